@@ -1,0 +1,1 @@
+"""The surface: HTTP in, HTTP out."""

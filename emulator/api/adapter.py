@@ -1,0 +1,134 @@
+"""The one way from HTTP to an operation and back: authenticate, parse, call, encode.
+
+No operation knows Flask, and no route has code of its own. A documented refusal becomes its error body; anything else
+that goes wrong is logged and becomes the catalogue's internal error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from emulator.api.routes import ROUTES, Route
+from emulator.contract import leniency
+from emulator.contract.errors import (
+    INTERNAL_ERROR,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    PARAMETER_ERROR,
+    PARAMETER_INVALID,
+    TOO_LARGE,
+    ApiError,
+    Error,
+)
+from emulator.iam.access import Access
+from emulator.iam.requests import from_environ
+from emulator.operations.target import Target
+from emulator.runtime import Runtime
+
+log = logging.getLogger("modelarts-emulator")
+
+MAX_BODY_BYTES = 512 * 1024 * 1024
+JSON = "application/json"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def register(app: Flask, emu: Runtime, access: Access) -> None:
+    """Add every route of the table, and the error bodies of everything that has no route."""
+    for routes in ROUTES.values():
+        for route in routes:
+            rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<path:label_name>")
+            app.add_url_rule(rule, route.operation, _view(route, emu, access), methods=[route.method])
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _crash)
+
+
+def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]:
+    query_type, request_type = route.query, route.request
+
+    def view(**path: str) -> Response:
+        try:
+            arguments: dict[str, Any] = {}
+            target = _target(path, emu, access)
+            if query_type is not None:
+                arguments["query"] = read_query(request.environ["QUERY_STRING"], query_type)
+            if request_type is not None:
+                arguments["request"] = read_body(_body(), request_type)
+            answer = route.handler(emu, target, **arguments)
+        except ApiError as error:
+            return error_response(error)
+        return Response(b"" if answer is None else _encode(answer), route.status, content_type=JSON)
+
+    return view
+
+
+def _target(path: dict[str, str], emu: Runtime, access: Access) -> Target:
+    principal = access.authenticate(from_environ(request.environ, _body), path["project_id"])
+    base_url = emu.settings.public_url or request.host_url.rstrip("/")
+    return Target(**path, base_url=base_url, user=f"human/{principal.user.domain}/{principal.user.name}")
+
+
+def _body() -> bytes:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    return request.get_data(cache=True)
+
+
+def read_query(text: str, wanted: type[msgspec.Struct]) -> Any:
+    """Decode query parameters; the first of a name counts, an empty one is absent. Raises PARAMETER_INVALID."""
+    values = dict(reversed(parse_qsl(text))) if text else {}
+    try:
+        return msgspec.convert(values, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+
+
+def read_body(data: bytes, wanted: type[msgspec.Struct]) -> Any:
+    """Decode a request body; no body is an empty object. Raises PARAMETER_ERROR (no JSON), PARAMETER_INVALID."""
+    try:
+        return leniency.decode(data or b"{}", wanted)
+    except msgspec.ValidationError as error:
+        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+    except msgspec.DecodeError as error:
+        raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
+    except RecursionError:
+        raise ApiError(PARAMETER_ERROR, "the body is nested too deeply") from None
+
+
+def readable(error: msgspec.ValidationError) -> str:
+    """Which field, and why: ``labels[0].name: Expected `str`, got `int```."""
+    why, _, where = str(error).partition(" - at `")
+    field = where.rstrip("`").removeprefix("$").removeprefix(".")
+    return f"{field}: {why}" if field else why
+
+
+def error_response(error: ApiError) -> Response:
+    """The documented body of an error."""
+    body = {"error_code": error.error.code, "error_msg": error.message}
+    return Response(_encode(body), error.error.status, content_type=JSON)
+
+
+def _http_error(error: HTTPException) -> Response:
+    row: Error = NOT_FOUND
+    if isinstance(error, MethodNotAllowed):
+        row = METHOD_NOT_ALLOWED
+    elif isinstance(error, RequestEntityTooLarge):
+        row = TOO_LARGE
+    elif error.code != 404:
+        row = Error(error.code or 400, PARAMETER_ERROR.code, PARAMETER_ERROR.message)
+    return error_response(ApiError(row, f"{request.method} {unquote(request.path)[:200]}"))
+
+
+def _crash(error: Exception) -> Response:
+    if isinstance(error, OSError):
+        log.error("%s %s: the disk refused: %s", request.method, request.path, error)
+        return error_response(ApiError(INTERNAL_ERROR, error.strerror or "the disk refused"))
+    log.error("%s %s failed unexpectedly", request.method, request.path, exc_info=error)
+    return error_response(ApiError(INTERNAL_ERROR))

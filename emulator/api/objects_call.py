@@ -1,0 +1,186 @@
+"""One call of object storage: what is asked for, by whom, in which dialect, and the bytes that come with it."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Response
+
+from emulator.api.objects_xml import OBS_NAMESPACE, S3_NAMESPACE, Item, document
+from emulator.clock import Clock
+from emulator.contract.errors import ApiError
+from emulator.iam.access import Grant
+from emulator.iam.chunks import decoded, is_chunked
+from emulator.iam.requests import SignedRequest
+from emulator.ids import Ids
+from emulator.images import ImageCache
+from emulator.obs.metadata import Metadata, MetadataStore, guess_type
+from emulator.obs.paths import ObsPath
+from emulator.obs.refusals import (
+    BAD_DIGEST,
+    DIGEST_MISMATCH,
+    INCOMPLETE_BODY,
+    INVALID_ARGUMENT,
+    INVALID_DIGEST,
+    MALFORMED_XML,
+    OBJECT_TOO_LARGE,
+)
+from emulator.obs.tree import ObjectTree
+
+MAX_OBJECT = 5 << 30
+_PIECE = 1 << 20
+_KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What object storage is made of.
+
+    ``uploads`` is the folder of multipart uploads that are under way, ``images`` the pictures that were processed.
+    """
+
+    tree: ObjectTree
+    metadata: MetadataStore
+    uploads: Path
+    images: ImageCache
+    clock: Clock
+    ids: Ids
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. ``bucket`` and ``key`` are decoded, both may be empty."""
+
+    storage: Storage
+    request: SignedRequest
+    bucket: str
+    key: str
+    grant: Grant
+    environ: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def path(self) -> ObsPath:
+        """The bucket or object. Raises PATH_INVALID."""
+        return ObsPath(self.bucket, self.key)
+
+    @property
+    def obs(self) -> bool:
+        """Whether the client speaks OBS rather than S3."""
+        authorization = self.request.header("authorization")
+        if authorization:
+            return authorization.startswith("OBS ")
+        return "AccessKeyId" in self.request.parameters or any(
+            name.startswith("x-obs-") for name in self.request.headers
+        )
+
+    @property
+    def prefix(self) -> str:
+        """How the dialect's own headers begin."""
+        return "x-obs-" if self.obs else "x-amz-"
+
+    def own_header(self, name: str) -> str:
+        """The value of ``x-obs-…`` or ``x-amz-…``, whichever is there; empty if neither is."""
+        return self.request.header("x-obs-" + name) or self.request.header("x-amz-" + name)
+
+    def parameter(self, name: str) -> str | None:
+        """The value of a query parameter, or None."""
+        return self.request.parameters.get(name)
+
+    def number(self, name: str, default: int, maximum: int) -> int:
+        """A query parameter from 0 to ``maximum``; above that it is ``maximum``. Raises INVALID_ARGUMENT."""
+        text = self.parameter(name)
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit()):
+            raise ApiError(INVALID_ARGUMENT, f"{name} is not a number")
+        return min(int(text[:18]), maximum)
+
+    def xml(self, name: str, content: str | Iterable[Item], status: int = 200) -> Response:
+        """Answer with a document in the dialect's namespace."""
+        body = document(name, content, OBS_NAMESPACE if self.obs else S3_NAMESPACE)
+        return Response(body, status, mimetype="application/xml")
+
+    # What comes with it
+
+    def body(self) -> Iterator[bytes]:
+        """Yield the bytes, without ``aws-chunked`` framing; digests that came with them are compared at the end.
+
+        Raises BAD_DIGEST, DIGEST_MISMATCH, INCOMPLETE_BODY, OBJECT_TOO_LARGE, and as ``chunks.decoded``.
+        """
+        if self.content_length() > MAX_OBJECT:
+            raise ApiError(OBJECT_TOO_LARGE, f"more than {MAX_OBJECT} bytes")
+        if is_chunked(self.request.headers):
+            pieces = decoded(self.environ["wsgi.input"], self.request.headers, self.grant.chunk_check)
+        else:
+            pieces = _plain(self.environ["wsgi.input"], self.content_length())
+        return _compared(pieces, self._digests())
+
+    def content_length(self) -> int:
+        """The length of the body as it was sent, in bytes. Raises INVALID_ARGUMENT."""
+        text = self.request.header("content-length") or "0"
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise ApiError(INVALID_ARGUMENT, "Content-Length is not a number")
+        return int(text)
+
+    def small_body(self, limit: int) -> bytes:
+        """The whole body, at most ``limit`` bytes. Raises MALFORMED_XML for more, and as ``body``."""
+        if self.content_length() > limit:
+            raise ApiError(MALFORMED_XML, f"more than {limit} bytes")
+        return b"".join(self.body())
+
+    def given_headers(self) -> dict[str, str]:
+        """The headers that an object keeps: some of HTTP's own, and ``meta-…``."""
+        kept = {name: value for name in _KEPT_HEADERS if (value := self.request.header(name))}
+        coding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
+        if coding := [part for part in coding if part and part != "aws-chunked"]:
+            kept["content-encoding"] = ", ".join(coding)
+        for prefix in ("x-obs-meta-", "x-amz-meta-"):
+            for name, value in self.request.headers.items():
+                if name.startswith(prefix):
+                    kept["meta-" + name.removeprefix(prefix)] = value
+        return kept
+
+    def given_metadata(self, etag: str = "") -> Metadata:
+        """What the request says about an object; the type by its name where the request has none."""
+        return Metadata(etag, self.request.header("content-type") or guess_type(self.key), self.given_headers())
+
+    def _digests(self) -> list[tuple[Any, str, ApiError]]:
+        """Return running digests, the hex that each must come to, and what to raise if it does not."""
+        found: list[tuple[Any, str, ApiError]] = []
+        if given := self.request.header("content-md5"):
+            try:
+                expected = b64decode(given, validate=True)
+            except (Base64Error, ValueError):
+                raise ApiError(INVALID_DIGEST) from None
+            if len(expected) != 16:
+                raise ApiError(INVALID_DIGEST)
+            found.append((hashlib.md5(usedforsecurity=False), expected.hex(), ApiError(BAD_DIGEST)))
+        sha256 = self.own_header("content-sha256").lower()
+        if len(sha256) == 64:
+            found.append((hashlib.sha256(), sha256, ApiError(DIGEST_MISMATCH)))
+        return found
+
+
+def _plain(stream: Any, length: int) -> Iterator[bytes]:
+    while length:
+        piece = stream.read(min(length, _PIECE))
+        if not piece:
+            raise ApiError(INCOMPLETE_BODY)
+        length -= len(piece)
+        yield piece
+
+
+def _compared(pieces: Iterable[bytes], digests: list[tuple[Any, str, ApiError]]) -> Iterator[bytes]:
+    for piece in pieces:
+        for digest, _, _ in digests:
+            digest.update(piece)
+        yield piece
+    for digest, expected, refusal in digests:
+        if digest.hexdigest() != expected:
+            raise refusal

@@ -1,0 +1,139 @@
+"""Writing objects: put, copy, delete. A bucket is a folder: what is put is a file at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import unquote
+
+from flask import Response
+
+from emulator.api.objects_call import Call
+from emulator.api.objects_read import get_object_metadata, opened
+from emulator.api.objects_xml import MAX_BODY, Item, iso_time, parse, text_of
+from emulator.contract.errors import ApiError
+from emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, Metadata
+from emulator.obs.paths import ObsPath
+from emulator.obs.refusals import (
+    INVALID_ARGUMENT,
+    INVALID_REQUEST,
+    MALFORMED_XML,
+    PRECONDITION_FAILED,
+)
+from emulator.obs.tree import ObjectStat
+
+_MAX_DELETED = 1000
+NO_FILE = ObjectStat(0, 0)
+"""What the metadata of a directory are noted for: its time changes with every file in it."""
+
+
+def put_object(call: Call) -> Response:
+    """Write an object; a key that ends in ``/`` makes a directory. Raises as ``Call.body`` and ``ObjectTree.write``."""
+    if call.key.endswith("/"):
+        return _put_directory(call)
+    _require_conditions(call)
+    digest = hashlib.md5(usedforsecurity=False)
+    stat = written(call, _counted(call.body(), digest))
+    call.storage.metadata.put(call.path.object_name, stat, call.given_metadata(digest.hexdigest()))
+    return Response(None, 200, {"ETag": f'"{digest.hexdigest()}"'})
+
+
+def copy_object(call: Call) -> Response:
+    """Write an object with another's bytes, and its metadata unless they are to be replaced. Raises NO_SUCH_KEY."""
+    source = source_of(call)
+    replaced = call.own_header("metadata-directive").upper() == "REPLACE"
+    if source.path == call.path and not replaced:
+        raise ApiError(INVALID_REQUEST, "an object is copied to itself without changing its metadata")
+    if source.key.endswith("/"):
+        return _put_directory(call)
+    digest = hashlib.md5(usedforsecurity=False)
+    with opened(source) as file:
+        known = get_object_metadata(source, file)
+        file.seek(0)
+        stat = written(call, _counted(iter(lambda: file.read(1 << 20), b""), digest))
+    metadata = call.given_metadata() if replaced else known
+    call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
+    return call.xml(
+        "CopyObjectResult", [("LastModified", iso_time(stat.mtime_ns)), ("ETag", f'"{digest.hexdigest()}"')]
+    )
+
+
+def delete_object(call: Call) -> Response:
+    """Delete an object; one that is not there is deleted as well. Raises NO_SUCH_BUCKET."""
+    delete(call, call.path)
+    return Response(None, 204)
+
+
+def delete_objects(call: Call) -> Response:
+    """Delete up to 1,000 objects; each answers for itself. Raises MALFORMED_XML or NO_SUCH_BUCKET."""
+    root = parse(call.small_body(MAX_BODY), "Delete")
+    keys = [text_of(element, "Key") for element in root.findall("Object")]
+    if not 0 < len(keys) <= _MAX_DELETED:
+        raise ApiError(MALFORMED_XML, f"from 1 to {_MAX_DELETED} objects")
+    quiet = (root.findtext("Quiet") or "").strip().lower() == "true"
+    results: list[Item] = []
+    for key in keys:
+        try:
+            delete(call, ObsPath(call.bucket, key))
+        except ApiError as error:
+            row: list[Item] = [("Key", key), ("Code", error.error.code), ("Message", error.message)]
+            results.append(("Error", row))
+        else:
+            results += [] if quiet else [("Deleted", [("Key", key)])]
+    return call.xml("DeleteResult", results)
+
+
+def delete(call: Call, path: ObsPath) -> None:
+    """Delete an object and what is noted of it; of a directory only the directory itself, if it is empty."""
+    call.storage.metadata.remove(path.object_name)
+    if path.is_directory:
+        with suppress(OSError):
+            call.storage.tree.local(path).rmdir()
+    else:
+        call.storage.tree.delete(path)
+
+
+def written(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
+    """Write the bytes to the object of a call. Raises PRECONDITION_FAILED where it must not be there and is."""
+    overwrite = call.request.header("if-none-match") != "*"
+    try:
+        return call.storage.tree.write(call.path, pieces, overwrite=overwrite)
+    except FileExistsError:
+        raise ApiError(PRECONDITION_FAILED, "If-None-Match") from None
+
+
+def source_of(call: Call) -> Call:
+    """Return the call that would read the object named in ``…-copy-source``. Raises INVALID_ARGUMENT."""
+    name = unquote(call.own_header("copy-source").partition("?")[0]).lstrip("/")
+    bucket, slash, key = name.partition("/")
+    if not (bucket and slash and key):
+        raise ApiError(INVALID_ARGUMENT, "the copy source is not /bucket/key")
+    return replace(call, bucket=bucket, key=key)
+
+
+def _put_directory(call: Call) -> Response:
+    if any(call.body()):
+        raise ApiError(INVALID_REQUEST, "a key that ends in '/' is a directory here and holds no bytes")
+    call.storage.tree.make_directory(call.path)
+    metadata = Metadata(EMPTY_MD5, DIRECTORY_TYPE, call.given_headers())
+    call.storage.metadata.put(call.path.object_name, NO_FILE, metadata)
+    return Response(None, 200, {"ETag": f'"{EMPTY_MD5}"'})
+
+
+def _require_conditions(call: Call) -> None:
+    """Let a put pass whose ``If-Match`` names what is there. Raises PRECONDITION_FAILED, NO_SUCH_KEY."""
+    wanted = call.request.header("if-match")
+    if not wanted:
+        return
+    with opened(call) as file:
+        etag = get_object_metadata(call, file).etag
+    if wanted.strip('" ') not in (etag, "*"):
+        raise ApiError(PRECONDITION_FAILED, "If-Match")
+
+
+def _counted(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece

@@ -1,0 +1,42 @@
+"""The only wiring: settings become a runtime, a runtime becomes a Flask application."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from emulator.api import adapter, identity, objects
+from emulator.api.objects_call import Storage
+from emulator.control import health
+from emulator.iam.access import Access, own_key
+from emulator.iam.tokens import Tokens
+from emulator.iam.users import Accounts
+from emulator.images import ImageCache
+from emulator.runtime import Runtime
+
+IMAGE_CACHE_BYTES = 64 * 1024 * 1024
+
+
+def create_app(emu: Runtime) -> Flask:
+    """The whole surface of an emulator: dataset API, identity, objects and control."""
+    app = Flask("emulator", static_folder=None)
+    app.url_map.merge_slashes = False  # //x is another key than /x
+    app.url_map.strict_slashes = False
+    accounts = Accounts()
+    tokens = Tokens(emu.clock, emu.ids)
+    access = Access(accounts, tokens, own_key(*emu.signing_key), emu.clock)
+    adapter.register(app, emu, access)
+    identity.register(app, accounts=accounts, tokens=tokens, public_url=emu.settings.public_url)
+    health.register(app, emu)
+    objects.register(app, _storage(emu), access, public_url=emu.settings.public_url)
+    return app
+
+
+def _storage(emu: Runtime) -> Storage:
+    return Storage(
+        tree=emu.tree,
+        metadata=emu.metadata,
+        uploads=emu.root / "uploads",
+        images=ImageCache(IMAGE_CACHE_BYTES),
+        clock=emu.clock,
+        ids=emu.ids,
+    )

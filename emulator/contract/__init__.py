@@ -1,0 +1,1 @@
+"""The wire contract: types and errors, as data. Imports nothing of ours."""

@@ -1,0 +1,112 @@
+"""The error catalogue: one row an error, as the public error table has it. Raise ``ApiError(ROW, detail)``.
+
+The body of every error answer is ``{"error_code": …, "error_msg": …}``.
+Reference: ``api-ref/source/common_parameters/error_codes.rst``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Error(NamedTuple):
+    """One row of the catalogue."""
+
+    status: int
+    code: str
+    message: str
+
+
+class ApiError(Exception):
+    """A documented refusal; nothing has been changed. ``detail`` names the field, path or id and why."""
+
+    def __init__(self, error: Error, detail: str = "") -> None:
+        super().__init__(f"{error.code} {error.message} {detail}".rstrip())
+        self.error = error
+        self.detail = detail
+
+    @property
+    def message(self) -> str:
+        """The text of ``error_msg``."""
+        return f"{self.error.message.rstrip('.')}: {self.detail}" if self.detail else self.error.message
+
+
+# The request itself
+NOT_FOUND = Error(404, "ModelArts.0015", "The resource you requested is not exist")
+METHOD_NOT_ALLOWED = Error(405, "ModelArts.0101", "Invalid Argument.")
+TOO_LARGE = Error(413, "ModelArts.0101", "Invalid Argument.")
+PARAMETER_ERROR = Error(400, "ModelArts.0104", "Parameter error.")
+PARAMETER_INVALID = Error(400, "ModelArts.4396", "Parameter is invalid")
+INTERNAL_ERROR = Error(500, "ModelArts.0010", "Internal error.")
+
+# Access
+INVALID_TOKEN = Error(401, "ModelArts.6620", "Please refresh the user token.")
+INVALID_SIGNATURE = Error(403, "ModelArts.0206", "Invalid AK/SK.")
+PROJECT_MISMATCH = Error(403, "ModelArts.0210", "The project id in the request URL does not match the token.")
+FORBIDDEN = Error(403, "ModelArts.0108", "You are not authorized to perform the operation.")
+
+# Paths
+PATH_IS_BUCKET = Error(400, "ModelArts.4205", "A subdirectory must be specified as the dataset input or output path.")
+BUCKET_NOT_FOUND = Error(400, "ModelArts.4311", "OBS bucket does not exist")
+PATH_NOT_FOUND = Error(400, "ModelArts.4312", "OBS path does not exist")
+PATH_INVALID = Error(400, "ModelArts.4313", "OBS path is invalid")
+OBS_ERROR = Error(400, "ModelArts.4314", "Obs error")
+NO_VALID_FILE = Error(400, "ModelArts.4340", "Import path does not contain valid file")
+FILE_NOT_FOUND = Error(400, "ModelArts.4345", "File not found")
+WORK_PATH_TOO_LONG = Error(400, "ModelArts.4350", "The work_path is too long, please select shorter folder")
+WORK_PATH_EXISTS = Error(400, "ModelArts.4364", "Dataset workPath subdir already exists")
+FILE_TOO_LARGE = Error(403, "ModelArts.4419", "File is too large")
+
+# Datasets
+DATASET_EXISTS = Error(400, "ModelArts.4351", "Dataset already exists")
+DATASET_NOT_FOUND = Error(400, "ModelArts.4352", "Dataset does not exist")
+QUOTA_EXCEEDED = Error(500, "ModelArts.4354", "Insufficient quota")
+DATASET_DELETING = Error(400, "ModelArts.4344", "Dataset is being deleted, annotation is forbidden")
+UNSUPPORTED_TYPE = Error(501, "ModelArts.4383", "Unsupported operation, dataset type is not supported")
+TYPE_MISMATCH = Error(400, "ModelArts.4399", "Type match error")
+NO_TABLE_SCHEMA = Error(400, "ModelArts.4400", "Can not get table schema")
+
+# Tasks
+PUBLISHING = Error(400, "ModelArts.4343", "Dataset is publishing, the operation is forbidden")
+SWITCHING = Error(400, "ModelArts.4349", "Dataset is switching version, the operation is forbidden")
+SYNC_RUNNING = Error(400, "ModelArts.4355", "Sync data source task exist")
+IMPORT_RUNNING = Error(400, "ModelArts.4356", "Dataset already has running import task")
+INVALID_EXPORT_PATH = Error(400, "ModelArts.4358", "Invalid export path")
+EXPORT_NOT_FOUND = Error(400, "ModelArts.4359", "Export task does not exist")
+SYNC_FAILED = Error(500, "ModelArts.4360", "Sync data source error")
+IMPORT_FAILED = Error(400, "ModelArts.4362", "Import data error")
+PUBLISHING_ANNOTATION = Error(400, "ModelArts.4381", "Dataset is publishing, annotation is forbidden")
+INVALID_EXPORT_PARAMETER = Error(400, "ModelArts.4384", "Invalid export parameter")
+TASK_FAILED = Error(400, "ModelArts.4392", "Task failed")
+EXPORT_FILE_ERROR = Error(400, "ModelArts.4710", "Dataset export file error")
+
+# Labels
+LABEL_NOT_FOUND = Error(400, "ModelArts.4410", "Label not found")
+LABEL_EXISTS = Error(400, "ModelArts.4411", "Label already exists")
+SHORTCUT_EXISTS = Error(400, "ModelArts.4412", "Label shortcut already exists")
+LABEL_INCOMPATIBLE = Error(400, "ModelArts.4413", "Label is incompatible with annotation rules")
+TRIPLET_ENTITY_NOT_FOUND = Error(400, "ModelArts.4414", "Triplet label's from_entity or to_entity does not exist")
+ENTITY_IN_USE = Error(400, "ModelArts.4415", "Entity label can not be deleted because it is used by triplet label")
+
+# Samples
+SAMPLE_LABELS_FAILED = Error(400, "ModelArts.4417", "Update sample labels failed when upload sample and labels")
+SAMPLE_NOT_FOUND = Error(400, "ModelArts.4420", "Sample not found")
+UPLOAD_FAILED = Error(400, "ModelArts.4421", "Upload sample failed")
+SAMPLE_EXISTS = Error(400, "ModelArts.4422", "Sample already exists")
+SIZE_UNKNOWN = Error(400, "ModelArts.4423", "Get sample size failed, please input size manually")
+DELETE_SAMPLE_FAILED = Error(500, "ModelArts.4424", "Delete sample failed")
+
+# Versions
+SPLIT_ERROR = Error(400, "ModelArts.4342", "Dataset publish with splitting annotated samples error")
+VERSION_NOT_FOUND = Error(400, "ModelArts.4353", "Dataset version does not exist")
+VERSION_TOO_SOON = Error(
+    400, "ModelArts.4370", "One dataset version can be released in a minute, please try again later"
+)
+VERSION_EXISTS = Error(400, "ModelArts.4371", "Dataset version already exists")
+SPLIT_RULES = Error(
+    400,
+    "ModelArts.4711",
+    "Publishing requires splitting but annotated samples do not satisfied for splitting rules",
+)
+PUBLISH_FAILED = Error(400, "ModelArts.4712", "Dataset publish version failed")
+VERSION_NOT_NORMAL = Error(400, "ModelArts.4824", "Dataset version status must be normal")

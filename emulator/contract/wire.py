@@ -1,0 +1,223 @@
+"""What every wire type is made of: the base struct, the documented options, the constrained strings.
+
+Requests are decoded leniently (``"0"`` for an integer, ``"true"`` for a boolean), as the service's JSON mapper does;
+unknown members are ignored. An optional member that is absent, or ``null``, is ``None`` and is left out when encoded.
+Times are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+def prefixed(name: str) -> str:
+    """``color`` is ``@modelarts:color`` on the wire (``from_``, a keyword here, is ``@modelarts:from``)."""
+    return "@modelarts:" + name.rstrip("_")
+
+
+class Wire(msgspec.Struct, omit_defaults=True):
+    """Base of every request and response type. ``None`` means absent."""
+
+
+class DatasetType(IntEnum):
+    """What a dataset holds and how it is labelled."""
+
+    IMAGE_CLASSIFICATION = 0
+    OBJECT_DETECTION = 1
+    TEXT_CLASSIFICATION = 100
+    NAMED_ENTITY = 101
+    TEXT_TRIPLET = 102
+    SOUND_CLASSIFICATION = 200
+    SPEECH_CONTENT = 201
+    SPEECH_PARAGRAPH = 202
+    TABLE = 400
+    VIDEO = 600
+    FREE_FORMAT = 900
+
+
+class LabelType(IntEnum):
+    """The type of a label; triplet datasets have two, relations (102) and entities (103)."""
+
+    IMAGE_CLASSIFICATION = 0
+    OBJECT_DETECTION = 1
+    TEXT_CLASSIFICATION = 100
+    NAMED_ENTITY = 101
+    TRIPLET_RELATION = 102
+    TRIPLET_ENTITY = 103
+    SOUND_CLASSIFICATION = 200
+    SPEECH_CONTENT = 201
+    SPEECH_PARAGRAPH = 202
+    VIDEO = 600
+
+
+class SampleType(IntEnum):
+    """What a sample is. As a filter, 9 (the default) selects every kind."""
+
+    IMAGE = 0
+    TEXT = 1
+    AUDIO = 2
+    TABLE = 4
+    VIDEO = 6
+    FREE_FORMAT = 9
+
+
+class DatasetStatus(IntEnum):
+    """Life of a dataset; clients wait for ``NORMAL``."""
+
+    CREATING = 0
+    NORMAL = 1
+    DELETING = 2
+    DELETED = 3
+    ABNORMAL = 4
+    SYNCHRONIZING = 5
+    PUBLISHING = 6
+    SWITCHING = 7
+    IMPORTING = 8
+
+
+class VersionStatus(IntEnum):
+    """Life of a version; ``RUNNING`` is the good end."""
+
+    CREATING = 0
+    RUNNING = 1
+    DELETING = 2
+    DELETED = 3
+    ERROR = 4
+
+
+class RunningTaskType(IntEnum):
+    """Which running tasks ``check_running_task`` asks for."""
+
+    AUTO_LABELING = 0
+    PRE_LABELING = 1
+    EXPORT = 2
+    VERSION_SWITCH = 3
+    MANIFEST_EXPORT = 4
+    MANIFEST_IMPORT = 5
+    PUBLISH = 6
+    AUTO_GROUPING = 7
+    DEPLOY = 10
+
+
+class SampleState(str, Enum):
+    """Filter over samples; the team states select nothing where there is no team task."""
+
+    ALL = "ALL"
+    NONE = "NONE"
+    UNCHECK = "UNCHECK"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    UNREVIEWED = "UNREVIEWED"
+    REVIEWED = "REVIEWED"
+    WORKFORCE_SAMPLED = "WORKFORCE_SAMPLED"
+    WORKFORCE_SAMPLED_UNCHECK = "WORKFORCE_SAMPLED_UNCHECK"
+    WORKFORCE_SAMPLED_CHECKED = "WORKFORCE_SAMPLED_CHECKED"
+    WORKFORCE_SAMPLED_ACCEPTED = "WORKFORCE_SAMPLED_ACCEPTED"
+    WORKFORCE_SAMPLED_REJECTED = "WORKFORCE_SAMPLED_REJECTED"
+    AUTO_ANNOTATION = "AUTO_ANNOTATION"
+
+
+class SampleStatus(str, Enum):
+    """The status a sample answers with, as the recorded data of real clients shows it."""
+
+    UN_ANNOTATION = "UN_ANNOTATION"
+    MANUAL_ANNOTATION = "MANUAL_ANNOTATION"
+    AUTO_ANNOTATION = "AUTO_ANNOTATION"
+
+
+class TaskStatus(str, Enum):
+    """States of a synchronization or import task."""
+
+    QUEUING = "QUEUING"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    NOT_EXIST = "NOT_EXIST"
+
+
+class ExportStatus(str, Enum):
+    """States of an export task, spelt as the service spells them."""
+
+    INIT = "INIT"
+    RUNNING = "RUNNING"
+    FAILED = "FAILED"
+    SUCCESSED = "SUCCESSED"
+
+
+class Shape(str, Enum):
+    """Shapes of object detection."""
+
+    BNDBOX = "bndbox"
+    POLYGON = "polygon"
+    CIRCLE = "circle"
+    LINE = "line"
+    DASHED = "dashed"
+    POINT = "point"
+    POLYLINE = "polyline"
+
+
+class VersionFormat(str, Enum):
+    """Format of a published version."""
+
+    DEFAULT = "Default"
+    CARBON_DATA = "CarbonData"
+    CSV = "CSV"
+
+
+class Usage(str, Enum):
+    """Which split a sample belongs to."""
+
+    TRAIN = "TRAIN"
+    EVAL = "EVAL"
+    TEST = "TEST"
+    INFERENCE = "INFERENCE"
+
+
+class Order(str, Enum):
+    """Sorting order of a list."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class SortBy(str, Enum):
+    """What a list of datasets is sorted by."""
+
+    CREATE_TIME = "create_time"
+    DATASET_NAME = "dataset_name"
+
+
+class Operator(str, Enum):
+    """How several search members combine."""
+
+    AND = "AND"
+    OR = "OR"
+
+
+class Locale(str, Enum):
+    """Language of texts in an answer."""
+
+    EN = "en-us"
+    ZH = "zh-cn"
+
+
+# Counts are 32-bit and times 64-bit on the wire: a typed client must be able to decode whatever is echoed.
+Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+Limit = Annotated[int, Meta(ge=1, le=100)]
+Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+DatasetName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+\Z")]
+VersionName = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_-]+\Z")]
+TaskName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
+Description = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"']*\Z""")]
+VersionDescription = Annotated[str, Meta(max_length=256, pattern=r"""^[^!<>=&"']*\Z""")]
+WorkPath = Annotated[str, Meta(min_length=3, max_length=700)]
+SampleName = Annotated[str, Meta(max_length=1024, pattern=r"""^[^!<>=&"']*\Z""")]
+Separator = Annotated[str, Meta(max_length=2, pattern=r"^[^!@#$%^&*_=|?]*\Z")]

@@ -1,0 +1,43 @@
+"""``/_emulator/health`` and ``/_emulator/ready``: whether it lives, and whether it can be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Flask, Response
+
+import emulator
+from emulator.runtime import Runtime
+
+
+def register(app: Flask, emu: Runtime) -> None:
+    """Add both routes."""
+
+    def health() -> Response:
+        return _answer(200, _state(emu))
+
+    def ready() -> Response:
+        is_ready = emu.ready.is_set()
+        return _answer(200 if is_ready else 503, {"ready": is_ready, **_state(emu)})
+
+    app.add_url_rule("/_emulator/health", "health", health)
+    app.add_url_rule("/_emulator/ready", "ready", ready)
+
+
+def _state(emu: Runtime) -> dict[str, Any]:
+    """Version, uptime in ms, how the watcher works, and how much is still to be done."""
+    return {
+        "status": "alive",
+        "version": emulator.__version__,
+        "uptime_ms": emu.clock.now_ms() - emu.started_ms,
+        "sync": emu.settings.sync,
+        "watcher": emu.watcher.mode,
+        "pending_events": emu.watcher.pending,
+        "open_tasks": emu.tasks.open,
+        "datasets": len(emu.store.entries()),
+    }
+
+
+def _answer(status: int, body: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(body), status, content_type="application/json")

@@ -1,0 +1,1 @@
+"""Who calls: users, tokens, signatures, and the catalogue of services."""

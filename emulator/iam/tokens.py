@@ -1,0 +1,91 @@
+"""Tokens: what a login gives, valid for 24 hours by the emulator's own clock."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from emulator.clock import Clock
+from emulator.contract.errors import INVALID_TOKEN, ApiError
+from emulator.iam.users import Principal, Project, User
+from emulator.ids import Ids
+
+LIFETIME_MS = 24 * 3600 * 1000
+_MAX_TOKENS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and whom it speaks for; ``domain`` where it is scoped to a domain rather than a project. Times in ms."""
+
+    id: str
+    user: User
+    project: Project | None
+    domain: str | None
+    methods: tuple[str, ...]
+    issued_ms: int
+    expires_ms: int
+
+    @property
+    def principal(self) -> Principal:
+        """Who makes a request with it."""
+        return Principal(self.user, self.project)
+
+
+class Tokens:
+    """The tokens of one emulator, kept in memory: after a restart clients log in again. Thread-safe."""
+
+    def __init__(self, clock: Clock, ids: Ids) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._lock = threading.Lock()
+        self._tokens: dict[str, Token] = {}
+
+    def issue(
+        self,
+        user: User,
+        *,
+        project: Project | None = None,
+        domain: str | None = None,
+        methods: tuple[str, ...] = ("password",),
+        expires_ms: int | None = None,
+    ) -> Token:
+        """Return a new token; ``expires_ms`` where it must not outlive the one that it was got with."""
+        now = self._clock.now_ms()
+        expires = min(now + LIFETIME_MS, expires_ms or now + LIFETIME_MS)
+        token = Token(self._ids.hexadecimal(64), user, project, domain, methods, now, expires)
+        with self._lock:
+            self._forget_expired(now)
+            self._tokens[token.id] = token
+        return token
+
+    def find(self, token_id: str) -> Token | None:
+        """Return a token that is valid now, or None."""
+        with self._lock:
+            token = self._tokens.get(token_id)
+        return token if token and self._clock.now_ms() < token.expires_ms else None
+
+    def require(self, token_id: str) -> Token:
+        """Return a token that is valid now. Raises INVALID_TOKEN, which never repeats the token."""
+        token = self.find(token_id)
+        if token is None:
+            raise ApiError(INVALID_TOKEN, "the token is unknown, expired or revoked; log in again")
+        return token
+
+    def revoke(self, token_id: str) -> bool:
+        """End a token; False if there is none."""
+        with self._lock:
+            return self._tokens.pop(token_id, None) is not None
+
+    def clear(self) -> None:
+        """End every token."""
+        with self._lock:
+            self._tokens.clear()
+
+    def _forget_expired(self, now: int) -> None:
+        """Drop from the oldest on: those that have expired, and any beyond the bound."""
+        while self._tokens:
+            oldest = next(iter(self._tokens.values()))
+            if now < oldest.expires_ms and len(self._tokens) < _MAX_TOKENS:
+                return
+            del self._tokens[oldest.id]

@@ -1,0 +1,174 @@
+"""Pictures: their size from the header alone, and the resizing that ``x-image-process`` asks for.
+
+Reference: OBS user guide, "Image Processing", resizing.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageOps
+
+from emulator.contract.errors import PARAMETER_INVALID, ApiError
+
+Shape = tuple[int, int, int]
+
+FORMATS = ("JPEG", "PNG", "BMP")
+# Larger pictures are not decoded: a few kilobytes can claim to be gigabytes.
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 4096 * 4
+_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp"}
+_MODES = ("lfit", "mfit", "fill", "pad", "fixed")
+
+
+def read_header(path: str | Path) -> Shape | None:
+    """Width, height and depth (channels) of a picture file; None where it is no JPEG, PNG or BMP that can be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return _header(file)
+    except OSError:
+        return None
+
+
+def read_header_bytes(data: bytes) -> Shape | None:
+    """As ``read_header``, of a picture in memory."""
+    return _header(io.BytesIO(data))
+
+
+def _header(file: BinaryIO) -> Shape | None:
+    # Pillow warns of large pictures and broken metadata; only the header is read here, so neither matters.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=FORMATS) as image:
+                return image.width, image.height, _depth(image)
+    except Image.DecompressionBombError:
+        return None
+    except (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError):
+        return None  # whatever a broken or hostile header makes Pillow say
+
+
+def _depth(image: Image.Image) -> int:
+    return 3 if image.mode == "P" else len(image.getbands())
+
+
+def process(path: str | Path, parameter: str) -> tuple[bytes, str]:
+    """A processed picture and its content type; ``parameter`` is such as ``image/resize,m_lfit,h_200``.
+
+    Raises PARAMETER_INVALID where the parameter or the picture cannot be used.
+    """
+    options = _options(parameter)
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return _resized(image, options)
+    except Image.DecompressionBombError:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: more than {MAX_PIXELS} pixels") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: not a picture that can be read: {error}") from None
+
+
+def _options(parameter: str) -> dict[str, str]:
+    action, *parts = parameter.split(",")
+    if action != "image/resize":
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: {action[:40]!r} is not image/resize")
+    options = {"m": "lfit"}
+    for part in parts:
+        key, separator, value = part.partition("_")
+        if not separator or key not in ("m", "w", "h", "p", "limit", "color", "l", "s"):
+            raise ApiError(PARAMETER_INVALID, f"x-image-process: {part[:40]!r} is no option of resize")
+        options[key] = value
+    if options["m"] not in _MODES:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: m_{options['m'][:20]} is not one of {', '.join(_MODES)}")
+    return options
+
+
+def _number(options: dict[str, str], key: str, largest: int) -> int | None:
+    if key not in options:
+        return None
+    value = options[key]
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= largest):
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: {key}_{value[:20]} is not from 1 to {largest}")
+    return int(value)
+
+
+def _resized(image: Image.Image, options: dict[str, str]) -> tuple[bytes, str]:
+    if image.width * image.height > MAX_PIXELS:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: more than {MAX_PIXELS} pixels")
+    source_format = image.format or "PNG"
+    percent = _number(options, "p", 1000)
+    wanted = _number(options, "w", MAX_SIDE), _number(options, "h", MAX_SIDE)
+    target = _target(image.size, wanted, percent, options)
+    image.draft(image.mode, target)  # lets a JPEG be decoded at an eighth, quarter or half of its size
+    if image.mode in ("P", "1"):
+        image = image.convert("RGB")
+    out = io.BytesIO()
+    _fitted(image, target, options).save(out, source_format)
+    return out.getvalue(), _TYPES[source_format]
+
+
+def _target(
+    size: tuple[int, int], wanted: tuple[int | None, int | None], percent: int | None, options: dict[str, str]
+) -> tuple[int, int]:
+    width, height = size
+    if percent is not None:
+        target = round(width * percent / 100), round(height * percent / 100)
+    elif wanted == (None, None):
+        raise ApiError(PARAMETER_INVALID, "x-image-process: resize needs w_, h_ or p_")
+    else:
+        target = _boxed(size, wanted, options["m"])
+    enlarges = target[0] > width or target[1] > height
+    if enlarges and options.get("limit", "1") != "0" and options["m"] in ("lfit", "mfit"):
+        target = size
+    if max(target) > MAX_SIDE:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: a side would be longer than {MAX_SIDE}")
+    return max(1, target[0]), max(1, target[1])
+
+
+def _boxed(size: tuple[int, int], wanted: tuple[int | None, int | None], mode: str) -> tuple[int, int]:
+    width, height = size
+    w, h = wanted
+    if mode in ("fill", "pad", "fixed") and w and h:
+        return w, h
+    scales = [side / own for side, own in ((w, width), (h, height)) if side]
+    scale = max(scales) if mode == "mfit" else min(scales)
+    return round(width * scale), round(height * scale)
+
+
+def _fitted(image: Image.Image, target: tuple[int, int], options: dict[str, str]) -> Image.Image:
+    if options["m"] == "fill":
+        return ImageOps.fit(image, target)
+    if options["m"] == "pad":
+        return ImageOps.pad(image, target, color=f"#{options.get('color', 'FFFFFF')}")
+    return image.resize(target)
+
+
+class ImageCache:
+    """Keeps the latest results up to a number of bytes. Thread-safe."""
+
+    def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._lock = threading.Lock()
+        self._results: OrderedDict[Hashable, tuple[bytes, str]] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
+        """The result kept under ``key``, or that of ``make``, which is called outside the lock."""
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        result = make()
+        with self._lock:
+            if key not in self._results and len(result[0]) <= self._max_bytes:
+                self._results[key] = result
+                self._size += len(result[0])
+            while self._size > self._max_bytes:
+                _, dropped = self._results.popitem(last=False)
+                self._size -= len(dropped[0])
+        return result

@@ -1,0 +1,91 @@
+"""Folders held open by descriptor: entered name by name without following links, written to without half files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+PATH_FAULTS = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO, errno.EILSEQ})
+"""What the system answers when the path itself is at fault."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+
+
+def open_folder(root: str, segments: Sequence[str], *, create: bool, fsync: bool) -> int:
+    """Open the folder ``root/segments…`` and return its descriptor; with ``create`` missing ones are made.
+
+    Raises OSError; NotADirectoryError where a segment is a link or a file.
+    """
+    folder = os.open(root, _FOLDER)
+    try:
+        for name in segments:
+            inner = _enter(folder, name, create=create, fsync=fsync)
+            os.close(folder)
+            folder = inner
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
+
+
+def _enter(folder: int, name: str, *, create: bool, fsync: bool) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        if not create:
+            raise
+    with suppress(FileExistsError):  # somebody else has just made it
+        os.mkdir(name, dir_fd=folder)
+        if fsync:
+            os.fsync(folder)
+    return os.open(name, _FOLDER, dir_fd=folder)
+
+
+@contextmanager
+def temporary(folder: int) -> Iterator[tuple[BinaryIO, str]]:
+    """Give a new hidden file in the folder, open for writing, and its name; what is left of it is removed."""
+    name = f".~{secrets.token_hex(8)}"
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file, name
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+
+
+def give_name(folder: int, temporary_name: str, name: str, *, overwrite: bool) -> None:
+    """Let a file take its final name in one step. Raises FileExistsError if it is taken and not to be overwritten."""
+    if not overwrite:
+        try:
+            os.link(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            return
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        # A file system without hard links: an empty file holds the name until the real one replaces it.
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder))
+    os.replace(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def is_link(folder: int, name: str) -> bool:
+    """Whether the name is a symbolic link; False if there is nothing."""
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def sync(folder: str) -> None:
+    """Make the names in a folder survive power loss."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,246 @@
+"""The watcher: says that something below a key's directories has changed, soon after it has, and seldom in vain."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.obs.places import Places
+
+log = logging.getLogger("modelarts-emulator")
+
+_LONG_AGO = float("-inf")
+_UNSURE_CHECK_S = 0.2
+
+
+@dataclass(slots=True)
+class _Change:
+    """A change that waits: when it was first and last noted, on the monotonic clock, in seconds."""
+
+    first: float
+    last: float
+
+
+@dataclass(slots=True)
+class _Call:
+    """The last call for a key: when it ended and how long it took, in seconds."""
+
+    ended: float = _LONG_AGO
+    took: float = 0.0
+
+
+class Watcher:
+    """Calls ``on_change(key)`` when something below a key's directories has changed, or may have.
+
+    Changes are hints: who is called compares the whole directory. Calls come one at a time on one thread,
+    ``debounce_s`` after the last change, or ``max_delay_s`` after the first while changes keep coming; a change during
+    a call leads to one more. What ``on_change`` raises is logged. ``polling=True`` looks at the files every
+    ``poll_interval_s`` instead of listening; otherwise that is the fallback where inotify cannot be had.
+    """
+
+    def __init__(
+        self,
+        on_change: Callable[[str], None],
+        *,
+        debounce_s: float = 0.03,
+        max_delay_s: float = 0.5,
+        polling: bool | None = None,
+        poll_interval_s: float = 1.0,
+    ) -> None:
+        self._on_change = on_change
+        self._debounce = debounce_s
+        self._max_delay = max_delay_s
+        self._interval = poll_interval_s
+        self._places = Places(self, polling=bool(polling), interval_s=poll_interval_s)
+        self._condition = threading.Condition()
+        self._directories: dict[str, frozenset[str]] = {}
+        self._noted: dict[str, _Change] = {}
+        self._calls: dict[str, _Call] = {}
+        self._running = False
+        self._unsettled = False
+        self._checked = 0.0
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    # What callers use
+
+    @property
+    def mode(self) -> str:
+        """``inotify``, ``polling``, or ``off`` while it is not started."""
+        return self._places.mode
+
+    @property
+    def pending(self) -> int:
+        """How many keys wait for their call, the one being called included; a burst not yet at rest counts too."""
+        with self._condition:
+            return self._pending()
+
+    def start(self) -> None:
+        """Begin to watch; every key is called once, since it may have changed before. No effect when started."""
+        with self._condition:
+            if self._thread is not None:
+                return
+            self._stopping = False
+            self._places.open()
+            self._unsettled = True
+            for key in self._directories:
+                self._note(key, at_once=True)
+            self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch and its threads; a call under way is waited for, changes not yet told are dropped."""
+        with self._condition:
+            thread, self._stopping = self._thread, True
+            self._condition.notify_all()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def watch(self, key: str, directories: Collection[Path]) -> None:
+        """Watch directories for a key, in place of those it had; they need not exist yet.
+
+        Returns at once. The key is called once the watch stands, so that nothing is missed that happens after this.
+        """
+        with self._condition:
+            self._directories[key] = frozenset(str(each.absolute()) for each in directories)
+            self._unsettled = True
+            self._note(key, at_once=True)
+
+    def unwatch(self, key: str) -> None:
+        """Forget a key. A call for it that is under way is not waited for."""
+        with self._condition:
+            self._directories.pop(key, None)
+            self._noted.pop(key, None)
+            self._calls.pop(key, None)
+            self._unsettled = True
+            self._condition.notify_all()
+
+    def touch(self, key: str) -> None:
+        """Have a key called as if something had changed. No effect on a key that is not watched."""
+        with self._condition:
+            if key in self._directories:
+                self._note(key)
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until every change that has been noted is told; False after ``timeout_s``."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._pending() == 0, timeout_s)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Have every key called and wait: all that lay on disk before is told then. False after ``timeout_s``."""
+        with self._condition:
+            for key in self._directories:
+                self._note(key, at_once=True)
+        return self.wait_idle(timeout_s)
+
+    # What the places call, on any thread
+
+    def note(self, key: str, *, at_once: bool = False) -> None:
+        """Note a change for a key that is watched."""
+        with self._condition:
+            if key in self._directories:
+                self._note(key, at_once=at_once)
+
+    def has_noted(self, keys: Collection[str]) -> bool:
+        """Whether all these keys wait for their call already."""
+        with self._condition:
+            return all(key in self._noted for key in keys)
+
+    def unsettle(self) -> None:
+        """Have the places brought in step soon."""
+        with self._condition:
+            self._unsettled = True
+            self._condition.notify_all()
+
+    # Inside, with the condition held
+
+    def _note(self, key: str, *, at_once: bool = False) -> None:
+        now = _LONG_AGO if at_once else time.monotonic()
+        change = self._noted.get(key)
+        if change is None:
+            self._noted[key] = _Change(now, now)
+            self._condition.notify_all()
+        else:
+            change.first = min(change.first, now)
+            change.last = max(change.last, now)
+
+    def _pending(self) -> int:
+        if self._thread is None:
+            return 0
+        return len(self._noted) + self._running + (self._unsettled or self._places.unsure())
+
+    def _due(self, key: str) -> float:
+        """When a key is to be called. One that takes long rests as long, however fast the changes come."""
+        change, call = self._noted[key], self._calls.get(key) or _Call()
+        quiet = change.last + self._debounce
+        enough = change.first + max(self._max_delay, call.took)
+        return max(min(quiet, enough), call.ended + call.took)
+
+    def _next_check(self) -> float:
+        return self._checked + (min(_UNSURE_CHECK_S, self._interval) if self._places.unsure() else self._interval)
+
+    # The worker
+
+    def _run(self) -> None:
+        try:
+            while (key := self._next_key()) is not None:
+                now = time.monotonic()
+                if self._unsettled or now >= self._next_check():
+                    self._settle(check=now >= self._next_check())
+                elif key:
+                    self._call(key)
+        finally:
+            self._end()
+
+    def _next_key(self) -> str | None:
+        """Wait for something to do: a key that is due, or empty for a check; None at the end."""
+        with self._condition:
+            while not self._stopping:
+                now = time.monotonic()
+                due, key = min(((self._due(key), key) for key in self._noted), default=(float("inf"), ""))
+                if self._unsettled or due <= now:
+                    return key if due <= now else ""
+                if (rest := min(due, self._next_check()) - now) <= 0:
+                    return ""
+                self._condition.wait(rest)
+        return None
+
+    def _call(self, key: str) -> None:
+        with self._condition:
+            if self._noted.pop(key, None) is None:
+                return
+            self._running = True
+        start = time.monotonic()
+        try:
+            self._on_change(key)
+        except Exception:
+            log.exception("cannot take in the file changes of %s; the next change tries again", key)
+        with self._condition:
+            end = time.monotonic()
+            if key in self._directories:
+                self._calls[key] = _Call(end, end - start)
+            self._running = False
+            self._condition.notify_all()
+
+    def _settle(self, *, check: bool) -> None:
+        """Bring the places in step with the directories that are wanted."""
+        with self._condition:
+            self._unsettled, self._running = False, True
+            directories = dict(self._directories)
+        if check:
+            self._checked = time.monotonic()
+        self._places.settle(directories, check=check)
+        with self._condition:
+            self._running = False
+            self._condition.notify_all()
+
+    def _end(self) -> None:
+        self._places.close()
+        with self._condition:
+            self._noted.clear()
+            self._thread = None
+            self._condition.notify_all()

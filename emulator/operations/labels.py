@@ -1,0 +1,204 @@
+"""Label management: the labels a dataset knows, with colour, shape, shortcut and attributes.
+
+Reference: ``api-ref/source/data_management/label_management/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from emulator.annotation import check_name
+from emulator.contract.errors import (
+    LABEL_EXISTS,
+    LABEL_INCOMPATIBLE,
+    LABEL_NOT_FOUND,
+    PARAMETER_INVALID,
+    SHORTCUT_EXISTS,
+    UNSUPPORTED_TYPE,
+    ApiError,
+)
+from emulator.contract.labels import (
+    BatchResponse,
+    CreateLabelsRequest,
+    CreateLabelsResponse,
+    Label,
+    LabelProperty,
+    LabelStats,
+    ListLabelsQuery,
+    ListLabelsResponse,
+)
+from emulator.contract.samples import SampleLabel
+from emulator.contract.wire import DatasetType, LabelType
+from emulator.kinds import KINDS
+from emulator.operations.target import Target
+from emulator.operations.tasks import require_annotation_allowed
+from emulator.runtime import Runtime
+from emulator.store import DatasetReader, DatasetWriter
+
+MAX_LABELS = 10_000
+SHORTCUT = "@modelarts:shortcut"
+
+
+def list_labels(emu: Runtime, target: Target, query: ListLabelsQuery) -> ListLabelsResponse:
+    """All labels of a dataset, or of one of its versions. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
+    record = emu.dataset(target.project_id, target.dataset_id)
+    with emu.store.reading(record.id) as dataset:
+        if query.version_id:
+            return ListLabelsResponse(labels=target.version(dataset, query.version_id).labels)
+        return ListLabelsResponse(labels=dataset.labels)
+
+
+def create_labels(emu: Runtime, target: Target, request: CreateLabelsRequest) -> CreateLabelsResponse:
+    """Create labels one by one; one that is refused fails alone.
+
+    Items fail with LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE. Raises DATASET_NOT_FOUND, UNSUPPORTED_TYPE.
+    """
+    record = emu.dataset(target.project_id, target.dataset_id)
+    require_labels(record.type)
+    require_annotation_allowed(emu, record)
+    if not request.labels:
+        raise ApiError(PARAMETER_INVALID, "labels: at least one is needed")
+    with emu.store.writing(record.id) as dataset:
+        results = [outcome(lambda label=label: add_label(dataset, label)) for label in request.labels]
+    return CreateLabelsResponse(success=all(result.success for result in results), results=results)
+
+
+def outcome(action: Any) -> BatchResponse:
+    """Run one item of a batch; a documented refusal is its result."""
+    try:
+        action()
+    except ApiError as error:
+        return BatchResponse(success=False, error_code=error.error.code, error_msg=error.message)
+    return BatchResponse(success=True)
+
+
+def require_labels(dataset_type: DatasetType) -> None:
+    """Raise UNSUPPORTED_TYPE where a dataset of this type cannot be labelled."""
+    if not KINDS[dataset_type].labels:
+        raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(dataset_type)} has no labels")
+
+
+def add_label(dataset: DatasetWriter, label: Label) -> None:
+    """Add a label. Raises LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, PARAMETER_INVALID (too many)."""
+    new = complete(label, dataset.record.type)
+    if dataset.label(str(new.name), new.type) is not None:
+        raise ApiError(LABEL_EXISTS, str(new.name))
+    if len(dataset.labels) >= MAX_LABELS:
+        raise ApiError(PARAMETER_INVALID, f"labels: a dataset has at most {MAX_LABELS}")
+    _require_free_shortcut(dataset, new)
+    dataset.put_label(new)
+
+
+def update_label(dataset: DatasetWriter, label: Label) -> None:
+    """Change a label's properties and, by ``rename_to``, its name on every sample.
+
+    Raises LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE.
+    """
+    known = _require_label(dataset, label)
+    property_ = {**(known.property or {}), **_checked_property(label)}
+    renamed = property_.pop("@modelarts:rename_to", None)
+    new = msgspec.structs.replace(
+        known,
+        name=check_name(renamed) if renamed else known.name,
+        property=property_,
+        attributes=known.attributes if label.attributes is None else label.attributes,
+    )
+    _require_free_shortcut(dataset, new, besides=known)
+    if new.name == known.name:
+        dataset.put_label(new)
+        return
+    if dataset.label(str(new.name), new.type) is not None:
+        raise ApiError(LABEL_EXISTS, str(new.name))
+    dataset.replace_labels([new if item == known else item for item in dataset.labels])
+    relabel_samples(dataset, known, str(new.name))
+
+
+def delete_label(dataset: DatasetWriter, label: Label) -> None:
+    """Delete a label, and take it off every sample. Raises LABEL_NOT_FOUND."""
+    known = _require_label(dataset, label)
+    dataset.remove_label(str(known.name), known.type)
+    relabel_samples(dataset, known, None)
+
+
+def relabel_samples(dataset: DatasetWriter, label: Label, name: str | None) -> None:
+    """Give a label another name on every sample that has it, or take it off where ``name`` is None."""
+    # Imported here to break the circle: samples know their labels, labels their samples.
+    from emulator.operations.annotate import relabelled  # noqa: PLC0415
+
+    for sample in list(dataset.labelled(str(label.name), label.type)):
+        labels: list[SampleLabel] = []
+        for item in sample.labels:
+            if (item.name, item.type) != (label.name, label.type):
+                labels.append(item)
+            elif name is not None:
+                labels.append(msgspec.structs.replace(item, name=name))
+        dataset.put_sample(relabelled(sample, labels))
+
+
+def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None:
+    """Create the labels of a sample that the dataset does not know yet."""
+    for label in labels:
+        if dataset.label(str(label.name), label.type) is None:
+            add_label(dataset, Label(name=label.name, type=label.type, property={}))
+
+
+def complete(label: Label, dataset_type: DatasetType) -> Label:
+    """A label as it is kept: type filled in, properties checked. Raises LABEL_INCOMPATIBLE, UNSUPPORTED_TYPE."""
+    require_labels(dataset_type)
+    types = KINDS[dataset_type].labels
+    name = check_name(label.name)
+    property_ = _checked_property(label)
+    property_.pop("@modelarts:rename_to", None)
+    label_type = label.type
+    if label_type is None:
+        relation = "@modelarts:from_type" in property_ and LabelType.TRIPLET_RELATION in types
+        label_type = LabelType.TRIPLET_RELATION if relation else types[0]
+    if label_type not in types:
+        raise ApiError(LABEL_INCOMPATIBLE, f"{name[:80]}: type {int(label_type)} does not belong to this dataset")
+    return msgspec.structs.replace(label, name=name, type=label_type, property=property_)
+
+
+def label_stats(labels: Sequence[Label], stats: dict[tuple[str, int | None], tuple[int, int]]) -> list[LabelStats]:
+    """How often each label is used: ``count`` labels on ``sample_count`` samples."""
+    rows = []
+    for label in labels:
+        count, samples = stats.get((str(label.name), label.type), (0, 0))
+        rows.append(
+            LabelStats(
+                name=label.name,
+                type=label.type,
+                property=label.property,
+                attributes=label.attributes,
+                count=count,
+                sample_count=samples,
+            )
+        )
+    return rows
+
+
+def _require_label(dataset: DatasetReader, label: Label) -> Label:
+    known = dataset.label(check_name(label.name), label.type)
+    if known is None:
+        raise ApiError(LABEL_NOT_FOUND, str(label.name))
+    return known
+
+
+def _checked_property(label: Label) -> dict[str, Any]:
+    raw = {key: value for key, value in (label.property or {}).items() if value is not None}
+    try:
+        known = msgspec.convert(raw, LabelProperty, strict=False)
+    except msgspec.ValidationError as error:
+        raise ApiError(LABEL_INCOMPATIBLE, f"{str(label.name)[:80]}: property: {error}") from None
+    return {**raw, **msgspec.to_builtins(known)}
+
+
+def _require_free_shortcut(dataset: DatasetReader, label: Label, besides: Label | None = None) -> None:
+    shortcut = (label.property or {}).get(SHORTCUT)
+    if not shortcut:
+        return
+    for other in dataset.labels:
+        if other != besides and (other.property or {}).get(SHORTCUT) == shortcut:
+            raise ApiError(SHORTCUT_EXISTS, f"{shortcut!r} belongs to {other.name}")

@@ -1,0 +1,30 @@
+"""What a request is aimed at: the ids of its path, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.contract.errors import VERSION_NOT_FOUND, ApiError
+from emulator.store import DatasetReader, VersionRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Path parameters, decoded; those that a route does not have are empty. ``base_url`` is this server's own."""
+
+    project_id: str
+    dataset_id: str = ""
+    sample_id: str = ""
+    version_id: str = ""
+    task_id: str = ""
+    label_name: str = ""
+    base_url: str = ""
+    user: str = "human/local/local"
+    """Who labels, as ``annotated_by`` has it: ``human/<domain>/<user>``."""
+
+    def version(self, dataset: DatasetReader, version_id: str) -> VersionRecord:
+        """A version of the dataset. Raises VERSION_NOT_FOUND."""
+        version = dataset.version(version_id)
+        if version is None:
+            raise ApiError(VERSION_NOT_FOUND, version_id)
+        return version

@@ -1,0 +1,352 @@
+"""Publishing: versions of a dataset, each with its manifest and its own unchanging samples.
+
+Reference: ``api-ref/source/data_management/dataset_version_management/``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from emulator.contract.errors import (
+    PARAMETER_INVALID,
+    PUBLISH_FAILED,
+    SPLIT_RULES,
+    UNSUPPORTED_TYPE,
+    VERSION_EXISTS,
+    VERSION_NOT_NORMAL,
+    ApiError,
+)
+from emulator.contract.versions import (
+    CreateDatasetVersionRequest,
+    CreateDatasetVersionResponse,
+    DatasetVersion,
+    ListDatasetVersionsQuery,
+    ListDatasetVersionsResponse,
+)
+from emulator.contract.wire import DatasetStatus, DatasetType, SampleStatus, Usage, VersionFormat, VersionStatus
+from emulator.kinds import KINDS
+from emulator.operations.filters import ratio_range
+from emulator.operations.labels import label_stats
+from emulator.operations.publish import write_version
+from emulator.operations.target import Target
+from emulator.operations.tasks import claim
+from emulator.runtime import Runtime
+from emulator.split import split_by_label
+from emulator.store import (
+    DatasetReader,
+    DatasetRecord,
+    DatasetWriter,
+    SampleReader,
+    SampleRecord,
+    Selection,
+    Unknown,
+    VersionRecord,
+)
+
+log = logging.getLogger("modelarts-emulator")
+
+VERSION_FORMATS = {0: VersionFormat.DEFAULT, 1: VersionFormat.CARBON_DATA, 2: VersionFormat.CSV}
+HARD_METADATA = ("@modelarts:hard", "@modelarts:hard_coefficient", "@modelarts:hard_reasons")
+
+
+def list_versions(emu: Runtime, target: Target, query: ListDatasetVersionsQuery) -> ListDatasetVersionsResponse:
+    """Versions, newest first, filtered by status, format and split ratio. Raises DATASET_NOT_FOUND."""
+    record = emu.dataset(target.project_id, target.dataset_id)
+    low, high = ratio_range(query.train_evaluate_ratio)
+    wanted = None if query.version_format is None else VERSION_FORMATS[query.version_format]
+    with emu.store.reading(record.id) as dataset:
+        versions = [
+            version
+            for version in reversed(dataset.versions)
+            if (query.status is None or version.status == query.status)
+            and (wanted is None or version.version_format is wanted)
+            and low <= Decimal(version.train_evaluate_sample_ratio) <= high
+        ]
+        described = [describe_version(dataset.record, version) for version in versions]
+    return ListDatasetVersionsResponse(total_number=len(described), versions=described)
+
+
+def describe_dataset_version(emu: Runtime, target: Target) -> DatasetVersion:
+    """One version with its label statistics. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
+    record = emu.dataset(target.project_id, target.dataset_id)
+    with emu.store.reading(record.id) as dataset:
+        version = target.version(dataset, target.version_id)
+        described = describe_version(dataset.record, version)
+    return msgspec.structs.replace(described, label_stats=version.label_stats, label_type=version.label_type)
+
+
+def create_version(emu: Runtime, target: Target, request: CreateDatasetVersionRequest) -> CreateDatasetVersionResponse:
+    """Publish the dataset as it is now, in the background: status 0, then 1.
+
+    Raises DATASET_NOT_FOUND, VERSION_EXISTS, SPLIT_RULES, UNSUPPORTED_TYPE, PARAMETER_INVALID and the error of a task
+    in its way: PUBLISHING, SWITCHING, IMPORT_RUNNING, SYNC_RUNNING.
+    """
+    record = emu.dataset(target.project_id, target.dataset_id)
+    version_format = request.version_format or VersionFormat.DEFAULT
+    if version_format is not VersionFormat.DEFAULT and record.type is not DatasetType.TABLE:
+        raise ApiError(UNSUPPORTED_TYPE, f"version_format {version_format.value} is for table datasets")
+    ratio = _ratio(request.train_evaluate_sample_ratio)
+    with claim(emu, record, "publish") as right:
+        with emu.store.reading(record.id) as dataset:
+            _require_splittable(dataset, ratio)
+        now = emu.clock.now_ms()
+        with emu.store.writing(record.id) as dataset:
+            version = _new_version(emu.ids.entity(), dataset, request, version_format, now)
+            dataset.put_version(version)
+            dataset.put_record(
+                msgspec.structs.replace(
+                    dataset.record,
+                    status=DatasetStatus.PUBLISHING,
+                    next_version_num=dataset.record.next_version_num + 1,
+                    version_count=dataset.record.version_count + 1,
+                )
+            )
+        right.run(lambda: _publish(emu, record.id, version, ratio))
+    return CreateDatasetVersionResponse(version_id=version.version_id)
+
+
+def delete_version(emu: Runtime, target: Target) -> None:
+    """Delete a version's record; its files stay. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
+    record = emu.dataset(target.project_id, target.dataset_id)
+    with emu.store.writing(record.id) as dataset:
+        version = target.version(dataset, target.version_id)
+        if version.status == VersionStatus.CREATING:
+            raise ApiError(VERSION_NOT_NORMAL, version.version_name)
+        dataset.remove_version(version.version_id)
+        current = dataset.record
+        is_current = current.current_version_id == version.version_id
+        dataset.put_record(
+            msgspec.structs.replace(
+                current,
+                version_count=current.version_count - 1,
+                current_version_id=None if is_current else current.current_version_id,
+                current_version_name=None if is_current else current.current_version_name,
+            )
+        )
+    emu.store.drop_version(record.id, target.version_id)
+
+
+def switch_version(emu: Runtime, record: DatasetRecord, version_id: str) -> None:
+    """Make samples, labels and annotations those of a version, in the background; status 7 while it runs.
+
+    Raises VERSION_NOT_NORMAL and the error of a task in its way.
+    """
+    with claim(emu, record, "switch") as right:
+        with emu.store.writing(record.id) as dataset:
+            version = dataset.version(version_id)
+            if version is None or version.status != VersionStatus.RUNNING:
+                raise ApiError(VERSION_NOT_NORMAL, version_id)
+            dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.SWITCHING))
+        right.run(lambda: _switch(emu, record.id, version))
+
+
+def describe_version(record: DatasetRecord, version: VersionRecord) -> DatasetVersion:
+    """A version as it stands in a list."""
+    return DatasetVersion(
+        version_id=version.version_id,
+        version_name=version.version_name,
+        version_format=version.version_format,
+        status=version.status,
+        description=version.description,
+        create_time=version.create_time,
+        update_time=version.update_time,
+        previous_version_id=version.previous_version_id,
+        previous_total_sample_count=version.previous_total_sample_count,
+        previous_annotated_sample_count=version.previous_annotated_sample_count,
+        total_sample_count=version.total_sample_count,
+        annotated_sample_count=version.annotated_sample_count,
+        total_sub_sample_count=0,
+        annotated_sub_sample_count=0,
+        add_sample_count=version.add_sample_count,
+        deleted_sample_count=version.deleted_sample_count,
+        modified_sample_count=version.modified_sample_count,
+        manifest_path=version.manifest_path,
+        data_path=version.data_path,
+        is_current=version.version_id == record.current_version_id,
+        train_evaluate_sample_ratio=version.train_evaluate_sample_ratio,
+        clear_hard_property=version.clear_hard_property,
+        remove_sample_usage=version.remove_sample_usage,
+        export_images=version.export_images,
+        with_column_header=version.with_column_header,
+        extract_serial_number=False,
+        include_dataset_data=version.export_images,
+        crop=False,
+        rotate=False,
+        data_validate=True,
+        task_type=int(record.type),
+        message=version.message,
+    )
+
+
+def _ratio(text: str) -> Decimal:
+    try:
+        ratio = Decimal(text)
+    except InvalidOperation:
+        ratio = Decimal("NaN")
+    if not (ratio.is_finite() and 0 < ratio <= 1):
+        raise ApiError(PARAMETER_INVALID, f"train_evaluate_sample_ratio: {text!r} is not above 0 and up to 1")
+    return ratio
+
+
+def _require_splittable(dataset: DatasetReader, ratio: Decimal) -> None:
+    """A split needs two labelled samples of every label that is used, one for each side."""
+    if ratio == 1 or not KINDS[dataset.record.type].splits:
+        return
+    stats = dataset.label_stats()
+    scarce = [name for (name, _), (_, samples) in stats.items() if samples < 2]
+    if scarce or not stats:
+        which = f"label {scarce[0]} has only one labelled sample" if scarce else "no sample is labelled"
+        raise ApiError(SPLIT_RULES, which)
+
+
+def _new_version(
+    version_id: str,
+    dataset: DatasetWriter,
+    request: CreateDatasetVersionRequest,
+    version_format: VersionFormat,
+    now: int,
+) -> VersionRecord:
+    taken = {version.version_name for version in dataset.versions}
+    if request.version_name in taken:
+        raise ApiError(VERSION_EXISTS, str(request.version_name))
+    number = dataset.record.next_version_num
+    while request.version_name is None and f"V{number:03d}" in taken:
+        number += 1
+    name = request.version_name or f"V{number:03d}"
+    folder = f"{dataset.record.inner_work_path}annotation/{name}/"
+    previous = dataset.version(dataset.record.current_version_id or "")
+    return VersionRecord(
+        version_id=version_id,
+        version_name=name,
+        version_format=version_format,
+        create_time=now,
+        update_time=now,
+        description=request.description or "",
+        previous_version_id=previous.version_id if previous else None,
+        previous_total_sample_count=previous.total_sample_count if previous else 0,
+        previous_annotated_sample_count=previous.annotated_sample_count if previous else 0,
+        manifest_path=f"{folder}{name}.manifest",
+        data_path=f"{folder}data/",
+        labels=dataset.labels,
+        train_evaluate_sample_ratio=request.train_evaluate_sample_ratio,
+        clear_hard_property=request.clear_hard_property,
+        remove_sample_usage=request.remove_sample_usage,
+        export_images=request.export_images,
+        with_column_header=request.with_column_header,
+    )
+
+
+def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
+    try:
+        done = _freeze(emu, dataset_id, version, ratio)
+    except Unknown:
+        log.info("Dataset %s was deleted while it was published", dataset_id)
+        return
+    except (ApiError, OSError) as error:
+        why = error.message if isinstance(error, ApiError) else str(error)
+        log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
+        message = f"{PUBLISH_FAILED.message}: {why}"
+        done = msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message)
+    with emu.store.writing(dataset_id) as dataset:
+        dataset.put_version(msgspec.structs.replace(done, update_time=emu.clock.now_ms()))
+        good = done.status == VersionStatus.RUNNING
+        record = dataset.record
+        dataset.put_record(
+            msgspec.structs.replace(
+                record,
+                status=DatasetStatus.NORMAL,
+                current_version_id=done.version_id if good else record.current_version_id,
+                current_version_name=done.version_name if good else record.current_version_name,
+            )
+        )
+
+
+def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> VersionRecord:
+    """Keep the samples as they are, and write the version's files from what was kept."""
+    with emu.store.reading(dataset_id) as dataset:
+        usages = _usages(dataset, ratio)
+        samples = (_as_published(sample, version, usages) for sample in dataset.select(Selection()))
+        counts = emu.store.freeze(dataset_id, version.version_id, samples)
+        record = dataset.record
+    with emu.store.version(dataset_id, version.version_id) as frozen:
+        write_version(emu, record, version, frozen)
+        added, deleted, modified = _difference(emu, dataset_id, version, frozen)
+        multi = any(len(sample.labels) > 1 for sample in frozen.select(Selection()))
+        stats = label_stats(version.labels, frozen.label_stats())
+    return msgspec.structs.replace(
+        version,
+        status=VersionStatus.RUNNING,
+        total_sample_count=counts.total,
+        annotated_sample_count=counts.annotated,
+        add_sample_count=added,
+        deleted_sample_count=deleted,
+        modified_sample_count=modified,
+        label_stats=stats,
+        label_type="multi" if multi else "single",
+    )
+
+
+def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:
+    if not KINDS[dataset.record.type].splits:
+        return {}
+    labelled = Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))
+    pairs = ((s.id, {str(label.name) for label in s.labels}) for s in dataset.select(labelled))
+    return split_by_label(pairs, float(ratio))
+
+
+def _as_published(sample: SampleRecord, version: VersionRecord, usages: dict[str, Usage]) -> SampleRecord:
+    usage = usages.get(sample.id)
+    if not version.remove_sample_usage and sample.usage is not None:
+        usage = sample.usage
+    metadata = sample.metadata
+    if version.clear_hard_property:
+        metadata = {key: value for key, value in metadata.items() if key not in HARD_METADATA}
+    return msgspec.structs.replace(sample, usage=usage, metadata=metadata)
+
+
+def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: SampleReader) -> tuple[int, int, int]:
+    """How many samples were added, deleted and changed since the previous version."""
+    if version.previous_version_id is None:
+        return len(frozen), 0, 0
+    try:
+        with emu.store.version(dataset_id, version.previous_version_id) as previous:
+            before = {s.id: (s.labels, s.signature) for s in previous.select(Selection())}
+    except Unknown:
+        return len(frozen), 0, 0
+    added = modified = 0
+    for sample in frozen.select(Selection()):
+        known = before.pop(sample.id, None)
+        added += known is None
+        modified += known is not None and known != (sample.labels, sample.signature)
+    return added, len(before), modified
+
+
+def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
+    try:
+        with emu.store.version(dataset_id, version.version_id) as frozen, emu.store.writing(dataset_id) as dataset:
+            _restore(dataset, frozen.select(Selection()))
+            dataset.replace_labels(version.labels)
+            dataset.put_record(
+                msgspec.structs.replace(
+                    dataset.record,
+                    status=DatasetStatus.NORMAL,
+                    current_version_id=version.version_id,
+                    current_version_name=version.version_name,
+                    update_time=emu.clock.now_ms(),
+                )
+            )
+    except Unknown:
+        log.info("Dataset %s was deleted while it switched versions", dataset_id)
+
+
+def _restore(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:
+    gone = set(dataset.ids())
+    for sample in samples:
+        gone.discard(sample.id)
+        dataset.put_sample(sample)
+    for sample_id in gone:
+        dataset.remove_sample(sample_id)

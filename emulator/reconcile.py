@@ -1,0 +1,173 @@
+"""Bring a dataset in step with its input directories. Start-up, watcher and ``sync-data`` all come here.
+
+Events are only hints: this compares what lies on disk with what the store knows. New objects become samples, vanished
+ones go, changed ones get new size, time and picture size and keep their labels. Doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from emulator.contract.errors import PATH_NOT_FOUND, ApiError
+from emulator.images import read_header
+from emulator.kinds import KINDS, Kind
+from emulator.obs.paths import ObsPath
+from emulator.obs.scan import Entry
+from emulator.obs.tree import ObjectTree
+from emulator.obs.writing import is_being_written
+from emulator.sampling import SampleSource, read_samples
+from emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Store, fingerprint
+
+log = logging.getLogger("modelarts-emulator")
+
+# How many samples one atomic group of the journal holds: many share its fsync, and progress can still be seen.
+BATCH = 1_000
+
+Progress = Callable[[int], None]
+
+
+class Outcome(NamedTuple):
+    """What a reconciliation did, in samples."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.added} samples added, {self.changed} changed, {self.removed} removed"
+
+
+def reconcile(
+    store: Store,
+    tree: ObjectTree,
+    record: DatasetRecord,
+    directories: Sequence[ObsPath],
+    outputs: Sequence[ObsPath],
+    progress: Progress = lambda done: None,
+) -> Outcome:
+    """Compare and apply. Nothing below ``outputs``, where datasets write, is a sample.
+
+    Raises ApiError (BUCKET_NOT_FOUND, PATH_INVALID) and OSError where a directory cannot be read: what lies there is
+    then unknown rather than gone, and no sample is removed.
+    """
+    return _Reconciliation(store, tree, record, progress).run(directories, outputs)
+
+
+class _Reconciliation:
+    def __init__(self, store: Store, tree: ObjectTree, record: DatasetRecord, progress: Progress) -> None:
+        self.store, self.tree, self.record, self.progress = store, tree, record, progress
+        self.kind: Kind = KINDS[record.type]
+        self.seen: set[str] = set()
+        self.added = self.changed = 0
+
+    def run(self, directories: Sequence[ObsPath], outputs: Sequence[ObsPath]) -> Outcome:
+        for directory in directories:
+            if not self._is_readable(directory):
+                continue
+            skip = [path for path in outputs if not path.contains(directory)]
+            entries = (entry for entry in self.tree.walk(directory, skip=skip) if self.kind.holds(entry.path))
+            self._apply(entries)
+        removed = self._remove_vanished(directories)
+        return Outcome(self.added, self.changed, removed)
+
+    def _is_readable(self, directory: ObsPath) -> bool:
+        """Whether there is a directory to walk; a missing one is empty, a missing bucket is an error."""
+        try:
+            self.tree.require_directory(directory)
+        except ApiError as error:
+            if error.error is not PATH_NOT_FOUND:
+                raise
+            return False
+        return True
+
+    def _apply(self, entries: Iterable[Entry]) -> None:
+        batch: list[SampleSource] = []
+        for source in self._stale(entries):
+            batch.append(source)
+            if len(batch) >= BATCH:
+                self._put(batch)
+                batch = []
+        if batch:
+            self._put(batch)
+
+    def _stale(self, entries: Iterable[Entry]) -> Iterator[SampleSource]:
+        """The samples that the store does not have as they are on disk; all others are only noted as seen."""
+        with self.store.reading(self.record.id) as dataset:
+            for entry in entries:
+                known = fingerprint((entry.size, entry.mtime_ns))
+                for source in read_samples(self.record, self.kind, entry, dataset.files):
+                    self.seen.add(source.id)
+                    # What is still being written is left as it is: the end of the writing leads here again.
+                    if dataset.signature(source.id) != known and not is_being_written(entry.local):
+                        yield source
+
+    def _put(self, batch: Sequence[SampleSource]) -> None:
+        # Files are read before the dataset's lock is taken.
+        fresh = [self._fresh(source) for source in batch]
+        with self.store.writing(self.record.id) as dataset:
+            for sample in fresh:
+                self._merge(dataset, sample)
+        self.progress(len(self.seen))
+
+    def _fresh(self, source: SampleSource) -> SampleRecord:
+        sample = source.sample
+        if sample.type == 0:
+            shape = read_header(source.local)
+            if shape is None:
+                log.warning("%s is no picture that can be read: it becomes a sample without size", sample.path)
+            sample.shape = shape
+        return sample
+
+    def _merge(self, dataset: DatasetWriter, sample: SampleRecord) -> None:
+        known = dataset.get(sample.id, deleted=True)
+        if known is None:
+            self.added += 1
+            dataset.put_sample(sample)
+        elif known.deleted:
+            # Deleted through the API: it stays deleted while the object is the one that was deleted.
+            if known.signature != sample.signature and self._is_there(sample):
+                self.added += 1
+                dataset.put_sample(sample)
+        elif known.signature != sample.signature:
+            self.changed += 1
+            dataset.put_sample(_updated(known, sample))
+
+    def _is_there(self, sample: SampleRecord) -> bool:
+        stat = self.tree.stat(ObsPath.parse("/" + sample.path))
+        return stat is not None and (stat.size, stat.mtime_ns) == sample.signature
+
+    def _remove_vanished(self, directories: Sequence[ObsPath]) -> int:
+        with self.store.reading(self.record.id) as dataset:
+            if len(self.seen) >= len(dataset) and all(identity in self.seen for identity in dataset.ids()):
+                return 0
+            missing = [identity for identity in dataset.ids() if identity not in self.seen]
+            gone = [identity for identity in missing if self._is_gone(dataset.get(identity), directories)]
+        if not gone:
+            return 0
+        removed = 0
+        with self.store.writing(self.record.id) as dataset:
+            for identity in gone:
+                # Uploaded again since it was looked at? The check is repeated where nothing can come between.
+                if self._is_gone(dataset.get(identity), directories):
+                    dataset.remove_sample(identity)
+                    removed += 1
+        return removed
+
+    def _is_gone(self, sample: SampleRecord | None, directories: Sequence[ObsPath]) -> bool:
+        if sample is None:
+            return False  # a tombstone, or removed meanwhile
+        if self.kind.unit != "file":
+            return True
+        path = ObsPath.parse("/" + sample.path)
+        return not any(directory.contains(path) for directory in directories) or self.tree.stat(path) is None
+
+
+def _updated(known: SampleRecord, fresh: SampleRecord) -> SampleRecord:
+    """The known sample with what the changed object says of itself; labels and everything of the user's stay."""
+    return msgspec.structs.replace(
+        known, time=fresh.time, size=fresh.size, signature=fresh.signature, shape=fresh.shape, line=fresh.line
+    )

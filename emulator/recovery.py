@@ -1,0 +1,52 @@
+"""What an interrupted emulator left open: tasks that were running are FAILED, and datasets come to rest."""
+
+from __future__ import annotations
+
+import msgspec
+
+from emulator.clock import Clock
+from emulator.contract.errors import PUBLISH_FAILED, TASK_FAILED
+from emulator.contract.wire import DatasetStatus, ExportStatus, TaskStatus, VersionStatus
+from emulator.store import DatasetWriter, Store
+
+INTERRUPTED = "interrupted: the emulator ended while this was running"
+_ENDED = {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value}
+_RESTING = {DatasetStatus.NORMAL, DatasetStatus.ABNORMAL}
+
+
+def recover(store: Store, dataset_id: str, clock: Clock) -> None:
+    """Close what was open. A dataset at rest is known from the index alone and is not even loaded."""
+    if store.entry(dataset_id).record.status in _RESTING:
+        return
+    now = clock.now_ms()
+    with store.writing(dataset_id) as dataset:
+        _fail_tasks(dataset, now)
+        _fail_versions(dataset, now)
+        dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL))
+
+
+def _fail_tasks(dataset: DatasetWriter, now: int) -> None:
+    for task in dataset.tasks:
+        if task.status not in _ENDED:
+            dataset.put_task(
+                msgspec.structs.replace(
+                    task,
+                    status=TaskStatus.FAILED.value,
+                    update_time=now,
+                    error_code=TASK_FAILED.code,
+                    error_msg=f"{TASK_FAILED.message}: {INTERRUPTED}",
+                )
+            )
+
+
+def _fail_versions(dataset: DatasetWriter, now: int) -> None:
+    for version in dataset.versions:
+        if version.status == VersionStatus.CREATING:
+            dataset.put_version(
+                msgspec.structs.replace(
+                    version,
+                    status=VersionStatus.ERROR,
+                    update_time=now,
+                    message=f"{PUBLISH_FAILED.message}: {INTERRUPTED}",
+                )
+            )

@@ -1,0 +1,144 @@
+"""What an operation works with. Built once by the application, handed to every operation; no globals anywhere."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+from emulator.clock import Clock, SystemClock
+from emulator.config import Settings
+from emulator.contract.errors import DATASET_NOT_FOUND, ApiError
+from emulator.ids import Ids
+from emulator.obs.metadata import MetadataStore
+from emulator.obs.paths import ObsPath
+from emulator.obs.signing import UrlSigner
+from emulator.obs.tree import ObjectTree
+from emulator.obs.watcher import Watcher
+from emulator.reconcile import Outcome, reconcile
+from emulator.recovery import recover
+from emulator.store import DatasetRecord, Durability, Store, Unknown
+from emulator.tasks import Tasks
+
+log = logging.getLogger("modelarts-emulator")
+
+
+# The first scan takes what it takes; this only keeps a dead disk from blocking for ever.
+FIRST_SCAN_S = 24 * 60 * 60
+
+
+class Runtime:
+    """Store, object tree, watcher, tasks, clock and ids of one running emulator."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.ids = ids or Ids()
+        self._temporary = tempfile.mkdtemp(prefix="modelarts-emulator-") if settings.data_dir is None else None
+        durability = Durability(settings.durability)
+        try:
+            self.store = Store(settings.data_dir, clock=self.clock, durability=durability)
+        except BaseException:
+            self._remove_temporary()
+            raise
+        self.root = Path(self._temporary or settings.data_dir or "")
+        (self.root / "obs").mkdir(exist_ok=True)
+        self.tree = ObjectTree(self.root / "obs", settings.buckets, fsync=durability is Durability.FULL)
+        self.metadata = MetadataStore(self.root / "object-metadata.sqlite" if settings.data_dir else None)
+        self.signing_key = self._signing_key()
+        self.signer = UrlSigner(*self.signing_key, self.clock)
+        self.tasks = Tasks()
+        self.watcher = Watcher(self._input_changed)
+        self.ready = threading.Event()
+        self.naming = threading.Lock()
+        """Held while a dataset gets its name, so that no two get the same."""
+        self.started_ms = self.clock.now_ms()
+        self._reconciling: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def start(self) -> None:
+        """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready``."""
+        self.watcher.start()
+        for entry in self.store.entries():
+            recover(self.store, entry.record.id, self.clock)
+            self.watch(entry.record)
+        self.watcher.flush(FIRST_SCAN_S)
+        self.ready.set()
+
+    def stop(self) -> None:
+        """End tasks and watcher, write the store out, remove what is temporary."""
+        self.ready.clear()
+        self.tasks.stop()
+        self.watcher.stop()
+        self.store.close()
+        self.metadata.close()
+        self._remove_temporary()
+
+    def dataset(self, project_id: str, dataset_id: str) -> DatasetRecord:
+        """A dataset's metadata. Raises DATASET_NOT_FOUND, also for a dataset of another project."""
+        try:
+            record = self.store.entry(dataset_id).record
+        except Unknown:
+            raise ApiError(DATASET_NOT_FOUND, dataset_id) from None
+        if record.project_id != project_id:
+            raise ApiError(DATASET_NOT_FOUND, dataset_id)
+        return record
+
+    def watch(self, record: DatasetRecord) -> None:
+        """Watch a dataset's input directories, where changes are applied at once."""
+        if self.settings.automatic:
+            self.watcher.watch(record.id, [self.tree.local(path) for path in input_directories(record)])
+
+    def unwatch(self, dataset_id: str) -> None:
+        """Forget a dataset's input directories."""
+        self.watcher.unwatch(dataset_id)
+        self._reconciling.pop(dataset_id, None)
+
+    def reconcile(self, dataset_id: str) -> Outcome:
+        """Bring a dataset in step with its input, one caller at a time. Raises ApiError, OSError, Unknown."""
+        with self._reconciling[dataset_id]:
+            record = self.store.entry(dataset_id).record
+            return reconcile(self.store, self.tree, record, input_directories(record), self._outputs())
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until neither watcher nor tasks have anything open. False when the time is over first."""
+        return (
+            self.watcher.wait_idle(timeout_s) and self.tasks.wait_idle(timeout_s) and self.watcher.wait_idle(timeout_s)
+        )
+
+    def _outputs(self) -> list[ObsPath]:
+        return [ObsPath.parse(entry.record.inner_work_path) for entry in self.store.entries()]
+
+    def _input_changed(self, dataset_id: str) -> None:
+        try:
+            outcome = self.reconcile(dataset_id)
+        except Unknown:
+            return  # deleted meanwhile
+        except ApiError as error:
+            log.warning("Dataset %s: its input path cannot be read: %s", dataset_id, error.message)
+            return
+        if outcome.added or outcome.changed or outcome.removed:
+            log.info("Dataset %s: %s", dataset_id, outcome)
+
+    def _signing_key(self) -> tuple[str, str]:
+        """Access key and secret of signed URLs; kept with the data, so that a URL outlives a restart."""
+        if self.settings.data_dir is None:
+            return self.ids.hexadecimal(20).upper(), self.ids.hexadecimal(40)
+        path = Path(self.settings.data_dir) / "signing-key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(f"{self.ids.hexadecimal(20).upper()}:{self.ids.hexadecimal(40)}\n", "ascii")
+        access_key, _, secret = path.read_text("ascii").strip().partition(":")
+        return access_key, secret
+
+    def _remove_temporary(self) -> None:
+        if self._temporary:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def input_directories(record: DatasetRecord) -> list[ObsPath]:
+    """Where a dataset's samples come from; a dataset without a data source keeps them in its own data folder."""
+    paths = [ObsPath.directory(source.data_path) for source in record.data_sources if source.data_path]
+    return paths or [ObsPath.directory(record.inner_work_path + "data/")]

@@ -1,0 +1,81 @@
+import io
+
+import pytest
+
+from emulator.contract.errors import ApiError
+from emulator.iam.chunks import decoded, is_chunked
+from emulator.obs.refusals import ACCESS_DENIED, INCOMPLETE_BODY, INVALID_REQUEST, SIGNATURE_MISMATCH
+
+UNSIGNED = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+SIGNED = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
+
+
+def read(body, headers=UNSIGNED, check=None):
+    return b"".join(decoded(io.BytesIO(body), headers, check))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
+        (b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n", b"hello world"),
+        (b"0\r\n\r\n", b""),
+        (b"A;chunk-signature=abc\r\n0123456789\r\n0;chunk-signature=def\r\n\r\n", b"0123456789"),
+        (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n"),
+    ],
+)
+def test_chunks_are_put_together(body, expected):
+    assert read(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", INCOMPLETE_BODY),
+        (b"5\r\nhel", INCOMPLETE_BODY),
+        (b"5\r\nhello\r\n", INCOMPLETE_BODY),
+        (b"5\r\nhello!\r\n0\r\n\r\n", INVALID_REQUEST),
+        (b"-5\r\nhello\r\n", INVALID_REQUEST),
+        (b"0x5\r\nhello\r\n", INVALID_REQUEST),
+        (b"xyz\r\n", INVALID_REQUEST),
+        (b"\r\n", INVALID_REQUEST),
+        (b"1" * 5000, INCOMPLETE_BODY),
+    ],
+)
+def test_what_is_no_chunk_is_refused(body, expected):
+    with pytest.raises(ApiError) as caught:
+        read(body)
+    assert caught.value.error is expected
+
+
+def test_the_announced_length_must_come():
+    headers = {**UNSIGNED, "x-amz-decoded-content-length": "6"}
+    with pytest.raises(ApiError) as caught:
+        read(b"5\r\nhello\r\n0\r\n\r\n", headers)
+    assert caught.value.error is INCOMPLETE_BODY
+
+
+def test_no_chunk_comes_before_it_has_been_judged():
+    def check(signature, chunk):
+        if signature != "good":
+            raise ApiError(SIGNATURE_MISMATCH)
+
+    body = b"2;chunk-signature=good\r\nok\r\n3;chunk-signature=bad\r\nbad\r\n0;chunk-signature=good\r\n\r\n"
+    pieces = decoded(io.BytesIO(body), SIGNED, check)
+    assert next(pieces) == b"ok"
+    with pytest.raises(ApiError) as caught:
+        next(pieces)
+    assert caught.value.error is SIGNATURE_MISMATCH
+
+
+def test_a_chunk_without_its_signature_is_refused():
+    with pytest.raises(ApiError) as caught:
+        read(b"5\r\nhello\r\n0\r\n\r\n", SIGNED, lambda signature, chunk: None)
+    assert caught.value.error is ACCESS_DENIED
+
+
+def test_what_is_chunked():
+    assert is_chunked({"content-encoding": "aws-chunked"})
+    assert is_chunked({"content-encoding": "gzip, aws-chunked"})
+    assert is_chunked(SIGNED)
+    assert not is_chunked({"content-encoding": "gzip", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
