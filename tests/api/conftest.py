@@ -1,6 +1,7 @@
 """A server with identity and object storage alone, in a thread, as open or as strict as a test wants it."""
 
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -47,7 +48,7 @@ def start(tmp_path):
         app = Flask("emulator", static_folder=None)
         identity.register(app, accounts=accounts, tokens=tokens, access=access)
         objects.register(app, Storage(tree, metadata, folder / "uploads", ImageCache(), clock, ids), access)
-        server = create_server(app, host="127.0.0.1", port=0, max_request_body_size=1 << 40)
+        server = create_server(app, host="127.0.0.1", port=0, max_request_body_size=1 << 40, asyncore_loop_timeout=0.02)
         waitress_channel.apply_to(server)
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()
@@ -72,10 +73,8 @@ def start(tmp_path):
 
 
 def serve(server):
-    try:
+    with suppress(OSError):  # its sockets are closed under it: that is how it is stopped
         server.run()
-    except OSError:
-        pass  # its sockets are closed under it: that is how it is stopped
 
 
 @pytest.fixture

@@ -1,0 +1,144 @@
+"""The dataset follows its folder: real files, created, changed, moved and deleted under the watcher."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emulator.config import Settings
+from emulator.server import Emulator
+from tests.support import Api, picture, poll
+
+
+def names(api: Api, dataset_id: str) -> set[str]:
+    return {sample["sample_name"] for sample in api.samples(dataset_id)["samples"]}
+
+
+def test_every_change_of_the_folder_is_followed(api: Api, bucket: Path, tmp_path: Path) -> None:
+    folder = bucket / "in"
+    dataset_id = api.dataset()
+    (folder / "a.png").write_bytes(picture())
+    poll(lambda: names(api, dataset_id) == {"a.png"}, "created")
+    sample_id = api.ids(dataset_id)["a.png"]
+    api.label(dataset_id, {sample_id: [{"name": "x"}]})
+    (folder / "a.png").write_bytes(picture(64, 48))
+    changed = poll(
+        lambda: (s := api.samples(dataset_id)["samples"][0])["metadata"]["@modelarts:size"] == [64, 48, 3] and s,
+        "overwritten",
+    )
+    assert (changed["sample_id"], changed["labels"][0]["name"]) == (sample_id, "x")
+    (folder / "a.png").rename(folder / "b.png")
+    poll(lambda: names(api, dataset_id) == {"b.png"}, "renamed")
+    (tmp_path / "c.png").write_bytes(picture())
+    (tmp_path / "c.png").rename(folder / "c.png")
+    poll(lambda: names(api, dataset_id) == {"b.png", "c.png"}, "moved in")
+    (folder / "b.png").rename(tmp_path / "b.png")
+    poll(lambda: names(api, dataset_id) == {"c.png"}, "moved out")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/d.png").write_bytes(picture())
+    (tmp_path / "new").rename(folder / "new")
+    poll(lambda: names(api, dataset_id) == {"c.png", "d.png"}, "directory moved in")
+    (folder / "new/e.png").write_bytes(picture())
+    poll(lambda: "e.png" in names(api, dataset_id), "file in the moved directory")
+    shutil.rmtree(folder / "new")
+    poll(lambda: names(api, dataset_id) == {"c.png"}, "directory deleted")
+    shutil.rmtree(folder)
+    poll(lambda: names(api, dataset_id) == set(), "input path deleted")
+    folder.mkdir()
+    (folder / "f.png").write_bytes(picture())
+    poll(lambda: names(api, dataset_id) == {"f.png"}, "input path made again")
+
+
+def test_a_picture_being_written_is_not_taken_half(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset()
+    data = picture(300, 200)
+    with (bucket / "in/slow.png").open("wb", buffering=0) as file:
+        file.write(data[: len(data) // 2])
+        (bucket / "in/other.png").write_bytes(picture())
+        poll(lambda: "other.png" in names(api, dataset_id))
+        assert names(api, dataset_id) == {"other.png"}
+        file.write(data[len(data) // 2 :])
+    poll(lambda: "slow.png" in names(api, dataset_id))
+    sizes = {s["sample_name"]: s["metadata"]["@modelarts:size"] for s in api.samples(dataset_id)["samples"]}
+    assert sizes["slow.png"] == [300, 200, 3]
+
+
+def test_what_is_in_the_output_is_no_sample(api: Api, bucket: Path) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    inner = api.dataset(work_path="/bucket/out/")
+    api.publish(inner, export_images=True)
+    above = api.dataset(
+        dataset_name="above", data_sources=[{"data_path": "/bucket/out/"}], work_path="/bucket/elsewhere/"
+    )
+    assert api.samples(above)["sample_count"] == 0
+
+
+def test_manual_synchronization_waits_to_be_asked(settings: Settings, bucket: Path) -> None:
+    with Emulator(replace(settings, sync="manual")) as emu:
+        api = Api(emu.url)
+        dataset_id = api.dataset()
+        (bucket / "in/a.png").write_bytes(picture())
+        assert emu.runtime.wait_idle(5)
+        assert api.samples(dataset_id)["sample_count"] == 0
+        api.call("POST", f"/{dataset_id}/sync-data")
+        status = poll(
+            lambda: (s := api.call("GET", f"/{dataset_id}/sync-data/status"))["status"] == "COMPLETED" and s
+        )
+        assert (status["add_sample_count"], status["total_sample_count"]) == (1, 1)
+        assert api.samples(dataset_id)["sample_count"] == 1
+        api.session.close()
+
+
+def test_a_dataset_is_synchronized_at_creation(api: Api) -> None:
+    dataset_id = api.dataset()
+    assert api.call("GET", f"/{dataset_id}/sync-data/status")["status"] == "COMPLETED"
+    assert api.refused("GET", "/nope/sync-data/status") == "ModelArts.4352"
+    assert api.refused("POST", "/nope/sync-data") == "ModelArts.4352"
+
+
+@pytest.mark.parametrize("durability", ["full", "process"])
+def test_everything_is_there_after_a_restart(settings: Settings, bucket: Path, durability: str) -> None:
+    settings = replace(settings, durability=durability)
+    for name in ("kept.png", "gone.png"):
+        (bucket / "in" / name).write_bytes(picture())
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        dataset_id = api.dataset(labels=[{"name": "x"}])
+        ids = api.ids(dataset_id)
+        api.label(dataset_id, {ids["kept.png"]: [{"name": "x"}]})
+        version = api.publish(dataset_id)
+        kept = api.call("GET", f"/{dataset_id}/data-annotations/samples/{ids['kept.png']}")
+        signed = kept["source"].removeprefix(emu.url)
+        api.session.close()
+    (bucket / "in/gone.png").unlink()
+    (bucket / "in/fresh.png").write_bytes(picture())
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        assert api.ids(dataset_id).keys() == {"kept.png", "fresh.png"}
+        kept = api.call("GET", f"/{dataset_id}/data-annotations/samples/{ids['kept.png']}")
+        assert kept["labels"][0]["name"] == "x"
+        assert api.samples(dataset_id, f"?version_id={version['version_id']}")["sample_count"] == 2
+        # a signed URL outlives the restart
+        assert api.session.get(emu.url + signed, timeout=10).content == picture()
+        api.session.close()
+
+
+def test_a_folder_outside_the_buckets_is_never_read(api: Api, bucket: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/a.png").write_bytes(picture())
+    (bucket / "in/link").symlink_to(tmp_path / "secret")
+    (bucket / "in/file.png").symlink_to(tmp_path / "secret/a.png")
+    (bucket / "in/loop").symlink_to(bucket / "in")
+    (bucket / "outside").symlink_to(tmp_path / "secret")
+    dataset_id = api.dataset()
+    assert api.samples(dataset_id)["sample_count"] == 0
+    body = {
+        "dataset_name": "x",
+        "work_path": "/bucket/out/",
+        "work_path_type": 0,
+        "data_sources": [{"data_path": "/bucket/outside/"}],
+    }
+    assert api.refused("POST", json=body) == "ModelArts.4313"

@@ -1,0 +1,51 @@
+"""What the README shows is run as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulator.api.routes import ROUTES
+from emulator.config import Settings
+from emulator.server import Emulator
+from tests.support import picture
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def example(name: str) -> str:
+    found = re.search(rf"<!-- example: {name} -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert found, name
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("requests", "obs://my-bucket/in/2.png digit"), ("otcextensions", "3 samples labelled; /my-bucket/")]
+)
+def test_the_main_job_runs_as_it_stands(name: str, says: str, bucket: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        (bucket / f"in/{number}.png").write_bytes(picture())
+    script = tmp_path / "example.py"
+    script.write_text(example(name), "utf-8")
+    assert len(example(name).splitlines()) <= 30
+    with Emulator(Settings(port=0, data_dir=None, buckets={"my-bucket": bucket})) as emu:
+        environment = {**os.environ, "EMULATOR_URL": emu.url, "EMULATOR_FOLDER": str(bucket)}
+        done = subprocess.run(
+            [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+
+
+def test_the_table_of_operations_is_the_route_table() -> None:
+    rows = ["| family | operation | call |", "|---|---|---|"]
+    for family, routes in ROUTES.items():
+        rows += [f"| {family} | {route.operation} | `{route.method} {route.path}` |" for route in routes]
+    found = re.search(r"<!-- operations -->\n(.*?)\n<!-- /operations -->", README.read_text("utf-8"), re.DOTALL)
+    assert found
+    assert found[1].splitlines() == rows
