@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from emulator.contract.errors import ApiError
+from emulator.obs.paths import require_bucket_name
+
 ENVIRONMENT_PREFIX = "MODELARTS_EMULATOR_"
 
 
@@ -47,6 +50,10 @@ def _bucket(text: str) -> tuple[str, Path]:
     name, separator, folder = text.partition("=")
     if not (separator and name and folder):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER")
+    try:
+        require_bucket_name(name)
+    except ApiError as error:
+        raise argparse.ArgumentTypeError(error.message) from None
     path = Path(folder).expanduser()
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"the folder of bucket {name!r} does not exist: {folder}")

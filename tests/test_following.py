@@ -84,9 +84,7 @@ def test_manual_synchronization_waits_to_be_asked(settings: Settings, bucket: Pa
         assert emu.runtime.wait_idle(5)
         assert api.samples(dataset_id)["sample_count"] == 0
         api.call("POST", f"/{dataset_id}/sync-data")
-        status = poll(
-            lambda: (s := api.call("GET", f"/{dataset_id}/sync-data/status"))["status"] == "COMPLETED" and s
-        )
+        status = poll(lambda: (s := api.call("GET", f"/{dataset_id}/sync-data/status"))["status"] == "COMPLETED" and s)
         assert (status["add_sample_count"], status["total_sample_count"]) == (1, 1)
         assert api.samples(dataset_id)["sample_count"] == 1
         api.session.close()

@@ -25,14 +25,15 @@ def example(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("requests", "obs://my-bucket/in/2.png digit"), ("otcextensions", "3 samples labelled; /my-bucket/")]
+    ("name", "says"),
+    [("requests", "obs://my-bucket/in/2.png digit"), ("otcextensions", "3 samples labelled; /my-bucket/")],
 )
 def test_the_main_job_runs_as_it_stands(name: str, says: str, bucket: Path, tmp_path: Path) -> None:
     for number in range(3):
         (bucket / f"in/{number}.png").write_bytes(picture())
     script = tmp_path / "example.py"
     script.write_text(example(name), "utf-8")
-    assert len(example(name).splitlines()) <= 30
+    assert len(example(name).splitlines()) <= 25
     with Emulator(Settings(port=0, data_dir=None, buckets={"my-bucket": bucket})) as emu:
         environment = {**os.environ, "EMULATOR_URL": emu.url, "EMULATOR_FOLDER": str(bucket)}
         done = subprocess.run(

@@ -20,7 +20,7 @@ from emulator.iam.requests import from_environ
 from emulator.iam.tokens import Token, Tokens
 from emulator.iam.users import ANONYMOUS, DEFAULT_DOMAIN, Accounts, Principal, Project, User, derived_id
 
-NO_SUCH_TOKEN = Error(404, "Not Found", "Could not find token.")
+NO_SUCH_THING = Error(404, "Not Found", "Could not find it.")
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 
 
@@ -124,12 +124,12 @@ class _Keystone:
         return self._token_answer(201, token)
 
     def validate(self) -> Response:
-        """Describe the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_TOKEN."""
+        """Describe the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_THING."""
         self._caller()
         return self._token_answer(200, self._subject())
 
     def revoke(self) -> Response:
-        """End the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_TOKEN."""
+        """End the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_THING."""
         self._caller()
         self._tokens.revoke(self._subject().id)
         return Response(status=204)
@@ -149,9 +149,11 @@ class _Keystone:
         return _json(200, {"projects": shown, "links": self._page_links()})
 
     def project(self, project_id: str) -> Response:
-        """Describe one project. Raises INVALID_TOKEN, and NO_SUCH_PROJECT for another's."""
-        found = self._accounts.project(self._caller().user, id=project_id)
-        return _json(200, {"project": self._project_row(found)})
+        """Describe one project. Raises INVALID_TOKEN; NO_SUCH_THING for another's, or one that nobody has named yet."""
+        for project in self._accounts.projects(self._caller().user):
+            if project.id == project_id:
+                return _json(200, {"project": self._project_row(project)})
+        raise ApiError(NO_SUCH_THING, f"project {project_id}")
 
     def domains(self) -> Response:
         """List the caller's one domain; to an open emulator it is whichever is asked for. Raises INVALID_TOKEN."""
@@ -189,7 +191,7 @@ class _Keystone:
         token = self._tokens.find(request.headers.get("X-Subject-Token", ""))
         # In strict mode another user's token is as good as none.
         if token is None or (self._accounts.strict and self._caller().user != token.user):
-            raise ApiError(NO_SUCH_TOKEN)
+            raise ApiError(NO_SUCH_THING, "the token in X-Subject-Token")
         return token
 
     def _earlier_token(self, identity: _Identity) -> Token | None:

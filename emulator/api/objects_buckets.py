@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from contextlib import suppress
 
 from flask import Response
@@ -167,7 +167,7 @@ def _page(call: Call, after: str, limit: int) -> Page:
 
 def _key_of(token: str) -> str:
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise ApiError(INVALID_ARGUMENT, "the continuation token is not one of ours") from None
 

@@ -104,7 +104,7 @@ class OpenDataset:
         """Bring a group into memory."""
         for change in changes:
             table: Any = self.samples if change.table == "samples" else self.tables[change.table]
-            if change.document is None:
+            if not change.document:
                 table.remove(change.number)
             elif change.table == "samples":
                 self.samples.put(change.number, bytes(change.document))

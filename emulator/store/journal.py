@@ -18,12 +18,16 @@ import msgspec
 log = logging.getLogger("modelarts-emulator")
 
 
+NOTHING = msgspec.Raw()
+"""No document: the record is removed."""
+
+
 class Change(msgspec.Struct, rename={"table": "t", "number": "k", "document": "v"}, omit_defaults=True):
     """One line: a document of a table was written, or, without ``document``, removed."""
 
     table: str
     number: int
-    document: msgspec.Raw | None = None
+    document: msgspec.Raw = NOTHING  # msgspec decodes no union of Raw and None
 
 
 class Commit(msgspec.Struct, rename={"lines": "n", "checksum": "c"}):
@@ -104,8 +108,17 @@ def replay(path: Path) -> Iterator[list[Change]]:
     for group, end in _groups(data):  # noqa: B007  (the last end is needed after the loop)
         yield group
     if end < len(data):
-        log.warning("%s: dropped %d bytes after the last whole group, left by a crash", path, len(data) - end)
-        os.truncate(path, end)
+        _drop(path, data, end)
+
+
+def _drop(path: Path, data: bytes, end: int) -> None:
+    """Cut a journal after its last whole group; where more than a torn group is cut off, a copy is set aside."""
+    log.warning("%s: dropped %d bytes after the last whole group, left by a crash", path, len(data) - end)
+    if b'\n{"n":' in data[end:]:
+        aside = path.with_name(f"{path.name}.damaged-{path.stat().st_mtime_ns}")
+        aside.write_bytes(data)
+        log.error("%s is damaged at byte %d: it is set aside as %s", path, end, aside)
+    os.truncate(path, end)
 
 
 def _groups(data: bytes) -> Iterator[tuple[list[Change], int]]:

@@ -2,10 +2,12 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask
+from waitress import wasyncore
 from waitress.server import create_server
 
 from emulator.api import identity, objects, waitress_channel
@@ -48,11 +50,12 @@ def start(tmp_path):
         app = Flask("emulator", static_folder=None)
         identity.register(app, accounts=accounts, tokens=tokens, access=access)
         objects.register(app, Storage(tree, metadata, folder / "uploads", ImageCache(), clock, ids), access)
-        server = create_server(app, host="127.0.0.1", port=0, max_request_body_size=1 << 40, asyncore_loop_timeout=0.02)
+        sockets = {}
+        server = create_server(app, host="127.0.0.1", port=0, max_request_body_size=1 << 40, map=sockets)
         waitress_channel.apply_to(server)
-        thread = threading.Thread(target=serve, args=(server,))
+        thread = threading.Thread(target=serve, args=(server,), name="http")
         thread.start()
-        running.append((server, thread, metadata))
+        running.append((server, sockets, thread, metadata))
         return SimpleNamespace(
             url=f"http://127.0.0.1:{server.effective_port}",
             port=server.effective_port,
@@ -65,10 +68,12 @@ def start(tmp_path):
         )
 
     yield begin
-    for server, thread, metadata in running:
-        server.close()
-        thread.join(10)
+    for server, sockets, thread, metadata in running:
         server.task_dispatcher.shutdown()
+        trigger = next(item for item in sockets.values() if hasattr(item, "pull_trigger"))
+        trigger.pull_trigger(partial(wasyncore.close_all, sockets, ignore_all=True))
+        thread.join(10)
+        wasyncore.close_all(sockets, ignore_all=True)
         metadata.close()
 
 

@@ -215,7 +215,7 @@ def test_nobody_sees_anothers_token_or_project(strict):
     bob = log_in(strict, password("bob", "pw-b", project={"name": "blue"})).headers["X-Subject-Token"]
     assert get(strict, "/v3/auth/tokens", alice, **{"X-Subject-Token": bob}).status_code == 404
     assert [project["id"] for project in get(strict, "/v3/projects", alice).json()["projects"]] == [RED]
-    assert get(strict, f"/v3/projects/{Project.named('blue').id}", alice).status_code == 401
+    assert get(strict, f"/v3/projects/{Project.named('blue').id}", alice).status_code == 404
 
 
 def test_a_longer_life_cannot_be_had_by_renewing(strict):
