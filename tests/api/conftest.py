@@ -1,8 +1,6 @@
 """A server with identity and object storage alone, in a thread, as open or as strict as a test wants it."""
 
 import threading
-from contextlib import suppress
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -53,9 +51,10 @@ def start(tmp_path):
         sockets = {}
         server = create_server(app, host="127.0.0.1", port=0, max_request_body_size=1 << 40, map=sockets)
         waitress_channel.apply_to(server)
-        thread = threading.Thread(target=serve, args=(server,), name="http")
+        stopping = threading.Event()
+        thread = threading.Thread(target=serve, args=(sockets, stopping), name="http")
         thread.start()
-        running.append((server, sockets, thread, metadata))
+        running.append((server, sockets, stopping, thread, metadata))
         return SimpleNamespace(
             url=f"http://127.0.0.1:{server.effective_port}",
             port=server.effective_port,
@@ -68,18 +67,19 @@ def start(tmp_path):
         )
 
     yield begin
-    for server, sockets, thread, metadata in running:
+    for server, sockets, stopping, thread, metadata in running:
         server.task_dispatcher.shutdown()
-        trigger = next(item for item in sockets.values() if hasattr(item, "pull_trigger"))
-        trigger.pull_trigger(partial(wasyncore.close_all, sockets, ignore_all=True))
+        stopping.set()
+        server.pull_trigger()
         thread.join(10)
+        # Not before: the loop would close the trigger while it is being pulled.
         wasyncore.close_all(sockets, ignore_all=True)
         metadata.close()
 
 
-def serve(server):
-    with suppress(OSError):  # its sockets are closed under it: that is how it is stopped
-        server.run()
+def serve(sockets, stopping):
+    while not stopping.is_set():
+        wasyncore.loop(use_poll=True, map=sockets, count=1)
 
 
 @pytest.fixture

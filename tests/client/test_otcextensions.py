@@ -56,7 +56,7 @@ def test_datasets_are_created_listed_found_updated_synchronized_and_deleted(mode
     modelarts.dataset_sync(found.id)
     poll(lambda: modelarts.get_dataset_sync_status(found.id).status == "COMPLETED")
     modelarts.delete_dataset(found.id)
-    with pytest.raises(exceptions.BadRequestException, match="ModelArts.4352"):
+    with pytest.raises(exceptions.BadRequestException, match=r"ModelArts\.4352"):
         modelarts.get_dataset(found.id)
 
 
