@@ -6,20 +6,29 @@ Reference: OBS user guide, "Image Processing", resizing.
 from __future__ import annotations
 
 import io
+import struct
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from emulator.contract.errors import PARAMETER_INVALID, ApiError
 
 Shape = tuple[int, int, int]
 
-FORMATS = ("JPEG", "PNG", "BMP")
+_PLUGINS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
+    (b"\xff\xd8\xff", JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", PngImageFile),
+    (b"BM", BmpImageFile),
+)
+# Whatever a broken or hostile picture makes Pillow say.
+_BROKEN = (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError, struct.error)
 # Larger pictures are not decoded: a few kilobytes can claim to be gigabytes.
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 4096 * 4
@@ -42,16 +51,24 @@ def read_header_bytes(data: bytes) -> Shape | None:
 
 
 def _header(file: BinaryIO) -> Shape | None:
-    # Pillow warns of large pictures and broken metadata; only the header is read here, so neither matters.
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=FORMATS) as image:
-                return image.width, image.height, _depth(image)
-    except Image.DecompressionBombError:
+        image = _opened(file)
+    except _BROKEN:
         return None
-    except (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError):
-        return None  # whatever a broken or hostile header makes Pillow say
+    return image.width, image.height, _depth(image)
+
+
+def _opened(file: BinaryIO) -> Image.Image:
+    """A picture, its header read and nothing decoded. Raises one of _BROKEN.
+
+    Pillow's own ``open`` tries every format and refuses or warns of large pictures; here the header may claim anything.
+    """
+    magic = file.read(8)
+    file.seek(0)
+    for start, plugin in _PLUGINS:
+        if magic.startswith(start):
+            return plugin(file)
+    raise ValueError("neither JPEG, PNG nor BMP")
 
 
 def _depth(image: Image.Image) -> int:
@@ -65,11 +82,9 @@ def process(path: str | Path, parameter: str) -> tuple[bytes, str]:
     """
     options = _options(parameter)
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            return _resized(image, options)
-    except Image.DecompressionBombError:
-        raise ApiError(PARAMETER_INVALID, f"x-image-process: more than {MAX_PIXELS} pixels") from None
-    except (OSError, ValueError, SyntaxError) as error:
+        with Path(path).open("rb") as file:
+            return _resized(_opened(file), options)
+    except _BROKEN as error:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: not a picture that can be read: {error}") from None
 
 

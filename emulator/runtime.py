@@ -56,6 +56,8 @@ class Runtime:
         self.naming = threading.Lock()
         """Held while a dataset gets its name, so that no two get the same."""
         self.started_ms = self.clock.now_ms()
+        self.noted: set[str] = set()
+        """Datasets whose input may have changed and waits for ``sync-data``, where nothing is applied by itself."""
         self._reconciling: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def start(self) -> None:
@@ -87,9 +89,8 @@ class Runtime:
         return record
 
     def watch(self, record: DatasetRecord) -> None:
-        """Watch a dataset's input directories, where changes are applied at once."""
-        if self.settings.automatic:
-            self.watcher.watch(record.id, [self.tree.local(path) for path in input_directories(record)])
+        """Watch a dataset's input directories. Raises ApiError (PATH_INVALID)."""
+        self.watcher.watch(record.id, [self.tree.local(path) for path in input_directories(record)])
 
     def unwatch(self, dataset_id: str) -> None:
         """Forget a dataset's input directories."""
@@ -100,6 +101,7 @@ class Runtime:
         """Bring a dataset in step with its input, one caller at a time. Raises ApiError, OSError, Unknown."""
         with self._reconciling[dataset_id]:
             record = self.store.entry(dataset_id).record
+            self.noted.discard(dataset_id)
             return reconcile(self.store, self.tree, record, input_directories(record), self._outputs())
 
     def wait_idle(self, timeout_s: float) -> bool:
@@ -112,6 +114,9 @@ class Runtime:
         return [ObsPath.parse(entry.record.inner_work_path) for entry in self.store.entries()]
 
     def _input_changed(self, dataset_id: str) -> None:
+        if not self.settings.automatic:
+            self.noted.add(dataset_id)
+            return
         try:
             outcome = self.reconcile(dataset_id)
         except Unknown:

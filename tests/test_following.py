@@ -81,12 +81,14 @@ def test_manual_synchronization_waits_to_be_asked(settings: Settings, bucket: Pa
         api = Api(emu.url)
         dataset_id = api.dataset()
         (bucket / "in/a.png").write_bytes(picture())
-        assert emu.runtime.wait_idle(5)
+        health = f"{emu.url}/_emulator/health"
+        poll(lambda: api.session.get(health, timeout=10).json()["noted_datasets"] == 1, "noted")
         assert api.samples(dataset_id)["sample_count"] == 0
         api.call("POST", f"/{dataset_id}/sync-data")
         status = poll(lambda: (s := api.call("GET", f"/{dataset_id}/sync-data/status"))["status"] == "COMPLETED" and s)
         assert (status["add_sample_count"], status["total_sample_count"]) == (1, 1)
         assert api.samples(dataset_id)["sample_count"] == 1
+        assert api.session.get(health, timeout=10).json()["noted_datasets"] == 0
         api.session.close()
 
 

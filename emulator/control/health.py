@@ -34,6 +34,7 @@ def _state(emu: Runtime) -> dict[str, Any]:
         "sync": emu.settings.sync,
         "watcher": emu.watcher.mode,
         "pending_events": emu.watcher.pending,
+        "noted_datasets": len(emu.noted),
         "open_tasks": emu.tasks.open,
         "datasets": len(emu.store.entries()),
     }

@@ -640,3 +640,9 @@ def test_many_at_once_each_get_their_own(server):
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(round_trip, range(100)))
     assert len(listed(call(server, "GET", "/bucket?prefix=many/"), "Contents", "Key")) == 100
+
+
+def test_a_body_of_unknown_length(server):
+    answer = call(server, "PUT", "/bucket/streamed", data=iter([b"hello", b" ", b"world"]))
+    assert answer.status_code == 200
+    assert get(server, "streamed").content == b"hello world"
