@@ -48,6 +48,7 @@ class UrlSigner:
         self._secret = secret.encode()
         self._clock = clock
         self._access = f"?AccessKeyId={quote(access_key, safe='')}&Expires="
+        self._latest_process = ("", "")  # and how it is written in a URL: a page asks for the same a hundred times
 
     def sign(self, base_url: str, path: ObsPath | str, *, lifetime_s: int = 3600, process: str | None = None) -> str:
         """Return a URL below ``base_url`` that fetches an object for at least ``lifetime_s`` seconds.
@@ -63,7 +64,11 @@ class UrlSigner:
         if process is None:
             return f"{head}&Signature={self._quoted_signature(text)}"
         signature = self._quoted_signature(f"{text}?x-image-process={process}")
-        return f"{head}&x-image-process={quote(process, safe='')}&Signature={signature}"
+        known, quoted = self._latest_process
+        if known != process:
+            quoted = quote(process, safe="")
+            self._latest_process = (process, quoted)
+        return f"{head}&x-image-process={quoted}&Signature={signature}"
 
     def verify(self, method: str, raw_path: str, query: Query) -> None:
         """Let a signed URL pass. ``raw_path`` is ``/bucket/key`` as it was sent, percent-encoded.
@@ -84,7 +89,8 @@ class UrlSigner:
         raise ApiError(SIGNATURE_MISMATCH)
 
     def _quoted_signature(self, text: str) -> str:
-        return sign_sha1(self._secret, text).replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+        signature = sign_sha1(self._secret, text)  # 20 bytes are 28 characters, the last of them "="
+        return signature[:-1].replace("+", "%2B").replace("/", "%2F") + "%3D"
 
 
 def sign_sha1(secret: bytes, text: str) -> str:

@@ -1,4 +1,4 @@
-"""A sample's labels: replaced as a whole, and what follows from them for its status."""
+"""What befalls one sample: its labels are replaced as a whole, or it is deleted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from emulator.contract.errors import SAMPLE_NOT_FOUND, ApiError
 from emulator.contract.samples import SampleLabel
 from emulator.contract.wire import SampleStatus
-from emulator.store import SampleRecord
+from emulator.obs.paths import ObsPath
+from emulator.runtime import Runtime
+from emulator.store import DatasetReader, DatasetWriter, SampleRecord
 
 
 def annotated(
@@ -34,3 +37,25 @@ def relabelled(sample: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRec
     if labels:
         return msgspec.structs.replace(sample, labels=list(labels))
     return annotated(sample, labels, by="", now=0)
+
+
+def require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord:
+    """A sample of the dataset. Raises SAMPLE_NOT_FOUND."""
+    sample = dataset.get(identity) if identity else None
+    if sample is None:
+        raise ApiError(SAMPLE_NOT_FOUND, str(identity)[:80])
+    return sample
+
+
+def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: bool) -> None:
+    """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND."""
+    sample = require_sample(dataset, identity)
+    signature = sample.signature
+    if delete_source:
+        emu.tree.delete(ObsPath.parse("/" + sample.path))
+        signature = None
+    dataset.put_sample(
+        SampleRecord(
+            id=sample.id, path=sample.path, type=sample.type, time=sample.time, signature=signature, deleted=True
+        )
+    )

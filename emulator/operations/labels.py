@@ -5,13 +5,14 @@ Reference: ``api-ref/source/data_management/label_management/``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from emulator.annotation import check_name
 from emulator.contract.errors import (
+    ENTITY_IN_USE,
     LABEL_EXISTS,
     LABEL_INCOMPATIBLE,
     LABEL_NOT_FOUND,
@@ -24,15 +25,24 @@ from emulator.contract.labels import (
     BatchResponse,
     CreateLabelsRequest,
     CreateLabelsResponse,
+    DeleteLabelAndSamplesQuery,
+    DeleteLabelsQuery,
+    DeleteLabelsRequest,
+    DeleteLabelsResponse,
     Label,
     LabelProperty,
     LabelStats,
     ListLabelsQuery,
     ListLabelsResponse,
+    UpdateLabelQuery,
+    UpdateLabelRequest,
+    UpdateLabelsRequest,
+    UpdateLabelsResponse,
 )
 from emulator.contract.samples import SampleLabel
 from emulator.contract.wire import DatasetType, LabelType
 from emulator.kinds import KINDS
+from emulator.operations.annotate import bury, relabelled
 from emulator.operations.target import Target
 from emulator.operations.tasks import require_annotation_allowed
 from emulator.runtime import Runtime
@@ -56,14 +66,86 @@ def create_labels(emu: Runtime, target: Target, request: CreateLabelsRequest) ->
 
     Items fail with LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE. Raises DATASET_NOT_FOUND, UNSUPPORTED_TYPE.
     """
+    results = _each(emu, target, request.labels, add_label)
+    return CreateLabelsResponse(success=all(result.success for result in results), results=results)
+
+
+def update_labels(emu: Runtime, target: Target, request: UpdateLabelsRequest) -> UpdateLabelsResponse:
+    """Change labels one by one, ``@modelarts:rename_to`` on every sample too; one that is refused fails alone.
+
+    Items fail with LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE. Raises DATASET_NOT_FOUND,
+    UNSUPPORTED_TYPE, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
+    """
+    results = _each(emu, target, request.labels, update_label)
+    return UpdateLabelsResponse(success=all(result.success for result in results), results=results)
+
+
+def delete_labels(
+    emu: Runtime, target: Target, query: DeleteLabelsQuery, request: DeleteLabelsRequest
+) -> DeleteLabelsResponse:
+    """Delete labels one by one; ``delete_policy`` 1 also the samples with only this label, 2 their files as well.
+
+    Items fail with LABEL_NOT_FOUND, ENTITY_IN_USE. Raises DATASET_NOT_FOUND, UNSUPPORTED_TYPE, PUBLISHING_ANNOTATION,
+    PARAMETER_INVALID.
+    """
+    policy = query.delete_policy or 0
+    results = _each(emu, target, request.labels, lambda dataset, label: _delete(emu, dataset, label, policy))
+    return DeleteLabelsResponse(success=all(result.success for result in results), results=results)
+
+
+def update_named_label(emu: Runtime, target: Target, query: UpdateLabelQuery, request: UpdateLabelRequest) -> None:
+    """Change the label that the path names. Raises as an item of ``update_labels`` fails, and DATASET_NOT_FOUND."""
+    label = Label(name=target.label_name, type=query.label_type, property=msgspec.to_builtins(request))
+    _each(emu, target, [label], update_label, alone=True)
+
+
+def delete_label_and_samples(emu: Runtime, target: Target, query: DeleteLabelAndSamplesQuery) -> None:
+    """Delete the label that the path names and the samples with only this label, with ``delete_source`` their files.
+
+    Raises LABEL_NOT_FOUND, ENTITY_IN_USE, DATASET_NOT_FOUND.
+    """
+    label = Label(name=target.label_name, type=query.label_type)
+    policy = 2 if query.delete_source else 1
+    _each(emu, target, [label], lambda dataset, item: _delete(emu, dataset, item, policy), alone=True)
+
+
+def _each(
+    emu: Runtime,
+    target: Target,
+    labels: list[Label] | None,
+    action: Callable[[DatasetWriter, Label], None],
+    *,
+    alone: bool = False,
+) -> list[BatchResponse]:
+    """Do the same with every label, in one atomic group. ``alone``: there is one, and its error is the answer."""
     record = emu.dataset(target.project_id, target.dataset_id)
     require_labels(record.type)
     require_annotation_allowed(emu, record)
-    if not request.labels:
+    if not labels:
         raise ApiError(PARAMETER_INVALID, "labels: at least one is needed")
     with emu.store.writing(record.id) as dataset:
-        results = [outcome(lambda label=label: add_label(dataset, label)) for label in request.labels]
-    return CreateLabelsResponse(success=all(result.success for result in results), results=results)
+        if alone:
+            action(dataset, labels[0])
+            return []
+        return [outcome(lambda label=label: action(dataset, label)) for label in labels]
+
+
+def _delete(emu: Runtime, dataset: DatasetWriter, label: Label, policy: int) -> None:
+    known = _require_label(dataset, label)
+    if known.type == LabelType.TRIPLET_ENTITY:
+        _require_unused_entity(dataset, known)
+    if policy:
+        for sample in list(dataset.labelled(str(known.name), known.type)):
+            if all((item.name, item.type) == (known.name, known.type) for item in sample.labels):
+                bury(emu, dataset, sample.id, delete_source=policy == 2)
+    delete_label(dataset, known)
+
+
+def _require_unused_entity(dataset: DatasetReader, entity: Label) -> None:
+    for label in dataset.labels:
+        ends = (label.property or {}).get("@modelarts:from_type"), (label.property or {}).get("@modelarts:to_type")
+        if entity.name in ends:
+            raise ApiError(ENTITY_IN_USE, f"{entity.name}: by {label.name}")
 
 
 def outcome(action: Any) -> BatchResponse:
@@ -112,7 +194,8 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
         return
     if dataset.label(str(new.name), new.type) is not None:
         raise ApiError(LABEL_EXISTS, str(new.name))
-    dataset.replace_labels([new if item == known else item for item in dataset.labels])
+    dataset.remove_label(str(known.name), known.type)
+    dataset.put_label(new)
     relabel_samples(dataset, known, str(new.name))
 
 
@@ -125,9 +208,6 @@ def delete_label(dataset: DatasetWriter, label: Label) -> None:
 
 def relabel_samples(dataset: DatasetWriter, label: Label, name: str | None) -> None:
     """Give a label another name on every sample that has it, or take it off where ``name`` is None."""
-    # Imported here to break the circle: samples know their labels, labels their samples.
-    from emulator.operations.annotate import relabelled  # noqa: PLC0415
-
     for sample in list(dataset.labelled(str(label.name), label.type)):
         labels: list[SampleLabel] = []
         for item in sample.labels:

@@ -14,11 +14,11 @@ import msgspec
 
 from emulator.annotation import checked_labels
 from emulator.contract.errors import (
+    FILE_NOT_FOUND,
     FILE_TOO_LARGE,
     PARAMETER_INVALID,
     PATH_INVALID,
     SAMPLE_EXISTS,
-    SAMPLE_NOT_FOUND,
     SIZE_UNKNOWN,
     TYPE_MISMATCH,
     UNSUPPORTED_TYPE,
@@ -32,6 +32,7 @@ from emulator.contract.samples import (
     DescribeSampleResp,
     ListSamplesQuery,
     ListSamplesResponse,
+    ListSearchResponse,
     Sample,
     SampleLabels,
     SampleMetadata,
@@ -47,19 +48,20 @@ from emulator.ids import sample_id
 from emulator.images import read_header_bytes
 from emulator.kinds import KINDS
 from emulator.obs.paths import ObsPath
-from emulator.operations.annotate import annotated
+from emulator.operations.annotate import annotated, bury, require_sample
 from emulator.operations.filters import as_selection
 from emulator.operations.labels import ensure_labels, outcome
 from emulator.operations.target import Target
 from emulator.operations.tasks import require_annotation_allowed
 from emulator.runtime import Runtime, input_directories
 from emulator.sampling import file_sample
-from emulator.store import DatasetReader, DatasetRecord, DatasetWriter, SampleRecord
+from emulator.store import DatasetRecord, DatasetWriter, SampleRecord
 from emulator.store import SampleReader as Samples
 
 log = logging.getLogger("modelarts-emulator")
 
 MAX_IMAGE_BYTES = 25 * 1024 * 1024
+MAX_OBJECT_BYTES = 256 * 1024 * 1024
 MAX_BATCH = 1_000
 IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
@@ -84,7 +86,14 @@ def describe_sample(emu: Runtime, target: Target, query: DescribeSampleQuery) ->
     """One sample. Raises DATASET_NOT_FOUND, SAMPLE_NOT_FOUND."""
     record = emu.dataset(target.project_id, target.dataset_id)
     with emu.store.reading(record.id) as dataset:
-        return describe(emu, target, _require_sample(dataset, target.sample_id), locale=query.locale)
+        return describe(emu, target, require_sample(dataset, target.sample_id), locale=query.locale)
+
+
+def list_search(emu: Runtime, target: Target) -> ListSearchResponse:
+    """What samples can be searched by: labels, metadata and who labelled them. Raises DATASET_NOT_FOUND."""
+    record = emu.dataset(target.project_id, target.dataset_id)
+    with emu.store.reading(record.id) as dataset:
+        return ListSearchResponse(labels=dataset.labels, labelers=dataset.labelers(), metadata={})
 
 
 def upload_samples(emu: Runtime, target: Target, request: UploadSamplesJsonRequest) -> UploadSamplesJsonResponse:
@@ -131,20 +140,6 @@ def delete_samples(emu: Runtime, target: Target, request: DeleteSamplesRequest) 
     with emu.store.writing(record.id) as dataset:
         results = [outcome(lambda i=i: bury(emu, dataset, i, request.delete_source)) for i in identities]
     return DeleteSamplesResponse(success=all(result.success for result in results), results=results)
-
-
-def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: bool) -> None:
-    """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND."""
-    sample = _require_sample(dataset, identity)
-    signature = sample.signature
-    if delete_source:
-        emu.tree.delete(ObsPath.parse("/" + sample.path))
-        signature = None
-    dataset.put_sample(
-        SampleRecord(
-            id=sample.id, path=sample.path, type=sample.type, time=sample.time, signature=signature, deleted=True
-        )
-    )
 
 
 def describe(
@@ -204,15 +199,8 @@ def _require_batch(field: str, items: list[Any] | None) -> list[Any]:
     return items
 
 
-def _require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord:
-    sample = dataset.get(identity) if identity else None
-    if sample is None:
-        raise ApiError(SAMPLE_NOT_FOUND, str(identity)[:80])
-    return sample
-
-
 def _label(dataset: DatasetWriter, item: SampleLabels, user: str, now: int) -> None:
-    sample = _require_sample(dataset, item.sample_id)
+    sample = require_sample(dataset, item.sample_id)
     labels = checked_labels(dataset.record.type, sample, item.labels or ())
     metadata = {**sample.metadata, **_checked_metadata(item.metadata)}
     ensure_labels(dataset, labels)
@@ -253,7 +241,7 @@ class _Upload:
         """Write the file. What is refused leaves none behind."""
         try:
             path = self._path(sample)
-            data = _decoded(sample)
+            data = self._data(sample)
             shape = self._shape(sample, data)
             draft = SampleRecord(id="", path=path.object_name, type=self.kind.sample_type, time=0, shape=shape)
             labels = checked_labels(self.record.type, draft, sample.labels or ())
@@ -290,14 +278,28 @@ class _Upload:
         ]
 
     def _path(self, sample: Sample) -> ObsPath:
-        if not sample.name:
+        source = sample.data_source.data_path if sample.data_source else None
+        name = sample.name or (ObsPath.parse(source).name if source else "")
+        if not name:
             raise ApiError(PARAMETER_INVALID, "name: a sample must have one")
-        path = self.directory.join(sample.name)
+        path = self.directory.join(name)
         if path.is_directory:
             raise ApiError(PATH_INVALID, f"{sample.name}: names a directory")
         if not self.kind.holds(path.name):
             raise ApiError(TYPE_MISMATCH, f"{sample.name}: a file must end in {', '.join(self.kind.extensions)}")
         return path
+
+    def _data(self, sample: Sample) -> bytes:
+        """The file: sent in base64, or named by an OBS path."""
+        if sample.data is not None or sample.data_source is None or not sample.data_source.data_path:
+            return _decoded(sample)
+        path = ObsPath.parse(sample.data_source.data_path)
+        stat = self.emu.tree.stat(path)
+        if stat is None:
+            raise ApiError(FILE_NOT_FOUND, str(path))
+        if stat.size > MAX_OBJECT_BYTES:
+            raise ApiError(FILE_TOO_LARGE, f"{path}: {stat.size} bytes are more than {MAX_OBJECT_BYTES}")
+        return self.emu.tree.read(path)
 
     def _shape(self, sample: Sample, data: bytes) -> tuple[int, int, int] | None:
         if self.kind.sample_type is not SampleType.IMAGE:

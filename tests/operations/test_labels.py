@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support import Api
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.support import Api, picture
 
 
 def test_labels_are_created_one_by_one(api: Api) -> None:
@@ -41,3 +46,89 @@ def test_free_format_has_no_labels(api: Api) -> None:
 def test_no_labels_at_all_is_a_bad_parameter(api: Api) -> None:
     dataset_id = api.dataset()
     assert api.refused("POST", f"/{dataset_id}/data-annotations/labels", json={}) == "ModelArts.4396"
+
+
+@pytest.fixture
+def labelled(api: Api, bucket: Path) -> str:
+    """Three pictures: a has label x, b has x and y, c has none."""
+    for name in "abc":
+        (bucket / f"in/{name}.png").write_bytes(picture())
+    dataset_id = api.dataset(labels=[{"name": "x", "property": {"@modelarts:shortcut": "1"}}, {"name": "y"}])
+    ids = api.ids(dataset_id)
+    api.label(dataset_id, {ids["a.png"]: [{"name": "x"}], ids["b.png"]: [{"name": "x"}, {"name": "y"}]})
+    return dataset_id
+
+
+def names(api: Api, dataset_id: str) -> list[str]:
+    return [label["name"] for label in api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]]
+
+
+def test_a_renamed_label_is_renamed_on_every_sample(api: Api, labelled: str) -> None:
+    body = {
+        "labels": [
+            {"name": "x", "property": {"@modelarts:rename_to": "z", "@modelarts:color": "#111111"}},
+            {"name": "missing"},
+            {"name": "y", "property": {"@modelarts:rename_to": "z"}},
+            {"name": "y", "property": {"@modelarts:shortcut": "1"}},
+        ]
+    }
+    answer = api.call("PUT", f"/{labelled}/data-annotations/labels", json=body)
+    codes = [None, "ModelArts.4410", "ModelArts.4411", "ModelArts.4412"]
+    assert [result.get("error_code") for result in answer["results"]] == codes
+    assert names(api, labelled) == ["y", "z"]
+    assert api.samples(labelled, "?label_name=x")["sample_count"] == 0
+    assert api.samples(labelled, "?label_name=z")["sample_count"] == 2
+    label = api.call("GET", f"/{labelled}/data-annotations/labels")["labels"][1]
+    assert label["property"] == {"@modelarts:shortcut": "1", "@modelarts:color": "#111111"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "samples", "files"),
+    [("0", 3, 3), ("1", 2, 3), ("2", 2, 2)],
+)
+def test_the_three_policies_of_deletion(
+    api: Api, labelled: str, bucket: Path, policy: str, samples: int, files: int
+) -> None:
+    body = {"labels": [{"name": "x"}, {"name": "missing"}]}
+    answer = api.call("POST", f"/{labelled}/data-annotations/labels/delete?delete_policy={policy}", json=body)
+    assert [result["success"] for result in answer["results"]] == [True, False]
+    assert names(api, labelled) == ["y"]
+    api.call("POST", f"/{labelled}/sync-data")
+    api.ready(labelled)
+    assert api.samples(labelled)["sample_count"] == samples
+    assert len(list((bucket / "in").iterdir())) == files
+    assert [label["name"] for s in api.samples(labelled)["samples"] for label in s["labels"]] == ["y"]
+
+
+@pytest.mark.parametrize("name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#"])
+def test_a_label_is_named_in_the_path(api: Api, bucket: Path, name: str) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    dataset_id = api.dataset(labels=[{"name": name}])
+    api.label(dataset_id, {api.ids(dataset_id)["a.png"]: [{"name": name}]})
+    path = f"/{dataset_id}/data-annotations/labels/{quote(name, safe='')}"
+    api.call("PUT", path, 204, json={"@modelarts:color": "#93c47d"})
+    (label,) = api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]
+    assert (label["name"], label["property"]) == (name, {"@modelarts:color": "#93c47d"})
+    api.call("DELETE", f"{path}?delete_source=true", 204)
+    assert names(api, dataset_id) == []
+    assert not (bucket / "in/a.png").exists()
+    assert api.refused("DELETE", path) == "ModelArts.4410"
+    assert api.refused("PUT", path, json={"@modelarts:color": "#93c47d"}) == "ModelArts.4410"
+
+
+def test_an_entity_that_a_relation_uses_stays(api: Api) -> None:
+    relation = {"@modelarts:from_type": "Person", "@modelarts:to_type": "Book"}
+    labels = [{"name": "Person", "type": 103}, {"name": "Book"}, {"name": "wrote", "property": relation}]
+    dataset_id = api.dataset(dataset_type=102, labels=labels)
+    path = f"/{dataset_id}/data-annotations/labels"
+    assert [label["type"] for label in api.call("GET", path)["labels"]] == [103, 103, 102]
+    answer = api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}, {"name": "wrote"}]})
+    assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4415", None]
+    assert api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}]})["success"] is True
+
+
+def test_what_can_be_searched_for_is_told(api: Api, labelled: str) -> None:
+    answer = api.call("GET", f"/{labelled}/data-annotations/search-condition")
+    assert [label["name"] for label in answer["labels"]] == ["x", "y"]
+    assert answer["labelers"] == ["human/local/anonymous"]
+    assert answer["metadata"] == {}

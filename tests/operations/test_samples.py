@@ -174,6 +174,16 @@ def test_a_bad_upload_leaves_nothing(
     assert len(list((bucket / "in").rglob("*"))) == 5
 
 
+def test_a_sample_can_be_taken_from_an_obs_path(api: Api, dataset_id: str, bucket: Path) -> None:
+    (bucket / "elsewhere.png").write_bytes(picture(50, 40))
+    source = {"data_path": "obs://bucket/elsewhere.png"}
+    body = {"samples": [{"data_source": source}, {"data_source": {"data_path": "/bucket/none.png"}}]}
+    answer = api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)
+    assert [r.get("error_code") for r in answer["results"]] == [None, "ModelArts.4345"]
+    assert answer["results"][0]["name"] == "/bucket/in/elsewhere.png"
+    assert (bucket / "in/elsewhere.png").read_bytes() == picture(50, 40)
+
+
 def test_a_picture_of_30_megabytes_is_refused(api: Api, dataset_id: str) -> None:
     answer = upload(api, dataset_id, data=picture() + b"\0" * 30_000_000)
     assert answer["results"][0]["error_code"] == "ModelArts.4419"
