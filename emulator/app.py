@@ -25,7 +25,7 @@ def create_app(emu: Runtime) -> Flask:
     tokens = Tokens(emu.clock, emu.ids)
     access = Access(accounts, tokens, own_key(*emu.signing_key), emu.clock)
     adapter.register(app, emu, access)
-    identity.register(app, accounts=accounts, tokens=tokens, public_url=emu.settings.public_url)
+    identity.register(app, accounts=accounts, tokens=tokens, access=access, public_url=emu.settings.public_url)
     health.register(app, emu)
     objects.register(app, _storage(emu), access, public_url=emu.settings.public_url)
     return app

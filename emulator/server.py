@@ -51,6 +51,7 @@ class Emulator:
             why = getattr(error, "strerror", None) or error
             raise UsageError(f"cannot listen on {self.settings.host}:{self.settings.port}: {why}") from None
         waitress_channel.apply_to(self._server)
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 
     @property
@@ -70,15 +71,15 @@ class Emulator:
         """Stop serving, end what is running, write everything out."""
         self._server.task_dispatcher.shutdown()
         if self._thread.ident is not None:
-            self._end_loop()
+            self._stopping.set()
+            self._trigger.pull_trigger()  # wakes the loop
             self._thread.join()
         wasyncore.close_all(self._sockets, ignore_all=True)
         self.runtime.stop()
 
-    def _end_loop(self) -> None:
-        """Close every socket from within the web server's own loop, which ends when none is left."""
-        trigger = next(item for item in self._sockets.values() if hasattr(item, "pull_trigger"))
-        trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets, ignore_all=True))
+    @property
+    def _trigger(self) -> Any:
+        return next(item for item in self._sockets.values() if hasattr(item, "pull_trigger"))
 
     def __enter__(self) -> Emulator:
         return self.start()
@@ -89,10 +90,9 @@ class Emulator:
         self.stop()
 
     def _serve(self) -> None:
-        try:
-            self._server.run()
-        except OSError as error:  # its sockets are closed under it: that is how it is stopped
-            log.debug("The web server ended: %s", error)
+        # Not waitress's own loop: that one ends only when its sockets are closed under it.
+        while not self._stopping.is_set():
+            wasyncore.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
 
 
 def _runtime(settings: Settings) -> Runtime:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from tests.support import Api, picture
+from tests.support import Api, picture, poll
 
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 
@@ -200,6 +200,18 @@ def test_a_deleted_sample_stays_deleted_although_its_file_stays(api: Api, datase
     assert api.refused("GET", f"{path}/{sample_id}") == "ModelArts.4420"
     again = api.call("POST", f"{path}/delete", json={"samples": [sample_id]})
     assert again["results"][0]["error_code"] == "ModelArts.4420"
+
+
+def test_a_deleted_sample_comes_back_with_another_picture(api: Api, dataset_id: str, bucket: Path) -> None:
+    sample_id = api.ids(dataset_id)["2.png"]
+    api.label(dataset_id, {sample_id: [{"name": "old"}]})
+    path = f"/{dataset_id}/data-annotations/samples"
+    api.call("POST", f"{path}/delete", json={"samples": [sample_id]})
+    (bucket / "in/2.png").write_bytes(picture(9, 9))
+    poll(lambda: api.samples(dataset_id)["sample_count"] == 5)
+    sample = api.call("GET", f"{path}/{sample_id}")
+    assert (sample["labels"], sample["metadata"]["@modelarts:size"]) == ([], [9, 9, 3])
+    assert api.call("GET", f"/{dataset_id}")["deleted_sample_count"] == 0
 
 
 def test_a_sample_can_be_deleted_with_its_file(api: Api, dataset_id: str, bucket: Path) -> None:
