@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,7 +31,9 @@ class Checkpoints:
     def __init__(self, folder: Path, *, fsync: bool) -> None:
         self._folder, self._fsync = folder, fsync
         self.generation = 0
+        self._base = 0
         self._base_size = 0
+        self._rebuilt = False
 
     def read(self) -> Tables:
         """The tables of the newest checkpoint that can be read. Raises Damaged where none can, FormatTooNew."""
@@ -39,6 +42,7 @@ class Checkpoints:
         except (Damaged, FileNotFoundError) as error:
             log.warning("%s; the dataset is rebuilt from its previous checkpoint and journals", error)
             self._set_aside(NAME)
+            self._rebuilt = True
         try:
             return self._read(PREVIOUS)
         except (Damaged, FileNotFoundError) as error:
@@ -47,7 +51,7 @@ class Checkpoints:
     def _read(self, name: str) -> Tables:
         path = self._folder / name
         meta, tables = read_tables(path)
-        self.generation = meta.generation
+        self.generation = self._base = meta.generation
         self._base_size = path.stat().st_size
         return tables
 
@@ -57,18 +61,21 @@ class Checkpoints:
             path.replace(path.with_name(f"{name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"))
 
     def replay(self) -> Iterator[list[Change]]:
-        """The groups of all journals since the checkpoint."""
-        while True:
-            journal = self._journal(self.generation)
-            if journal.exists():
-                yield from replay(journal)
-            if not self._journal(self.generation + 1).exists():
-                return
-            self.generation += 1
+        """The groups of all journals since the checkpoint. Raises Damaged where one between them is missing."""
+        wanted = [generation for generation in self._generations() if generation >= self._base]
+        if wanted and wanted != list(range(self._base, wanted[-1] + 1)) and wanted != [self._base + 1]:
+            raise Damaged(f"{self._folder}: a journal is missing between {self._base} and {wanted[-1]}")
+        for self.generation in wanted:
+            yield from replay(self._journal(self.generation))
 
     def open_journal(self) -> Journal:
         """The journal that is being written."""
         return Journal(self._journal(self.generation), fsync=self._fsync)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the newest checkpoint could not be read, or was cut short: another one is due."""
+        return self._rebuilt or self._base != self.generation
 
     def is_outgrown_by(self, size: int) -> bool:
         """Whether a journal of this size is worth a checkpoint."""
@@ -87,20 +94,28 @@ class Checkpoints:
         path, previous = self._folder / NAME, self._folder / PREVIOUS
         fresh = self._folder / "dataset.fresh.json"
         write_tables(fresh, Meta(generation=generation), tables, fsync=self._fsync)
+        # Where the last checkpoint was damaged, this one is its own predecessor.
+        previous.unlink(missing_ok=True)
+        oldest = self._base if path.exists() else generation
         if path.exists():
-            previous.unlink(missing_ok=True)
             os.link(path, previous)
+        else:
+            shutil.copyfile(fresh, previous)
         fresh.replace(path)
+        self._base, self._rebuilt = generation, False
         if self._fsync:
             sync_directory(self._folder)
         self._base_size = path.stat().st_size
-        self._drop_journals(generation - 1)
+        self._drop_journals(oldest)
 
     def _drop_journals(self, oldest: int) -> None:
-        """Remove the journals before ``oldest``, which leads from the previous checkpoint to this one."""
-        for journal in self._folder.glob("journal-*.jsonl"):
-            if int(journal.stem.partition("-")[2]) < oldest:
-                journal.unlink(missing_ok=True)
+        """Remove the journals before ``oldest``, the first that the previous checkpoint needs."""
+        for generation in self._generations():
+            if generation < oldest:
+                self._journal(generation).unlink(missing_ok=True)
+
+    def _generations(self) -> list[int]:
+        return sorted(int(path.stem.partition("-")[2]) for path in self._folder.glob("journal-*.jsonl"))
 
     def _journal(self, generation: int) -> Path:
         return self._folder / f"journal-{generation}.jsonl"

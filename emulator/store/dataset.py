@@ -128,8 +128,8 @@ class OpenDataset:
 
     @property
     def is_dirty(self) -> bool:
-        """Whether the journal holds anything."""
-        return bool(self.journal and self.journal.size)
+        """Whether a checkpoint would change anything."""
+        return bool(self.journal and self.journal.size) or bool(self._checkpoints and self._checkpoints.is_behind)
 
     def checkpoint(self) -> None:
         """Write everything into a new file and begin a new journal. Writers wait for the start of it only."""

@@ -80,6 +80,7 @@ class Store:
         self._max_loaded = max_loaded_samples
         self._guard = threading.RLock()
         self._entries: dict[str, Entry] = {}
+        self._generations: dict[str, int] = {}
         self._open: OrderedDict[str, OpenDataset] = OrderedDict()
         self._versions: OrderedDict[tuple[str, str], SampleIndex] = OrderedDict()
         self._lock_file = _take_lock(root) if root else None
@@ -93,14 +94,16 @@ class Store:
     def close(self) -> None:
         """Write everything out, so that stock TinyDB can read it, and give up the directory."""
         with self._guard:
-            for dataset in self._open.values():
-                if dataset.is_dirty:
-                    dataset.checkpoint()
-            self._write_index()
-            for dataset in self._open.values():
-                dataset.close()
-            self._open.clear()
-            self._drop_lock()
+            try:
+                for dataset in self._open.values():
+                    if dataset.is_dirty:
+                        dataset.checkpoint()
+                self._write_index()
+            finally:
+                for dataset in self._open.values():
+                    dataset.close()
+                self._open.clear()
+                self._drop_lock()
 
     def create(self, record: DatasetRecord, labels: Iterable[Label] = ()) -> None:
         """Add a dataset; it is on the disk when this returns. Raises OSError."""
@@ -248,6 +251,7 @@ class Store:
                 continue
             if dataset.is_dirty:
                 dataset.checkpoint()
+            self._generations[dataset_id] = dataset.generation
             dataset.close()
             loaded -= len(dataset.samples)
             del self._open[dataset_id]
@@ -286,6 +290,7 @@ class Store:
             row = rows.pop(folder.name, None)
             if row is not None and _is_at_rest(folder, row):
                 self._entries[folder.name] = Entry(row.record, row.counts)
+                self._generations[folder.name] = row.generation
             else:
                 self._adopt(folder)
         for dataset_id in rows:
@@ -313,7 +318,9 @@ class Store:
         documents = []
         for number, (dataset_id, entry) in enumerate(self._entries.items(), 1):
             dataset = self._open.get(dataset_id)
-            row = _IndexRow(entry.record, entry.counts, dataset.generation if dataset else 0, (0, 0))
+            if dataset is not None:
+                self._generations[dataset_id] = dataset.generation
+            row = _IndexRow(entry.record, entry.counts, self._generations.get(dataset_id, 0), (0, 0))
             stat = (self._folder(dataset_id) / NAME).stat()
             row.file = (stat.st_size, stat.st_mtime_ns)
             documents.append((number, msgspec.json.encode(row)))
