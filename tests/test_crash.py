@@ -1,0 +1,123 @@
+"""The real server, killed at random moments while eight clients write: nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import requests
+from tinydb import TinyDB
+
+from tests.support import Api, picture, poll
+from tests.test_launch import running
+
+# Fifty rounds are for a longer look: CRASH_ROUNDS=50.
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "4"))
+CLIENTS = 8
+SAMPLES = 40
+BATCH = 5
+
+
+class Client(threading.Thread):
+    """Labels batches of its own samples and uploads pictures until the server is gone; knows what was acknowledged."""
+
+    def __init__(
+        self, url: str, dataset_id: str, number: int, turn: int, ids: list[str], enough: threading.Event
+    ) -> None:
+        super().__init__(daemon=True)
+        self.api = Api(url)
+        self.path = f"/{dataset_id}/data-annotations/samples"
+        self.number, self.turn, self.ids, self.enough = number, turn, ids, enough
+        self.labelled: dict[str, str] = {}
+        self.in_flight: dict[str, str] = {}
+        self.uploaded: dict[str, bytes] = {}
+
+    def run(self) -> None:
+        step = 0
+        try:
+            while True:
+                step += 1
+                self.label(f"c{self.number}-t{self.turn}-{step}")
+                if step % 3 == 0:
+                    self.upload(f"c{self.number}-t{self.turn}-{step}.png", picture(8 + step % 50, 8))
+                if step == 4:
+                    self.enough.set()
+        except requests.RequestException:
+            pass
+        finally:
+            self.api.session.close()
+
+    def label(self, name: str) -> None:
+        self.in_flight = dict.fromkeys(self.ids, name)
+        body = {"samples": [{"sample_id": i, "labels": [{"name": name}]} for i in self.ids]}
+        assert self.api.session.put(self.api.base + self.path, json=body, timeout=30).json()["success"] is True
+        self.labelled |= self.in_flight
+        self.in_flight = {}
+
+    def upload(self, name: str, data: bytes) -> None:
+        body = {"samples": [{"name": name, "data": base64.b64encode(data).decode()}]}
+        answer = self.api.session.post(self.api.base + self.path, json=body, timeout=30).json()
+        assert answer["success"] is True, answer
+        self.uploaded[name] = data
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, bucket: Path) -> None:
+    chance = random.Random(5)
+    for number in range(SAMPLES):
+        (bucket / f"in/{number:02d}.png").write_bytes(picture())
+    options = ("--port", "0", "--bucket", f"bucket={bucket}", "--log-level", "error")
+    with running(*options, cwd=tmp_path) as process:
+        api = Api(process.url)
+        dataset_id = api.dataset()
+        ids = sorted(api.ids(dataset_id).values())
+        api.session.close()
+        process.kill()
+    labelled: dict[str, str] = {}
+    uploaded: dict[str, bytes] = {}
+    for turn in range(ROUNDS):
+        with running(*options, cwd=tmp_path) as process:
+            enough = threading.Event()
+            own = [ids[n * BATCH : (n + 1) * BATCH] for n in range(CLIENTS)]
+            clients = [Client(process.url, dataset_id, n, turn, own[n], enough) for n in range(CLIENTS)]
+            for client in clients:
+                client.start()
+            assert enough.wait(30)
+            threading.Event().wait(chance.random() * 0.2)  # the moment of the kill is to be a random one
+            process.kill()
+            for client in clients:
+                client.join(30)
+            for client in clients:
+                labelled |= client.labelled
+                uploaded |= client.uploaded
+        with running(*options, cwd=tmp_path) as process:
+            api = Api(process.url)
+            _compare(api, dataset_id, clients, labelled, uploaded)
+            api.session.close()
+            process.terminate()
+            assert process.wait(30) == 0
+        folder = tmp_path / "emulator-data/datasets" / dataset_id
+        with TinyDB(folder / "dataset.json", access_mode="r") as db:
+            assert len(db.table("samples").all()) >= SAMPLES + len(uploaded)
+        assert len(list(folder.glob("journal-*"))) <= 3
+
+
+def _compare(
+    api: Api, dataset_id: str, clients: list[Client], labelled: dict[str, str], uploaded: dict[str, bytes]
+) -> None:
+    total = poll(lambda: api.samples(dataset_id)["sample_count"])
+    samples: list[Any] = []
+    for page in range(-(-total // 100)):
+        samples += api.samples(dataset_id, f"?limit=100&offset={page}&order=asc")["samples"]
+    found = {s["sample_id"]: s["labels"][0]["name"] for s in samples if s["labels"]}
+    for client in clients:
+        own = {found.get(i) for i in client.ids}
+        # Either the last acknowledged batch, or the one that was under way, but that as a whole.
+        assert own in ({labelled.get(client.ids[0])}, set(client.in_flight.values())), (own, client.in_flight)
+        labelled |= {i: name for i, name in found.items() if i in client.ids}
+    by_name = {s["sample_name"]: s for s in samples}
+    for name, data in uploaded.items():
+        assert api.session.get(by_name[name]["source"], timeout=10).content == data
