@@ -9,10 +9,13 @@ import threading
 from collections import defaultdict
 from pathlib import Path
 
+import msgspec
+
 from emulator.clock import Clock, SystemClock
 from emulator.config import Settings
 from emulator.contract.errors import DATASET_NOT_FOUND, ApiError
 from emulator.ids import Ids
+from emulator.lru import Lru
 from emulator.obs.metadata import MetadataStore
 from emulator.obs.paths import ObsPath
 from emulator.obs.signing import UrlSigner
@@ -26,6 +29,8 @@ from emulator.tasks import Tasks
 log = logging.getLogger("modelarts-emulator")
 
 
+# Some 10 MB of answers: what clients page through again and again.
+ANSWERS = 20_000
 # The first scan takes what it takes; this only keeps a dead disk from blocking for ever.
 FIRST_SCAN_S = 24 * 60 * 60
 
@@ -53,6 +58,8 @@ class Runtime:
         self.tasks = Tasks()
         self.watcher = Watcher(self._input_changed)
         self.ready = threading.Event()
+        self.answers: Lru[msgspec.Raw] = Lru(ANSWERS)
+        """Samples as lists have answered with them, by document."""
         self.naming = threading.Lock()
         """Held while a dataset gets its name, so that no two get the same."""
         self.started_ms = self.clock.now_ms()

@@ -50,6 +50,9 @@ class Emulator:
             self.runtime.stop()
             why = getattr(error, "strerror", None) or error
             raise UsageError(f"cannot listen on {self.settings.host}:{self.settings.port}: {why}") from None
+        # Eight clients keep eight threads busy; that a ninth request waits its turn is no news to anybody.
+        self._server.task_dispatcher.queue_logger = logging.getLogger("modelarts-emulator.queue")
+        self._server.task_dispatcher.queue_logger.setLevel(logging.ERROR)
         waitress_channel.apply_to(self._server)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)

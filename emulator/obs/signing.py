@@ -50,6 +50,10 @@ class UrlSigner:
         self._access = f"?AccessKeyId={quote(access_key, safe='')}&Expires="
         self._latest_process = ("", "")  # and how it is written in a URL: a page asks for the same a hundred times
 
+    def expires(self, lifetime_s: int = 3600) -> int:
+        """When a URL that is signed now expires, in seconds since the epoch."""
+        return -(-(self._clock.now_ms() // 1000 + lifetime_s) // EXPIRY_STEP_S) * EXPIRY_STEP_S
+
     def sign(self, base_url: str, path: ObsPath | str, *, lifetime_s: int = 3600, process: str | None = None) -> str:
         """Return a URL below ``base_url`` that fetches an object for at least ``lifetime_s`` seconds.
 
@@ -58,7 +62,7 @@ class UrlSigner:
         """
         name = path if isinstance(path, str) else path.object_name
         resource = f"/{name}" if _PLAIN.fullmatch(name) else "/" + quote(name, safe="/~")
-        expires = -(-(self._clock.now_ms() // 1000 + lifetime_s) // EXPIRY_STEP_S) * EXPIRY_STEP_S
+        expires = self.expires(lifetime_s)
         head = f"{base_url}{resource}{self._access}{expires}"
         text = f"GET\n\n\n{expires}\n{resource}"
         if process is None:

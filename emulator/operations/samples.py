@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -57,6 +57,7 @@ from emulator.runtime import Runtime, input_directories
 from emulator.sampling import file_sample
 from emulator.store import DatasetRecord, DatasetWriter, SampleRecord
 from emulator.store import SampleReader as Samples
+from emulator.store.index import decode_sample
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -184,11 +185,22 @@ def image_size(sample: SampleRecord) -> dict[str, int]:
 def _page(
     emu: Runtime, target: Target, samples: Samples, query: ListSamplesQuery, selection: Any
 ) -> ListSamplesResponse:
-    total, page = samples.page(
+    total, page = samples.page_of_documents(
         selection, offset=query.offset * query.limit, limit=query.limit, descending=query.order.value == "desc"
     )
-    described = [describe(emu, target, item, process=query.process_parameter, locale=query.locale) for item in page]
-    return ListSamplesResponse(sample_count=total, samples=described)
+    # An answer is the same for the same document, until its URL has to expire later: it is made once.
+    common = (target.base_url, query.process_parameter, query.locale, emu.signer.expires())
+    described = [
+        emu.answers.get((document, common), lambda document=document: _encoded(emu, target, query, document))  # type: ignore[misc]
+        for document in page
+    ]
+    return ListSamplesResponse(sample_count=total, samples=cast("list[DescribeSampleResp]", described))
+
+
+def _encoded(emu: Runtime, target: Target, query: ListSamplesQuery, document: bytes) -> msgspec.Raw:
+    sample = decode_sample(document)
+    answer = describe(emu, target, sample, process=query.process_parameter, locale=query.locale)
+    return msgspec.Raw(msgspec.json.encode(answer))
 
 
 def _require_batch(field: str, items: list[Any] | None) -> list[Any]:

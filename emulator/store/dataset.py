@@ -209,12 +209,19 @@ class SampleReader:
         self, selection: Selection, *, offset: int, limit: int, descending: bool = True
     ) -> tuple[int, list[SampleRecord]]:
         """How many samples are selected, and one page of them; ``offset`` counts samples."""
+        total, documents = self.page_of_documents(selection, offset=offset, limit=limit, descending=descending)
+        return total, [decode_sample(document) for document in documents]
+
+    def page_of_documents(
+        self, selection: Selection, *, offset: int, limit: int, descending: bool = True
+    ) -> tuple[int, list[bytes]]:
+        """As ``page``, the samples still encoded: equal samples are equal bytes, which can be looked up."""
         with self._memory:
             direct = self._samples.page(selection, offset, limit, descending)
         if direct is not None:
-            total, documents = direct
-            return total, [decode_sample(document) for document in documents]
-        return paged(self.select(selection, descending=descending), offset, limit)
+            return direct
+        total, samples = paged(self.select(selection, descending=descending), offset, limit)
+        return total, [encode_sample(sample) for sample in samples]
 
     def select(self, selection: Selection, *, descending: bool = False) -> Iterator[SampleRecord]:
         """All selected samples in order. What changes meanwhile is seen as it was or as it is, never half."""
