@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.config import Settings, UsageError, read_settings
@@ -43,13 +44,20 @@ def _run(settings: Settings) -> None:
         if settings.demo:
             _seed_demo(emulator)
         if settings.ready_file:
-            settings.ready_file.write_text(emulator.url + "\n", "utf-8")
+            _write_ready_file(settings.ready_file, emulator.url)
         _wait()
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         emulator.stop()
         if settings.ready_file:
             settings.ready_file.unlink(missing_ok=True)
+
+
+def _write_ready_file(file: Path, url: str) -> None:
+    try:
+        file.write_text(f"{url}\n", "utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the ready file {file}: {error.strerror}") from None
 
 
 def _seed_demo(emulator: Emulator) -> None:

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
+from emulator.store import Unknown
+
 log = logging.getLogger("modelarts-emulator")
 
 
@@ -88,6 +90,8 @@ class Tasks:
         try:
             if not self._stopping:
                 work()
+        except Unknown:
+            log.info("Dataset %s was deleted while its %s task was running", dataset_id, kind)
         except Exception:
             # The work itself records what goes wrong in its task; what arrives here is a defect of ours.
             log.exception("The %s task of dataset %s ended with an unexpected error", kind, dataset_id)

@@ -129,6 +129,18 @@ def test_a_bad_environment_variable_is_one_clear_line(tmp_path: Path) -> None:
     assert "'x' is not a port" in refused(cwd=tmp_path, MODELARTS_EMULATOR_PORT="x")
 
 
+def test_a_ready_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    command = [*COMMANDS[0], "--port", "0", "--memory", "--ready-file", "no/such/folder/file"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "modelarts-emulator: cannot write the ready file no/such/folder/file: No such file or directory\n"
+    )
+
+
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

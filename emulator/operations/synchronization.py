@@ -15,7 +15,7 @@ from emulator.contract.wire import DatasetStatus, TaskStatus
 from emulator.operations.target import Target
 from emulator.operations.tasks import claim
 from emulator.runtime import Runtime, input_directories
-from emulator.store import DatasetRecord, TaskRecord, Unknown
+from emulator.store import DatasetRecord, TaskRecord
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -72,8 +72,6 @@ def _synchronize(emu: Runtime, dataset_id: str, task: TaskRecord) -> None:
         outcome = emu.reconcile(dataset_id)
         counts = {"add_sample_count": outcome.added, "deleted_sample_count": outcome.removed}
         _note(emu, dataset_id, task, TaskStatus.COMPLETED, counts=counts)
-    except Unknown:
-        log.info("Dataset %s was deleted while it was synchronized", dataset_id)
     except ApiError as error:
         _note(emu, dataset_id, task, TaskStatus.FAILED, error=error)
     except OSError as error:

@@ -243,9 +243,6 @@ def _new_version(
 def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
     try:
         done = _freeze(emu, dataset_id, version, ratio)
-    except Unknown:
-        log.info("Dataset %s was deleted while it was published", dataset_id)
-        return
     except (ApiError, OSError) as error:
         why = error.message if isinstance(error, ApiError) else str(error)
         log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
@@ -326,21 +323,18 @@ def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: S
 
 
 def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
-    try:
-        with emu.store.version(dataset_id, version.version_id) as frozen, emu.store.writing(dataset_id) as dataset:
-            _restore(dataset, frozen.select(Selection()))
-            dataset.replace_labels(version.labels)
-            dataset.put_record(
-                msgspec.structs.replace(
-                    dataset.record,
-                    status=DatasetStatus.NORMAL,
-                    current_version_id=version.version_id,
-                    current_version_name=version.version_name,
-                    update_time=emu.clock.now_ms(),
-                )
+    with emu.store.version(dataset_id, version.version_id) as frozen, emu.store.writing(dataset_id) as dataset:
+        _restore(dataset, frozen.select(Selection()))
+        dataset.replace_labels(version.labels)
+        dataset.put_record(
+            msgspec.structs.replace(
+                dataset.record,
+                status=DatasetStatus.NORMAL,
+                current_version_id=version.version_id,
+                current_version_name=version.version_name,
+                update_time=emu.clock.now_ms(),
             )
-    except Unknown:
-        log.info("Dataset %s was deleted while it switched versions", dataset_id)
+        )
 
 
 def _restore(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:

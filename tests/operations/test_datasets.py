@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.server import Emulator
 from tests.support import Api, picture, poll
 
 CREATE = {
@@ -224,6 +225,22 @@ def test_a_running_task_is_told_when_asked(api: Api) -> None:
     assert details["exist_running_task"] is False
     assert details["running_tasks_id"] == []
     poll(lambda: api.call("GET", f"/{dataset_id}/sync-data/status")["status"] == "COMPLETED")
+
+
+def test_a_dataset_can_be_deleted_while_it_is_busy(
+    api: Api, emu: Emulator, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(100):
+        (bucket / f"in/{number}.png").write_bytes(picture())
+    for turn in range(5):
+        dataset_id = api.create(dataset_name=f"busy-{turn}")
+        if turn % 2:
+            api.ready(dataset_id)
+            api.call("POST", f"/{dataset_id}/versions", 201, json={"export_images": True})
+        api.call("DELETE", f"/{dataset_id}", 204)
+    assert emu.runtime.wait_idle(20)
+    assert api.call("GET")["total_number"] == 0
+    assert "unexpected" not in caplog.text
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/x/y/z/nope", 404), ("PATCH", "", 405)])
