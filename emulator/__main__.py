@@ -36,7 +36,8 @@ def _run(settings: Settings) -> None:
     # Imported here, so that --help and a mistyped option answer at once.
     from emulator.server import Emulator  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     emulator = Emulator(settings)
     try:
         emulator.start()
@@ -47,7 +48,6 @@ def _run(settings: Settings) -> None:
             _write_ready_file(settings.ready_file, emulator.url)
         _wait()
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         emulator.stop()
         if settings.ready_file:
             settings.ready_file.unlink(missing_ok=True)
@@ -76,6 +76,9 @@ def _wait() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
+    # Once is enough: a second signal must not cut short the writing out.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
