@@ -28,7 +28,7 @@ def seed(base_url: str, bucket: Path) -> list[str]:
 
     Returns three commands to try. Raises UsageError where the pictures are not there.
     """
-    if not (FIXTURES / "digits").is_dir():
+    if not all((FIXTURES / folder).is_dir() for folder in ("digits", "scenes")):
         raise UsageError(f"--demo needs the pictures of the repository's fixtures folder, which is not at {FIXTURES}")
     api = _Api(f"{base_url}/v2/{PROJECT}/datasets")
     known = {dataset["dataset_name"]: dataset["dataset_id"] for dataset in api.call("GET", "?limit=100")["datasets"]}
