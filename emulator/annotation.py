@@ -30,6 +30,7 @@ _POINTS: dict[Shape, tuple[int, int]] = {
     Shape.POINT: (1, 1),
     Shape.POLYLINE: (2, 10_000),
 }
+_NAMELESS = (LabelType.SPEECH_CONTENT, LabelType.SPEECH_PARAGRAPH)
 _TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
 
 
@@ -57,11 +58,12 @@ def check_name(name: str | None) -> str:
 
 
 def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRecord) -> SampleLabel:
-    name = check_name(label.name)
     raw = label.property or {}
     # A relation between entities tells itself by its ends, so that triplets need no explicit type.
     implied = LabelType.TRIPLET_RELATION if "@modelarts:from" in raw else types[0]
     label_type = label.type if label.type is not None else (implied if implied in types else types[0])
+    # What is heard needs no name: it carries its text.
+    name = "a label" if label.name is None and label_type in _NAMELESS else check_name(label.name)
     if label_type not in types:
         raise _refusal(name, f"type {int(label_type)} does not belong to this dataset")
     if label.score is not None and not 0 <= label.score <= 1:
@@ -102,6 +104,11 @@ def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) ->
         raise _refusal(name, "@modelarts:feature of a bndbox is its upper left, then its lower right point")
 
 
+def _check_drawn(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if known.shape is not None:
+        _check_shape(name, known, sample)
+
+
 def _check_point(name: str, point: Any, sample: SampleRecord) -> None:
     if not _is_numbers(point, 2):
         raise _refusal(name, "@modelarts:feature: a point is [x, y]")
@@ -132,6 +139,11 @@ def _check_relation(name: str, known: SampleLabelProperty, sample: SampleRecord)
         raise _refusal(name, "a relation needs @modelarts:from and @modelarts:to")
 
 
+def _check_content(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if known.content is None and name == "a label":
+        raise _refusal(name, "speech content needs @modelarts:content, or a name")
+
+
 def _check_segment(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
     start, end = known.start_time, known.end_time
     if not start or not end or not _TIME.fullmatch(start) or not _TIME.fullmatch(end):
@@ -160,5 +172,7 @@ _CHECKS = {
     LabelType.NAMED_ENTITY: _check_entity,
     LabelType.TRIPLET_ENTITY: _check_entity,
     LabelType.TRIPLET_RELATION: _check_relation,
+    LabelType.SPEECH_CONTENT: _check_content,
     LabelType.SPEECH_PARAGRAPH: _check_segment,
+    LabelType.VIDEO: _check_drawn,
 }

@@ -95,6 +95,7 @@ class _Api:
             "data_sources": [{"data_type": 0, "data_path": f"/{BUCKET}/{name}/"}],
             "work_path": f"/{BUCKET}/output/",
             "work_path_type": 0,
+            "import_annotations": False,  # the demo labels by itself
         }
         dataset_id: str = self.call("POST", "", body)["dataset_id"]
         self.wait(f"/{dataset_id}", lambda answer: answer["status"] == 1)

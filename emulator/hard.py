@@ -12,6 +12,7 @@ from emulator.contract.wire import Locale
 
 HARD = "@modelarts:hard"
 HARD_REASONS = "@modelarts:hard_reasons"
+HARD_METADATA = (HARD, "@modelarts:hard_coefficient", HARD_REASONS)
 
 _CHECK = "Check the label of this sample"
 _ADD = "Add similar samples"

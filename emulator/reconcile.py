@@ -13,13 +13,15 @@ from typing import NamedTuple
 import msgspec
 
 from emulator.contract.errors import PATH_NOT_FOUND, ApiError
+from emulator.ids import sample_id
 from emulator.images import read_header
 from emulator.kinds import KINDS, Kind
 from emulator.obs.paths import ObsPath
 from emulator.obs.scan import Entry
 from emulator.obs.tree import ObjectTree
 from emulator.obs.writing import is_being_written
-from emulator.sampling import SampleSource, read_samples
+from emulator.reconcile_lines import Lines
+from emulator.sampling import file_sample
 from emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Store, fingerprint
 
 log = logging.getLogger("modelarts-emulator")
@@ -65,14 +67,23 @@ class _Reconciliation:
         self.added = self.changed = 0
 
     def run(self, directories: Sequence[ObsPath], outputs: Sequence[ObsPath]) -> Outcome:
+        if self.kind.unit != "file":
+            lines = Lines(self.store, self.tree, self.record)
+            lines.follow([entry for directory in directories for entry in self._entries(directory, outputs)])
+            return Outcome(lines.added, lines.changed, lines.removed)
         for directory in directories:
-            if not self._is_readable(directory):
-                continue
-            skip = [path for path in outputs if not path.contains(directory)]
-            entries = (entry for entry in self.tree.walk(directory, skip=skip) if self.kind.holds(entry.path))
-            self._apply(entries)
+            self._apply(self._entries(directory, outputs))
         removed = self._remove_vanished(directories)
         return Outcome(self.added, self.changed, removed)
+
+    def _entries(self, directory: ObsPath, outputs: Sequence[ObsPath]) -> Iterator[Entry]:
+        """The files of a directory that hold samples."""
+        if not self._is_readable(directory):
+            return
+        skip = [path for path in outputs if not path.contains(directory)]
+        for entry in self.tree.walk(directory, skip=skip):
+            if self.kind.holds(entry.path):
+                yield entry
 
     def _is_readable(self, directory: ObsPath) -> bool:
         """Whether there is a directory to walk; a missing one is empty, a missing bucket is an error."""
@@ -85,38 +96,38 @@ class _Reconciliation:
         return True
 
     def _apply(self, entries: Iterable[Entry]) -> None:
-        batch: list[SampleSource] = []
-        for source in self._stale(entries):
-            batch.append(source)
+        batch: list[tuple[str, Entry]] = []
+        for stale in self._stale(entries):
+            batch.append(stale)
             if len(batch) >= BATCH:
                 self._put(batch)
                 batch = []
         if batch:
             self._put(batch)
 
-    def _stale(self, entries: Iterable[Entry]) -> Iterator[SampleSource]:
+    def _stale(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
         """The samples that the store does not have as they are on disk; all others are only noted as seen."""
         with self.store.reading(self.record.id) as dataset:
             for entry in entries:
-                known = fingerprint((entry.size, entry.mtime_ns))
-                for source in read_samples(self.record, self.kind, entry, dataset.files):
-                    self.seen.add(source.id)
-                    # What is still being written is left as it is: the end of the writing leads here again.
-                    if dataset.signature(source.id) != known and not is_being_written(entry.local):
-                        yield source
+                identity = sample_id(self.record.id, entry.path)
+                self.seen.add(identity)
+                known = dataset.signature(identity)
+                # What is still being written is left as it is: the end of the writing leads here again.
+                if known != fingerprint((entry.size, entry.mtime_ns)) and not is_being_written(entry.local):
+                    yield identity, entry
 
-    def _put(self, batch: Sequence[SampleSource]) -> None:
+    def _put(self, batch: Sequence[tuple[str, Entry]]) -> None:
         # Files are read before the dataset's lock is taken.
-        fresh = [self._fresh(source) for source in batch]
+        fresh = [self._fresh(identity, entry) for identity, entry in batch]
         with self.store.writing(self.record.id) as dataset:
             for sample in fresh:
                 self._merge(dataset, sample)
         self.progress(len(self.seen))
 
-    def _fresh(self, source: SampleSource) -> SampleRecord:
-        sample = source.sample
+    def _fresh(self, identity: str, entry: Entry) -> SampleRecord:
+        sample = file_sample(identity, self.kind, entry.path, entry.size, entry.mtime_ns)
         if sample.type == 0:
-            shape = read_header(source.local)
+            shape = read_header(entry.local)
             if shape is None:
                 log.warning("%s is no picture that can be read: it becomes a sample without size", sample.path)
             sample.shape = shape
@@ -160,8 +171,6 @@ class _Reconciliation:
     def _is_gone(self, sample: SampleRecord | None, directories: Sequence[ObsPath]) -> bool:
         if sample is None:
             return False  # a tombstone, or removed meanwhile
-        if self.kind.unit != "file":
-            return True
         path = ObsPath.parse("/" + sample.path)
         return not any(directory.contains(path) for directory in directories) or self.tree.stat(path) is None
 
@@ -169,5 +178,5 @@ class _Reconciliation:
 def _updated(known: SampleRecord, fresh: SampleRecord) -> SampleRecord:
     """The known sample with what the changed object says of itself; labels and everything of the user's stay."""
     return msgspec.structs.replace(
-        known, time=fresh.time, size=fresh.size, signature=fresh.signature, shape=fresh.shape, line=fresh.line
+        known, time=fresh.time, size=fresh.size, signature=fresh.signature, shape=fresh.shape
     )

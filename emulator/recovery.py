@@ -14,15 +14,17 @@ _ENDED = {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCC
 _RESTING = {DatasetStatus.NORMAL, DatasetStatus.ABNORMAL}
 
 
-def recover(store: Store, dataset_id: str, clock: Clock) -> None:
-    """Close what was open. A dataset at rest is known from the index alone and is not even loaded."""
-    if store.entry(dataset_id).record.status in _RESTING:
-        return
+def recover(store: Store, dataset_id: str, clock: Clock) -> bool:
+    """Close what was open, and say whether anything was. A dataset at rest is known from the index and not loaded."""
+    known = store.entry(dataset_id).record
+    if known.status in _RESTING and not known.open_exports:
+        return False
     now = clock.now_ms()
     with store.writing(dataset_id) as dataset:
         _fail_tasks(dataset, now)
         _fail_versions(dataset, now)
-        dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL))
+        dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, open_exports=0))
+    return True
 
 
 def _fail_tasks(dataset: DatasetWriter, now: int) -> None:

@@ -25,6 +25,7 @@ from emulator.reconcile import Outcome, reconcile
 from emulator.recovery import recover
 from emulator.store import DatasetRecord, Durability, Store, Unknown
 from emulator.tasks import Tasks
+from emulator.written import take_back
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -71,7 +72,8 @@ class Runtime:
         """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready``."""
         self.watcher.start()
         for entry in self.store.entries():
-            recover(self.store, entry.record.id, self.clock)
+            if recover(self.store, entry.record.id, self.clock):
+                take_back(self.tree, entry.record)
             self.watch(entry.record)
         self.watcher.flush(FIRST_SCAN_S)
         self.ready.set()
@@ -109,7 +111,11 @@ class Runtime:
         with self._reconciling[dataset_id]:
             record = self.store.entry(dataset_id).record
             self.noted.discard(dataset_id)
-            return reconcile(self.store, self.tree, record, input_directories(record), self._outputs())
+            return reconcile(self.store, self.tree, record, input_directories(record), self.outputs())
+
+    def holding_still(self, dataset_id: str) -> threading.Lock:
+        """The lock that keeps a dataset from being brought in step with its input, while held."""
+        return self._reconciling[dataset_id]
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until neither watcher nor tasks have anything open. False when the time is over first."""
@@ -117,7 +123,8 @@ class Runtime:
             self.watcher.wait_idle(timeout_s) and self.tasks.wait_idle(timeout_s) and self.watcher.wait_idle(timeout_s)
         )
 
-    def _outputs(self) -> list[ObsPath]:
+    def outputs(self) -> list[ObsPath]:
+        """Where datasets write: nothing below is a sample."""
         return [ObsPath.parse(entry.record.inner_work_path) for entry in self.store.entries()]
 
     def _input_changed(self, dataset_id: str) -> None:

@@ -1,6 +1,6 @@
 """Background work of datasets: a small pool of named threads, and who is busy with what.
 
-A dataset runs at most one task of a kind; which kinds exclude each other, the operations say when they claim one.
+Which kinds of task exclude each other, the operations say when they claim one.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ class Tasks:
     def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> Claim:
         """Take the right to run a task, so that what is written for it cannot collide. Raises Busy.
 
-        ``excluded`` are the kinds it cannot run beside; its own kind is always among them.
+        ``excluded`` are the kinds it cannot run beside; name its own among them where there may be only one.
         """
         with self._quiet:
-            for other in (*excluded, kind):
+            for other in excluded:
                 if self._open[dataset_id, other]:
                     raise Busy(other)
             self._open[dataset_id, kind] += 1

@@ -59,6 +59,7 @@ class Api:
             "data_sources": [{"data_type": 0, "data_path": "/bucket/in/"}],
             "work_path": "/bucket/out/",
             "work_path_type": 0,
+            "import_annotations": False,
             **members,
         }
         return str(self.call("POST", "", 201, json=body)["dataset_id"])

@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from emulator.operations import datasets, labels, samples, statistics, synchronization, versions
+from emulator.operations import (
+    datasets,
+    exports,
+    imports,
+    labels,
+    metrics,
+    samples,
+    statistics,
+    synchronization,
+    versions,
+)
 
 _PAGES = "api-ref/source/data_management/"
 _DATASETS = "/v2/{project_id}/datasets"
@@ -97,6 +107,13 @@ ROUTES: dict[str, list[Route]] = {
             _ANNOTATIONS + "/stats",
             statistics.list_stats,
             "dataset_management/querying_dataset_statistics",
+        ),
+        Route(
+            "GetDatasetMetrics",
+            "GET",
+            _DATASET + "/metrics",
+            metrics.get_dataset_metrics,
+            "dataset_management/querying_the_monitoring_data_of_a_dataset",
         ),
     ],
     "Data Synchronization": [
@@ -205,8 +222,53 @@ ROUTES: dict[str, list[Route]] = {
             204,
         ),
     ],
-    "Importing Data": [],
-    "Exporting Data": [],
+    "Importing Data": [
+        Route(
+            "ListImportTasks",
+            "GET",
+            _DATASET + "/import-tasks",
+            imports.list_import_tasks,
+            "data_import_task/querying_the_dataset_import_task_list",
+        ),
+        Route(
+            "ImportTask",
+            "POST",
+            _DATASET + "/import-tasks",
+            imports.import_task,
+            "data_import_task/creating_an_import_task",
+        ),
+        Route(
+            "DescImportTask",
+            "GET",
+            _DATASET + "/import-tasks/{task_id}",
+            imports.describe_import_task,
+            "data_import_task/querying_details_about_a_dataset_import_task",
+        ),
+    ],
+    "Exporting Data": [
+        Route(
+            "GetExportTasksStatusOfDataset",
+            "GET",
+            _DATASET + "/export-tasks",
+            exports.list_export_tasks,
+            "data_export_task/querying_the_dataset_export_task_list",
+        ),
+        Route(
+            "ExportTask",
+            "POST",
+            _DATASET + "/export-tasks",
+            exports.export_task,
+            "data_export_task/creating_a_dataset_export_task",
+        ),
+        Route(
+            "GetExportTaskStatusOfDataset",
+            "GET",
+            # The reference calls the dataset {resource_id} here.
+            _DATASET + "/export-tasks/{task_id}",
+            exports.describe_export_task,
+            "data_export_task/querying_the_status_of_a_dataset_export_task",
+        ),
+    ],
     "Publishing a Dataset / Managing Dataset Versions": [
         Route(
             "ListDatasetVersions",

@@ -237,6 +237,8 @@ class UpdateDatasetRequest(Wire, kw_only=True):
     """Modifying a Dataset."""
 
     add_labels: list[Label] | None = None
+    add_tags: list[Label] | None = None
+    """As ``add_labels``: the reference's example has this name."""
     current_version_id: str | None = None
     dataset_name: str | None = None
     delete_labels: list[Label] | None = None
@@ -282,8 +284,8 @@ class ListStatsResponse(Wire, kw_only=True):
 class GetDatasetMetricsQuery(Wire, kw_only=True):
     """Querying the Monitoring Data of a Dataset."""
 
-    end_time: Long
-    start_time: Long
+    end_time: Long | None = None
+    start_time: Long | None = None
     workforce_task_id: str | None = None
 
 

@@ -74,14 +74,18 @@ class ImportTaskRequest(Wire, kw_only=True):
     data_source: DataSource | None = None
     difficult_only: bool = False
     excluded_labels: list[Label] | None = None
+    excluded_tags: list[str] | None = None
+    """As ``excluded_labels``, by name."""
     final_annotation: bool = True
     import_annotations: bool = True
     import_folder: str | None = None
     import_origin: Literal["obs", "dws", "dli", "rds", "mrs", "inference"] = "obs"
     import_path: str | None = None
     import_samples: bool = True
-    import_type: Literal["0", "1"] | None = None
+    import_type: Literal["0", "1", "dir", "manifest"] | None = None
     included_labels: list[Label] | None = None
+    included_tags: list[str] | None = None
+    """As ``included_labels``, by name."""
     label_format: LabelFormat | None = None
     with_column_header: bool = False
 

@@ -220,4 +220,5 @@ Description = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"']*\Z""
 VersionDescription = Annotated[str, Meta(max_length=256, pattern=r"""^[^!<>=&"']*\Z""")]
 WorkPath = Annotated[str, Meta(min_length=3, max_length=700)]
 SampleName = Annotated[str, Meta(max_length=1024, pattern=r"""^[^!<>=&"']*\Z""")]
-Separator = Annotated[str, Meta(max_length=2, pattern=r"^[^!@#$%^&*_=|?]*\Z")]
+# One character, which may be escaped.
+Separator = Annotated[str, Meta(max_length=2, pattern=r"^(\\.|.)?\Z")]

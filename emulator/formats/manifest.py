@@ -11,12 +11,25 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from emulator.contract import leniency
+from emulator.contract.errors import ApiError
 from emulator.contract.samples import SampleLabel
-from emulator.contract.wire import DatasetType, LabelType, Usage
+from emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
+from emulator.formats.problem import Problem
+from emulator.formats.voc import MAX_BYTES as MAX_VOC_BYTES
+from emulator.formats.voc import NotVoc
+from emulator.formats.voc import read as read_voc
+from emulator.kinds import KINDS
+from emulator.obs.paths import ObsPath
 from emulator.store.records import SampleRecord
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 VOC = "PASCAL VOC"
+FRAME = ("@modelarts:parent_duration", "@modelarts:parent_source", "@modelarts:time_in_video")
+INFERENCE_LOC = "@modelarts:inference_loc"
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_BOM = b"\xef\xbb\xbf"
+_CONTENT = "content://"
 
 # What a label's type is called in a manifest.
 TYPE_NAMES: dict[LabelType, str] = {
@@ -54,24 +67,19 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
 
     source: str
     id: str | None = None
-    usage: Usage | None = None
+    usage: str | None = None
     sample_type: int | None = None
     hard: str | None = None
     hard_coefficient: float | None = None
+    property: dict[str, Any] | None = None
+    """Of a video's frame: which video it was taken from, and when."""
     annotation: list[Annotation] = []
     inference_loc: str | None = None
 
 
-class Problem(msgspec.Struct):
-    """A line that is wrong; the others are not concerned."""
-
-    line: int
-    why: str
-
-
 Location = Callable[[SampleRecord], str | None]
+Open = Callable[[str], BinaryIO]
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Line, strict=False).decode
 
 
 def write(
@@ -89,30 +97,121 @@ def write(
     return count
 
 
-def read(stream: BinaryIO) -> Iterator[Line | Problem]:
-    """The lines of a manifest, in order; empty ones are passed over, a wrong one is a Problem."""
+def read(stream: BinaryIO, dataset_type: DatasetType, open_: Open) -> Iterator[SampleRecord | Problem]:
+    """The samples of a manifest, in order; empty lines are passed over, a wrong one is a Problem.
+
+    A sample's ``path`` is ``bucket/key`` of its object, as ``source`` names it; a text has none. ``open_`` opens the
+    object that a URI names, to read a VOC file; it raises ApiError.
+    """
+    reader = _Reader(dataset_type, open_)
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(raw) > MAX_LINE_BYTES:
-            yield Problem(number, f"longer than {MAX_LINE_BYTES} bytes: nothing after it is read")
+            yield Problem(f"line {number}", f"longer than {MAX_LINE_BYTES} bytes: nothing after it is read")
             return
-        line = raw.removeprefix(b"\xef\xbb\xbf").strip()
-        if line:
-            yield _read_line(number, line)
+        line = raw.removeprefix(_BOM).strip() if number == 1 else raw.strip()
+        if not line:
+            continue
+        try:
+            yield reader.sample(leniency.decode(line, Line))
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, NotVoc, ValueError) as error:
+            yield Problem(f"line {number}", str(error)[:300])
+        except ApiError as error:
+            yield Problem(f"line {number}", error.message[:300])
 
 
-def _read_line(number: int, line: bytes) -> Line | Problem:
-    try:
-        return _decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return Problem(number, str(error))
+def count_lines(stream: BinaryIO) -> int:
+    """How many lines a manifest has, empty ones left out."""
+    count = 0
+    while (raw := stream.readline(MAX_LINE_BYTES + 1)) and len(raw) <= MAX_LINE_BYTES:
+        count += not raw.isspace()
+    return count
+
+
+class _Reader:
+    """Turns lines into samples of one dataset type."""
+
+    def __init__(self, dataset_type: DatasetType, open_: Open) -> None:
+        self._open = open_
+        kind = KINDS[dataset_type]
+        self._sample_type = kind.sample_type
+        self._types = {name: label_type for label_type, name in TYPE_NAMES.items() if label_type in kind.labels}
+        # Shapes are drawn on pictures, and on the frames of a video.
+        self._drawn = next((t for t in (LabelType.OBJECT_DETECTION, LabelType.VIDEO) if t in kind.labels), None)
+
+    def sample(self, line: Line) -> SampleRecord:
+        """A line's sample. Raises ApiError, NotVoc, ValueError."""
+        text = line.source.removeprefix(_CONTENT) if line.source.startswith(_CONTENT) else None
+        annotations = line.annotation
+        return SampleRecord(
+            id=line.id or "",
+            path="" if text is not None else ObsPath.parse(line.source).object_name,
+            type=self._sample_type if line.sample_type is None else SampleType(line.sample_type),
+            time=0,
+            text=text,
+            labels=[label for annotation in annotations for label in self._labels(annotation)],
+            usage=Usage(line.usage.upper()) if line.usage else None,
+            annotated_by=next((a.annotated_by for a in annotations if a.annotated_by), None),
+            annotated_time=next((_milliseconds(a.creation_time) for a in annotations if a.creation_time), None),
+            metadata=_metadata(line),
+        )
+
+    def _labels(self, annotation: Annotation) -> list[SampleLabel]:
+        if annotation.annotation_loc is not None:
+            return self._drawn_labels(annotation, annotation.annotation_loc)
+        name = annotation.type if annotation.type.startswith("modelarts/") else f"modelarts/{annotation.type}"
+        if name not in self._types:
+            raise ValueError(f"annotation type {annotation.type[:80]!r} does not belong to this dataset")
+        return [_label(annotation, self._types[name])]
+
+    def _drawn_labels(self, annotation: Annotation, location: str) -> list[SampleLabel]:
+        if self._drawn is None:
+            raise ValueError("annotation-loc: samples of this dataset have no annotation files")
+        if annotation.annotation_format not in (None, VOC):
+            raise ValueError(f"annotation-format {annotation.annotation_format[:40]!r} is not {VOC!r}")
+        with self._open(location) as file:
+            labels = read_voc(file.read(MAX_VOC_BYTES + 1)).labels
+        return [msgspec.structs.replace(label, type=self._drawn) for label in labels]
+
+
+def _label(annotation: Annotation, label_type: LabelType) -> SampleLabel:
+    property_ = dict(annotation.property or {})
+    if annotation.hard is not None:
+        property_["@modelarts:hard"] = annotation.hard
+    if annotation.hard_coefficient is not None:
+        property_["@modelarts:hard_coefficient"] = str(annotation.hard_coefficient)
+    return SampleLabel(
+        name=annotation.name,
+        id=annotation.id,
+        type=label_type,
+        property=property_,
+        score=annotation.confidence,
+        annotated_by=annotation.annotated_by if label_type is LabelType.VIDEO else None,
+    )
+
+
+def _metadata(line: Line) -> dict[str, Any]:
+    metadata = {key: value for key, value in (line.property or {}).items() if key in FRAME}
+    if line.hard is not None:
+        metadata["@modelarts:hard"] = float(line.hard.lower() in ("true", "1", "1.0"))
+    if line.hard_coefficient is not None:
+        metadata["@modelarts:hard_coefficient"] = line.hard_coefficient
+    if line.inference_loc is not None:
+        metadata[INFERENCE_LOC] = line.inference_loc
+    return metadata
+
+
+def _milliseconds(text: str) -> int:
+    moment = datetime.strptime(text, TIME_FORMAT).replace(tzinfo=timezone.utc)
+    return int(moment.timestamp() * 1000)
 
 
 def as_line(sample: SampleRecord, scheme: str, annotation_loc: str | None = None) -> Line:
     """A sample as its line."""
     metadata = sample.metadata
     hard = metadata.get("@modelarts:hard")
+    frame = {key: metadata[key] for key in FRAME if key in metadata}
     return Line(
         source=f"content://{sample.text}" if sample.text is not None else f"{scheme}://{sample.path}",
         id=sample.id,
@@ -120,7 +219,9 @@ def as_line(sample: SampleRecord, scheme: str, annotation_loc: str | None = None
         sample_type=int(sample.type),
         hard=None if hard is None else str(bool(hard)).lower(),
         hard_coefficient=metadata.get("@modelarts:hard_coefficient"),
+        property=frame or None,
         annotation=_annotations(sample, annotation_loc),
+        inference_loc=metadata.get(INFERENCE_LOC),
     )
 
 
@@ -161,9 +262,9 @@ def _creation_time(sample: SampleRecord) -> str | None:
     if sample.annotated_time is None:
         return None
     moment = datetime.fromtimestamp(sample.annotated_time / 1000, timezone.utc)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.strftime(TIME_FORMAT)
 
 
-def has_files(dataset_type: DatasetType) -> bool:
-    """Whether a version's annotations lie in files of their own beside the manifest."""
-    return dataset_type is DatasetType.OBJECT_DETECTION
+def has_file(sample: SampleRecord) -> bool:
+    """Whether a sample's annotations lie in a file of their own beside the manifest: those with shapes."""
+    return any("@modelarts:shape" in (label.property or {}) for label in sample.labels)

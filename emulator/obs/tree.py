@@ -227,10 +227,11 @@ class ObjectTree:
             raise
         return True
 
-    def copy(self, source: ObsPath, target: ObsPath, *, overwrite: bool = True) -> ObjectStat:
+    def copy(self, source: ObsPath, target: ObsPath, *, overwrite: bool = True, flush: bool = True) -> ObjectStat:
         """Copy an object's bytes. Raises as ``open`` for the source and as ``write`` for the target."""
         with self.open(source) as file:
-            return self.write(target, iter(lambda: file.read(_CHUNK), b""), overwrite=overwrite)
+            chunks = iter(lambda: file.read(_CHUNK), b"")
+            return self.write(target, chunks, overwrite=overwrite, flush=flush)
 
     # Inside
 

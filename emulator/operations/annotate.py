@@ -9,6 +9,8 @@ import msgspec
 from emulator.contract.errors import SAMPLE_NOT_FOUND, ApiError
 from emulator.contract.samples import SampleLabel
 from emulator.contract.wire import SampleStatus
+from emulator.hard import HARD_METADATA
+from emulator.kinds import KINDS
 from emulator.obs.paths import ObsPath
 from emulator.runtime import Runtime
 from emulator.store import DatasetReader, DatasetWriter, SampleRecord
@@ -39,6 +41,12 @@ def relabelled(sample: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRec
     return annotated(sample, labels, by="", now=0)
 
 
+def without_hard(sample: SampleRecord) -> SampleRecord:
+    """The sample without its hard-example attributes."""
+    metadata = {key: value for key, value in sample.metadata.items() if key not in HARD_METADATA}
+    return msgspec.structs.replace(sample, metadata=metadata)
+
+
 def require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord:
     """A sample of the dataset. Raises SAMPLE_NOT_FOUND."""
     sample = dataset.get(identity) if identity else None
@@ -48,10 +56,13 @@ def require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord
 
 
 def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: bool) -> None:
-    """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND."""
+    """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND.
+
+    The source of a text line or table row is not deleted: its file holds other samples.
+    """
     sample = require_sample(dataset, identity)
     signature = sample.signature
-    if delete_source:
+    if delete_source and KINDS[dataset.record.type].unit == "file":
         emu.tree.delete(ObsPath.parse("/" + sample.path))
         signature = None
     dataset.put_sample(

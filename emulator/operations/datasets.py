@@ -25,6 +25,7 @@ from emulator.contract.datasets import (
 )
 from emulator.contract.errors import (
     DATASET_EXISTS,
+    NO_TABLE_SCHEMA,
     PARAMETER_INVALID,
     PATH_INVALID,
     WORK_PATH_TOO_LONG,
@@ -32,9 +33,11 @@ from emulator.contract.errors import (
 )
 from emulator.contract.sources import DataSource
 from emulator.contract.wire import DatasetStatus, DatasetType, Order, RunningTaskType, SortBy, VersionFormat
+from emulator.contract.workforce import WorkforceDescriptor, WorkforceInformation
 from emulator.kinds import KINDS
 from emulator.obs.paths import MAX_KEY_BYTES, ObsPath
 from emulator.operations.filters import ratio_range
+from emulator.operations.imports import start_initial_import
 from emulator.operations.labels import add_label, complete, delete_label, update_label
 from emulator.operations.samples import image_size, signed_source
 from emulator.operations.synchronization import start_sync
@@ -43,6 +46,7 @@ from emulator.operations.tasks import KINDS_OF_TASK, require_annotation_allowed
 from emulator.operations.versions import VERSION_FORMATS, describe_version, switch_version
 from emulator.runtime import Runtime
 from emulator.store import DatasetReader, DatasetRecord, DatasetWriter, Entry, Selection
+from emulator.store.history import DAY_MS
 
 PREVIEWS = 4
 OUTPUTS = ("annotation", "data", "logs", "temp", "task")
@@ -51,54 +55,41 @@ _LONGEST_BELOW = len("/annotation//annotation/.manifest") + 2 * 32 + 255
 
 
 def create_dataset(emu: Runtime, target: Target, request: CreateDatasetRequest) -> CreateDatasetResponse:
-    """Create a dataset and read its input path in the background: status 0, then 5, then 1.
+    """Create a dataset and read its input path in the background: status 0, then 5 or 8, then 1.
 
-    Raises DATASET_EXISTS, BUCKET_NOT_FOUND, PATH_NOT_FOUND, PATH_INVALID, PATH_IS_BUCKET, WORK_PATH_TOO_LONG,
-    LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, PARAMETER_INVALID.
+    An import starts where there is label information to bring along; its id is in the answer. Raises DATASET_EXISTS,
+    BUCKET_NOT_FOUND, PATH_NOT_FOUND, PATH_INVALID, PATH_IS_BUCKET, WORK_PATH_TOO_LONG, LABEL_EXISTS, SHORTCUT_EXISTS,
+    LABEL_INCOMPATIBLE, NO_TABLE_SCHEMA, PARAMETER_INVALID.
+    """
+    record = new_dataset(emu, target, request)
+    emu.watch(record)
+    import_task_id = start_initial_import(emu, target, record)
+    if import_task_id is None:
+        start_sync(emu, record, DatasetStatus.CREATING)
+    return CreateDatasetResponse(dataset_id=record.id, import_task_id=import_task_id)
+
+
+def new_dataset(emu: Runtime, target: Target, request: CreateDatasetRequest) -> DatasetRecord:
+    """Write a dataset down with its labels and make its output directories; nothing is read yet.
+
+    Raises as ``create_dataset``.
     """
     dataset_type = request.dataset_type if request.dataset_type is not None else DatasetType.IMAGE_CLASSIFICATION
-    sources = _checked_sources(emu, request.data_sources or ())
-    work_path = _checked_work_path(emu, request.work_path, sources)
-    now = emu.clock.now_ms()
-    dataset_id = emu.ids.entity()
-    record = DatasetRecord(
-        id=dataset_id,
-        project_id=target.project_id,
-        name=request.dataset_name,
-        type=dataset_type,
-        create_time=now,
-        update_time=now,
-        data_update_time=now,
-        description=request.description or "",
-        data_format=request.data_format or VersionFormat.DEFAULT.value,
-        data_sources=sources,
-        work_path=str(work_path),
-        inner_work_path=f"{work_path}{request.dataset_name}-{dataset_id}/",
-        work_path_type=request.work_path_type,
-        workspace_id=request.workspace_id,
-        schema=request.schema or [],
-        label_format=request.label_format,
-        managed=request.managed,
-        import_data=request.import_data,
-        import_annotations=request.import_annotations,
-        workforce=request.workforce_information,
-    )
+    record = _new_record(emu, target, request, dataset_type)
     labels = [complete(label, dataset_type) for label in request.labels or ()]
     with emu.naming:
-        _require_free_name(emu, target.project_id, request.dataset_name)
+        require_free_name(emu, target.project_id, request.dataset_name)
         emu.store.create(record)
     try:
-        with emu.store.writing(dataset_id) as dataset:
+        with emu.store.writing(record.id) as dataset:
             for label in labels:
                 add_label(dataset, label)
         for output in OUTPUTS:
             emu.tree.make_directory(ObsPath.directory(f"{record.inner_work_path}{output}"))
     except BaseException:
-        emu.store.delete(dataset_id)
+        emu.store.delete(record.id)
         raise
-    emu.watch(record)
-    start_sync(emu, record, DatasetStatus.CREATING)
-    return CreateDatasetResponse(dataset_id=dataset_id)
+    return record
 
 
 def list_datasets(emu: Runtime, target: Target, query: ListDatasetsQuery) -> ListDatasetsResponse:
@@ -136,7 +127,7 @@ def update_dataset(emu: Runtime, target: Target, request: UpdateDatasetRequest) 
         require_annotation_allowed(emu, record)
     with emu.naming, emu.store.writing(record.id) as dataset:
         if request.dataset_name is not None and request.dataset_name != record.name:
-            _require_free_name(emu, target.project_id, request.dataset_name)
+            require_free_name(emu, target.project_id, request.dataset_name)
         _update_labels(dataset, request)
         current = dataset.record
         dataset.put_record(
@@ -161,6 +152,48 @@ def delete_dataset(emu: Runtime, target: Target) -> None:
     emu.store.delete(record.id)
 
 
+def _new_record(
+    emu: Runtime, target: Target, request: CreateDatasetRequest, dataset_type: DatasetType
+) -> DatasetRecord:
+    sources = _checked_sources(emu, request.data_sources or ())
+    work_path = checked_work_path(emu, request.work_path, sources)
+    is_headless = any(source.with_column_header is False for source in sources)
+    if dataset_type is DatasetType.TABLE and not request.schema and is_headless:
+        raise ApiError(NO_TABLE_SCHEMA, "schema: needed where the files have no column header")
+    now = emu.clock.now_ms()
+    dataset_id = emu.ids.entity()
+    return DatasetRecord(
+        id=dataset_id,
+        project_id=target.project_id,
+        name=request.dataset_name,
+        type=dataset_type,
+        create_time=now,
+        update_time=now,
+        data_update_time=now,
+        counted_day=now // DAY_MS,
+        description=request.description or "",
+        data_format=request.data_format or VersionFormat.DEFAULT.value,
+        data_sources=sources,
+        work_path=str(work_path),
+        inner_work_path=f"{work_path}{request.dataset_name}-{dataset_id}/",
+        work_path_type=request.work_path_type,
+        workspace_id=request.workspace_id,
+        schema=request.schema or [],
+        label_format=request.label_format,
+        managed=request.managed,
+        import_data=request.import_data,
+        import_annotations=request.import_annotations,
+        workforce=_checked_workforce(emu, request.workforce_information),
+    )
+
+
+def _checked_workforce(emu: Runtime, workforce: WorkforceInformation | None) -> WorkforceInformation | None:
+    """Team labelling information as it is kept; its task gets an id."""
+    if workforce is None or workforce.task_id:
+        return workforce
+    return msgspec.structs.replace(workforce, task_id=emu.ids.entity())
+
+
 def _checked_sources(emu: Runtime, sources: Sequence[DataSource]) -> list[DataSource]:
     checked = []
     for source in sources:
@@ -174,7 +207,10 @@ def _checked_sources(emu: Runtime, sources: Sequence[DataSource]) -> list[DataSo
     return checked
 
 
-def _checked_work_path(emu: Runtime, text: str, sources: Sequence[DataSource]) -> ObsPath:
+def checked_work_path(emu: Runtime, text: str, sources: Sequence[DataSource]) -> ObsPath:
+    """A work path that can be used beside these sources. Raises PATH_INVALID, PATH_IS_BUCKET, BUCKET_NOT_FOUND,
+    WORK_PATH_TOO_LONG.
+    """
     work_path = ObsPath.directory(text)
     if not emu.tree.has_bucket(work_path.bucket):
         emu.tree.require_directory(work_path)  # says which error it is
@@ -186,7 +222,8 @@ def _checked_work_path(emu: Runtime, text: str, sources: Sequence[DataSource]) -
     return work_path
 
 
-def _require_free_name(emu: Runtime, project_id: str, name: str) -> None:
+def require_free_name(emu: Runtime, project_id: str, name: str) -> None:
+    """Raise DATASET_EXISTS where a dataset of the project has this name."""
     if any(entry.record.name == name for entry in emu.store.entries(project_id)):
         raise ApiError(DATASET_EXISTS, name)
 
@@ -195,7 +232,7 @@ def _update_labels(dataset: DatasetWriter, request: UpdateDatasetRequest) -> Non
     # A Terraform update sends old and new labels together, and they may overlap: the order matters.
     for label in request.delete_labels or ():
         delete_label(dataset, label)
-    for label in request.add_labels or ():
+    for label in (*(request.add_labels or ()), *(request.add_tags or ())):
         add_label(dataset, label)
     for label in request.update_labels or ():
         update_label(dataset, label)
@@ -303,7 +340,7 @@ def _described(emu: Runtime, entry: Entry) -> dict[str, Any]:
         "annotated_sample_count": counts.annotated,
         "unconfirmed_sample_count": counts.unconfirmed,
         "deleted_sample_count": counts.deleted,
-        "total_sub_sample_count": 0,
+        "total_sub_sample_count": _frames(emu, record),
         "annotated_sub_sample_count": 0,
         "loading_sample_count": 0,
         "current_version_id": record.current_version_id,
@@ -332,4 +369,31 @@ def _described(emu: Runtime, entry: Entry) -> dict[str, Any]:
         "exist_running_task": False,
         "running_tasks_id": [],
         "feature_supports": ["0"],
+        "workforce_descriptor": _team(record.workforce),
     }
+
+
+def _frames(emu: Runtime, record: DatasetRecord) -> int:
+    """How many frames of videos are samples."""
+    if record.type is not DatasetType.VIDEO:
+        return 0
+    with emu.store.reading(record.id) as dataset:
+        return sum(1 for _ in dataset.select(Selection(predicate=lambda sample: sample.parent is not None)))
+
+
+def _team(workforce: WorkforceInformation | None) -> WorkforceDescriptor | None:
+    """Team labelling as it was asked for; absent where there is none, since clients disagree on its type."""
+    if workforce is None:
+        return None
+    teams = (workforce.workforces_config.workforces if workforce.workforces_config else None) or []
+    return WorkforceDescriptor(
+        current_task_id=workforce.task_id,
+        current_task_name=workforce.task_name,
+        repetition=workforce.repetition,
+        reject_num=0,
+        is_synchronize_auto_labeling_data=workforce.synchronize_auto_labeling_data,
+        is_synchronize_data=workforce.synchronize_data,
+        workers=teams[0].workers if teams else None,
+        workforce_id=teams[0].workforce_id if teams else None,
+        workforce_name=teams[0].workforce_name if teams else None,
+    )

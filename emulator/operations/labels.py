@@ -221,7 +221,7 @@ def relabel_samples(dataset: DatasetWriter, label: Label, name: str | None) -> N
 def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None:
     """Create the labels of a sample that the dataset does not know yet."""
     for label in labels:
-        if dataset.label(str(label.name), label.type) is None:
+        if label.name is not None and dataset.label(label.name, label.type) is None:
             add_label(dataset, Label(name=label.name, type=label.type, property={}))
 
 

@@ -1,36 +1,42 @@
-"""The files of a version: its manifest, the VOC files beside it, and copies of its pictures where they are wanted."""
+"""The files of a version: its manifest, the VOC files beside it, and copies of its objects where they are wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
+from typing import IO
 
-from emulator.contract.wire import SampleStatus
-from emulator.formats import manifest, voc
+from emulator.contract.wire import DatasetType, SampleStatus, SampleType
+from emulator.formats import manifest, tabular, voc
+from emulator.formats.folders import stem
+from emulator.formats.layouts import Names, stem_name
 from emulator.obs.paths import ObsPath
 from emulator.runtime import Runtime
 from emulator.store import DatasetRecord, SampleReader, SampleRecord, Selection, VersionRecord
+from emulator.written import Written
 
 CHUNK = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
+_DRAWN = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
 
 
 def write_version(emu: Runtime, record: DatasetRecord, version: VersionRecord, samples: SampleReader) -> None:
-    """Write ``<name>.manifest`` last, so that it never speaks of a file that is not there. Raises ApiError, OSError."""
-    names = _Names()
-    folder = ObsPath.parse(version.manifest_path).parent
-    locations: dict[str, str] = {}
-    if manifest.has_files(record.type):
-        for sample in samples.select(Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))):
-            path = folder.join(f"annotation/{names.unique(sample, '.xml')}")
-            emu.tree.write(path, voc.write(sample))
-            locations[sample.id] = path.uri()
-    if version.export_images:
-        _copy_pictures(emu, ObsPath.directory(version.data_path), samples)
-    with SpooledTemporaryFile(IN_MEMORY) as file:
-        manifest.write(_published(samples), file, annotation_loc=lambda sample: locations.get(sample.id))  # type: ignore[arg-type]
-        file.seek(0)
-        emu.tree.write(ObsPath.parse(version.manifest_path), iter(lambda: file.read(CHUNK), b""))
+    """Write ``<name>.manifest`` last, so that it never speaks of a file that is not there.
+
+    Raises ApiError, OSError; then nothing that was written stays.
+    """
+    with Written(emu.tree, record, version.version_id) as written:
+        lines: Iterator[SampleRecord]
+        if record.type is DatasetType.TABLE:
+            lines = iter([_write_table(written, record, version, samples)])
+        else:
+            lines = _published(samples)
+        locations = _write_drawings(written, record, version, samples)
+        if version.export_images:
+            _copy_objects(written, ObsPath.directory(version.data_path), samples)
+        with SpooledTemporaryFile(IN_MEMORY) as file:
+            manifest.write(lines, file, annotation_loc=lambda sample: locations.get(sample.id))  # type: ignore[arg-type]
+            written.write(ObsPath.parse(version.manifest_path), _chunks(file))
 
 
 def _published(samples: SampleReader) -> Iterator[SampleRecord]:
@@ -41,27 +47,41 @@ def _published(samples: SampleReader) -> Iterator[SampleRecord]:
         yield sample
 
 
-def _copy_pictures(emu: Runtime, folder: ObsPath, samples: SampleReader) -> None:
-    names = _Names()
+def _write_drawings(
+    written: Written, record: DatasetRecord, version: VersionRecord, samples: SampleReader
+) -> dict[str, str]:
+    """Write the VOC files of labelled pictures; where each one's is, by sample id."""
+    locations: dict[str, str] = {}
+    if record.type not in _DRAWN:
+        return locations
+    names, folder = Names(), ObsPath.parse(version.manifest_path).parent
+    for sample in samples.select(Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))):
+        if manifest.has_file(sample):
+            path = folder.join(f"annotation/{stem(names.unique(stem_name(sample.path)))}.xml")
+            written.write(path, voc.write(sample))
+            locations[sample.id] = path.uri()
+    return locations
+
+
+def _copy_objects(written: Written, folder: ObsPath, samples: SampleReader) -> None:
+    names = Names()
     for sample in samples.select(Selection()):
         if sample.text is None and sample.cells is None:
-            emu.tree.copy(ObsPath.parse("/" + sample.path), folder.join(names.unique(sample)))
+            written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(stem_name(sample.path))))
 
 
-class _Names:
-    """File names in one folder for samples of many: the second of a name gets the sample's id as well."""
+def _write_table(
+    written: Written, record: DatasetRecord, version: VersionRecord, samples: SampleReader
+) -> SampleRecord:
+    """Write all rows as one CSV file; it is the manifest's only source."""
+    path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
+    names = [str(field.name) for field in record.schema] if version.with_column_header else None
+    with SpooledTemporaryFile(IN_MEMORY) as file:
+        tabular.write((sample.cells or [] for sample in samples.select(Selection())), file, names)  # type: ignore[arg-type]
+        written.write(path, _chunks(file))
+    return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
 
-    def unique(self, sample: SampleRecord, extension: str | None = None) -> str:
-        """A name like the sample's, with another extension if one is given."""
-        name = sample.path.rpartition("/")[2]
-        stem, dot, own = name.rpartition(".")
-        stem, ending = (stem, dot + own) if dot else (name, "")
-        ending = ending if extension is None else extension
-        chosen = f"{stem}{ending}"
-        if chosen in self._taken:
-            chosen = f"{stem}-{sample.id}{ending}"
-        self._taken.add(chosen)
-        return chosen
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    return iter(lambda: file.read(CHUNK), b"")

@@ -43,3 +43,11 @@ def claim(emu: Runtime, record: DatasetRecord, kind: str) -> Claim:
         return emu.tasks.claim(record.id, kind, excluded=_IN_THE_WAY)
     except Busy as busy:
         raise ApiError(_IN_THE_WAY[busy.kind], record.id) from None
+
+
+def claim_export(emu: Runtime, record: DatasetRecord) -> Claim:
+    """Take the right to run an export, which changes nothing: several may run at once. Raises SWITCHING."""
+    try:
+        return emu.tasks.claim(record.id, "export", excluded=("switch",))
+    except Busy:
+        raise ApiError(SWITCHING, record.id) from None

@@ -19,6 +19,7 @@ from emulator.contract.errors import (
     VERSION_EXISTS,
     VERSION_NOT_NORMAL,
     ApiError,
+    Error,
 )
 from emulator.contract.versions import (
     CreateDatasetVersionRequest,
@@ -27,8 +28,17 @@ from emulator.contract.versions import (
     ListDatasetVersionsQuery,
     ListDatasetVersionsResponse,
 )
-from emulator.contract.wire import DatasetStatus, DatasetType, SampleStatus, Usage, VersionFormat, VersionStatus
+from emulator.contract.wire import (
+    DatasetStatus,
+    DatasetType,
+    SampleStatus,
+    Usage,
+    VersionFormat,
+    VersionName,
+    VersionStatus,
+)
 from emulator.kinds import KINDS
+from emulator.operations.annotate import without_hard
 from emulator.operations.filters import ratio_range
 from emulator.operations.labels import label_stats
 from emulator.operations.publish import write_version
@@ -50,7 +60,6 @@ from emulator.store import (
 log = logging.getLogger("modelarts-emulator")
 
 VERSION_FORMATS = {0: VersionFormat.DEFAULT, 1: VersionFormat.CARBON_DATA, 2: VersionFormat.CSV}
-HARD_METADATA = ("@modelarts:hard", "@modelarts:hard_coefficient", "@modelarts:hard_reasons")
 
 
 def list_versions(emu: Runtime, target: Target, query: ListDatasetVersionsQuery) -> ListDatasetVersionsResponse:
@@ -89,24 +98,47 @@ def create_version(emu: Runtime, target: Target, request: CreateDatasetVersionRe
     version_format = request.version_format or VersionFormat.DEFAULT
     if version_format is not VersionFormat.DEFAULT and record.type is not DatasetType.TABLE:
         raise ApiError(UNSUPPORTED_TYPE, f"version_format {version_format.value} is for table datasets")
-    ratio = _ratio(request.train_evaluate_sample_ratio)
+    ratio = read_ratio("train_evaluate_sample_ratio", request.train_evaluate_sample_ratio)
     with claim(emu, record, "publish") as right:
-        with emu.store.reading(record.id) as dataset:
-            _require_splittable(dataset, ratio)
-        now = emu.clock.now_ms()
-        with emu.store.writing(record.id) as dataset:
-            version = _new_version(emu.ids.entity(), dataset, request, version_format, now)
-            dataset.put_version(version)
-            dataset.put_record(
-                msgspec.structs.replace(
-                    dataset.record,
-                    status=DatasetStatus.PUBLISHING,
-                    next_version_num=dataset.record.next_version_num + 1,
-                    version_count=dataset.record.version_count + 1,
-                )
-            )
+        version = _begin(emu, record, request, version_format, ratio)
         right.run(lambda: _publish(emu, record.id, version, ratio))
     return CreateDatasetVersionResponse(version_id=version.version_id)
+
+
+def publish_now(emu: Runtime, record: DatasetRecord, name: str) -> None:
+    """Publish a version of this name before returning. Raises as ``create_version``."""
+    try:
+        request = CreateDatasetVersionRequest(version_name=msgspec.convert(name, VersionName))
+    except msgspec.ValidationError as error:
+        raise ApiError(PARAMETER_INVALID, f"version name: {error}") from None
+    with claim(emu, record, "publish"):
+        version = _begin(emu, record, request, VersionFormat.DEFAULT, Decimal(1))
+        _publish(emu, record.id, version, Decimal(1))
+
+
+def _begin(
+    emu: Runtime,
+    record: DatasetRecord,
+    request: CreateDatasetVersionRequest,
+    version_format: VersionFormat,
+    ratio: Decimal,
+) -> VersionRecord:
+    """Write the version down as being created."""
+    with emu.store.reading(record.id) as dataset:
+        _require_splittable(dataset, ratio)
+    now = emu.clock.now_ms()
+    with emu.store.writing(record.id) as dataset:
+        version = _new_version(emu.ids.entity(), dataset, request, version_format, now)
+        dataset.put_version(version)
+        dataset.put_record(
+            msgspec.structs.replace(
+                dataset.record,
+                status=DatasetStatus.PUBLISHING,
+                next_version_num=dataset.record.next_version_num + 1,
+                version_count=dataset.record.version_count + 1,
+            )
+        )
+    return version
 
 
 def delete_version(emu: Runtime, target: Target) -> None:
@@ -182,13 +214,14 @@ def describe_version(record: DatasetRecord, version: VersionRecord) -> DatasetVe
     )
 
 
-def _ratio(text: str) -> Decimal:
+def read_ratio(member: str, text: str, refusal: Error = PARAMETER_INVALID) -> Decimal:
+    """The share of samples that are for training, above 0 and up to 1. Raises the refusal."""
     try:
         ratio = Decimal(text)
     except InvalidOperation:
         ratio = Decimal("NaN")
     if not (ratio.is_finite() and 0 < ratio <= 1):
-        raise ApiError(PARAMETER_INVALID, f"train_evaluate_sample_ratio: {text!r} is not above 0 and up to 1")
+        raise ApiError(refusal, f"{member}: {text!r} is not above 0 and up to 1")
     return ratio
 
 
@@ -299,10 +332,8 @@ def _as_published(sample: SampleRecord, version: VersionRecord, usages: dict[str
     usage = usages.get(sample.id)
     if not version.remove_sample_usage and sample.usage is not None:
         usage = sample.usage
-    metadata = sample.metadata
-    if version.clear_hard_property:
-        metadata = {key: value for key, value in metadata.items() if key not in HARD_METADATA}
-    return msgspec.structs.replace(sample, usage=usage, metadata=metadata)
+    published = without_hard(sample) if version.clear_hard_property else sample
+    return msgspec.structs.replace(published, usage=usage)
 
 
 def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: SampleReader) -> tuple[int, int, int]:

@@ -386,6 +386,11 @@ class DatasetWriter(DatasetReader):
         """Forget a file."""
         self._put("files", path, None)
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self._changed)
+
     def changes(self) -> list[Change]:
         """What is to be journalled: a line a touched record."""
         lines: list[Change] = []

@@ -14,7 +14,7 @@ from emulator.contract.datasets import Field
 from emulator.contract.exports import ExportParams
 from emulator.contract.labels import Label, LabelStats
 from emulator.contract.samples import SampleLabel
-from emulator.contract.sources import DataSource, LabelFormat
+from emulator.contract.sources import DataSource, LabelFormat, SchemaMap
 from emulator.contract.wire import (
     DatasetStatus,
     DatasetType,
@@ -49,8 +49,6 @@ class SampleRecord(Record, kw_only=True, gc=False):
     """The line of a text sample."""
     cells: list[str] | None = None
     """The row of a table sample."""
-    line: int | None = None
-    """Line or row number of a text or table sample in its file, from 0."""
     labels: list[SampleLabel] = []
     status: SampleStatus = SampleStatus.UN_ANNOTATION
     annotated_by: str | None = None
@@ -139,6 +137,12 @@ class DatasetRecord(Record, kw_only=True):
     import_data: bool = False
     import_annotations: bool = True
     import_task_id: str | None = None
+    open_exports: int = 0
+    """Export tasks that have not ended; they leave the dataset's status as it is."""
+    counted_day: int | None = None
+    """The last day, since the epoch in UTC, that changed anything."""
+    history: dict[str, tuple[int, int, int]] = {}
+    """Samples in all, labelled and to be confirmed, at the end of a day after which something has changed."""
     current_version_id: str | None = None
     current_version_name: str | None = None
     version_count: int = 0
@@ -147,11 +151,25 @@ class DatasetRecord(Record, kw_only=True):
     message: str | None = None
 
 
+class Reading(Record, kw_only=True):
+    """How a text or table file is read."""
+
+    label_format: LabelFormat | None = None
+    """How a line is told from its labels; None for the documented defaults."""
+    with_column_header: bool | None = None
+    """Whether the first row names the columns; None where nobody has said."""
+    schema_maps: list[SchemaMap] = []
+    """Columns of the file by the names that the dataset has for them."""
+
+
 class FileRecord(Record, kw_only=True):
     """A text or table file that has been read; ``path`` is ``bucket/key``, ``signature`` as for a sample."""
 
     path: str
-    signature: tuple[int, int]
+    signature: tuple[int, int] | None = None
+    """Absent until it has been read."""
+    reading: Reading | None = None
+    """How it is read, where that is not the dataset's own way."""
 
 
 class Counts(msgspec.Struct, kw_only=True, frozen=True):

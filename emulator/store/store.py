@@ -26,6 +26,7 @@ from emulator.contract.labels import Label
 from emulator.store.checkpoints import NAME, PREVIOUS
 from emulator.store.dataset import DatasetReader, DatasetWriter, OpenDataset, SampleReader
 from emulator.store.files import Damaged, Meta, read_tables, write_tables
+from emulator.store.history import with_history
 from emulator.store.index import SampleIndex, encode_sample
 from emulator.store.journal import Change
 from emulator.store.records import Counts, DatasetRecord, SampleRecord
@@ -172,6 +173,10 @@ class Store:
                     raise Unknown(dataset_id)  # deleted while this waited for its turn
                 writer = DatasetWriter(dataset)
                 yield writer
+                if writer.is_changed:
+                    counted = with_history(writer.record, dataset.samples.counts, self._clock.now_ms())
+                    if counted is not None:
+                        writer.put_record(counted)
                 changes = writer.changes()
                 wait = dataset.commit(changes) if changes else None
                 if changes:

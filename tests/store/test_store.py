@@ -35,6 +35,7 @@ from emulator.store import (
 )
 
 ID = "d" * 19
+DAY_MS = 24 * 60 * 60 * 1000
 ROOT = Path(__file__).parents[2]
 
 
@@ -47,6 +48,7 @@ def dataset(name: str = "one", dataset_id: str = ID) -> DatasetRecord:
         create_time=1,
         update_time=1,
         data_update_time=1,
+        counted_day=SystemClock().now_ms() // DAY_MS,  # so that the first change is the change alone
         work_path="/b/w/",
         inner_work_path=f"/b/w/{name}/",
     )
