@@ -1,15 +1,20 @@
-"""The command line: ``modelarts-emulator``, ``python -m emulator`` and ``python run_emulator.py`` are the same."""
+"""The command line: ``modelarts-emulator``, ``python -m emulator`` and ``python run_emulator.py`` are the same.
+
+A command is a row of ``COMMANDS``: what it does, the flags of its own, and a function that gets the settings and those.
+Without a command the emulator starts.
+"""
 
 from __future__ import annotations
 
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emulator.config import Settings, UsageError, read_settings
+from emulator import environment
+from emulator.config import DESCRIPTION, Flag, Settings, UsageError, base_url, read_command
 from emulator.obs.paths import ObsPath
 
 if TYPE_CHECKING:
@@ -18,21 +23,63 @@ if TYPE_CHECKING:
 log = logging.getLogger("modelarts-emulator")
 
 
+PROGRAM = "modelarts-emulator"
+
+
+class Command(NamedTuple):
+    """One word after the program's name. ``run`` gets the settings and the values of ``flags``."""
+
+    help: str
+    run: Callable[[Settings, Mapping[str, Any]], None]
+    flags: Sequence[Flag] = ()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until interrupted. Returns 0, or 2 where a setting cannot be used, with one line that says why."""
+    """Do what is asked. Returns 0, or 2 where that cannot be done, with one line that says why."""
     try:
-        settings = read_settings(sys.argv[1:] if arguments is None else arguments)
-        _log_to_terminal(settings.log_level)
-        _run(settings)
+        name, rest = _command(sys.argv[1:] if arguments is None else arguments)
+        command = COMMANDS[name or "start"]
+        settings, own = read_command(
+            rest,
+            prog=f"{PROGRAM} {name}" if name else PROGRAM,
+            description=command.help if name else DESCRIPTION,
+            epilog="" if name else _overview(),
+            own_flags=command.flags,
+        )
+        command.run(settings, own)
     except UsageError as error:
-        print(f"modelarts-emulator: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         pass
     return 0
 
 
-def _run(settings: Settings) -> None:
+def _command(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the command, empty where none is given, and what follows it. Raises UsageError."""
+    if not arguments or arguments[0].startswith("-"):
+        return "", arguments
+    if arguments[0] not in COMMANDS:
+        raise UsageError(f"{arguments[0]!r} is not a command; there are {', '.join(COMMANDS)}")
+    return arguments[0], arguments[1:]
+
+
+def _overview() -> str:
+    commands = "; ".join(f"{name}: {command.help[0].lower()}{command.help[1:]}" for name, command in COMMANDS.items())
+    return f"Commands, each with its own --help: {commands}"
+
+
+def _env(settings: Settings, own: Mapping[str, Any]) -> None:
+    login = environment.login(settings, own["url"])
+    if own["write"] is None:
+        print(environment.printed(login), end="")
+        return
+    for file in environment.write(login, own["write"]):
+        print(file)
+
+
+def _start(settings: Settings, own: Mapping[str, Any]) -> None:
+    _log_to_terminal(settings.log_level)
     # Imported here, so that --help and a mistyped option answer at once.
     from emulator.server import Emulator  # noqa: PLC0415
 
@@ -42,6 +89,7 @@ def _run(settings: Settings) -> None:
     try:
         emulator.start()
         print(f"listening on {emulator.url}", flush=True)
+        _warn(settings)
         if settings.demo:
             _seed_demo(emulator)
         if settings.ready_file:
@@ -51,6 +99,23 @@ def _run(settings: Settings) -> None:
         emulator.stop()
         if settings.ready_file:
             settings.ready_file.unlink(missing_ok=True)
+
+
+def _warn(settings: Settings) -> None:
+    """Say once at the start what somebody may not have meant."""
+    # Imported here, as the emulator is.
+    from emulator.api.hosts import is_loopback  # noqa: PLC0415
+
+    if settings.strict:
+        return
+    if not is_loopback(settings.host):
+        log.warning(
+            "Listening on %s with --auth open: whoever reaches this address can read, change and delete everything in"
+            " datasets and buckets. Add --auth strict with --user, or listen on 127.0.0.1.",
+            settings.host,
+        )
+    elif settings.users or settings.access_keys:
+        log.warning("Users and access keys are configured, but --auth open lets everybody in; add --auth strict.")
 
 
 def _write_ready_file(file: Path, url: str) -> None:
@@ -87,6 +152,26 @@ def _log_to_terminal(level: str) -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     log.addHandler(handler)
     log.setLevel(level.upper())
+
+
+COMMANDS: dict[str, Command] = {
+    "start": Command("Run until interrupted; so it does without a command.", _start),
+    "env": Command(
+        "Print what clients need: cloud profile, shell exports, OBS and boto3 settings.",
+        _env,
+        [
+            ("--write", {"type": Path, "metavar": "DIR", "help": "write files into this directory instead"}),
+            (
+                "--url",
+                {
+                    "type": base_url,
+                    "metavar": "URL",
+                    "help": "where the emulator is, if the other options do not say it",
+                },
+            ),
+        ],
+    ),
+}
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from emulator.api import adapter, identity, objects
+from emulator.api import adapter, hosts, identity, objects
 from emulator.api.objects_call import Storage
-from emulator.control import health
+from emulator.control import coverage, docs, health, openapi
 from emulator.iam.access import Access, own_key
+from emulator.iam.token_file import TokenFile
 from emulator.iam.tokens import Tokens
-from emulator.iam.users import Accounts
 from emulator.images import ImageCache
 from emulator.runtime import Runtime
 
@@ -21,13 +21,19 @@ def create_app(emu: Runtime) -> Flask:
     app = Flask("emulator", static_folder=None)
     app.url_map.merge_slashes = False  # //x is another key than /x
     app.url_map.strict_slashes = False
-    accounts = Accounts()
-    tokens = Tokens(emu.clock, emu.ids)
+    settings = emu.settings
+    hosts.register(app, settings)  # before all that answers
+    accounts = settings.accounts()
+    token_file = TokenFile(emu.root / "tokens", accounts) if settings.data_dir else None
+    tokens = Tokens(emu.clock, emu.ids, token_file)
     access = Access(accounts, tokens, own_key(*emu.signing_key), emu.clock)
     adapter.register(app, emu, access)
-    identity.register(app, accounts=accounts, tokens=tokens, access=access, public_url=emu.settings.public_url)
+    identity.register(app, accounts=accounts, tokens=tokens, access=access, public_url=settings.public_url)
     health.register(app, emu)
-    objects.register(app, _storage(emu), access, public_url=emu.settings.public_url)
+    coverage.register(app)
+    openapi.register(app)
+    docs.register(app)
+    objects.register(app, _storage(emu), access, public_url=settings.public_url)
     return app
 
 

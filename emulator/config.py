@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from emulator.contract.errors import ApiError
+from emulator.iam.users import AccessKey, Accounts, User, parse_access_key, parse_user
 from emulator.obs.paths import require_bucket_name
 
 ENVIRONMENT_PREFIX = "MODELARTS_EMULATOR_"
+DESCRIPTION = "A local, offline emulator of the ModelArts data-management API (v2), backed by files."
+
+Flag = tuple[str, dict[str, Any]]
+"""A flag with what argparse wants to know of it."""
+
+_Read = TypeVar("_Read")
 
 
 class UsageError(Exception):
@@ -21,7 +29,10 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How an emulator runs. ``data_dir`` of ``None`` keeps everything in memory and a temporary object tree."""
+    """How an emulator runs. ``data_dir`` of ``None`` keeps everything in memory and a temporary object tree.
+
+    Raises UsageError for users and access keys that contradict each other.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -33,7 +44,29 @@ class Settings:
     demo: bool = False
     log_level: str = "info"
     public_url: str | None = None
+    auth: str = "open"
+    users: tuple[User, ...] = ()
+    access_keys: tuple[AccessKey, ...] = ()
+    cors: tuple[str, ...] = ()
+    strict_input: bool = False
     threads: int = 8
+
+    def __post_init__(self) -> None:
+        if self.strict and not self.users:
+            raise UsageError("--auth strict lets nobody in without a --user NAME:PASSWORD")
+        self.accounts()
+
+    @property
+    def strict(self) -> bool:
+        """Whether only configured users and access keys are let in."""
+        return self.auth == "strict"
+
+    def accounts(self) -> Accounts:
+        """Return who may call. Raises UsageError."""
+        try:
+            return Accounts(self.users, self.access_keys, strict=self.strict)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
     @property
     def automatic(self) -> bool:
@@ -66,7 +99,41 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _flags() -> list[tuple[str, dict[str, Any]]]:
+def base_url(text: str) -> str:
+    """Return ``scheme://host[:port]``, perhaps with a path, without a final ``/``."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        usable = False
+    if not usable or parts.username is not None or parts.query or parts.fragment:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as https://modelarts.example:8765")
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it: lower case, without a path."""
+    if text in ("*", "null"):
+        return text
+    url = base_url(text)
+    if urlsplit(url).path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an origin such as http://localhost:3000")
+    return url.lower()
+
+
+def _secret(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
+    """Return what reads an option that holds a secret; argparse itself would repeat it where it cannot be read."""
+
+    def value(text: str) -> _Read:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return value
+
+
+def _flags() -> list[Flag]:
     """Every flag once: its environment variable and its help follow from it."""
     return [
         ("--host", {"help": "address to listen on"}),
@@ -87,20 +154,64 @@ def _flags() -> list[tuple[str, dict[str, Any]]]:
             {"choices": ("full", "process"), "help": "survive power loss, or only the end of the process"},
         ),
         ("--memory", {"action": "store_true", "help": "keep nothing: no data directory (wins over --data-dir)"}),
+        (
+            "--strict",
+            {"action": "store_true", "dest": "strict_input", "help": "refuse input that the service would ignore"},
+        ),
         ("--ready-file", {"type": Path, "metavar": "FILE", "help": "gets the base URL when the server is ready"}),
         ("--demo", {"action": "store_true", "help": "seed a small real data set and print commands to try"}),
         ("--log-level", {"choices": ("debug", "info", "warning", "error"), "help": "how much is logged"}),
-        ("--public-url", {"metavar": "URL", "help": "the base URL clients use, where it is not the Host header's"}),
+        (
+            "--public-url",
+            {"type": base_url, "metavar": "URL", "help": "the base URL clients use, where it is not the Host header's"},
+        ),
+        (
+            "--auth",
+            {"choices": ("open", "strict"), "help": "let everybody in, or only those of --user and --access-key"},
+        ),
+        (
+            "--user",
+            {
+                "type": _secret(parse_user),
+                "action": "append",
+                "dest": "users",
+                "metavar": "NAME:PASSWORD[:PROJECT]",
+                "help": "who may log in, and into which project alone; repeatable (better in the environment, which"
+                " other users of this machine cannot list)",
+            },
+        ),
+        (
+            "--access-key",
+            {
+                "type": _secret(parse_access_key),
+                "action": "append",
+                "dest": "access_keys",
+                "metavar": "AK:SK:USER",
+                "help": "a key pair that signs for a user; repeatable",
+            },
+        ),
+        (
+            "--cors",
+            {
+                "type": _origin,
+                "action": "append",
+                "metavar": "ORIGIN",
+                "help": "web pages of this origin may call, such as http://localhost:3000; repeatable",
+            },
+        ),
     ]
 
 
-def _parser() -> _Parser:
+def _parser(prog: str, description: str, epilog: str, own_flags: Sequence[Flag]) -> _Parser:
     defaults = Settings()
     parser = _Parser(
-        prog="modelarts-emulator",
-        description="A local, offline emulator of the ModelArts data-management API (v2), backed by files.",
-        epilog=f"Each option is also an environment variable: --data-dir is {ENVIRONMENT_PREFIX}DATA_DIR.",
+        prog=prog,
+        description=description,
+        epilog=f"Each option is also an environment variable: --data-dir is {ENVIRONMENT_PREFIX}DATA_DIR. {epilog}",
+        allow_abbrev=False,
     )
+    for flag, options in own_flags:
+        parser.add_argument(flag, default=None, **options)
     for flag, options in _flags():
         default = getattr(defaults, flag.lstrip("-").replace("-", "_"), None)
         if default and "action" not in options:
@@ -127,15 +238,43 @@ def _environment(environment: Mapping[str, str]) -> list[str]:
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from flags and environment. Raises UsageError with one clear line; exits by itself on ``--help``."""
-    parser = _parser()
+    return read_command(arguments, environment=environment)[0]
+
+
+def read_command(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    prog: str = "modelarts-emulator",
+    description: str = DESCRIPTION,
+    epilog: str = "",
+    own_flags: Sequence[Flag] = (),
+) -> tuple[Settings, dict[str, Any]]:
+    """Settings, and beside them the values of a command's own flags by name; None for one that is not given.
+
+    Raises UsageError with one clear line; exits by itself on ``--help``.
+    """
+    parser = _parser(prog, description, epilog, own_flags)
     typed = _environment(os.environ if environment is None else environment)
-    try:
-        options = vars(parser.parse_args([*typed, *arguments]))
-    except argparse.ArgumentError as error:  # pragma: no cover - argparse reports through error()
-        raise UsageError(str(error)) from None
+    found, unknown = parser.parse_known_args([*typed, *arguments])
+    if unknown:
+        # Only the first, and not its value: a mistyped --user must not tell the password.
+        raise UsageError(f"unrecognized argument: {unknown[0].partition('=')[0]}")
+    options = vars(found)
+    own = {name: options.pop(name) for name in (flag.lstrip("-").replace("-", "_") for flag, _ in own_flags)}
+    return _settings(options), own
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    """Settings from what was typed. Of several of one name the last counts: a flag wins over the environment."""
     buckets = dict(options.pop("bucket") or ())
+    users = {user.name: user for user in options.pop("users") or ()}
+    keys = {key.id: key for key in options.pop("access_keys") or ()}
+    cors = dict.fromkeys(options.pop("cors") or ())
     memory = options.pop("memory")
     given = {name: value for name, value in options.items() if value is not None}
     if memory:
         given["data_dir"] = None
-    return Settings(**given, buckets=buckets)
+    return Settings(
+        **given, buckets=buckets, users=tuple(users.values()), access_keys=tuple(keys.values()), cors=tuple(cors)
+    )

@@ -1,6 +1,6 @@
 """Hard examples: the reasons a sample can be hard for, with a suggestion each, in our own words.
 
-The ids stand on the sample pages of the reference; texts are given in English for every locale.
+The ids stand on the sample pages of the reference.
 """
 
 from __future__ import annotations
@@ -50,6 +50,40 @@ REASONS: dict[int, tuple[str, str]] = {
     29: ("A change of light changes the prediction", _ADD),
     30: ("The prediction differs between models", _CHECK),
 }
+_CHINESE = {
+    0: "未识别出目标物体",
+    1: "置信度偏低",
+    2: "按训练数据聚类，该样本离群",
+    3: "预测结果与同类训练数据不一致",
+    4: "相似样本的预测结果不一致",
+    5: "样本远离训练数据",
+    6: "数据增强后预测结果改变",
+    7: "长宽比异常",
+    8: "亮度异常",
+    9: "饱和度异常",
+    10: "色彩异常",
+    11: "清晰度异常",
+    12: "帧数异常",
+    13: "框面积异常",
+    14: "框数量异常",
+    15: "框覆盖面积异常",
+    16: "框重叠异常",
+    17: "框过于靠近边缘",
+    18: "框长宽比异常",
+    19: "框亮度异常",
+    20: "框清晰度异常",
+    21: "框堆叠",
+    22: "模糊后预测结果改变",
+    23: "翻转后预测结果改变",
+    24: "裁剪后预测结果改变",
+    25: "旋转后预测结果改变",
+    26: "平移后预测结果改变",
+    27: "错切后预测结果改变",
+    28: "加噪声后预测结果改变",
+    29: "光照变化后预测结果改变",
+    30: "模型间预测结果不一致",
+}
+_CHINESE_SUGGESTIONS = {_CHECK: "请检查该样本的标签", _ADD: "请添加相似样本"}
 
 
 def hard_details(metadata: dict[str, Any], locale: Locale) -> dict[str, HardDetail] | None:
@@ -63,4 +97,6 @@ def hard_details(metadata: dict[str, Any], locale: Locale) -> dict[str, HardDeta
 def hard_detail(reason: int, locale: Locale) -> HardDetail:
     """What a reason means and what to do about it."""
     text, suggestion = REASONS[reason]
+    if locale is Locale.ZH:
+        text, suggestion = _CHINESE[reason], _CHINESE_SUGGESTIONS.get(suggestion, _CHINESE_SUGGESTIONS[_CHECK])
     return HardDetail(id=reason, alo_name=text, reason=text, suggestion=suggestion)

@@ -1,11 +1,12 @@
-"""Pictures: their size from the header alone, and the resizing that ``x-image-process`` asks for.
+"""Pictures: their size from the header alone, and what ``x-image-process`` asks for: resizing, or what they are.
 
-Reference: OBS user guide, "Image Processing", resizing.
+Reference: OBS user guide, "Image Processing", resizing and obtaining image information.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import struct
 import threading
 from collections import OrderedDict
@@ -78,20 +79,29 @@ def _depth(image: Image.Image) -> int:
 def process(path: str | Path, parameter: str) -> tuple[bytes, str]:
     """A processed picture and its content type; ``parameter`` is such as ``image/resize,m_lfit,h_200``.
 
-    Raises PARAMETER_INVALID where the parameter or the picture cannot be used.
+    ``image/info`` gives no picture but JSON that describes it. Raises PARAMETER_INVALID where the parameter or the
+    picture cannot be used.
     """
-    options = _options(parameter)
+    options = None if parameter == "image/info" else _options(parameter)
     try:
         with Path(path).open("rb") as file:
-            return _resized(_opened(file), options)
+            return _info(file) if options is None else _resized(_opened(file), options)
     except _BROKEN as error:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: not a picture that can be read: {error}") from None
+
+
+def _info(file: BinaryIO) -> tuple[bytes, str]:
+    """Format, sides in pixels and size in bytes, as the header has them, so that a picture may have any size."""
+    image = _opened(file)
+    size = file.seek(0, io.SEEK_END)
+    about = {"format": image.format, "height": image.height, "size": size, "width": image.width}
+    return json.dumps(about).encode(), "application/json"
 
 
 def _options(parameter: str) -> dict[str, str]:
     action, *parts = parameter.split(",")
     if action != "image/resize":
-        raise ApiError(PARAMETER_INVALID, f"x-image-process: {action[:40]!r} is not image/resize")
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: {action[:40]!r} is neither image/resize nor image/info")
     options = {"m": "lfit"}
     for part in parts:
         key, separator, value = part.partition("_")
@@ -142,6 +152,8 @@ def _target(
         target = size
     if max(target) > MAX_SIDE:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: a side would be longer than {MAX_SIDE}")
+    if target[0] * target[1] > MAX_PIXELS:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: it would have more than {MAX_PIXELS} pixels")
     return max(1, target[0]), max(1, target[1])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zlib
 from pathlib import Path
@@ -80,12 +81,49 @@ def test_resizing(tmp_path: Path, parameter: str, size: tuple[int, int], kind: s
 
 @pytest.mark.parametrize(
     "parameter",
-    ["", "image/evil", "image/resize", "image/resize,w_0", "image/resize,w_99999", "image/resize,m_x,w_5"],
+    [
+        "",
+        "image/evil",
+        "image/resize",
+        "image/resize,w_0",
+        "image/resize,w_99999",
+        "image/resize,m_x,w_5",
+        "image/info,w_5",
+    ],
 )
 def test_a_parameter_that_cannot_be_used_is_refused(tmp_path: Path, parameter: str) -> None:
     (tmp_path / "a.png").write_bytes(picture())
     with pytest.raises(ApiError):
         process(tmp_path / "a.png", parameter)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+def test_information_about_a_picture(tmp_path: Path, kind: str) -> None:
+    data = picture(40, 30, kind=kind)
+    (tmp_path / "a").write_bytes(data)
+    body, content_type = process(tmp_path / "a", "image/info")
+    assert json.loads(body) == {"format": kind, "height": 30, "size": len(data), "width": 40}
+    assert content_type == "application/json"
+
+
+def test_a_picture_beyond_the_limit_is_described_and_not_decoded(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(claims(40_000, 30_000))
+    assert json.loads(process(tmp_path / "a.png", "image/info")[0])["width"] == 40_000
+    with pytest.raises(ApiError, match="pixels"):
+        process(tmp_path / "a.png", "image/resize,h_10")
+
+
+@pytest.mark.parametrize("mode", ["m_fixed", "m_fill", "m_pad"])
+def test_a_small_picture_is_not_made_huge(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    with pytest.raises(ApiError, match="pixels"):
+        process(tmp_path / "a.png", f"image/resize,{mode},w_16000,h_16000")
+
+
+def test_what_is_no_picture_has_no_information(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"text")
+    with pytest.raises(ApiError):
+        process(tmp_path / "a.png", "image/info")
 
 
 def test_the_cache_is_bounded_and_makes_once() -> None:

@@ -7,7 +7,8 @@ that goes wrong is logged and becomes the catalogue's internal error.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -16,10 +17,11 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from emulator.api.routes import ROUTES, Route
-from emulator.contract import leniency
+from emulator.contract import coverage, leniency
 from emulator.contract.errors import (
     INTERNAL_ERROR,
     METHOD_NOT_ALLOWED,
+    NAMES,
     NOT_FOUND,
     PARAMETER_ERROR,
     PARAMETER_INVALID,
@@ -36,6 +38,8 @@ from emulator.runtime import Runtime
 log = logging.getLogger("modelarts-emulator")
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
+MAX_HEADER = 1_000
+ERROR_TABLE = "api-ref/source/common_parameters/error_codes.rst"
 JSON = "application/json"
 
 _CREDENTIALS = frozenset({"HTTP_X_AUTH_TOKEN", "HTTP_AUTHORIZATION"})
@@ -55,30 +59,55 @@ def register(app: Flask, emu: Runtime, access: Access) -> None:
 
 def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]:
     query_type, request_type = route.query, route.request
+    idle_query, idle_body = (coverage.finder(route.operation, kind) for kind in (query_type, request_type))
+    strict = emu.settings.strict_input
 
     def view(**path: str) -> Response:
+        warnings: list[str] = []
         try:
             arguments: dict[str, Any] = {}
-            target = _target(path, emu, access)
+            target = _target(path, emu, access, warnings)
+            query = request.environ["QUERY_STRING"]
             if query_type is not None:
-                arguments["query"] = read_query(request.environ["QUERY_STRING"], query_type)
+                arguments["query"] = read_query(query, query_type, warnings)
+                if idle_query is not None:
+                    warnings += idle_query(arguments["query"])
+            elif query:
+                _tell_unknown(dict(parse_qsl(query)), warnings)
             if request_type is not None:
-                arguments["request"] = read_body(_body(), request_type)
+                arguments["request"] = read_body(_body(), request_type, warnings)
+                if idle_body is not None:
+                    warnings += idle_body(arguments["request"])
+            if warnings and strict:
+                raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
             answer = route.handler(emu, target, **arguments)
+            if warnings and strict:  # only what reads finds more of them, so nothing has been changed
+                raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
         except ApiError as error:
-            return error_response(error)
-        return Response(b"" if answer is None else _encode(answer), route.status, content_type=JSON)
+            response = error_response(error, route.reference)
+        else:
+            response = Response(b"" if answer is None else _encode(answer), route.status, content_type=JSON)
+        if warnings:
+            response.headers["X-Emulator-Warnings"] = _as_header("; ".join(warnings))
+        return response
 
     return view
 
 
-def _target(path: dict[str, str], emu: Runtime, access: Access) -> Target:
+def _as_header(text: str) -> str:
+    """Text as a header can carry it: printable ASCII on one line, and not without end."""
+    plain = text[:MAX_HEADER].encode("ascii", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else " " for c in plain)[:MAX_HEADER]
+
+
+def _target(path: dict[str, str], emu: Runtime, access: Access, warnings: list[str]) -> Target:
     principal = ANONYMOUS
     # Most clients of an open emulator say nothing of themselves; then there is nothing to judge either.
     if access.strict or not request.environ.keys().isdisjoint(_CREDENTIALS):
         principal = access.authenticate(from_environ(request.environ, _body), path["project_id"])
     base_url = emu.settings.public_url or request.host_url.rstrip("/")
-    return Target(**path, base_url=base_url, user=f"human/{principal.user.domain}/{principal.user.name}")
+    user = f"human/{principal.user.domain}/{principal.user.name}"
+    return Target(**path, base_url=base_url, user=user, warnings=warnings)
 
 
 def _body() -> bytes:
@@ -87,19 +116,37 @@ def _body() -> bytes:
     return request.get_data(cache=True)
 
 
-def read_query(text: str, wanted: type[msgspec.Struct]) -> Any:
-    """Decode query parameters; the first of a name counts, an empty one is absent. Raises PARAMETER_INVALID."""
+@cache
+def _known(wanted: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(wanted.__struct_encode_fields__)
+
+
+def _tell_unknown(names: Iterable[str], warnings: list[str]) -> None:
+    warnings += [f"query parameter {name[:80]} is not known" for name in names]
+
+
+def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> Any:
+    """Decode query parameters; the first of a name counts, an empty one is absent, an unknown one is a warning.
+
+    Raises PARAMETER_INVALID.
+    """
     values = dict(reversed(parse_qsl(text))) if text else {}
+    if not values.keys() <= _known(wanted):
+        _tell_unknown(sorted(values.keys() - _known(wanted)), warnings)
+        values = {name: value for name, value in values.items() if name in _known(wanted)}
     try:
         return msgspec.convert(values, wanted, strict=False)
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, readable(error)) from None
 
 
-def read_body(data: bytes, wanted: type[msgspec.Struct]) -> Any:
-    """Decode a request body; no body is an empty object. Raises PARAMETER_ERROR (no JSON), PARAMETER_INVALID."""
+def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) -> Any:
+    """Decode a request body; no body is an empty object, an unknown member is a warning.
+
+    Raises PARAMETER_ERROR (no JSON), PARAMETER_INVALID.
+    """
     try:
-        return leniency.decode(data or b"{}", wanted)
+        return leniency.decode(data or b"{}", wanted, lambda name: warnings.append(f"member {name[:80]} is not known"))
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, readable(error)) from None
     except msgspec.DecodeError as error:
@@ -115,10 +162,13 @@ def readable(error: msgspec.ValidationError) -> str:
     return f"{field}: {why}" if field else why
 
 
-def error_response(error: ApiError) -> Response:
-    """The documented body of an error."""
+def error_response(error: ApiError, reference: str = ERROR_TABLE) -> Response:
+    """The documented body of an error; a header says which rule and which page of the reference are behind it."""
     body = {"error_code": error.error.code, "error_msg": error.message}
-    return Response(_encode(body), error.error.status, content_type=JSON)
+    response = Response(_encode(body), error.error.status, content_type=JSON)
+    rule = f"{NAMES.get(error.error, 'HTTP')}: {error.message}"
+    response.headers["X-Emulator-Reason"] = f"{_as_header(rule)} (see {reference})"
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -143,28 +143,26 @@ def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) ->
     headers = object_headers(call, metadata, stat.mtime_ns)
     wanted = parse_range(call.request.header("range"), stat.size)
     if wanted is None:
-        file.seek(0)
-        headers["Content-Length"] = str(stat.size)
-        return _streamed(call, wrap_file(dict(call.environ), file, _PIECE), 200, headers, file)
-    headers["Content-Length"] = str(wanted.stop - wanted.start)
+        return _streamed(call, file, Range(0, stat.size), 200, headers)
     headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
-    return _streamed(call, _part(file, wanted), 206, headers, file)
+    return _streamed(call, file, wanted, 206, headers)
 
 
-def _streamed(
-    call: Call, body: Iterator[bytes] | object, status: int, headers: dict[str, str], file: BinaryIO
-) -> Response:
+def _streamed(call: Call, file: BinaryIO, wanted: Range, status: int, headers: dict[str, str]) -> Response:
+    headers["Content-Length"] = str(wanted.stop - wanted.start)
     if call.request.method == "HEAD":
         file.close()
         return Response(None, status, headers)
-    # The web server sends a whole file by itself, and closes it; a part is read here.
-    response = Response(body, status, headers, direct_passthrough=status == 200)  # type: ignore[arg-type]
+    file.seek(wanted.start)
+    # The web server sends a file by itself, from where it stands, as much as Content-Length says, and closes it.
+    sends_files = "wsgi.file_wrapper" in call.environ
+    body = wrap_file(dict(call.environ), file, _PIECE) if sends_files else _part(file, wanted)
+    response = Response(body, status, headers, direct_passthrough=sends_files)
     response.call_on_close(file.close)
     return response
 
 
 def _part(file: BinaryIO, wanted: Range) -> Iterator[bytes]:
-    file.seek(wanted.start)
     left = wanted.stop - wanted.start
     while left and (piece := file.read(min(left, _PIECE))):
         left -= len(piece)

@@ -46,6 +46,18 @@ class Route(NamedTuple):
         return _PAGES + self.page + ".rst"
 
     @property
+    def title(self) -> str:
+        """What it does, after the reference page's name."""
+        words = self.page.rpartition("/")[2].strip("._").replace("_", " ")
+        return words[:1].upper() + words[1:]
+
+    @property
+    def response(self) -> type[msgspec.Struct] | None:
+        """The type of its answer; None where that is empty."""
+        hint = typing.get_type_hints(self.handler)["return"]
+        return None if hint is type(None) else hint
+
+    @property
     def query(self) -> type[msgspec.Struct] | None:
         """The type of its query parameters, if it has any."""
         return self._parameter("query")

@@ -110,3 +110,6 @@ SPLIT_RULES = Error(
 )
 PUBLISH_FAILED = Error(400, "ModelArts.4712", "Dataset publish version failed")
 VERSION_NOT_NORMAL = Error(400, "ModelArts.4824", "Dataset version status must be normal")
+
+NAMES: dict[Error, str] = {row: name for name, row in list(vars().items()) if isinstance(row, Error)}
+"""The rows by what they are called here."""

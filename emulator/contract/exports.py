@@ -20,6 +20,8 @@ from emulator.contract.wire import (
 class ExportParams(Wire, kw_only=True):
     """ExportParams."""
 
+    clear_difficult: bool | None = None
+    """Stands in the reference's examples alone."""
     clear_hard_property: bool | None = None
     export_dataset_version_format: str | None = None
     export_dataset_version_name: str | None = None

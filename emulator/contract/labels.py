@@ -30,7 +30,7 @@ class LabelAttribute(Wire, kw_only=True):
     values: list[LabelAttributeValue] | None = None
 
 
-class LabelProperty(Wire, kw_only=True, rename=prefixed):
+class LabelProperty(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=False):
     """LabelProperty."""
 
     color: str | None = None

@@ -28,7 +28,7 @@ from emulator.contract.wire import (
 from emulator.contract.workforce import Worker
 
 
-class SampleMetadata(Wire, kw_only=True, rename=prefixed):
+class SampleMetadata(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=False):
     """SampleMetadata."""
 
     hard: float | None = None
@@ -37,7 +37,7 @@ class SampleMetadata(Wire, kw_only=True, rename=prefixed):
     size: list[int] | None = None
 
 
-class SampleLabelProperty(Wire, kw_only=True, rename=prefixed):
+class SampleLabelProperty(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=False):
     """SampleLabelProperty."""
 
     content: str | None = None
@@ -151,7 +151,8 @@ class SearchLabel(Wire, kw_only=True):
 
     name: str | None = None
     op: Operator | None = None
-    property: dict[str, list[str]] | None = None
+    property: dict[str, list[str] | None] | None = None
+    """Values by attribute; ``null`` for any value."""
     type: LabelType | None = None
 
 

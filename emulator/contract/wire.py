@@ -1,7 +1,8 @@
 """What every wire type is made of: the base struct, the documented options, the constrained strings.
 
 Requests are decoded leniently (``"0"`` for an integer, ``"true"`` for a boolean), as the service's JSON mapper does;
-unknown members are ignored. An optional member that is absent, or ``null``, is ``None`` and is left out when encoded.
+unknown members are left out and told (``leniency``). An optional member that is absent, or ``null``, is ``None`` and is
+left out when encoded.
 Times are milliseconds since the epoch.
 """
 
@@ -19,7 +20,7 @@ def prefixed(name: str) -> str:
     return "@modelarts:" + name.rstrip("_")
 
 
-class Wire(msgspec.Struct, omit_defaults=True):
+class Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Base of every request and response type. ``None`` means absent."""
 
 

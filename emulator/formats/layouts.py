@@ -143,6 +143,7 @@ def write_directory(
     samples: Iterable[SampleRecord],
     *,
     tree: bool,
+    annotation_files: bool = True,
     put: Callable[[str, bytes], None],
     copy: Callable[[SampleRecord, str], None],
 ) -> int:
@@ -150,7 +151,7 @@ def write_directory(
 
     Classification as a tree has a folder a label (a sample with several labels lies in the first one's, with a text
     file beside it that lists all), or flat with a text file beside each labelled sample. Detection has a VOC file
-    beside each labelled picture.
+    beside each labelled picture. Without ``annotation_files`` the samples are all there is.
     """
     names, count = Names(), 0
     for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
@@ -159,6 +160,8 @@ def write_directory(
         in_folder = tree and labels and not is_detection and _is_folder_name(labels[0])
         name = names.unique(f"{labels[0]}/{stem_name(sample.path)}" if in_folder else stem_name(sample.path))
         copy(sample, name)
+        if not annotation_files:
+            continue
         if is_detection and labels:
             put(f"{stem(name)}.xml", voc.write(sample))
         elif labels and (not in_folder or len(labels) > 1):

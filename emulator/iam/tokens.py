@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from emulator.clock import Clock
 from emulator.contract.errors import INVALID_TOKEN, ApiError
 from emulator.iam.users import Principal, Project, User
 from emulator.ids import Ids
+
+if TYPE_CHECKING:
+    from emulator.iam.token_file import TokenFile
 
 LIFETIME_MS = 24 * 3600 * 1000
 _MAX_TOKENS = 100_000
@@ -33,13 +37,14 @@ class Token:
 
 
 class Tokens:
-    """The tokens of one emulator, kept in memory: after a restart clients log in again. Thread-safe."""
+    """The tokens of one emulator; without a file, clients log in again after a restart. Thread-safe."""
 
-    def __init__(self, clock: Clock, ids: Ids) -> None:
+    def __init__(self, clock: Clock, ids: Ids, file: TokenFile | None = None) -> None:
         self._clock = clock
         self._ids = ids
+        self._file = file
         self._lock = threading.Lock()
-        self._tokens: dict[str, Token] = {}
+        self._tokens: dict[str, Token] = {token.id: token for token in file.load(clock.now_ms())} if file else {}
 
     def issue(
         self,
@@ -57,6 +62,8 @@ class Tokens:
         with self._lock:
             self._forget_expired(now)
             self._tokens[token.id] = token
+            if self._file:
+                self._file.add(token)
         return token
 
     def find(self, token_id: str) -> Token | None:
@@ -75,12 +82,17 @@ class Tokens:
     def revoke(self, token_id: str) -> bool:
         """End a token; False if there is none."""
         with self._lock:
-            return self._tokens.pop(token_id, None) is not None
+            found = self._tokens.pop(token_id, None)
+            if found and self._file:
+                self._file.remove(token_id)
+        return found is not None
 
     def clear(self) -> None:
         """End every token."""
         with self._lock:
             self._tokens.clear()
+            if self._file:
+                self._file.write([])
 
     def _forget_expired(self, now: int) -> None:
         """Drop from the oldest on: those that have expired, and any beyond the bound."""

@@ -115,6 +115,14 @@ class Accounts:
             raise ApiError(WRONG_PASSWORD)
         return user
 
+    def earlier_user(self, name: str, domain: str) -> User | None:
+        """Return a user who has logged in before; None where a strict emulator knows them no longer."""
+        return self._users.get(name) if self.strict else User(name, domain)
+
+    def allows(self, user: User, project: Project | None) -> bool:
+        """Whether a user may work in a project."""
+        return not self.strict or user.project is None or project is None or user.project.id == project.id
+
     def user_of_id(self, user_id: str) -> str:
         """Return the name of a user known by id; the id itself for anybody else."""
         return next((user.name for user in self._users.values() if user.id == user_id), user_id)
@@ -123,7 +131,7 @@ class Accounts:
         """Return the project that a user asks for by id, or else by name. Raises NO_SUCH_PROJECT for another's."""
         known = self._projects.get(id) if id is not None else self._named(name or "")
         project = known or Project(id or "", name or id or "")
-        if self.strict and user.project and user.project.id != project.id:
+        if not self.allows(user, project):
             raise ApiError(NO_SUCH_PROJECT, name or id or "")
         self._remember(project)
         return project

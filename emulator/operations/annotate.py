@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from emulator.contract.errors import SAMPLE_NOT_FOUND, ApiError
-from emulator.contract.samples import SampleLabel
+from emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, ApiError
+from emulator.contract.samples import SampleLabel, SampleMetadata
 from emulator.contract.wire import SampleStatus
 from emulator.hard import HARD_METADATA
 from emulator.kinds import KINDS
 from emulator.obs.paths import ObsPath
 from emulator.runtime import Runtime
 from emulator.store import DatasetReader, DatasetWriter, SampleRecord
+
+IMPORT_ORIGIN = "@modelarts:import_origin"
+SIZE = "@modelarts:size"
 
 
 def annotated(
@@ -70,3 +74,20 @@ def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: boo
             id=sample.id, path=sample.path, type=sample.type, time=sample.time, signature=signature, deleted=True
         )
     )
+
+
+def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:
+    """Metadata as it is kept: the hard-example members in their types; size and origin are the emulator's own.
+
+    Raises PARAMETER_INVALID.
+    """
+    if not raw:
+        return {}
+    try:
+        known = msgspec.to_builtins(msgspec.convert(raw, SampleMetadata, strict=False))
+    except msgspec.ValidationError as error:
+        raise ApiError(PARAMETER_INVALID, f"metadata: {error}") from None
+    kept = {**raw, **known}
+    for own in (SIZE, IMPORT_ORIGIN):
+        kept.pop(own, None)
+    return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from io import BytesIO
 from tempfile import SpooledTemporaryFile
 
 import msgspec
@@ -12,7 +13,7 @@ from emulator.contract.datasets import CreateDatasetRequest
 from emulator.contract.exports import ExportParams, ExportTaskRequest
 from emulator.contract.sources import DataSource
 from emulator.contract.wire import DatasetStatus, DatasetType, SampleStatus, Usage
-from emulator.formats import layouts, manifest
+from emulator.formats import coco, layouts, manifest
 from emulator.ids import sample_id
 from emulator.obs.paths import ObsPath
 from emulator.operations.annotate import without_hard
@@ -29,6 +30,7 @@ from emulator.written import Written
 
 BATCH = 1_000
 TREE = 1
+COCO_FILE = "annotations.json"
 # What ``export_type`` selects; all and conditional search select by other means.
 STATUSES = {0: frozenset({SampleStatus.MANUAL_ANNOTATION}), 1: frozenset({SampleStatus.UN_ANNOTATION})}
 
@@ -46,6 +48,8 @@ class Export:
         self.is_new_dataset = self.params.export_dest == "NEW_DATASET"
         self.exported: list[tuple[str, str]] = []
         """Of a new dataset: which sample went where, as sample id and ``bucket/key``."""
+        self.drawn: list[SampleRecord] = []
+        """What a COCO document is made of, which is written as a whole."""
 
     def run(self) -> None:
         """Export. Raises ApiError, OSError; then nothing that was written stays."""
@@ -110,24 +114,35 @@ class Export:
                 self.record.type,
                 samples,
                 tree=self.request.export_format == TREE,
+                annotation_files=not self._is_coco,
                 put=lambda name, data: written.write(self.path.join(name), data),
                 copy=copy,
             )
+            if self._is_coco:
+                document = BytesIO()
+                coco.write(self.drawn, document)
+                written.write(self.path.join(COCO_FILE), document.getvalue())
             if not self.is_new_dataset:
                 lines.seek(0)
                 written.write(self.path.join(f"{self.record.name}.manifest"), iter(lambda: lines.read(CHUNK), b""))
 
     def _keep(self, lines: SpooledTemporaryFile[bytes], sample: SampleRecord, target: ObsPath) -> None:
-        """Remember where a sample went: as a line of the manifest, or for the new dataset."""
+        """Remember where a sample went: as a line of the manifest, for the COCO document, for the new dataset."""
+        moved = msgspec.structs.replace(sample, path=target.object_name)
+        if self._is_coco:
+            self.drawn.append(moved)
         if self.is_new_dataset:
             self.exported.append((sample.id, target.object_name))
             return
         location = None
-        if self.record.type is DatasetType.OBJECT_DETECTION and sample.labels:
+        if self.record.type is DatasetType.OBJECT_DETECTION and sample.labels and not self._is_coco:
             stem = target.name.rpartition(".")[0] or target.name
             location = target.parent.join(f"{stem}.xml").uri(self._scheme)
-        moved = msgspec.structs.replace(sample, path=target.object_name)
         manifest.write([moved], lines, scheme=self._scheme, annotation_loc=lambda sample: location)  # type: ignore[arg-type]
+
+    @property
+    def _is_coco(self) -> bool:
+        return self.record.type is DatasetType.OBJECT_DETECTION and self.request.annotation_format == "COCO"
 
     @property
     def _scheme(self) -> str:

@@ -148,6 +148,7 @@ def _checked_params(emu: Runtime, record: DatasetRecord, request: ExportTaskRequ
     return msgspec.structs.replace(
         params,
         export_dest=params.export_dest or "DIR",
+        clear_difficult=bool(params.clear_difficult),
         clear_hard_property=params.clear_hard_property is not False,
         ratio_sample_usage=bool(params.ratio_sample_usage),
         train_sample_ratio=params.train_sample_ratio or "1.00",

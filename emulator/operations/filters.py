@@ -14,7 +14,9 @@ from urllib.parse import unquote
 
 import msgspec
 
+from emulator.contract import leniency
 from emulator.contract.errors import PARAMETER_INVALID, ApiError
+from emulator.contract.leniency import Told
 from emulator.contract.samples import ListSamplesQuery, SearchCondition, SearchLabel, SearchLabels, SearchProp
 from emulator.contract.wire import Operator, SampleState, SampleStatus, SampleType
 from emulator.hard import HARD
@@ -36,8 +38,11 @@ def statuses_of(state: SampleState | None) -> frozenset[SampleStatus] | None:
     return None if state is None else STATUSES.get(state, frozenset())
 
 
-def as_selection(query: ListSamplesQuery, now: int) -> Selection:
-    """The selection that a list's query asks for. ``now`` is in ms. Raises PARAMETER_INVALID."""
+def as_selection(query: ListSamplesQuery, now: int, told: Told | None = None) -> Selection:
+    """The selection that a list's query asks for. ``now`` is in ms; ``told`` hears of members that nobody knows.
+
+    Raises PARAMETER_INVALID.
+    """
     tests: list[Test] = []
     if query.sample_type is not SampleType.FREE_FORMAT:
         tests.append(lambda sample: sample.type == query.sample_type)
@@ -49,7 +54,7 @@ def as_selection(query: ListSamplesQuery, now: int) -> Selection:
     low, high = _number("low_score", query.low_score), _number("high_score", query.high_score)
     if (low, high) != (0, 1):
         tests.append(lambda sample: _has_score(sample, low, high))
-    conditions = read_conditions(query.search_conditions)
+    conditions = read_conditions(query.search_conditions, told)
     tests += [matcher(condition, now) for condition in conditions]
     return Selection(
         statuses=statuses_of(query.sample_state),
@@ -58,13 +63,13 @@ def as_selection(query: ListSamplesQuery, now: int) -> Selection:
     )
 
 
-def read_conditions(text: str | None) -> list[SearchCondition]:
+def read_conditions(text: str | None, told: Told | None = None) -> list[SearchCondition]:
     """Search conditions as a query parameter has them: JSON, one or a list, maybe still URL-encoded."""
     if not text:
         return []
     raw = unquote(text) if text.lstrip().startswith("%") else text
     try:
-        found = msgspec.json.decode(raw, type=list[SearchCondition] | SearchCondition, strict=False)
+        found: Any = leniency.decode(raw, list[SearchCondition] | SearchCondition, told)  # type: ignore[arg-type]
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(PARAMETER_INVALID, f"search_conditions: {error}") from None
     return found if isinstance(found, list) else [found]
@@ -106,10 +111,10 @@ def _label(wanted: SearchLabel) -> Test:
     return lambda sample: any(holds(label) for label in sample.labels)
 
 
-def _has_properties(own: dict[str, Any], wanted: dict[str, list[str]], operator: Operator | None) -> bool:
+def _has_properties(own: dict[str, Any], wanted: dict[str, list[str] | None], operator: Operator | None) -> bool:
     if not wanted:
         return True
-    results = [str(own.get(key)) in values if key in own else False for key, values in wanted.items()]
+    results = [key in own and (values is None or str(own[key]) in values) for key, values in wanted.items()]
     return any(results) if operator is Operator.OR else all(results)
 
 

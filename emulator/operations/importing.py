@@ -25,7 +25,7 @@ from emulator.images import read_header
 from emulator.kinds import KINDS
 from emulator.obs.paths import ObsPath
 from emulator.obs.scan import Entry
-from emulator.operations.annotate import annotated
+from emulator.operations.annotate import IMPORT_ORIGIN, annotated
 from emulator.operations.labels import ensure_labels
 from emulator.placing import Placement
 from emulator.runtime import Runtime, input_directories
@@ -35,7 +35,6 @@ from emulator.store import DatasetRecord, DatasetWriter, SampleRecord
 BATCH = 1_000
 TOLD = 5
 PARENT_SOURCE = "@modelarts:parent_source"
-IMPORT_ORIGIN = "@modelarts:import_origin"
 T = TypeVar("T")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emulator.contract.errors import VERSION_NOT_FOUND, ApiError
 from emulator.store import DatasetReader, VersionRecord
@@ -19,6 +19,8 @@ class Target:
     task_id: str = ""
     label_name: str = ""
     base_url: str = ""
+    warnings: list[str] = field(default_factory=list)
+    """What of the request is not known or has no effect, to be told in the answer's header."""
     user: str = "human/local/local"
     """Who labels, as ``annotated_by`` has it: ``human/<domain>/<user>``."""
 

@@ -1,8 +1,10 @@
 """The store: TinyDB files for rest, a journal for work, indexes in memory for speed."""
 
-from emulator.store.dataset import DatasetReader, DatasetWriter, SampleReader
-from emulator.store.files import Damaged, FormatTooNew
-from emulator.store.index import Selection, fingerprint
+from emulator.store.directory import DataDirectoryInUse
+from emulator.store.facts import decode_sample, fingerprint
+from emulator.store.format import Damaged, FormatTooNew
+from emulator.store.index import Selection
+from emulator.store.reader import DatasetReader, SampleReader
 from emulator.store.records import (
     Counts,
     DatasetRecord,
@@ -12,12 +14,15 @@ from emulator.store.records import (
     TaskRecord,
     VersionRecord,
 )
-from emulator.store.store import DataDirectoryInUse, Durability, Entry, Store, Unknown
+from emulator.store.store import Durability, Entry, Store, Unknown
+from emulator.store.table import DatasetDB
+from emulator.store.writer import DatasetWriter
 
 __all__ = [
     "Counts",
     "Damaged",
     "DataDirectoryInUse",
+    "DatasetDB",
     "DatasetReader",
     "DatasetRecord",
     "DatasetWriter",
@@ -33,5 +38,6 @@ __all__ = [
     "TaskRecord",
     "Unknown",
     "VersionRecord",
+    "decode_sample",
     "fingerprint",
 ]

@@ -1,29 +1,47 @@
 """Samples in memory: each as its encoded document, with the indexes that make a page cost the page.
 
-The service's default order is by time, then by arrival. The key of a sample in every ordered index is one integer,
-``time << 32 | number``, and the same integer object stands in all of them.
+The service's default order is by time, then by arrival. The key of a sample in every ordered index is one integer of
+64 bits, ``time << 22 | number``.
 """
 
 from __future__ import annotations
 
+import errno
+import gc
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from sys import intern
 from typing import Any
 
 import msgspec
-from sortedcontainers import SortedList
 
-from emulator.contract.wire import SampleStatus
+from emulator.contract.wire import LabelType, SampleStatus
+from emulator.store.facts import (
+    MAX_NUMBER,
+    MAX_TIME,
+    NUMBER_BITS,
+    Facts,
+    LabelKey,
+    Place,
+    canonical,
+    decode_sample,
+    facts_of,
+    fingerprint,
+)
+from emulator.store.keys import ID_PREFIX, IdTable, KeyList, id_of
 from emulator.store.records import Counts, SampleRecord
 
-LabelKey = tuple[str, int | None]
+__all__ = ["SampleIndex", "Selection", "collector_off", "decode_sample", "paged"]
 
-_decode = msgspec.json.Decoder(SampleRecord).decode
-_encode = msgspec.json.Encoder().encode
-_NUMBER = (1 << 32) - 1
+# From here on numbers of removed documents are given out again; before that it is not worth the search for them.
+REUSE_FROM = 1 << (NUMBER_BITS - 1)
+_MAX_COMBINED = 8
+
 _UNKNOWN_FINGERPRINT = -1
+_ANY_STATUS = frozenset(SampleStatus)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,74 +55,38 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     predicate: Callable[[SampleRecord], bool] | None = None
 
 
-class _LabelOf(msgspec.Struct, gc=False):
-    name: str | None = None
-    type: int | None = None
-
-
-class _Facts(msgspec.Struct, gc=False):
-    """What the indexes need to know of a sample; decodes faster than all of it."""
-
-    id: str
-    path: str
-    time: int
-    status: SampleStatus = SampleStatus.UN_ANNOTATION
-    signature: tuple[int, int] | None = None
-    labels: list[_LabelOf] = []
-    metadata: dict[str, Any] = {}
-    annotated_by: str | None = None
-    deleted: bool = False
-
-    @property
-    def directory(self) -> str:
-        return self.path[: self.path.rfind("/") + 1]
-
-    def label_keys(self) -> set[LabelKey]:
-        return {(intern(label.name or ""), label.type) for label in self.labels}
-
-
-_facts = msgspec.json.Decoder(_Facts).decode
-
-
-def fingerprint(signature: tuple[int, int]) -> int:
-    """Size and modification time as one number of 63 bits, for a quick comparison."""
-    size, mtime_ns = signature
-    return (mtime_ns * 0x9E3779B97F4A7C15 + size * 0xC2B2AE3D27D4EB4F) & (2**63 - 1)
-
-
 class SampleIndex:
     """One table of samples. Not locked: its owner sees to that."""
 
     def __init__(self) -> None:
         self._documents: list[bytes | None] = [None]  # by number; TinyDB numbers from 1
         self._fingerprints = array("q", [_UNKNOWN_FINGERPRINT])
-        self._numbers: dict[int, int] = {}
-        self._live: SortedList = SortedList()
-        self._by_status: dict[SampleStatus, SortedList] = {status: SortedList() for status in SampleStatus}
-        self._by_label: dict[LabelKey, SortedList] = {}
-        self._by_directory: dict[str, SortedList] = {}
+        self._ids = IdTable()
+        self._size = 0
+        self._lists: dict[Place, KeyList] = {None: KeyList()}
+        self._combined: dict[tuple[Any, ...], KeyList] = {}
         self._label_counts: dict[LabelKey, int] = {}
         self._labelers: dict[str, int] = {}
         self._hard = 0
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._size
 
     @property
     def counts(self) -> Counts:
         """Counts of samples, kept, not recomputed."""
-        live = len(self._live)
+        live = len(self._lists[None])
         return Counts(
             total=live,
-            annotated=len(self._by_status[SampleStatus.MANUAL_ANNOTATION]),
-            unconfirmed=len(self._by_status[SampleStatus.AUTO_ANNOTATION]),
-            deleted=len(self._numbers) - live,
+            annotated=len(self._lists.get(SampleStatus.MANUAL_ANNOTATION, ())),
+            unconfirmed=len(self._lists.get(SampleStatus.AUTO_ANNOTATION, ())),
+            deleted=self._size - live,
             hard=self._hard,
         )
 
     def label_stats(self) -> dict[LabelKey, tuple[int, int]]:
         """How many labels on how many samples, by name and type of label."""
-        return {key: (self._label_counts[key], len(keys)) for key, keys in self._by_label.items() if keys}
+        return {key: (count, len(self._lists[key])) for key, count in self._label_counts.items()}
 
     def labelers(self) -> list[str]:
         """Everybody who has labelled a sample, as ``annotated_by`` names them."""
@@ -112,183 +94,205 @@ class SampleIndex:
 
     def number(self, sample_id: str) -> int | None:
         """The document number of a sample, tombstones included."""
-        try:
-            return self._numbers.get(int(sample_id, 16))
-        except ValueError:
-            return None
+        return self._ids.find(sample_id, self._documents)
 
-    def next_number(self) -> int:
-        """The number that the next new document gets."""
-        return len(self._documents)
+    def free_numbers(self) -> Iterator[int]:
+        """The numbers that new documents get, one after another. Raises OSError when there are no more."""
+        fresh = len(self._documents)
+        yield from range(fresh, REUSE_FROM)
+        if self._size + 1 < len(self._documents):
+            yield from (number for number in range(1, fresh) if self._documents[number] is None)
+        yield from range(max(fresh, REUSE_FROM), MAX_NUMBER + 1)
+        raise OSError(errno.EFBIG, f"a dataset holds at most {MAX_NUMBER:,} samples, deleted ones included")
 
     def document(self, number: int) -> bytes | None:
         """An encoded document."""
         return self._documents[number]
 
-    def documents(self) -> list[tuple[int, bytes]]:
-        """All documents by number: references, so this is quick."""
-        return [(number, document) for number, document in enumerate(self._documents) if document is not None]
-
-    def ids(self) -> list[str]:
-        """Every sample's id, tombstones included."""
-        return [f"{identity:032x}" for identity in self._numbers]
+    def documents(self) -> list[bytes | None]:
+        """All documents by number, None where there is none: references, so this is quick."""
+        return self._documents.copy()
 
     def signature(self, sample_id: str) -> int | None:
         """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
         number = self.number(sample_id)
         return None if number is None else self._fingerprints[number]
 
-    def load(self, documents: Iterable[tuple[int, bytes]]) -> None:
-        """Take in many documents at once, into an empty index. Raises msgspec.DecodeError."""
-        live: list[int] = []
-        groups: dict[int, list[int]] = {}
-        lists: list[SortedList] = []
-        places: dict[int, int] = {}
-        for number, document in documents:
-            facts = _facts(document)
-            self._place(number, document, facts)
-            if facts.deleted:
-                continue
-            key = facts.time << 32 | number
-            live.append(key)
-            for ordered in self._lists(facts):
-                place = places.get(id(ordered))
-                if place is None:
-                    place = places[id(ordered)] = len(lists)
-                    lists.append(ordered)
-                    groups[place] = []
-                groups[place].append(key)
-            self._count(facts, 1)
-        self._live.update(live)
-        for place, keys in groups.items():
-            lists[place].update(keys)
+    def load(self, numbers: Sequence[int], documents: Sequence[bytes]) -> None:
+        """Take in many documents at once, into an empty index. Raises msgspec.DecodeError, ValueError."""
+        highest = max(numbers, default=0)
+        if highest > MAX_NUMBER or min(numbers, default=1) < 1:
+            raise ValueError(f"document number {highest} is not one from 1 to {MAX_NUMBER}")
+        self._reach(highest)
+        self._ids = IdTable(len(documents))
+        self._size = len(documents)
+        with collector_off():
+            groups = self._take_in(numbers, documents)
+            self._lists = {place: KeyList(sorted(keys)) for place, keys in groups.items()}
 
     def put(self, number: int, document: bytes) -> None:
         """Write a document, new or known."""
-        if number < len(self._documents) and self._documents[number] is not None:
-            self._take_out(number)
-        facts = _facts(document)
-        self._place(number, document, facts)
-        if facts.deleted:
-            return
-        key = facts.time << 32 | number
-        self._live.add(key)
-        for ordered in self._lists(facts):
-            ordered.add(key)
-        self._count(facts, 1)
+        self._combined.clear()
+        self._reach(number)
+        before = self._documents[number]
+        document, after = canonical(document)
+        known = None
+        if before is None:
+            self._size += 1
+            self._add_id(after.id, number)
+        else:
+            known = facts_of(before)
+            if known.id != after.id:  # only a journal that has been tampered with
+                self._ids.remove(known.id, number)
+                self._add_id(after.id, number)
+        self._place(number, document, after)
+        self._move(number, known, after)
 
     def remove(self, number: int) -> None:
-        """Forget a document."""
-        facts = self._take_out(number)
+        """Forget a document. Raises KeyError where there is none."""
+        document = self._documents[number] if number < len(self._documents) else None
+        if document is None:
+            raise KeyError(number)
+        self._combined.clear()
+        facts = facts_of(document)
+        self._move(number, facts, None)
+        self._ids.remove(facts.id, number)
         self._documents[number] = None
-        self._numbers.pop(int(facts.id, 16), None)
+        self._size -= 1
 
-    def keys(self, selection: Selection) -> tuple[list[SortedList], Callable[[SampleRecord], bool] | None]:
-        """The ordered indexes whose union holds the selection, and the test that what they hold must still pass."""
-        choices: list[tuple[int, list[SortedList], Callable[[SampleRecord], bool]]] = []
-        if selection.statuses is not None:
-            statuses = selection.statuses
-            lists = [self._by_status[status] for status in statuses]
-            choices.append((sum(map(len, lists)), lists, lambda sample: sample.status in statuses))
-        if selection.label is not None:
-            name, label_type = selection.label
-            lists = [
-                keys
-                for key, keys in self._by_label.items()
-                if key[0] == name and (label_type is None or key[1] == label_type)
-            ]
-            choices.append((sum(map(len, lists)), lists, lambda sample: _has_label(sample, name, label_type)))
-        if selection.directory is not None:
-            wanted = selection.directory
-            lists = [self._by_directory[wanted]] if wanted in self._by_directory else []
-            choices.append((sum(map(len, lists)), lists, lambda s: s.path[: s.path.rfind("/") + 1] == wanted))
-        if not choices:
-            return [self._live], selection.predicate
-        choices.sort(key=lambda choice: choice[0])
-        tests = [test for _, _, test in choices[1:]]
-        tests += [selection.predicate] if selection.predicate else []
-        return choices[0][1], _all_of(tests)
+    def keys(self, selection: Selection) -> KeyList:
+        """The keys of what the first three members select. What several indexes must tell is kept until a change."""
+        groups = [group for group in self._groups(selection) if group is not None]
+        if not groups:
+            return self._lists[None]
+        if len(groups) == 1 and len(groups[0]) <= 1:
+            return groups[0][0] if groups[0] else KeyList()
+        name = (selection.statuses, selection.label, selection.directory)
+        found = self._combined.get(name)
+        if found is None:
+            if len(self._combined) >= _MAX_COMBINED:
+                self._combined.clear()
+            found = self._combined[name] = _intersection(groups)
+        return found
 
-    def ordered(self, selection: Selection) -> tuple[list[int], Callable[[SampleRecord], bool] | None]:
-        """All keys of a selection, ascending, and the test they must still pass."""
-        lists, test = self.keys(selection)
-        if len(lists) == 1:
-            return list(lists[0]), test
-        return sorted({key for keys in lists for key in keys}), test
-
-    def page(self, selection: Selection, offset: int, limit: int, descending: bool) -> tuple[int, list[bytes]] | None:
-        """A page straight from an index, or None where documents must be read to know what belongs to it."""
-        lists, test = self.keys(selection)
-        lists = [keys for keys in lists if keys] if len(lists) > 1 else lists
-        if test is not None or len(lists) > 1:
-            return None
-        if not lists:
-            return 0, []
-        keys = lists[0]
+    def page(self, selection: Selection, offset: int, limit: int, descending: bool) -> tuple[int, list[bytes]]:
+        """How many there are, and a page; the predicate does not count here."""
+        keys = self.keys(selection)
         total = len(keys)
-        chosen = (
-            keys[max(0, total - offset - limit) : max(0, total - offset)]
-            if descending
-            else keys[offset : offset + limit]
-        )
-        documents = [document for key in chosen if (document := self._documents[key & _NUMBER]) is not None]
-        return total, documents[::-1] if descending else documents
+        if descending:
+            chosen = keys.slice(total - offset - limit, total - offset)
+            chosen.reverse()
+        else:
+            chosen = keys.slice(offset, offset + limit)
+        documents = [document for key in chosen if (document := self._documents[key & MAX_NUMBER]) is not None]
+        return total, documents
 
-    def _place(self, number: int, document: bytes, facts: _Facts) -> None:
+    def _groups(self, selection: Selection) -> Iterator[list[KeyList] | None]:
+        """For each member the indexes whose union it selects; None where it selects everything."""
+        statuses, label = selection.statuses, selection.label
+        yield None if statuses is None or statuses == _ANY_STATUS else self._known(statuses)
+        yield (
+            None
+            if label is None
+            else self._known([label] if label[1] is not None else [(label[0], kind) for kind in (None, *LabelType)])
+        )
+        yield None if selection.directory is None else self._known([selection.directory])
+
+    def _known(self, places: Iterable[Place]) -> list[KeyList]:
+        return [self._lists[place] for place in places if place in self._lists]
+
+    def _reach(self, number: int) -> None:
         missing = number + 1 - len(self._documents)
         if missing > 0:
             self._documents.extend([None] * missing)
             self._fingerprints.extend([_UNKNOWN_FINGERPRINT] * missing)
+
+    def _add_id(self, sample_id: str, number: int) -> None:
+        if self._ids.add(sample_id, number):
+            return
+        self._ids = IdTable(self._size * 2)
+        for each, document in enumerate(self._documents):
+            if document is not None:
+                self._ids.add(id_of(document), each)
+        self._ids.add(sample_id, number)
+
+    def _take_in(self, numbers: Iterable[int], documents: Iterable[bytes]) -> dict[Place, list[int]]:
+        """Place documents and count them; return which keys stand where. A hot loop: everything is in one place."""
+        known, prints, ids, labelers = self._documents, self._fingerprints, self._ids, self._labelers
+        live: list[int] = []
+        groups: defaultdict[Place, list[int]] = defaultdict(list)
+        groups[None] = live
+        twice: list[LabelKey] = []
+        for number, raw in zip(numbers, documents, strict=True):
+            document, facts = (raw, facts_of(raw)) if raw.startswith(ID_PREFIX) else canonical(raw)
+            known[number] = document
+            if facts.signature:
+                prints[number] = fingerprint(facts.signature)
+            ids.add(facts.id, number)
+            if facts.deleted:
+                continue
+            time, path = facts.time, facts.path
+            key = time << NUMBER_BITS | number if 0 <= time <= MAX_TIME else facts.key(number)
+            live.append(key)
+            groups[facts.status].append(key)
+            groups[path[: path.rfind("/") + 1]].append(key)
+            for label in facts.labels:
+                group = groups[name := (label.name or "", label.type)]
+                if group and group[-1] == key:
+                    twice.append(name)
+                else:
+                    group.append(key)
+            if who := facts.annotated_by:
+                labelers[who] = labelers.get(who, 0) + 1
+            if facts.metadata.hard:
+                self._hard += 1
+        self._label_counts = {place: len(keys) for place, keys in groups.items() if isinstance(place, tuple)}
+        for name in twice:
+            self._label_counts[name] += 1
+        return groups
+
+    def _place(self, number: int, document: bytes, facts: Facts) -> None:
         self._documents[number] = document
         self._fingerprints[number] = fingerprint(facts.signature) if facts.signature else _UNKNOWN_FINGERPRINT
-        self._numbers[int(facts.id, 16)] = number
 
-    def _take_out(self, number: int) -> _Facts:
-        document = self._documents[number]
-        assert document is not None
-        facts = _facts(document)
-        if not facts.deleted:
-            key = facts.time << 32 | number
-            self._live.remove(key)
-            for ordered in self._lists(facts):
-                ordered.remove(key)
-            self._count(facts, -1)
-        return facts
+    def _move(self, number: int, before: Facts | None, after: Facts | None) -> None:
+        """Bring a sample from where it stood to where it stands now; what is the same is not touched."""
+        old = {(place, before.key(number)) for place in before.places()} if before and not before.deleted else set()
+        new = {(place, after.key(number)) for place in after.places()} if after and not after.deleted else set()
+        for place, key in old - new:
+            keys = self._lists[place]
+            keys.remove(key)
+            if not keys and place is not None:
+                del self._lists[place]
+        for place, key in new - old:
+            keys_of = self._lists.get(place)
+            if keys_of is None:
+                keys_of = self._lists[_lasting(place)] = KeyList()
+            keys_of.add(key)
+        if before and old:
+            self._count(before, -1)
+        if after and new:
+            self._count(after, 1)
 
-    def _lists(self, facts: _Facts) -> Iterator[SortedList]:
-        yield self._by_status[facts.status]
-        yield self._ordered(self._by_directory, intern(facts.directory))
-        for key in facts.label_keys():
-            yield self._ordered(self._by_label, key)
-
-    @staticmethod
-    def _ordered(indexes: dict[Any, SortedList], key: Any) -> SortedList:
-        found = indexes.get(key)
-        if found is None:
-            found = indexes[key] = SortedList()
-        return found
-
-    def _count(self, facts: _Facts, sign: int) -> None:
+    def _count(self, facts: Facts, sign: int) -> None:
         for label in facts.labels:
-            key = (label.name or "", label.type)
-            self._label_counts[key] = self._label_counts.get(key, 0) + sign
+            _add(self._label_counts, (label.name or "", label.type), sign)
         if facts.annotated_by:
-            left = self._labelers.get(facts.annotated_by, 0) + sign
-            self._labelers[facts.annotated_by] = left
-            if not left:
-                del self._labelers[facts.annotated_by]
-        if facts.metadata.get("@modelarts:hard"):
+            _add(self._labelers, facts.annotated_by, sign)
+        if facts.metadata.hard:
             self._hard += sign
 
 
-def decode_sample(document: bytes) -> SampleRecord:
-    """A sample from its document."""
-    return _decode(document)
-
-
-def encode_sample(sample: SampleRecord) -> bytes:
-    """A sample's document."""
-    return _encode(sample)
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Keep the garbage collector from looking again and again at what is being loaded, none of which is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def paged(samples: Iterable[SampleRecord], offset: int, limit: int) -> tuple[int, list[SampleRecord]]:
@@ -299,11 +303,25 @@ def paged(samples: Iterable[SampleRecord], offset: int, limit: int) -> tuple[int
     return skipped + len(page) + sum(1 for _ in iterator), page
 
 
-def _has_label(sample: SampleRecord, name: str, label_type: int | None) -> bool:
-    return any(label.name == name and (label_type is None or label.type == label_type) for label in sample.labels)
+def _lasting(place: Place) -> Place:
+    """A place as it is kept: equal strings only once."""
+    if isinstance(place, tuple):
+        return intern(place[0]), place[1]
+    return intern(place) if type(place) is str else place
 
 
-def _all_of(tests: list[Callable[[SampleRecord], bool]]) -> Callable[[SampleRecord], bool] | None:
-    if len(tests) <= 1:
-        return tests[0] if tests else None
-    return lambda sample: all(test(sample) for test in tests)
+def _add(counts: dict[Any, int], key: Any, number: int) -> None:
+    left = counts.get(key, 0) + number
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]
+
+
+def _intersection(groups: list[list[KeyList]]) -> KeyList:
+    """What stands in one index of every group."""
+    groups = sorted(groups, key=lambda lists: sum(map(len, lists)))
+    found = {key for keys in groups[0] for key in keys}
+    for lists in groups[1:]:
+        found = found.intersection(*lists) if len(lists) == 1 else {k for keys in lists for k in keys if k in found}
+    return KeyList(sorted(found))

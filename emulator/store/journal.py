@@ -1,7 +1,8 @@
 """The journal: what has changed since the last checkpoint, one line a touched record, in atomic groups.
 
-A group is its records' lines and a commit line with their number and checksum. What follows the last whole group, cut
-short by a crash, is dropped. Writers append one after another; those that wait for the disk share one fsync.
+The first line is the file's format. A group is its records' lines and a commit line with their number and checksum.
+What follows the last whole group, cut short by a crash, is dropped. Writers append one after another; those that wait
+for the disk share one fsync.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
 
-log = logging.getLogger("modelarts-emulator")
+from emulator.store import format as formats
 
+log = logging.getLogger("modelarts-emulator")
 
 NOTHING = msgspec.Raw()
 """No document: the record is removed."""
@@ -37,6 +40,13 @@ class Commit(msgspec.Struct, rename={"lines": "n", "checksum": "c"}):
     checksum: int
 
 
+class Head(msgspec.Struct):
+    """The first line of a journal."""
+
+    format: int
+
+
+_heads = msgspec.json.Decoder(Head)
 _changes = msgspec.json.Decoder(Change)
 _commits = msgspec.json.Decoder(Commit)
 
@@ -48,12 +58,16 @@ def encode_group(changes: Sequence[Change]) -> bytes:
 
 
 class Journal:
-    """An open journal. ``append`` is called by one writer at a time, ``sync`` by any number."""
+    """An open journal. ``append`` is called by one writer at a time, ``sync`` by any number.
+
+    Where ``failed`` is set, the disk has refused in a way that leaves unknown what it holds: nothing more is appended.
+    """
 
     def __init__(self, path: Path, *, fsync: bool) -> None:
         self.path, self._fsync = path, fsync
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self.size = os.fstat(self._file).st_size
+        self.failed = False
         self._synced = self.size
         self._syncing = False
         self._turn = threading.Condition()
@@ -61,15 +75,24 @@ class Journal:
     def append(self, group: bytes) -> int:
         """Append a group and return where it ends. Raises OSError, in which case nothing of it is left behind."""
         start = self.size
+        if not start:
+            group = msgspec.json.encode(Head(formats.FORMAT)) + b"\n" + group
         view = memoryview(group)
         try:
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError:
-            os.ftruncate(self._file, start)
+            self._take_back(start)
             raise
         self.size = start + len(group)
         return self.size
+
+    def _take_back(self, start: int) -> None:
+        try:
+            os.ftruncate(self._file, start)
+        except OSError:
+            self.failed = True
+            raise
 
     def sync(self, end: int) -> None:
         """Return when everything up to ``end`` is on the disk. One caller syncs for all that wait. Raises OSError."""
@@ -85,7 +108,8 @@ class Journal:
         try:
             os.fdatasync(self._file)
         except OSError:
-            target = self._synced
+            # A second try may succeed without having written anything.
+            target, self.failed = self._synced, True
             raise
         finally:
             with self._turn:
@@ -98,31 +122,62 @@ class Journal:
         try:
             self.sync(self.size)
         finally:
-            os.close(self._file)
+            file, self._file = self._file, -1  # whoever still waits must not sync another file of this number
+            os.close(file)
 
 
-def replay(path: Path) -> Iterator[list[Change]]:
-    """The whole groups of a journal, in order; a torn end is cut off the file."""
-    data = path.read_bytes()
-    end = 0
-    for group, end in _groups(data):  # noqa: B007  (the last end is needed after the loop)
-        yield group
-    if end < len(data):
-        _drop(path, data, end)
+class Tail(NamedTuple):
+    """How a journal ends: ``end`` is where its last whole group does, ``size`` where the file does, in bytes."""
+
+    end: int
+    size: int
+    damaged: bool
+    """Whether groups follow that were whole once: this is more than what a crash leaves."""
 
 
-def _drop(path: Path, data: bytes, end: int) -> None:
-    """Cut a journal after its last whole group; where more than a torn group is cut off, a copy is set aside."""
-    log.warning("%s: dropped %d bytes after the last whole group, left by a crash", path, len(data) - end)
-    if b'\n{"n":' in data[end:]:
-        aside = path.with_name(f"{path.name}.damaged-{path.stat().st_mtime_ns}")
-        aside.write_bytes(data)
-        log.error("%s is damaged at byte %d: it is set aside as %s", path, end, aside)
-    os.truncate(path, end)
+class JournalFile:
+    """A journal as it lies on disk. Raises FormatTooNew, OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._data = path.read_bytes()
+        self._start = 0
+        self.format = 1
+        newline = self._data.find(b"\n")
+        if self._data.startswith(b'{"format"') and newline >= 0:
+            try:
+                self.format = _heads.decode(self._data[:newline]).format
+            except msgspec.DecodeError:
+                pass
+            else:
+                self._start = newline + 1
+        formats.require(path, self.format)
+        self.tail = Tail(self._start, len(self._data), False)
+
+    def groups(self) -> Iterator[list[Change]]:
+        """The whole groups in order; ``tail`` then tells what follows them."""
+        end = self._start
+        for group, end in _groups(self._data, self._start):  # noqa: B007  (the last end is needed after the loop)
+            yield group
+        commit = self._data.find(b'\n{"n":', end)
+        whole = commit >= 0 and self._data.find(b"\n", commit + 1) >= 0
+        self.tail = Tail(end, len(self._data), whole)
+
+    def mend(self) -> None:
+        """Cut off what follows the last whole group; where that is more than a torn group, set a copy aside."""
+        end, size, damaged = self.tail
+        if end == size:
+            return
+        log.warning("%s: dropped %d bytes after the last whole group, left by a crash", self.path, size - end)
+        if damaged:
+            aside = self.path.with_name(f"{self.path.name}.damaged-{self.path.stat().st_mtime_ns}")
+            aside.write_bytes(self._data)
+            log.error("%s is damaged at byte %d: it is set aside as %s", self.path, end, aside)
+        os.truncate(self.path, end if end > self._start else 0)
 
 
-def _groups(data: bytes) -> Iterator[tuple[list[Change], int]]:
-    start = position = 0
+def _groups(data: bytes, start: int) -> Iterator[tuple[list[Change], int]]:
+    position = start
     changes: list[Change] = []
     while (newline := data.find(b"\n", position)) >= 0:
         line = data[position:newline]

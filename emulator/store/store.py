@@ -1,35 +1,33 @@
-"""All datasets of a data directory: the index of them, and each one's tables when it is used.
-
-Layout: ``lock``, ``index.json`` (TinyDB, one document a dataset), ``datasets/<id>/dataset.json`` with its journals, and
-``datasets/<id>/versions/<version id>.json``. The index is a cache of what the folders say: after a crash it is mended
-from them.
-"""
+"""All datasets of a data directory: the index of them, and each one's tables when it is used."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from emulator.clock import Clock
 from emulator.contract.labels import Label
-from emulator.store.checkpoints import NAME, PREVIOUS
-from emulator.store.dataset import DatasetReader, DatasetWriter, OpenDataset, SampleReader
-from emulator.store.files import Damaged, Meta, read_tables, write_tables
+from emulator.store.background import Background
+from emulator.store.dataset import OpenDataset
+from emulator.store.directory import DataDirectory
+from emulator.store.facts import encode_sample
+from emulator.store.files import Rows, Tables, read_tables, write_tables
+from emulator.store.format import Damaged
 from emulator.store.history import with_history
-from emulator.store.index import SampleIndex, encode_sample
+from emulator.store.index import SampleIndex
 from emulator.store.journal import Change
+from emulator.store.reader import DatasetReader, SampleReader
 from emulator.store.records import Counts, DatasetRecord, SampleRecord
+from emulator.store.residents import Key, Residents
+from emulator.store.writer import DatasetWriter
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -42,11 +40,7 @@ class Durability(str, Enum):
 
 
 class Unknown(KeyError):
-    """There is no such dataset."""
-
-
-class DataDirectoryInUse(Exception):
-    """Another process uses the data directory; the text names both."""
+    """There is no such dataset or version."""
 
 
 class Entry(NamedTuple):
@@ -56,17 +50,12 @@ class Entry(NamedTuple):
     counts: Counts
 
 
-class _IndexRow(msgspec.Struct, omit_defaults=True):
-    """A row of ``index.json``: the entry, and how the dataset's file looked when it was right."""
-
-    record: DatasetRecord
-    counts: Counts
-    generation: int
-    file: tuple[int, int]
-
-
 class Store:
-    """The datasets of one data directory, or of memory where ``root`` is None."""
+    """The datasets of one data directory, or of memory where ``root`` is None.
+
+    While more than ``max_loaded_samples`` are in memory, datasets and versions are put away, what was used longest ago
+    first; what is in use stays. Raises DataDirectoryInUse, FormatTooNew, OSError.
+    """
 
     def __init__(
         self,
@@ -76,71 +65,73 @@ class Store:
         durability: Durability = Durability.FULL,
         max_loaded_samples: int = 2_000_000,
     ) -> None:
-        self._root, self._clock = root, clock
+        self._clock = clock
         self._fsync = durability is Durability.FULL
         self._max_loaded = max_loaded_samples
         self._guard = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._generations: dict[str, int] = {}
-        self._open: OrderedDict[str, OpenDataset] = OrderedDict()
-        self._versions: OrderedDict[tuple[str, str], SampleIndex] = OrderedDict()
-        self._lock_file = _take_lock(root) if root else None
-        if root:
+        self._datasets: Residents[OpenDataset] = Residents(self._limit)
+        self._versions: Residents[SampleIndex] = Residents(self._limit)
+        self._background = Background("store-background")
+        self._directory = DataDirectory(root, fsync=self._fsync) if root else None
+        if self._directory:
             try:
-                self._read_index(root)
+                self._read_index(self._directory)
             except BaseException:
-                self._drop_lock()
+                self._directory.unlock()
                 raise
 
     def close(self) -> None:
         """Write everything out, so that stock TinyDB can read it, and give up the directory."""
-        with self._guard:
+        self._background.stop()
+        for (dataset_id, _), dataset in self._datasets.items():
             try:
-                for dataset in self._open.values():
-                    if dataset.is_dirty:
-                        dataset.checkpoint()
-                self._write_index()
-            finally:
-                for dataset in self._open.values():
+                dataset.checkpoint()
+            except OSError as error:
+                log.error("Dataset %s stays as its journal has it, which loses nothing: %s", dataset_id, error)
+        with self._guard:
+            self._write_index()
+            for key, dataset in self._datasets.items():
+                with suppress(OSError):  # what was acknowledged is on the disk
                     dataset.close()
-                self._open.clear()
-                self._drop_lock()
+                self._datasets.forget(key)
+            if self._directory:
+                self._directory.unlock()
 
     def create(self, record: DatasetRecord, labels: Iterable[Label] = ()) -> None:
         """Add a dataset; it is on the disk when this returns. Raises OSError."""
-        if self._root:
-            folder = self._folder(record.id)
-            (folder / "versions").mkdir(parents=True)
-            tables = {
-                "dataset": [(1, msgspec.json.encode(record))],
-                "labels": [(n, msgspec.json.encode(label)) for n, label in enumerate(labels, 1)],
-            }
-            write_tables(folder / NAME, Meta(), tables, fsync=self._fsync)
+        tables = {
+            "dataset": [(1, msgspec.json.encode(record))],
+            "labels": [(n, msgspec.json.encode(label)) for n, label in enumerate(labels, 1)],
+        }
+        if self._directory:
+            self._directory.create(record, tables)
         else:
             dataset = OpenDataset(None, fsync=False)
-            dataset.apply([Change("dataset", 1, msgspec.Raw(msgspec.json.encode(record)))])
-            dataset.apply(
-                Change("labels", n, msgspec.Raw(msgspec.json.encode(label))) for n, label in enumerate(labels, 1)
-            )
-            self._open[record.id] = dataset
+            for name, rows in tables.items():
+                dataset.apply(Change(name, number, msgspec.Raw(document)) for number, document in rows)
+            self._datasets.put((record.id, None), dataset)
         with self._guard:
             self._entries[record.id] = Entry(record, Counts())
             self._write_index()
 
     def delete(self, dataset_id: str) -> None:
-        """Remove a dataset and everything kept of it. Raises Unknown."""
-        dataset = self._acquire(dataset_id)
-        with dataset.writer, self._guard:
-            self._entries.pop(dataset_id, None)
-            self._open.pop(dataset_id, None)
-            for key in [key for key in self._versions if key[0] == dataset_id]:
-                del self._versions[key]
-            dataset.close()
-            if self._root:
-                gone = self._folder(dataset_id).with_name(f".deleted-{dataset_id}")
-                self._folder(dataset_id).replace(gone)
-                shutil.rmtree(gone, ignore_errors=True)
+        """Remove a dataset and everything kept of it. Raises Unknown, OSError."""
+        with self._using(dataset_id) as dataset, dataset.writer, self._guard:
+            self.entry(dataset_id)  # somebody else may have been faster
+            gone = self._directory.hide(dataset_id) if self._directory else None
+            dataset.is_gone = True
+            del self._entries[dataset_id]
+            self._datasets.forget((dataset_id, None))
+            for key, _ in self._versions.items():
+                if key[0] == dataset_id:
+                    self._versions.forget(key)
+            with suppress(OSError):
+                dataset.close()
             self._write_index()
+        if gone:
+            shutil.rmtree(gone, ignore_errors=True)
 
     def entry(self, dataset_id: str) -> Entry:
         """A dataset's metadata and counts; nothing is loaded for it. Raises Unknown."""
@@ -157,223 +148,185 @@ class Store:
     @contextmanager
     def reading(self, dataset_id: str) -> Iterator[DatasetReader]:
         """A view of a dataset. Raises Unknown."""
-        dataset = self._acquire(dataset_id)
-        try:
+        with self._using(dataset_id) as dataset:
             yield DatasetReader(dataset)
-        finally:
-            self._release(dataset)
 
     @contextmanager
     def writing(self, dataset_id: str) -> Iterator[DatasetWriter]:
         """Change a dataset: all of it or nothing, durable when the context ends. Raises Unknown, OSError."""
-        dataset = self._acquire(dataset_id)
-        try:
+        with self._using(dataset_id) as dataset:
+            if dataset.has_failed:
+                dataset.checkpoint()
             with dataset.writer:
-                if dataset_id not in self._entries:
-                    raise Unknown(dataset_id)  # deleted while this waited for its turn
+                self.entry(dataset_id)  # it may have been deleted while this waited for its turn
                 writer = DatasetWriter(dataset)
                 yield writer
-                if writer.is_changed:
-                    counted = with_history(writer.record, dataset.samples.counts, self._clock.now_ms())
-                    if counted is not None:
-                        writer.put_record(counted)
-                changes = writer.changes()
-                wait = dataset.commit(changes) if changes else None
-                if changes:
-                    self._entries[dataset_id] = Entry(dataset.record, dataset.samples.counts)
+                wait = self._commit(dataset_id, dataset, writer) if writer.is_changed else None
             if wait:
                 wait()
-        finally:
-            self._release(dataset)
-        if dataset.wants_checkpoint:
-            dataset.checkpoint()
+        if wait and dataset.wants_checkpoint:
+            self._background.request(("checkpoint", dataset_id), lambda: self._checkpoint_if_there(dataset_id))
+
+    def _commit(self, dataset_id: str, dataset: OpenDataset, writer: DatasetWriter) -> Callable[[], None] | None:
+        before = dataset.samples.counts
+        counted = with_history(writer.record, before, self._clock.now_ms())
+        if counted is not None:
+            writer.put_record(counted)
+        changes = writer.changes()
+        if not changes:
+            return None
+        wait = dataset.commit(changes)
+        after = dataset.samples.counts
+        self._entries[dataset_id] = Entry(dataset.record, after)
+        if after.total > before.total:
+            self._limit()
+        return wait
 
     @contextmanager
     def version(self, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
         """The samples of a version, as they were when it was published. Raises Unknown."""
-        with self._guard:
-            samples = self._versions.get((dataset_id, version_id))
-            if samples is None:
-                samples = self._load_version(dataset_id, version_id)
-                self._versions[dataset_id, version_id] = samples
-            self._versions.move_to_end((dataset_id, version_id))
-            self._evict_versions()
-        yield SampleReader(samples, threading.Lock())
+        with self._versions.using(
+            (dataset_id, version_id), lambda: self._load_version(dataset_id, version_id)
+        ) as found:
+            yield SampleReader(found, threading.Lock())
 
     def freeze(self, dataset_id: str, version_id: str, samples: Iterable[SampleRecord]) -> Counts:
-        """Keep the samples of a version, streamed to its file. Returns their counts. Raises OSError."""
-        documents = ((number, encode_sample(sample)) for number, sample in enumerate(samples, 1))
-        if self._root:
-            path = self._version_file(dataset_id, version_id)
-            path.parent.mkdir(exist_ok=True)
-            write_tables(path, Meta(), {"samples": documents}, fsync=self._fsync)
-            frozen = self._load_version(dataset_id, version_id)
-        else:
-            frozen = SampleIndex()
-            frozen.load(documents)
-        with self._guard:
-            self._versions[dataset_id, version_id] = frozen
+        """Keep the samples of a version, streamed to its file. Returns their counts. Raises Unknown, OSError."""
+        rows = Rows([], [])
+        with self.reading(dataset_id) as dataset:
+            documents = _noted((_shared(dataset, sample) for sample in samples), rows)
+            if self._directory:
+                path = self._directory.version_file(dataset_id, version_id)
+                path.parent.mkdir(exist_ok=True)
+                write_tables(path, {"samples": documents}, fsync=self._fsync)
+            else:
+                for _ in documents:
+                    pass
+        frozen = SampleIndex()
+        frozen.load(*rows)
+        self._versions.put((dataset_id, version_id), frozen)
         return frozen.counts
 
     def drop_version(self, dataset_id: str, version_id: str) -> None:
         """Forget a version's samples."""
-        with self._guard:
-            self._versions.pop((dataset_id, version_id), None)
-        if self._root:
-            self._version_file(dataset_id, version_id).unlink(missing_ok=True)
+        self._versions.forget((dataset_id, version_id))
+        if self._directory:
+            self._directory.version_file(dataset_id, version_id).unlink(missing_ok=True)
 
     def checkpoint(self, dataset_id: str) -> None:
         """Fold a dataset's journal into its file. Raises Unknown, OSError."""
-        dataset = self._acquire(dataset_id)
-        try:
+        with self._using(dataset_id) as dataset:
             dataset.checkpoint()
-        finally:
-            self._release(dataset)
 
-    def _acquire(self, dataset_id: str) -> OpenDataset:
-        with self._guard:
-            if dataset_id not in self._entries:
-                raise Unknown(dataset_id)
-            dataset = self._open.get(dataset_id)
-            if dataset is None:
-                dataset = self._open[dataset_id] = OpenDataset(self._folder(dataset_id), fsync=self._fsync)
-                self._evict(keep=dataset_id)
-            self._open.move_to_end(dataset_id)
-            dataset.users += 1
-            return dataset
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until nothing is being tidied up. False when the time is over first."""
+        return self._background.wait_idle(timeout_s)
 
-    def _release(self, dataset: OpenDataset) -> None:
-        with self._guard:
-            dataset.users -= 1
+    @contextmanager
+    def _using(self, dataset_id: str) -> Iterator[OpenDataset]:
+        self.entry(dataset_id)
+        with self._datasets.using((dataset_id, None), lambda: self._load(dataset_id)) as dataset:
+            yield dataset
 
-    def _evict(self, keep: str) -> None:
-        """Close what was used longest ago while more is loaded than is allowed."""
-        loaded = sum(len(dataset.samples) for dataset in self._open.values())
-        for dataset_id, dataset in list(self._open.items()):
-            if loaded <= self._max_loaded or self._root is None:
-                return
-            if dataset_id == keep or dataset.users:
-                continue
-            if dataset.is_dirty:
-                dataset.checkpoint()
-            self._generations[dataset_id] = dataset.generation
-            dataset.close()
-            loaded -= len(dataset.samples)
-            del self._open[dataset_id]
-
-    def _evict_versions(self) -> None:
-        loaded = sum(map(len, self._versions.values()))
-        while self._root and len(self._versions) > 1 and loaded > self._max_loaded:
-            _, dropped = self._versions.popitem(last=False)
-            loaded -= len(dropped)
+    def _load(self, dataset_id: str) -> OpenDataset:
+        """Open a dataset; one that cannot be read is set aside, and Unknown. Raises Unknown, FormatTooNew, OSError."""
+        directory = self._directory
+        if directory is None:
+            raise Unknown(dataset_id)
+        try:
+            return OpenDataset(directory.folder(dataset_id), fsync=self._fsync)
+        except Damaged as error:
+            with self._guard:
+                directory.set_aside(dataset_id, error, self._clock.now_ms())
+                self._entries.pop(dataset_id, None)
+            raise Unknown(dataset_id) from error
 
     def _load_version(self, dataset_id: str, version_id: str) -> SampleIndex:
-        if self._root is None:
+        if self._directory is None:
             raise Unknown(version_id)
+        path = self._directory.version_file(dataset_id, version_id)
         try:
-            _, tables = read_tables(self._version_file(dataset_id, version_id))
+            _, tables = read_tables(path)
+            return _index_of(tables)
         except FileNotFoundError:
             raise Unknown(version_id) from None
-        samples = SampleIndex()
-        samples.load((int(number), bytes(raw)) for number, raw in tables.get("samples", {}).items())
-        return samples
+        except (Damaged, msgspec.DecodeError, ValueError) as error:
+            aside = path.with_name(f"{path.name}.damaged-{self._clock.now_ms()}")
+            path.replace(aside)
+            log.error("Version %s cannot be read (%s): its samples are set aside as %s", version_id, error, aside)
+            raise Unknown(version_id) from error
 
-    def _folder(self, dataset_id: str) -> Path:
-        assert self._root is not None
-        return self._root / "datasets" / dataset_id
+    def _limit(self) -> None:
+        """Have what was used longest ago put away where more is loaded than is allowed."""
+        if self._directory and self._datasets.weight() + self._versions.weight() > self._max_loaded:
+            self._background.request("limit", self._put_away)
 
-    def _version_file(self, dataset_id: str, version_id: str) -> Path:
-        return self._folder(dataset_id) / "versions" / f"{version_id}.json"
+    def _put_away(self) -> None:
+        """Close what is not in use, versions first, until no more is loaded than is allowed. Raises OSError."""
+        loaded = self._datasets.weight() + self._versions.weight()
+        for key, version in self._versions.items()[:-1]:
+            if loaded > self._max_loaded and self._versions.drop(key):
+                loaded -= len(version)
+        for key, dataset in self._datasets.items()[:-1]:
+            if loaded > self._max_loaded and self._close_if_idle(key, dataset):
+                loaded -= len(dataset)
 
-    def _read_index(self, root: Path) -> None:
-        (root / "datasets").mkdir(exist_ok=True)
-        rows = _index_rows(root / "index.json")
-        for folder in sorted((root / "datasets").iterdir()):
-            if folder.name.startswith("."):
-                shutil.rmtree(folder, ignore_errors=True)  # a deletion that was cut short
+    def _close_if_idle(self, key: Key, dataset: OpenDataset) -> bool:
+        dataset.checkpoint()
+        with self._guard:
+            # Who comes now finds it gone, and reads what the checkpoint has written.
+            if self._datasets.drop(key, unless=lambda value: value.is_dirty) is None:
+                return False
+            self._generations[key[0]] = dataset.generation
+            dataset.close()
+        return True
+
+    def _checkpoint_if_there(self, dataset_id: str) -> None:
+        with suppress(Unknown):
+            self.checkpoint(dataset_id)
+
+    def _read_index(self, directory: DataDirectory) -> None:
+        rows = directory.read_index()
+        for dataset_id in directory.datasets():
+            row = rows.pop(dataset_id, None)
+            if row is not None and directory.is_at_rest(row):
+                self._entries[dataset_id] = Entry(row.record, row.counts)
+                self._generations[dataset_id] = row.generation
                 continue
-            row = rows.pop(folder.name, None)
-            if row is not None and _is_at_rest(folder, row):
-                self._entries[folder.name] = Entry(row.record, row.counts)
-                self._generations[folder.name] = row.generation
-            else:
-                self._adopt(folder)
+            with suppress(Unknown):  # set aside
+                dataset = self._load(dataset_id)
+                self._datasets.put((dataset_id, None), dataset)
+                self._entries[dataset_id] = Entry(dataset.record, dataset.samples.counts)
         for dataset_id in rows:
             log.warning("Dataset %s is in the index, but its folder is gone: it is dropped", dataset_id)
         self._entries = dict(sorted(self._entries.items(), key=lambda item: item[1].record.create_time))
 
-    def _adopt(self, folder: Path) -> None:
-        """Load a dataset to learn what the index does not know of it."""
-        if not (folder / NAME).exists() and not (folder / PREVIOUS).exists():
-            shutil.rmtree(folder, ignore_errors=True)  # its creation was never acknowledged
-            return
-        try:
-            dataset = OpenDataset(folder, fsync=self._fsync)
-        except (Damaged, msgspec.DecodeError) as error:
-            aside = folder.parent.parent / f"{folder.name}.damaged-{self._clock.now_ms()}"
-            folder.replace(aside)
-            log.error("Dataset %s cannot be read (%s): it is set aside as %s", folder.name, error, aside)
-            return
-        self._open[folder.name] = dataset
-        self._entries[folder.name] = Entry(dataset.record, dataset.samples.counts)
-
     def _write_index(self) -> None:
-        if self._root is None:
+        if self._directory is None:
             return
-        documents = []
-        for number, (dataset_id, entry) in enumerate(self._entries.items(), 1):
-            dataset = self._open.get(dataset_id)
-            if dataset is not None:
-                self._generations[dataset_id] = dataset.generation
-            row = _IndexRow(entry.record, entry.counts, self._generations.get(dataset_id, 0), (0, 0))
-            stat = (self._folder(dataset_id) / NAME).stat()
-            row.file = (stat.st_size, stat.st_mtime_ns)
-            documents.append((number, msgspec.json.encode(row)))
-        # A cache: what a crash leaves of it is mended from the folders, so it need not be synced.
-        write_tables(self._root / "index.json", Meta(), {"datasets": documents}, fsync=False)
-
-    def _drop_lock(self) -> None:
-        if self._lock_file:
-            self._lock_file.close()
-            self._lock_file = None
+        self._generations |= {dataset_id: dataset.generation for (dataset_id, _), dataset in self._datasets.items()}
+        self._directory.write_index(
+            (entry.record, entry.counts, self._generations.get(dataset_id, 0))
+            for dataset_id, entry in self._entries.items()
+        )
 
 
-def _index_rows(path: Path) -> dict[str, _IndexRow]:
-    try:
-        _, tables = read_tables(path)
-        rows = [msgspec.json.decode(raw, type=_IndexRow) for raw in tables.get("datasets", {}).values()]
-    except FileNotFoundError:
-        return {}
-    except (Damaged, msgspec.DecodeError) as error:
-        log.warning("%s; it is rebuilt from the datasets' own files", error)
-        return {}
-    return {row.record.id: row for row in rows}
+def _noted(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]]:
+    """The documents with their numbers, which are kept as well."""
+    for number, document in enumerate(documents, 1):
+        rows.numbers.append(number)
+        rows.documents.append(document)
+        yield number, document
 
 
-def _is_at_rest(folder: Path, row: _IndexRow) -> bool:
-    """Whether the dataset's file is the one the index speaks of, and no journal adds to it."""
-    try:
-        stat = (folder / NAME).stat()
-    except FileNotFoundError:
-        return False
-    if (stat.st_size, stat.st_mtime_ns) != row.file:
-        return False
-    generations = (int(path.stem.partition("-")[2]) for path in folder.glob("journal-*.jsonl") if path.stat().st_size)
-    return max(generations, default=-1) < row.generation
+def _shared(dataset: DatasetReader, sample: SampleRecord) -> bytes:
+    """A sample's document: the dataset's own where it is the same, so that it lies in memory once."""
+    document = encode_sample(sample)
+    known = dataset.document(sample.id)
+    return known if known == document else document
 
 
-def _take_lock(root: Path) -> IO[str]:
-    """One process a data directory. Raises DataDirectoryInUse, OSError."""
-    root.mkdir(parents=True, exist_ok=True)
-    file = os.fdopen(os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o644), "r+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = file.read().strip() or "unknown"
-        file.close()
-        raise DataDirectoryInUse(f"the data directory {root} is in use by process {owner}") from None
-    file.truncate(0)
-    file.seek(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
+def _index_of(tables: Tables) -> SampleIndex:
+    index = SampleIndex()
+    index.load(*tables.get("samples", Rows([], [])))
+    return index

@@ -1,5 +1,6 @@
 """esdk-obs-python, OBS's own client, as it comes from PyPI, against a running emulator."""
 
+import io
 import os
 import socket
 import warnings
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from PIL import Image
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the client warns of its own use of Python
@@ -14,20 +16,16 @@ with warnings.catch_warnings():
         CompleteMultipartUploadRequest,
         CompletePart,
         DeleteObjectsRequest,
+        GetObjectRequest,
         Object,
         ObsClient,
         PutObjectHeader,
     )
 
-from tests.client.cloud import emulator_url, unique_name
+from tests.client.cloud import unique_name
+from tests.support import picture
 
 KEYS = ["plain.txt", "a b/ü+%41.txt", "tilde~/(x)!*'.txt", "semi;colon&and=eq?q#h", "weiß/日本語 😀.jpg"]
-
-
-@pytest.fixture(scope="module")
-def url():
-    with emulator_url() as running:
-        yield running
 
 
 pytestmark = [
@@ -147,6 +145,32 @@ def test_listing_and_deleting_many(obs, own):
     assert [prefix.prefix for prefix in ok(obs.listObjects(own, delimiter="/")).body.commonPrefixs] == ["0/", "1/"]
     request = DeleteObjectsRequest(quiet=False, objects=[Object(key) for key in keys])
     assert len(ok(obs.deleteObjects(own, request)).body.deleted) == 25
+
+
+def test_2500_keys_come_in_pages(obs, full_bucket):
+    name, expected = full_bucket
+    sizes, keys, marker = [], [], None
+    while True:
+        page = ok(obs.listObjects(name, marker=marker)).body
+        sizes.append(len(page.contents))
+        keys += [found.key for found in page.contents]
+        if not page.is_truncated:
+            break
+        marker = page.next_marker
+    assert (sizes, keys) == ([1000, 1000, 500], expected)
+
+
+def test_pictures_are_processed(obs, own):
+    ok(obs.putContent(own, "a.png", content=picture(40, 30)))
+    wanted = GetObjectRequest(imageProcess="image/resize,m_lfit,h_15")
+    found = ok(obs.getObject(own, "a.png", getObjectRequest=wanted, loadStreamInMemory=True)).body.buffer
+    with Image.open(io.BytesIO(found)) as resized:
+        assert resized.size == (20, 15)
+    parameters = {"x-image-process": "image/info"}
+    signed = obs.createSignedUrl("GET", own, "a.png", expires=60, queryParams=parameters)
+    answer = requests.get(signed.signedUrl, headers=signed.actualSignedRequestHeaders, timeout=20)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json() == {"format": "PNG", "height": 30, "size": len(picture(40, 30)), "width": 40}
 
 
 def test_a_directory(obs, own):

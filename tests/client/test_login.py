@@ -2,24 +2,10 @@
 
 import pytest
 
-from emulator.iam.users import Project
-from tests.client.cloud import connect, emulator_url, unique_name
+from tests.client.cloud import connect
 
 # The SDK warns of what it will drop itself.
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def url():
-    with emulator_url() as running:
-        yield running
-
-
-@pytest.fixture
-def cloud(url):
-    made = connect(url, unique_name("project"))
-    yield made
-    made.close()
 
 
 def test_the_endpoint_is_taken_from_the_catalogue(cloud, url):
@@ -34,7 +20,9 @@ def test_a_call_goes_through(cloud):
 
 def test_the_project_is_the_same_every_time(url):
     with connect(url, "demo") as one, connect(url, "demo", username="other") as two:
-        assert one.current_project_id == two.current_project_id == Project.named("demo").id
+        assert one.current_project_id == two.current_project_id
+    with connect(url, "another") as three:
+        assert three.current_project_id != one.current_project_id
 
 
 def test_projects_are_found_by_name(cloud):

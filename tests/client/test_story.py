@@ -6,7 +6,7 @@ import warnings
 import pytest
 import requests
 
-from tests.client.cloud import connect, emulator_url, unique_name
+from tests.client.cloud import unique_name
 from tests.support import picture, poll
 
 with warnings.catch_warnings():
@@ -18,19 +18,6 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 PICTURES = {f"{number:02d}.png": picture(40 + number, 30, (number * 5, 80, 160)) for number in range(50)}
-
-
-@pytest.fixture(scope="module")
-def url():
-    with emulator_url() as running:
-        yield running
-
-
-@pytest.fixture
-def cloud(url):
-    made = connect(url, unique_name("project"))
-    yield made
-    made.close()
 
 
 @pytest.fixture

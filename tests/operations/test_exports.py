@@ -48,6 +48,7 @@ def test_a_tile_has_label_files_beside_the_pictures(api: Api, bucket: Path, data
     assert task["path"] == "/bucket/exported/"
     assert task["export_params"] == {
         "export_dest": "DIR",
+        "clear_difficult": False,
         "clear_hard_property": True,
         "ratio_sample_usage": False,
         "train_sample_ratio": "1.00",

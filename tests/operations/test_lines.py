@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +228,38 @@ def test_a_line_that_is_too_long_fails_alone(api: Api, bucket: Path) -> None:
         file.truncate(1 << 30)
     dataset_id = api.dataset(dataset_type=101)
     assert list(texts(api, dataset_id)) == ["good", "also good"]
+
+
+def upload(
+    api: Api, dataset_id: str, data: bytes, name: str = "up.txt", label_format: Any = None, **members: Any
+) -> Any:
+    sample = {"name": name, "data": base64.b64encode(data).decode(), **members}
+    body = {"samples": [sample], **({"label_format": label_format} if label_format else {})}
+    return api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)
+
+
+def test_an_uploaded_text_file_becomes_a_sample_a_line(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=100)
+    answer = upload(api, dataset_id, b"good;positive\nplain\n", label_format={"text_sample_separator": ";"})
+    assert answer["success"], answer
+    assert answer["results"][0]["name"] == "/bucket/in/up.txt"
+    assert texts(api, dataset_id) == {"good": ["positive"], "plain": []}
+    described = api.call("GET", f"/{dataset_id}/data-annotations/samples/{answer['results'][0]['info']}")
+    assert described["source"] == "content://good"
+    assert (bucket / "in/up.txt").read_text() == "good;positive\nplain\n"
+    assert upload(api, dataset_id, b"x")["results"][0]["error_code"] == "ModelArts.4422"
+
+
+def test_uploads_in_other_encodings(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=101)
+    assert upload(api, dataset_id, "数据集".encode("gbk"), "a.txt", encoding="GBK")["success"]
+    assert list(texts(api, dataset_id)) == ["数据集"]
+    refused = upload(api, dataset_id, "数据集".encode("gbk"), "b.txt")
+    assert refused["results"][0]["error_code"] == "ModelArts.4421"
+    assert [path.name for path in (bucket / "in").iterdir()] == ["a.txt"]
+
+
+def test_an_uploaded_table_becomes_a_sample_a_row(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=400)
+    assert upload(api, dataset_id, b"a,b\n1,2\n", "a.csv")["success"]
+    assert rows(api, dataset_id) == [["1", "2"]]

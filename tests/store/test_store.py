@@ -14,9 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tinydb import TinyDB
 
 from emulator.clock import SystemClock
@@ -75,10 +72,12 @@ def opened(root: Path | None, **options: object) -> Store:
 
 def abandon(store: Store) -> None:
     """What a kill leaves: nothing is written, the lock is gone."""
-    for dataset in store._open.values():
-        if dataset.journal:
-            os.close(dataset.journal._file)
-    store._drop_lock()
+    store._background.stop()
+    for _, dataset in store._datasets.items():
+        if dataset._storage and dataset._storage._journal:
+            os.close(dataset._storage._journal._file)
+    if store._directory:
+        store._directory.unlock()
 
 
 def contents(store: Store, dataset_id: str = ID) -> dict[str, list[str]]:
@@ -187,7 +186,7 @@ def test_stock_tinydb_reads_the_files_of_a_stopped_store(root: Path) -> None:
         assert [row["record"]["name"] for row in db.table("datasets").all()] == ["one"]
     for _ in range(2):
         again = opened(root)
-        assert again._open == {}  # nothing is loaded before it is used
+        assert again._datasets.items() == []  # nothing is loaded before it is used
         again.close()
     again = opened(root)
     assert again.entry(ID).counts.total == 10
@@ -242,7 +241,7 @@ def test_a_damaged_journal_is_set_aside_and_its_good_part_used(root: Path, caplo
     abandon(store)
     journal = root / "datasets" / ID / "journal-0.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join([*lines[:2], b"garbage\n", *lines[3:]]))
+    journal.write_bytes(b"".join([*lines[:3], b"garbage\n", *lines[4:]]))
     with caplog.at_level(logging.WARNING, "modelarts-emulator"):
         again = opened(root)
     assert set(contents(again)) == {sample(0).id}
@@ -286,7 +285,7 @@ def test_a_kill_in_the_middle_of_a_checkpoint_loses_nothing(root: Path, monkeypa
         with store.writing(ID) as writer:
             writer.put_sample(sample(number))
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr("emulator.store.checkpoints.write_tables", _interrupted)
+            patch.setattr("emulator.store.storage.write_tables", _interrupted)
             store.checkpoint(ID)
         abandon(store)
         store = opened(root)
@@ -357,9 +356,122 @@ def test_what_was_not_used_for_long_is_put_away(root: Path) -> None:
             writer.put_samples(sample(number) for number in range(10))
     with store.reading("a" * 19):
         pass
-    assert sum(len(opened.samples) for opened in store._open.values()) <= 20
+    assert store.wait_idle(20)
+    assert store._datasets.weight() <= 15
     assert len(contents(store, "a" * 19)) == len(contents(store, "b" * 19)) == 10
     store.close()
+
+
+def test_what_is_in_use_is_not_put_away_and_loses_nothing(root: Path) -> None:
+    """Three datasets, room for one: six writers and the evictions they cause all the time."""
+    store = opened(root, max_loaded_samples=1)
+    names = [letter * 19 for letter in "abc"]
+    for name in names:
+        store.create(dataset(name[:1], name))
+
+    def write(first: int) -> None:
+        for number in range(first, first + 30):
+            with store.writing(names[number % 3]) as writer:
+                writer.put_sample(sample(number))
+            with store.reading(names[(number + 1) % 3]) as reader:
+                reader.page(Selection(), offset=0, limit=1)
+
+    threads = [threading.Thread(target=write, args=(first,)) for first in range(0, 600, 100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    written = [first + number for first in range(0, 600, 100) for number in range(30)]
+    wanted = {name: {number for number in written if number % 3 == place} for place, name in enumerate(names)}
+    for again in (store, None):
+        checked = again or opened(root)
+        assert {name: {int(i, 16) for i in contents(checked, name)} for name in names} == wanted
+        abandon(checked)
+
+
+def test_a_dataset_that_is_being_read_stays_loaded(root: Path) -> None:
+    store = opened(root, max_loaded_samples=1)
+    for letter in "ab":
+        store.create(dataset(letter, letter * 19))
+        with store.writing(letter * 19) as writer:
+            writer.put_samples(sample(number) for number in range(3))
+    with store.reading("a" * 19):
+        loaded = store._datasets.get(("a" * 19, None))
+        for _ in range(3):
+            with store.reading("b" * 19):
+                pass
+            assert store.wait_idle(20)
+        assert store._datasets.get(("a" * 19, None)) is loaded
+    store.close()
+
+
+def test_a_group_with_another_checksum_is_not_used(root: Path) -> None:
+    store = opened(root)
+    store.create(dataset())
+    for number in range(3):
+        with store.writing(ID) as writer:
+            writer.put_sample(sample(number))
+    abandon(store)
+    journal = root / "datasets" / ID / "journal-0.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"b/in/1.png", b"b/in/7.png"))
+    again = opened(root)
+    assert set(contents(again)) == {sample(0).id}
+    again.close()
+
+
+def test_a_checkpoint_of_nothing_new_writes_nothing(root: Path) -> None:
+    store = opened(root)
+    store.create(dataset())
+    with store.writing(ID) as writer:
+        writer.put_sample(sample(1))
+    store.checkpoint(ID)
+    file = root / "datasets" / ID / "dataset.json"
+    before = file.stat()
+    store.checkpoint(ID)
+    store.close()
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_nothing_is_left_open(root: Path) -> None:
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    for _ in range(3):
+        store = opened(root, max_loaded_samples=0)
+        for turn in range(5):
+            name = f"{root.stat().st_mtime_ns + turn:019d}"
+            store.create(dataset(name, name))
+            with store.writing(name) as writer:
+                writer.put_sample(sample(1))
+            store.checkpoint(name)
+            with store.writing(name) as writer:
+                writer.put_sample(sample(2))
+        store.delete(name)
+        store.close()
+    assert len(list(descriptors.iterdir())) == before
+
+
+def test_labels_of_one_name_on_one_sample_are_counted_each(root: Path) -> None:
+    store = opened(root)
+    store.create(dataset())
+    with store.writing(ID) as writer:
+        writer.put_samples([sample(1, "a", "a", "b"), sample(2, "a")])
+    for _ in range(2):
+        with store.reading(ID) as reader:
+            assert reader.label_stats() == {("a", 0): (3, 2), ("b", 0): (1, 1)}
+            assert reader.page(Selection(label=("a", 0)), offset=0, limit=9)[0] == 2
+        store.close()
+        store = opened(root)
+    store.close()
+
+
+def test_what_several_indexes_tell_follows_every_change(store: Store) -> None:
+    both = Selection(label=("a", None), statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}), directory="b/in/")
+    for number in range(3):
+        with store.writing(ID) as writer:
+            writer.put_samples([sample(number, "a"), sample(number + 10, "a", path="b/elsewhere/1.png")])
+        with store.reading(ID) as reader:
+            total, page = reader.page(both, offset=0, limit=1)
+            assert (total, page) == (number + 1, [sample(number, "a")])
 
 
 def test_a_batch_is_seen_whole_or_not_at_all(root: Path) -> None:
@@ -443,72 +555,3 @@ print(sorted(int(i, 16) for i in contents(store)))
     assert {int(i, 16) for i in contents(again)} == {1, 9}
     again.close()
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-
-
-LABELS = st.lists(st.sampled_from("abc"), max_size=2, unique=True)
-
-
-class AgainstAModel(RuleBasedStateMachine):
-    """Random changes, restarts, kills and checkpoints: the store and a plain dictionary always agree."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(os.environ["STORE_MODEL_FOLDER"]) / f"{id(self)}-{os.urandom(4).hex()}"
-        self.store = opened(self.folder)
-        self.store.create(dataset())
-        self.model: dict[str, list[str]] = {}
-
-    def teardown(self) -> None:
-        self.store.close()
-        shutil.rmtree(self.folder)
-
-    @rule(
-        numbers=st.sets(st.integers(0, 12), max_size=6), names=st.lists(st.sampled_from("abc"), max_size=2, unique=True)
-    )
-    def put(self, numbers: set[int], names: list[str]) -> None:
-        with self.store.writing(ID) as writer:
-            writer.put_samples(sample(number, *names) for number in numbers)
-        self.model |= {sample(number).id: names for number in numbers}
-
-    @rule(number=st.integers(0, 12))
-    def remove(self, number: int) -> None:
-        with self.store.writing(ID) as writer:
-            writer.remove_sample(sample(number).id)
-        self.model.pop(sample(number).id, None)
-
-    @rule(number=st.integers(0, 12))
-    def fail(self, number: int) -> None:
-        with pytest.raises(ZeroDivisionError), self.store.writing(ID) as writer:
-            writer.put_sample(sample(number, "never"))
-            raise ZeroDivisionError
-
-    @rule()
-    def checkpoint(self) -> None:
-        self.store.checkpoint(ID)
-
-    @rule()
-    def restart(self) -> None:
-        self.store.close()
-        self.store = opened(self.folder)
-
-    @rule()
-    def kill(self) -> None:
-        abandon(self.store)
-        self.store = opened(self.folder)
-
-    @invariant()
-    def agrees(self) -> None:
-        assert contents(self.store) == self.model
-        assert self.store.entry(ID).counts.total == len(self.model)
-        with self.store.reading(ID) as reader:
-            stats = {name: count for (name, _), (count, _) in reader.label_stats().items()}
-        names = [name for labels in self.model.values() for name in labels]
-        assert stats == {name: names.count(name) for name in names}
-
-
-def test_the_store_agrees_with_a_plain_dictionary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORE_MODEL_FOLDER", str(tmp_path))
-    from hypothesis.stateful import run_state_machine_as_test
-
-    profile = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None, database=None)
-    run_state_machine_as_test(AgainstAModel, settings=profile)

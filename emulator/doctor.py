@@ -1,0 +1,256 @@
+"""``doctor [--repair] DIR``: what lies in a data directory, and what is wrong with it.
+
+Nothing is changed without ``--repair``, and with it no sample's file ever is: only what the emulator itself has left
+behind is removed, and what can be rebuilt is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from emulator.clock import SystemClock
+from emulator.contract.errors import ApiError
+from emulator.obs.paths import ObsPath, require_bucket_name
+from emulator.obs.scan import is_ignored
+from emulator.obs.tree import ObjectTree
+from emulator.obs.writing import is_being_written
+from emulator.store import Damaged, DataDirectoryInUse, DatasetDB, DatasetRecord, FormatTooNew, Store, Unknown
+from emulator.store.directory import held
+from emulator.store.inspection import DatasetFound, Inspection, Problem, leftovers
+
+# How many paths of one kind are listed one by one.
+SHOWN = 20
+# An object that was being written when the emulator ended. Not what tasks note: that is still needed.
+_UNFINISHED = re.compile(r"\.~[0-9a-f]{16}")
+_FAULTS = frozenset({"damaged", "torn", "newer", "leftover", "missing", "gone"})
+"""Kinds of problems that are wrong; the others are worth knowing."""
+
+
+class Report(msgspec.Struct):
+    """What was found; after a repair, ``mended`` is what is no longer so."""
+
+    data_dir: str
+    datasets: list[DatasetFound] = []
+    problems: list[Problem] = []
+    mended: list[Problem] = []
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(problem.kind not in _FAULTS for problem in self.problems)
+
+
+class _Refused(Exception):
+    """There is nothing to look at; the text is one line for the user."""
+
+
+def examine(data_dir: Path, buckets: Mapping[str, Path]) -> Report:
+    """Look through a data directory and its buckets; nothing is changed. ``buckets`` are mounted folders by name.
+
+    Raises DataDirectoryInUse, OSError.
+    """
+    with held(data_dir), tempfile.TemporaryDirectory() as empty:
+        own = data_dir / "obs"
+        samples = _Samples(ObjectTree(own if own.is_dir() else Path(empty), buckets))
+        inspection = Inspection(data_dir, samples.look_at)
+        inspection.run()
+        problems = [*inspection.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
+        return Report(str(data_dir), inspection.datasets, sorted(problems))
+
+
+def repair(data_dir: Path, buckets: Mapping[str, Path]) -> Report:
+    """Mend what is safe to mend, and look again. Raises DataDirectoryInUse, OSError."""
+    before = examine(data_dir, buckets)
+    if any(problem.kind == "newer" for problem in before.problems):
+        return before
+    # Whoever starts an emulator now is in time to be refused, or finds leftovers gone that it would remove itself.
+    store = Store(data_dir, clock=SystemClock())
+    try:
+        _mend(data_dir, buckets, before, store)
+    finally:
+        store.close()
+    after = examine(data_dir, buckets)
+    after.mended = [problem for problem in before.problems if problem not in after.problems]
+    return after
+
+
+def _mend(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: Store) -> None:
+    for path in leftovers(data_dir, report.problems):
+        _remove(path)
+    tree = ObjectTree(data_dir / "obs", buckets) if (data_dir / "obs").is_dir() or buckets else None
+    for problem in report.problems:
+        if tree and problem.kind == "leftover" and problem.path.startswith("/"):
+            place = tree.local(ObsPath.parse(problem.path).parent) / ObsPath.parse(problem.path).name
+            if not is_being_written(place):
+                place.unlink(missing_ok=True)
+        elif problem.mendable and problem.path.endswith("dataset.previous.json"):
+            (data_dir / problem.path).unlink(missing_ok=True)  # it can only mislead; the next checkpoint makes another
+    for dataset in report.datasets:
+        with suppress(Unknown, Damaged, FormatTooNew):
+            store.checkpoint(dataset.id)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        for each in path.iterdir():
+            _remove(each)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+class _Samples:
+    """Compares what the datasets say of objects with what lies in the buckets."""
+
+    def __init__(self, tree: ObjectTree) -> None:
+        self._tree = tree
+        self.problems: list[Problem] = []
+        self._owned: list[ObsPath] = []
+        self._places: dict[str, Path | None] = {}
+
+    def look_at(self, record: DatasetRecord, db: DatasetDB) -> None:
+        """Note the samples of a dataset whose file is gone. Raises msgspec.ValidationError."""
+        directories = [source.data_path for source in record.data_sources if source.data_path]
+        for text in (*directories, record.inner_work_path):
+            with suppress(ApiError):
+                self._owned.append(ObsPath.directory(text))
+        paths = dict.fromkeys(str(sample["path"]) for sample in db.table("samples") if not sample.get("deleted"))
+        gone = [path for path in paths if not self._is_there(path)]
+        for path in gone[:SHOWN]:
+            text = f"the file of a sample of dataset {record.name} is gone; synchronizing removes the sample"
+            self.problems.append(Problem(f"/{path}", "gone", text))
+        if len(gone) > SHOWN:
+            text = f"{len(gone) - SHOWN} more samples of dataset {record.name} have lost their files"
+            self.problems.append(Problem(f"/{gone[SHOWN]}", "gone", text))
+
+    def _is_there(self, path: str) -> bool:
+        parent, _, name = path.rpartition("/")
+        if parent not in self._places:
+            self._places[parent] = self._local(parent)
+        place = self._places[parent]
+        return place is None or os.path.lexists(place / name)
+
+    def _local(self, parent: str) -> Path | None:
+        """Where a directory lies; None where that is not known, so that nothing can be said of what is in it."""
+        try:
+            return self._tree.local(ObsPath.parse(f"/{parent}/"))
+        except ApiError as error:
+            bucket = parent.partition("/")[0]
+            if not self._tree.has_bucket(bucket):
+                text = (
+                    "the bucket is not here, so its samples cannot be looked for; name its folder: --bucket NAME=FOLDER"
+                )
+                problem = Problem(f"/{bucket}/", "unknown", text)
+            else:
+                problem = Problem(f"/{parent}/", "damaged", error.message)
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return None
+
+    def unfinished(self) -> Iterator[Problem]:
+        """What the emulator was writing when it ended, in any bucket."""
+        for bucket, folder, names in self._folders():
+            for name in names:
+                place = folder / name
+                if _UNFINISHED.fullmatch(name) and not is_being_written(place):
+                    key = place.relative_to(self._tree.local(ObsPath(bucket)))
+                    text = f"an upload of {place.stat().st_size} bytes was cut short"
+                    yield Problem(f"/{bucket}/{key}", "leftover", text, mendable=True)
+
+    def unowned(self) -> Iterator[Problem]:
+        """How many files lie where no dataset reads or writes, by the first directory of a bucket."""
+        counts: Counter[str] = Counter()
+        for bucket, folder, names in self._folders():
+            relative = folder.relative_to(self._tree.local(ObsPath(bucket)))
+            key = "" if relative == Path() else f"{relative}/"
+            with suppress(ApiError):  # a name that no object can have
+                here = ObsPath(bucket, key)
+                if not any(owner.contains(here) for owner in self._owned):
+                    counts[f"/{bucket}/{key.partition('/')[0]}"] += sum(not is_ignored(name) for name in names)
+        for path, count in counts.items():
+            if count:
+                yield Problem(path, "orphan", f"{count} files that no dataset reads or has written")
+
+    def _folders(self) -> Iterator[tuple[str, Path, list[str]]]:
+        """Every folder of every bucket with the names of its files; links are not followed."""
+        for bucket in self._tree.buckets():
+            for folder, _, names in os.walk(self._tree.local(ObsPath(bucket))):
+                yield bucket, Path(folder), names
+
+
+def render(report: Report) -> str:
+    """The report as text, one line a dataset and one a problem."""
+    lines = [f"data directory {report.data_dir}: {len(report.datasets)} datasets"]
+    for dataset in report.datasets:
+        formats = sorted({file.format for file in dataset.files if file.format is not None})
+        size = sum(file.size for file in dataset.files)
+        lines.append(
+            f"dataset {dataset.id} {dataset.name or '(cannot be read)'}: {dataset.samples} samples"
+            f" ({dataset.deleted} deleted), {dataset.labels} labels, {dataset.versions} versions;"
+            f" {len(dataset.files)} files, {size} bytes, format {', '.join(map(str, formats)) or 'unknown'}"
+        )
+    lines += [f"mended: {problem.path}: {problem.kind}: {problem.text}" for problem in report.mended]
+    lines += [f"{problem.path}: {problem.kind}: {problem.text}" for problem in report.problems]
+    mendable = sum(problem.mendable for problem in report.problems)
+    faults = sum(problem.kind in _FAULTS for problem in report.problems)
+    lines.append(f"{faults} faults" + (f"; --repair mends {mendable}" if mendable else "") if faults else "all is well")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Examine or repair, and print what was found. Returns 0 where all is well, 1 for faults, 2 if it cannot look."""
+    try:
+        options = _parser().parse_args(arguments)
+        if not options.directory.is_dir():
+            raise _Refused(f"{options.directory} is not a directory")
+        if not any((options.directory / name).exists() for name in ("index.json", "datasets", "lock")):
+            raise _Refused(f"{options.directory} is not a data directory of the emulator")
+        report = (repair if options.repair else examine)(options.directory, dict(options.bucket))
+    except (_Refused, DataDirectoryInUse, FormatTooNew) as error:
+        print(f"modelarts-emulator doctor: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"modelarts-emulator doctor: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    print(msgspec.json.format(msgspec.json.encode(report)).decode() if options.json else render(report).rstrip())
+    return 0 if report.is_well else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="modelarts-emulator doctor",
+        description="Report what lies in a data directory, and what is wrong with it. No emulator may be using it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR", help="the data directory")
+    parser.add_argument("--repair", action="store_true", help="mend what is safe to mend; no sample's file is touched")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--bucket",
+        type=_bucket,
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="a folder that was mounted as a bucket; repeatable",
+    )
+    return parser
+
+
+def _bucket(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not folder or not Path(folder).expanduser().is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER of an existing folder")
+    try:
+        return require_bucket_name(name), Path(folder).expanduser().resolve()
+    except ApiError as error:
+        raise argparse.ArgumentTypeError(error.message) from None

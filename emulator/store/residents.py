@@ -1,0 +1,96 @@
+"""What is loaded: datasets and versions, loaded on first use by one caller while others wait for it alone."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from emulator.store.dataset import OpenDataset
+from emulator.store.index import SampleIndex
+
+Key = tuple[str, str | None]
+"""A dataset's id, and the id of one of its versions or None for the dataset itself."""
+
+T = TypeVar("T", OpenDataset, SampleIndex)
+
+
+@dataclass(eq=False)
+class _Resident(Generic[T]):
+    loading: threading.Lock = field(default_factory=threading.Lock)
+    value: T | None = None
+    users: int = 0
+
+
+class Residents(Generic[T]):
+    """Loaded things in the order of their last use. Thread-safe; its own lock is held for moments only.
+
+    ``on_growth`` is called when something has been loaded.
+    """
+
+    def __init__(self, on_growth: Callable[[], None]) -> None:
+        self._on_growth = on_growth
+        self._guard = threading.Lock()
+        self._residents: OrderedDict[Key, _Resident[T]] = OrderedDict()
+
+    @contextmanager
+    def using(self, key: Key, load: Callable[[], T]) -> Iterator[T]:
+        """What has a key, loaded if need be; it stays while it is used. Raises what ``load`` raises."""
+        with self._guard:
+            resident = self._residents.setdefault(key, _Resident())
+            self._residents.move_to_end(key)
+            resident.users += 1
+        try:
+            value = resident.value
+            yield self._load(resident, load) if value is None else value
+        finally:
+            with self._guard:
+                resident.users -= 1
+                if resident.value is None and not resident.users and self._residents.get(key) is resident:
+                    del self._residents[key]
+
+    def _load(self, resident: _Resident[T], load: Callable[[], T]) -> T:
+        with resident.loading:
+            value = resident.value
+            if value is not None:
+                return value
+            value = resident.value = load()
+        self._on_growth()
+        return value
+
+    def put(self, key: Key, value: T) -> None:
+        """Note something as loaded."""
+        with self._guard:
+            self._residents[key] = _Resident(value=value)
+        self._on_growth()
+
+    def get(self, key: Key) -> T | None:
+        """What is loaded under a key; this is no use of it."""
+        resident = self._residents.get(key)
+        return resident.value if resident else None
+
+    def items(self) -> list[tuple[Key, T]]:
+        """Everything that is loaded, what was used longest ago first."""
+        with self._guard:
+            return [(key, resident.value) for key, resident in self._residents.items() if resident.value is not None]
+
+    def weight(self) -> int:
+        """How many samples are loaded."""
+        return sum(len(value) for _, value in self.items())
+
+    def drop(self, key: Key, *, unless: Callable[[T], bool] = lambda value: False) -> T | None:
+        """Forget what has a key, and return it; None if it is in use, or ``unless`` says so."""
+        with self._guard:
+            resident = self._residents.get(key)
+            if resident is None or resident.value is None or resident.users or unless(resident.value):
+                return None
+            del self._residents[key]
+            return resident.value
+
+    def forget(self, key: Key) -> None:
+        """Forget what has a key; who uses it keeps what they have."""
+        with self._guard:
+            self._residents.pop(key, None)

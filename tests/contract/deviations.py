@@ -1,0 +1,51 @@
+"""Where answers differ from the contract's tables or examples, and why: the one reviewed list.
+
+An entry is a regular expression over a fault, or over the path of a member that the example has and the answer lacks;
+and, of types, over where one of ours is not as the contract's tables say.
+"""
+
+from __future__ import annotations
+
+FAULTS: dict[str, str] = {
+    r"clear_difficult: not in the contract": "the examples of the status pages show it",
+    r"sample_status: '\w+' is none of the options": "real clients record MANUAL_ANNOTATION and UN_ANNOTATION",
+    r"annotated_by: not in the contract": "on every sample that recorded data of real clients shows",
+    r"datasets\[\]\.files: not in the contract": "the text of the list's page has it beside samples",
+}
+
+MISSING: dict[str, str] = {
+    r"labelers": "members of a labelling team; there are no team tasks",
+    r"export_params\.sample_state": "an empty string, as the example's request sends it, is taken as absent",
+    r"export_params\.export_new_dataset_": "the example lists an export to a dataset, the test's is to a directory",
+    r"^DeleteLabelAndSamples\.success": "a 204 has no body",
+}
+
+WARNINGS: dict[str, str] = {
+    r"^member dataset_id is not known": "UpdateDataset's example has it; the tables do not, and the path says it",
+}
+
+TYPES: dict[str, str] = {
+    r"(ai_project|dataset_version): not in the contract": "the examples show it",
+    r"clear_difficult: not in the contract": "the examples of the status pages show it",
+    r"ListStats <deletion_stats: not in the contract": "the example shows it",
+    r"datasets\[\]\.files: not in the contract": "the text of the list's page has it beside samples",
+    r"annotated_by: not in the contract": "on every sample that recorded data of real clients shows",
+    r"preview: not in the contract": "the query parameter preview asks for it; the tables have no place for it",
+    r"(add|included|excluded)_tags: not in the contract": "the examples have this name beside the documented one",
+    r"sample_status: options": "real clients record MANUAL_ANNOTATION and UN_ANNOTATION",
+    r"_separator: .* are forbidden": "the text allows any character, the limits do not",
+    r"annotated_by: options": "a client may say human/<domain>/<user>, as answers do",
+    r"import_type: options \['dir', 'manifest'\]": "the examples send these words",
+    r"search_conditions\[\]\.hard: options": "true and false are read as well",
+    r"sample_time: options": "the third option is a form, not a value; it is checked",
+    r"(start|end)_time: mandatory is True": "the reference's own example goes without",
+    r"label_format\.label_type: default 1": "absent is told apart, to take the dataset's own format; it means 1",
+    r"metadata\.@modelarts:size\[\]: IntType instead of Object": "width, height and depth are whole numbers",
+    r"@modelarts:size: default 3": "the depth, where the default is meant for the whole",
+    r"@modelarts:feature: options": "these are the shapes; a feature is points, and checked after its shape",
+    r"@modelarts:hard(_reasons)?: options": "other values are kept as well; only the documented ones have a text",
+    r"data_type: default 0": "absent means 0",
+    r"work_path_type: default 0": "mandatory, so that the default can never be taken",
+    r"export_params\.\w+: default": "absent is told apart from the default; what is kept and answered has it",
+    r"(DeleteLabelAndSamples|UpdateLabel) <": "a 204 has no body",
+}

@@ -1,0 +1,100 @@
+"""The OpenAPI document is valid and speaks of everything; the page that shows it needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from openapi_spec_validator import validate
+
+from emulator.api.routes import ROUTES
+from emulator.app import create_app
+from emulator.control.endpoints import ENDPOINTS
+from emulator.control.openapi import document
+from emulator.server import Emulator
+
+CONTRACT = json.loads((Path(__file__).parents[1] / "contract/operations.json").read_text("utf-8"))["operations"]
+
+
+@pytest.fixture
+def openapi(emu: Emulator) -> Any:
+    return requests.get(f"{emu.url}/_emulator/openapi.json", timeout=10).json()
+
+
+def test_it_is_valid_and_complete(openapi: Any) -> None:
+    validate(openapi)
+    described = {
+        operation["operationId"]: (method.upper(), path)
+        for path, methods in openapi["paths"].items()
+        for method, operation in methods.items()
+        if "operationId" in operation
+    }
+    wanted = {
+        each["operation"]: (each["method"], each["path"].replace("resource_id", "dataset_id")) for each in CONTRACT
+    }
+    assert described == wanted
+
+
+@pytest.mark.parametrize("operation", CONTRACT, ids=lambda operation: operation["operation"])
+def test_parameters_and_bodies_are_those_of_the_contract(operation: Any) -> None:
+    openapi = document()
+    path = operation["path"].replace("resource_id", "dataset_id")
+    described = openapi["paths"][path][operation["method"].lower()]
+    queries = {each["name"] for each in described["parameters"] if each["in"] == "query"}
+    assert queries == {each["name"] for each in operation["query"] or ()}
+    members = set()
+    if "requestBody" in described:
+        schema = described["requestBody"]["content"]["application/json"]["schema"]
+        members = set(openapi["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"])
+    assert members >= {each["name"] for each in operation["request_body"] or ()}
+
+
+def test_every_route_of_the_table_is_an_operation_of_the_contract() -> None:
+    assert {route.operation for routes in ROUTES.values() for route in routes} == {o["operation"] for o in CONTRACT}
+    assert list(ROUTES) == list(dict.fromkeys(operation["family"] for operation in CONTRACT))
+
+
+def test_every_endpoint_is_described(emu: Emulator, openapi: Any) -> None:
+    rules = {
+        (method, str(rule).replace("<", "{").replace(">", "}"))
+        for rule in create_app(emu.runtime).url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    own = {
+        (method, path)
+        for method, path in rules
+        if path.startswith(("/_emulator/", "/v3")) and path != "/v3/" and not path.startswith("/_emulator/docs/")
+    }
+    assert own == {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
+    described = {(method.upper(), path) for path, methods in openapi["paths"].items() for method in methods}
+    assert own < described
+
+
+def test_the_login_that_it_shows_works(emu: Emulator, openapi: Any) -> None:
+    content = openapi["paths"]["/v3/auth/tokens"]["post"]["requestBody"]["content"]["application/json"]
+    answer = requests.post(f"{emu.url}/v3/auth/tokens", json=content["example"], timeout=10)
+    assert answer.status_code == 201
+    assert answer.headers["X-Subject-Token"]
+
+
+def test_it_says_what_has_no_effect(openapi: Any) -> None:
+    operation = openapi["paths"]["/v2/{project_id}/datasets/{dataset_id}/data-annotations/samples"]
+    assert "- `samples[].source`: a sample's object cannot be replaced" in operation["put"]["description"]
+    (email,) = [each for each in operation["get"]["parameters"] if each["name"] == "email"]
+    assert email["description"] == "Accepted without effect: there are no team labelling tasks."
+
+
+def test_the_page_has_all_it_needs(emu: Emulator) -> None:
+    page = requests.get(f"{emu.url}/_emulator/docs", timeout=10)
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "<script>" not in page.text
+    for reference in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert not reference.startswith(("http", "//"))
+        asset = requests.get(f"{emu.url}/_emulator/{reference}", timeout=10)
+        assert asset.status_code == 200, reference
+        assert asset.content
