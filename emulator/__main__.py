@@ -24,10 +24,12 @@ log = logging.getLogger("modelarts-emulator")
 
 
 PROGRAM = "modelarts-emulator"
+DOCTOR = "doctor"
+"""A command with options of its own: it looks at a data directory that no emulator is using."""
 
 
 class Command(NamedTuple):
-    """One word after the program's name. ``run`` gets the settings and the values of ``flags``."""
+    """One word after the program's name; ``help`` is a sentence. ``run`` gets the settings and values of ``flags``."""
 
     help: str
     run: Callable[[Settings, Mapping[str, Any]], None]
@@ -38,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked. Returns 0, or 2 where that cannot be done, with one line that says why."""
     try:
         name, rest = _command(sys.argv[1:] if arguments is None else arguments)
+        if name == DOCTOR:
+            from emulator import doctor  # noqa: PLC0415  (only when it is called)
+
+            return doctor.main(rest)
         command = COMMANDS[name or "start"]
         settings, own = read_command(
             rest,
@@ -59,14 +65,15 @@ def _command(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Return the command, empty where none is given, and what follows it. Raises UsageError."""
     if not arguments or arguments[0].startswith("-"):
         return "", arguments
-    if arguments[0] not in COMMANDS:
-        raise UsageError(f"{arguments[0]!r} is not a command; there are {', '.join(COMMANDS)}")
+    if arguments[0] not in (*COMMANDS, DOCTOR):
+        raise UsageError(f"{arguments[0]!r} is not a command; there are {', '.join([*COMMANDS, DOCTOR])}")
     return arguments[0], arguments[1:]
 
 
 def _overview() -> str:
-    commands = "; ".join(f"{name}: {command.help[0].lower()}{command.help[1:]}" for name, command in COMMANDS.items())
-    return f"Commands, each with its own --help: {commands}"
+    commands = (f"{name}: {command.help[0].lower()}{command.help[1:-1]}" for name, command in COMMANDS.items())
+    doctor = f"{DOCTOR}: report what is wrong with a data directory"
+    return f"Commands, each with its own --help: {'; '.join([*commands, doctor])}."
 
 
 def _env(settings: Settings, own: Mapping[str, Any]) -> None:
@@ -88,8 +95,8 @@ def _start(settings: Settings, own: Mapping[str, Any]) -> None:
     emulator = Emulator(settings)
     try:
         emulator.start()
-        print(f"listening on {emulator.url}", flush=True)
         _warn(settings)
+        print(f"listening on {emulator.url}", flush=True)
         if settings.demo:
             _seed_demo(emulator)
         if settings.ready_file:
@@ -155,7 +162,7 @@ def _log_to_terminal(level: str) -> None:
 
 
 COMMANDS: dict[str, Command] = {
-    "start": Command("Run until interrupted; so it does without a command.", _start),
+    "start": Command("Run until interrupted, as without a command.", _start),
     "env": Command(
         "Print what clients need: cloud profile, shell exports, OBS and boto3 settings.",
         _env,

@@ -49,6 +49,7 @@ class Settings:
     access_keys: tuple[AccessKey, ...] = ()
     cors: tuple[str, ...] = ()
     strict_input: bool = False
+    max_loaded_samples: int = 2_000_000
     threads: int = 8
 
     def __post_init__(self) -> None:
@@ -91,6 +92,12 @@ def _bucket(text: str) -> tuple[str, Path]:
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"the folder of bucket {name!r} does not exist: {folder}")
     return name, path.resolve()
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
 
 def _port(text: str) -> int:
@@ -154,6 +161,10 @@ def _flags() -> list[Flag]:
             {"choices": ("full", "process"), "help": "survive power loss, or only the end of the process"},
         ),
         ("--memory", {"action": "store_true", "help": "keep nothing: no data directory (wins over --data-dir)"}),
+        (
+            "--max-loaded-samples",
+            {"type": _count, "metavar": "N", "help": "put datasets away, least used first, when more are in memory"},
+        ),
         (
             "--strict",
             {"action": "store_true", "dest": "strict_input", "help": "refuse input that the service would ignore"},

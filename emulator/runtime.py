@@ -46,7 +46,12 @@ class Runtime:
         self._temporary = tempfile.mkdtemp(prefix="modelarts-emulator-") if settings.data_dir is None else None
         durability = Durability(settings.durability)
         try:
-            self.store = Store(settings.data_dir, clock=self.clock, durability=durability)
+            self.store = Store(
+                settings.data_dir,
+                clock=self.clock,
+                durability=durability,
+                max_loaded_samples=settings.max_loaded_samples,
+            )
         except BaseException:
             self._remove_temporary()
             raise

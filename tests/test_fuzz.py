@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +30,16 @@ OPERATIONS = [
 ]
 EXAMPLES = -(-REQUESTS // len(OPERATIONS))
 HEADERS = ("x-emulator-warnings", "x-emulator-reason")
+# Values that some members must have for a request to get anywhere.
+SENSIBLE: dict[str, list[Any]] = {
+    "data_path": ["/bucket/in/", "/bucket/text/", "/bucket/table/", "/bucket/in/0.png"],
+    "import_path": ["/bucket/in/", "/bucket/text/", "/bucket/table/", "/bucket/out/"],
+    "path": ["/bucket/exported/", "/bucket/in/", "/bucket/out/"],
+    "work_path": ["/bucket/out/", "/bucket/in/"],
+    "name": ["cat", "dog", "猫", "up.png", "up.txt"],
+    "label_name": ["cat", "dog", "猫/%"],
+    "data": [base64.b64encode(picture()).decode(), base64.b64encode(b"one\ntwo").decode()],
+}
 KINDS = ((0, "in"), (1, "in"), (101, "text"), (400, "table"))
 
 
@@ -37,18 +49,46 @@ class Target:
     def __init__(self, api: Api) -> None:
         self.api = api
 
-    def known_ids(self) -> dict[str, list[str]]:
-        """Ids that are there now; datasets that the requests have deleted are made anew."""
-        datasets = self.api.call("GET", "?limit=100")["datasets"]
+    def known(self) -> list[dict[str, list[Any]]]:
+        """What there is now, a dataset each, by the names that requests have for it; deleted ones are made anew."""
+        there = {dataset["dataset_type"] for dataset in self.api.call("GET", "?limit=100")["datasets"]}
         for kind, folder in KINDS:
-            if not any(dataset["dataset_type"] == kind for dataset in datasets):
-                name = f"d{kind}-{os.urandom(6).hex()}"
+            if kind not in there:
                 sources = [{"data_path": f"/bucket/{folder}/"}]
-                identity = self.api.dataset(dataset_name=name, dataset_type=kind, data_sources=sources)
-                datasets.append({"dataset_id": identity, "dataset_type": kind})
-        ids = [dataset["dataset_id"] for dataset in datasets]
-        samples = [sample["sample_id"] for each in ids for sample in self.api.samples(each)["samples"]]
-        return {"project_id": ["project"], "dataset_id": ids, "sample_id": samples}
+                self.api.dataset(dataset_name=f"d{kind}-{os.urandom(6).hex()}", dataset_type=kind, data_sources=sources)
+        datasets = self.api.call("GET", "?limit=100")["datasets"]
+        return [self._parts(dataset["dataset_id"]) for dataset in datasets]
+
+    def _parts(self, dataset_id: str) -> dict[str, list[Any]]:
+        """The ids of everything in a dataset."""
+        path = f"/{dataset_id}"
+        tasks = [
+            *self.api.call("GET", f"{path}/import-tasks")["import_tasks"],
+            *self.api.call("GET", f"{path}/export-tasks")["export_tasks"],
+        ]
+        versions = self.api.call("GET", f"{path}/versions")["versions"]
+        return {
+            **SENSIBLE,
+            "project_id": ["project"],
+            "dataset_id": [dataset_id],
+            "sample_id": [sample["sample_id"] for sample in self.api.samples(dataset_id)["samples"]],
+            "task_id": [task["task_id"] for task in tasks],
+            "version_id": [version["version_id"] for version in versions],
+        }
+
+
+def sensible(value: Any, known: dict[str, list[Any]], chance: random.Random) -> Any:
+    """A body with what is there in most of the places where something has to be."""
+    if isinstance(value, list):
+        return [sensible(item, known, chance) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: chance.choice(known[name])
+        if known.get(name) and isinstance(member, str) and chance.random() < 0.8
+        else sensible(member, known, chance)
+        for name, member in value.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +114,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 def test_made_up_requests_get_documented_answers(
     operation: Any, target: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ids = target.known_ids()
+    datasets = target.known()
 
     @hypothesis.settings(
         max_examples=EXAMPLES,
@@ -86,10 +126,13 @@ def test_made_up_requests_get_documented_answers(
     )
     @hypothesis.given(case=operation.as_strategy(), data=strategies.data())
     def check(case: Any, data: Any) -> None:
-        for name in case.path_parameters or {}:
-            # Mostly what is there: a made-up id is refused before anything else is looked at.
-            if ids.get(name) and data.draw(strategies.integers(0, 9)):
-                case.path_parameters[name] = data.draw(strategies.sampled_from(ids[name]))
+        # Mostly what is there: a made-up id is refused before anything else is looked at.
+        chance = data.draw(strategies.randoms(use_true_random=False))
+        known = chance.choice(datasets)
+        for name in case.path_parameters:
+            if known.get(name) and chance.random() < 0.9:
+                case.path_parameters[name] = chance.choice(known[name])
+        case.body = sensible(case.body, known, chance)
         answer = case.call(base_url=target.api.url, session=target.api.session, timeout=30)
         assert_documented(answer)
 

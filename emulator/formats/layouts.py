@@ -113,7 +113,10 @@ def _read_voc(entries: Sequence[Entry], open_: Open) -> Items:
         if beside in paths:
             try:
                 with open_(beside) as file:
-                    sample.labels = voc.read(file.read(voc.MAX_BYTES + 1)).labels
+                    picture = voc.read(file.read(voc.MAX_BYTES + 1))
+                sample.labels = picture.labels
+                if picture.mask_source is not None:
+                    sample.metadata = {voc.MASK_SOURCE: picture.mask_source}
             except (voc.NotVoc, ApiError) as error:
                 yield Problem(beside, error.message if isinstance(error, ApiError) else str(error))
         yield sample

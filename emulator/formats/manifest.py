@@ -16,8 +16,8 @@ from emulator.contract.errors import ApiError
 from emulator.contract.samples import SampleLabel
 from emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
 from emulator.formats.problem import Problem
+from emulator.formats.voc import MASK_SOURCE, NotVoc
 from emulator.formats.voc import MAX_BYTES as MAX_VOC_BYTES
-from emulator.formats.voc import NotVoc
 from emulator.formats.voc import read as read_voc
 from emulator.kinds import KINDS
 from emulator.obs.paths import ObsPath
@@ -30,6 +30,7 @@ INFERENCE_LOC = "@modelarts:inference_loc"
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _BOM = b"\xef\xbb\xbf"
 _CONTENT = "content://"
+_SEGMENTATION = "modelarts/image_segmentation"
 
 # What a label's type is called in a manifest.
 TYPE_NAMES: dict[LabelType, str] = {
@@ -142,6 +143,7 @@ class _Reader:
 
     def sample(self, line: Line) -> SampleRecord:
         """A line's sample. Raises ApiError, NotVoc, ValueError."""
+        metadata = _metadata(line)
         text = line.source.removeprefix(_CONTENT) if line.source.startswith(_CONTENT) else None
         annotations = line.annotation
         return SampleRecord(
@@ -150,29 +152,31 @@ class _Reader:
             type=self._sample_type if line.sample_type is None else SampleType(line.sample_type),
             time=0,
             text=text,
-            labels=[label for annotation in annotations for label in self._labels(annotation)],
+            labels=[label for annotation in annotations for label in self._labels(annotation, metadata)],
             usage=Usage(line.usage.upper()) if line.usage else None,
             annotated_by=next((a.annotated_by for a in annotations if a.annotated_by), None),
             annotated_time=next((_milliseconds(a.creation_time) for a in annotations if a.creation_time), None),
-            metadata=_metadata(line),
+            metadata=metadata,
         )
 
-    def _labels(self, annotation: Annotation) -> list[SampleLabel]:
+    def _labels(self, annotation: Annotation, metadata: dict[str, Any]) -> list[SampleLabel]:
         if annotation.annotation_loc is not None:
-            return self._drawn_labels(annotation, annotation.annotation_loc)
+            return self._drawn_labels(annotation, annotation.annotation_loc, metadata)
         name = annotation.type if annotation.type.startswith("modelarts/") else f"modelarts/{annotation.type}"
         if name not in self._types:
             raise ValueError(f"annotation type {annotation.type[:80]!r} does not belong to this dataset")
         return [_label(annotation, self._types[name])]
 
-    def _drawn_labels(self, annotation: Annotation, location: str) -> list[SampleLabel]:
+    def _drawn_labels(self, annotation: Annotation, location: str, metadata: dict[str, Any]) -> list[SampleLabel]:
         if self._drawn is None:
             raise ValueError("annotation-loc: samples of this dataset have no annotation files")
         if annotation.annotation_format not in (None, VOC):
             raise ValueError(f"annotation-format {annotation.annotation_format[:40]!r} is not {VOC!r}")
         with self._open(location) as file:
-            labels = read_voc(file.read(MAX_VOC_BYTES + 1)).labels
-        return [msgspec.structs.replace(label, type=self._drawn) for label in labels]
+            picture = read_voc(file.read(MAX_VOC_BYTES + 1))
+        if picture.mask_source is not None:
+            metadata[MASK_SOURCE] = picture.mask_source
+        return [msgspec.structs.replace(label, type=self._drawn) for label in picture.labels]
 
 
 def _label(annotation: Annotation, label_type: LabelType) -> SampleLabel:
@@ -231,7 +235,7 @@ def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annot
     if annotation_loc is not None:
         return [
             Annotation(
-                type=TYPE_NAMES[LabelType.OBJECT_DETECTION],
+                type=_SEGMENTATION if MASK_SOURCE in sample.metadata else TYPE_NAMES[LabelType.OBJECT_DETECTION],
                 annotation_format=VOC,
                 annotation_loc=annotation_loc,
                 annotated_by=by,

@@ -18,6 +18,7 @@ from emulator.contract.wire import LabelType, Shape
 from emulator.store.records import SampleRecord
 
 MAX_BYTES = 16 * 1024 * 1024
+MASK_SOURCE, MASK_COLOR = "@modelarts:mask_source", "mask_color"
 SHAPE, FEATURE = "@modelarts:shape", "@modelarts:feature"
 # Members of a label's property that have an element of their own, and what they are where nobody said.
 _FLAGS = {"truncated": "0", "difficult": "0", "occluded": "0"}
@@ -34,6 +35,8 @@ class Picture(msgspec.Struct):
     filename: str
     shape: tuple[int, int, int] | None
     labels: list[SampleLabel]
+    mask_source: str | None = None
+    """Where the mask of a segmented picture lies, as a URI."""
 
 
 def write(sample: SampleRecord) -> bytes:
@@ -46,7 +49,10 @@ def write(sample: SampleRecord) -> bytes:
     size = SubElement(root, "size")
     for member, value in zip(("width", "height", "depth"), sample.shape or (0, 0, 0), strict=True):
         _add(size, member, value)
-    _add(root, "segmented", 0)
+    mask = sample.metadata.get(MASK_SOURCE)
+    _add(root, "segmented", 0 if mask is None else 1)
+    if mask is not None:
+        _add(root, "mask_source", mask)
     for label in sample.labels:
         _add_object(root, label)
     indent(root)
@@ -66,6 +72,8 @@ def _add_object(root: Element, label: SampleLabel) -> None:
     _add(item, "pose", property_.get("pose", "Unspecified"))
     for flag, default in _FLAGS.items():
         _add(item, flag, property_.get(flag, default))
+    if MASK_COLOR in property_:
+        _add(item, MASK_COLOR, property_[MASK_COLOR])
     if label.score is not None:
         _add(item, "confidence", label.score)
     for member in ("hard", "hard_coefficient"):
@@ -102,6 +110,7 @@ def read(data: bytes) -> Picture:
         filename=root.findtext("filename", "").strip(),
         shape=_read_size(root),
         labels=[_read_object(item) for item in root.findall("object")],
+        mask_source=root.findtext("mask_source", "").strip() or None,
     )
 
 
@@ -118,7 +127,7 @@ def _read_object(item: Element) -> SampleLabel:
     if not name:
         raise NotVoc("an <object> has no <name>")
     property_: dict[str, Any] = {}
-    for member in ("pose", *_FLAGS):
+    for member in ("pose", MASK_COLOR, *_FLAGS):
         value = item.findtext(member, "").strip()
         if value and value not in ("Unspecified", _FLAGS.get(member)):
             property_[member] = value
@@ -146,6 +155,8 @@ def _read_shape(element: Element, shape: Shape) -> list[list[float]]:
     if shape is Shape.CIRCLE:
         cx, cy, r = (_number(element, tag) for tag in ("cx", "cy", "r"))
         return [[cx, cy], [r]]
+    if shape is Shape.POINT and element.find("x1") is None:
+        return [[_number(element, "x"), _number(element, "y")]]  # as the table of shapes has it; its example has x1, y1
     points: list[list[float]] = []
     while element.find(f"x{len(points) + 1}") is not None:
         n = len(points) + 1

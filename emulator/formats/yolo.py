@@ -5,15 +5,16 @@ Reference: user manual, "Specifications for Importing Data from an OBS Directory
 
 from __future__ import annotations
 
-import math
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import BinaryIO
 
 from emulator.contract.errors import ApiError
 from emulator.contract.samples import SampleLabel
 from emulator.contract.wire import LabelType, SampleType, Shape, Usage
 from emulator.formats.folders import stem
+from emulator.formats.pixels import snapped
 from emulator.formats.problem import Problem
 from emulator.formats.text import read_lines
 from emulator.formats.voc import FEATURE, SHAPE
@@ -22,13 +23,20 @@ from emulator.obs.scan import Entry
 from emulator.store.records import SampleRecord
 
 DATA = "obj.data"
+MAX_NAMES = 10_000
+MAX_BOXES = 10_000
 _SETS = {"train": Usage.TRAIN, "valid": Usage.EVAL}
+# Darknet's own paths begin at its folder; tools write them so, with the tree itself as that folder.
+_DARKNET = "data/"
 
 Open = Callable[[str], BinaryIO]
 
 
 def read(directory: str, entries: Sequence[Entry], open_: Open) -> Iterator[SampleRecord | Problem]:
-    """The pictures of every YOLO tree below ``directory``, with their boxes and whether they are for training."""
+    """The pictures of every YOLO tree below ``directory``, with their boxes and whether they are for training.
+
+    A picture that no list names belongs to none of the documented sets, and is passed over.
+    """
     objects = {entry.path: entry for entry in entries}
     for entry in entries:
         if entry.path.rpartition("/")[2] == DATA:
@@ -36,79 +44,118 @@ def read(directory: str, entries: Sequence[Entry], open_: Open) -> Iterator[Samp
 
 
 class _Tree:
+    """One tree, around its ``obj.data``."""
+
     def __init__(self, data: str, objects: dict[str, Entry], open_: Open) -> None:
         self._data, self._objects, self._open = data, objects, open_
         self._base = data[: -len(DATA)]
+        self._names: dict[int, str] = {}
+        self._seen: set[str] = set()
 
     def read(self) -> Iterator[SampleRecord | Problem]:
-        settings = dict(self._settings())
-        names_path = self._path(settings.get("names", "obj.names"))
-        if names_path is None:
-            yield Problem(self._data, "the file of label names is not there")
+        try:
+            settings = dict(self._settings())
+            self._names = self._read_names(settings.get("names", "obj.names"))
+        except (ValueError, ApiError) as error:
+            yield Problem(self._data, _why(error))
             return
-        names = [line.strip() for line in self._lines(names_path)]
+        if not settings.keys() & _SETS.keys():
+            yield Problem(self._data, "names neither a train nor a valid list")
         for member, usage in _SETS.items():
-            if member not in settings:
-                continue
-            pictures = self._path(settings[member])
-            if pictures is None:
-                yield Problem(self._data, f"{member}: {settings[member][:80]!r} is not there")
-                continue
-            for line in self._lines(pictures):
-                yield from self._picture(pictures, line.strip(), names, usage)
+            if member in settings:
+                yield from self._read_list(member, settings[member], usage)
 
     def _settings(self) -> Iterator[tuple[str, str]]:
-        for line in self._lines(self._data):
+        for _, line in islice(self._lines(self._data), 1_000):
             member, found, value = line.partition("=")
-            if found:
-                yield member.strip(), value.strip()
+            if found and not member.lstrip().startswith(("#", ";")):
+                yield member.strip(), value.partition(" #")[0].strip()
 
-    def _lines(self, path: str) -> Iterator[str]:
+    def _read_names(self, path: str) -> dict[int, str]:
+        """The labels by their row. Raises ApiError, ValueError."""
+        found = self._path(path)
+        if found is None:
+            raise ValueError(f"names: {path[:80]!r} is not there")
+        names = {row: line.strip() for row, line in islice(self._lines(found), MAX_NAMES + 1)}
+        if len(names) > MAX_NAMES:
+            raise ValueError(f"names: more than {MAX_NAMES} labels")
+        return names
+
+    def _read_list(self, member: str, path: str, usage: Usage) -> Iterator[SampleRecord | Problem]:
+        found = self._path(path)
+        if found is None:
+            yield Problem(self._data, f"{member}: {path[:80]!r} is not there")
+            return
+        try:
+            for row, line in self._lines(found):
+                yield from self._picture(f"{found} line {row + 1}", line.strip(), usage)
+        except (ValueError, ApiError) as error:
+            yield Problem(found, f"{_why(error)}: nothing after it is read")
+
+    def _lines(self, path: str) -> Iterator[tuple[int, str]]:
+        """The lines of an object, by their rows from 0. Raises ApiError, and ValueError at a line that is wrong."""
         with self._open(path) as stream:
             for line in read_lines(stream):
-                if not isinstance(line, Problem):
-                    yield line[1]
+                if isinstance(line, Problem):
+                    raise ValueError(f"{line.where}: {line.why}")
+                yield line
 
     def _path(self, relative: str) -> str | None:
         """An object of the tree by its name in it; None for anything that is not there, or lies elsewhere."""
-        path = posixpath.normpath(self._base + relative.removeprefix("./"))
-        return path if path.startswith(self._base) and path in self._objects else None
+        relative = relative.replace("\\", "/")
+        if relative.startswith("/"):
+            return None
+        for name in (relative, relative.removeprefix("./").removeprefix(_DARKNET)):
+            path = posixpath.normpath(self._base + name)
+            if path.startswith(self._base) and path in self._objects:
+                return path
+        return None
 
-    def _picture(self, where: str, name: str, names: list[str], usage: Usage) -> Iterator[SampleRecord | Problem]:
+    def _picture(self, where: str, name: str, usage: Usage) -> Iterator[SampleRecord | Problem]:
         path = self._path(name)
-        if path is None:
-            yield Problem(where, f"there is no picture {name[:80]!r}")
+        if path is None or path in self._seen:
+            yield Problem(where, f"{name[:80]!r} is {'not there' if path is None else 'listed already'}")
             return
+        self._seen.add(path)
         sample = SampleRecord(id="", path=path, type=SampleType.IMAGE, time=0, usage=usage)
         boxes = f"{stem(path)}.txt"
         if boxes in self._objects:
             try:
-                sample.labels = self._labels(path, boxes, names)
+                sample.labels = self._labels(path, boxes)
             except (ValueError, ApiError) as error:
-                yield Problem(boxes, error.message if isinstance(error, ApiError) else str(error))
+                yield Problem(boxes, _why(error))
         yield sample
 
-    def _labels(self, picture: str, boxes: str, names: list[str]) -> list[SampleLabel]:
+    def _labels(self, picture: str, boxes: str) -> list[SampleLabel]:
         shape = read_header(self._objects[picture].local)
         if shape is None:
             raise ValueError("the picture's size cannot be read")
-        return [_label(line, names, shape[0], shape[1]) for line in self._lines(boxes)]
+        lines = [line for _, line in islice(self._lines(boxes), MAX_BOXES + 1)]
+        if len(lines) > MAX_BOXES:
+            raise ValueError(f"more than {MAX_BOXES} boxes")
+        return [_label(line, self._names, shape[0], shape[1]) for line in lines]
 
 
-def _label(line: str, names: list[str], width: int, height: int) -> SampleLabel:
+def _why(error: ValueError | ApiError) -> str:
+    return error.message if isinstance(error, ApiError) else str(error)
+
+
+def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleLabel:
+    """One line of a picture's boxes. Raises ValueError."""
     parts = line.split()
-    if len(parts) != 5:
-        raise ValueError(f"{line[:80]!r} is not an index and four numbers")
     try:
         index, (x, y, w, h) = int(parts[0]), map(float, parts[1:])
     except ValueError:
         raise ValueError(f"{line[:80]!r} is not an index and four numbers") from None
-    if not all(math.isfinite(value) and 0 <= value <= 1 for value in (x, y, w, h)):
-        raise ValueError(f"{line[:80]!r}: numbers must lie between 0 and 1")
-    if not 0 <= index < len(names):
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # so that NaN is none either
+        raise ValueError(f"{line[:80]!r}: the numbers of a box must lie between 0 and 1")
+    if index not in names:
         raise ValueError(f"label {index} is not in the file of label names")
     corners = [[(x - w / 2) * width, (y - h / 2) * height], [(x + w / 2) * width, (y + h / 2) * height]]
-    feature = [[_rounded(px, width), _rounded(py, height)] for px, py in corners]
+    # Six decimal digits of a share are worth a hundredth of a pixel.
+    feature = [[snapped(round(px, 2), width), snapped(round(py, 2), height)] for px, py in corners]
+    if not all(0 <= px <= width and 0 <= py <= height for px, py in feature):
+        raise ValueError(f"{line[:80]!r}: the box lies outside the picture of {width} × {height}")
     return SampleLabel(
         name=names[index],
         type=LabelType.OBJECT_DETECTION,
@@ -116,45 +163,51 @@ def _label(line: str, names: list[str], width: int, height: int) -> SampleLabel:
     )
 
 
-def _rounded(value: float, limit: int) -> float:
-    """A coordinate in pixels: six decimal digits of a share are worth a hundredth of a pixel, and edges stay inside."""
-    value = min(max(round(value, 2), 0.0), float(limit))
-    return int(value) if value.is_integer() else value
-
-
-def write(samples: Iterable[SampleRecord], put: Callable[[str, bytes], None]) -> int:
+def write(
+    samples: Iterable[SampleRecord],
+    put: Callable[[str, bytes], None],
+    name: Callable[[SampleRecord], str] | None = None,
+) -> int:
     """Write the lists and the text files of boxes beside the pictures' places; returns how many pictures.
 
-    Pictures belong into ``obj_train_data/`` and ``obj_valid_data/`` under their own names. Other shapes are left out.
+    Pictures belong into ``obj_train_data/`` and ``obj_valid_data/`` under their bare names, or what ``name`` gives.
+    Shapes that are no box are left out, and so are the boxes of a picture whose size is unknown. Raises ValueError
+    where two pictures would share a text file, and for a label whose name is no line of its own.
     """
     names: dict[str, int] = {}
-    lists: dict[str, list[str]] = {"train": [], "valid": []}
+    lists: dict[str, list[str]] = {member: [] for member in _SETS}
+    taken: set[str] = set()
     for sample in samples:
         member = "valid" if sample.usage is Usage.EVAL else "train"
-        name = f"obj_{member}_data/{sample.path.rpartition('/')[2]}"
-        lists[member].append(name)
-        lines = [_line(label, names, sample) for label in sample.labels]
-        put(f"{stem(name)}.txt", "".join(line for line in lines if line).encode())
-    put("obj.names", "".join(f"{name}\n" for name in names).encode("utf-8"))
+        place = f"obj_{member}_data/{name(sample) if name else sample.path.rpartition('/')[2]}"
+        boxes = f"{stem(place)}.txt"
+        if boxes.casefold() in taken:
+            raise ValueError(f"{place}: another picture has the file of boxes {boxes}")
+        taken.add(boxes.casefold())
+        lists[member].append(place)
+        put(boxes, "".join(_lines_of(sample, names)).encode("utf-8"))
+    put("obj.names", "".join(f"{title}\n" for title in names).encode("utf-8"))
     settings = [f"classes = {len(names)}", "names = obj.names", *(f"{m} = {m}.txt" for m in lists if lists[m])]
-    put(DATA, ("\n".join(settings) + "\n").encode())
-    for member, pictures in lists.items():
-        if pictures:
-            put(f"{member}.txt", ("\n".join(pictures) + "\n").encode("utf-8"))
+    put(DATA, "".join(f"{line}\n" for line in settings).encode("utf-8"))
+    for member, places in lists.items():
+        if places:
+            put(f"{member}.txt", "".join(f"{place}\n" for place in places).encode("utf-8"))
     return sum(map(len, lists.values()))
 
 
-def _line(label: SampleLabel, names: dict[str, int], sample: SampleRecord) -> str:
-    property_ = label.property or {}
-    if property_.get(SHAPE) != Shape.BNDBOX.value or not sample.shape:
-        return ""
-    (left, top), (right, bottom) = property_[FEATURE]
+def _lines_of(sample: SampleRecord, names: dict[str, int]) -> Iterator[str]:
+    """The boxes of a sample; labels get their numbers as they come."""
+    if sample.shape is None:
+        return
     width, height, _ = sample.shape
-    index = names.setdefault(str(label.name), len(names))
-    x, y, w, h = (
-        (left + right) / 2 / width,
-        (top + bottom) / 2 / height,
-        (right - left) / width,
-        (bottom - top) / height,
-    )
-    return f"{index} {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n"
+    for label in sample.labels:
+        property_ = label.property or {}
+        if property_.get(SHAPE) != Shape.BNDBOX.value:
+            continue
+        title = str(label.name)
+        if title != title.strip() or len(title.splitlines()) != 1:
+            raise ValueError(f"{title[:40]!r} cannot be a line in the file of label names")
+        (left, top), (right, bottom) = property_[FEATURE]
+        middle = f"{(left + right) / 2 / width:.6f} {(top + bottom) / 2 / height:.6f}"
+        extent = f"{(right - left) / width:.6f} {(bottom - top) / height:.6f}"
+        yield f"{names.setdefault(title, len(names))} {middle} {extent}\n"

@@ -21,7 +21,7 @@ from emulator.operations.datasets import new_dataset
 from emulator.operations.filters import any_of, matcher, statuses_of
 from emulator.operations.importing import in_batches
 from emulator.operations.publish import CHUNK, IN_MEMORY
-from emulator.operations.target import Target
+from emulator.operations.target import Target, version_samples
 from emulator.operations.versions import publish_now
 from emulator.runtime import Runtime
 from emulator.split import split_by_label
@@ -66,7 +66,7 @@ class Export:
 
     def _samples(self) -> AbstractContextManager[SampleReader]:
         if self.task.version_id:
-            return self.emu.store.version(self.record.id, self.task.version_id)
+            return version_samples(self.emu, self.record.id, self.task.version_id)
         return self.emu.store.reading(self.record.id)
 
     def _selection(self) -> Selection:

@@ -35,13 +35,12 @@ from emulator.kinds import KINDS
 from emulator.operations.annotate import IMPORT_ORIGIN, SIZE, annotated, bury, checked_metadata, require_sample
 from emulator.operations.filters import as_selection
 from emulator.operations.labels import ensure_labels, outcome
-from emulator.operations.target import Target
+from emulator.operations.target import Target, version_samples
 from emulator.operations.tasks import require_annotation_allowed
 from emulator.operations.uploading import FileUpload, LineUpload
 from emulator.runtime import Runtime
-from emulator.store import DatasetWriter, SampleRecord
+from emulator.store import DatasetWriter, SampleRecord, decode_sample
 from emulator.store import SampleReader as Samples
-from emulator.store.index import decode_sample
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -59,7 +58,7 @@ def list_samples(emu: Runtime, target: Target, query: ListSamplesQuery) -> ListS
     with emu.store.reading(record.id) as dataset:
         if query.version_id:
             target.version(dataset, query.version_id)
-            with emu.store.version(record.id, query.version_id) as version:
+            with version_samples(emu, record.id, query.version_id) as version:
                 return _page(emu, target, version, query, selection)
         return _page(emu, target, dataset, query, selection)
 

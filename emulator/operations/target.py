@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from emulator.contract.errors import VERSION_NOT_FOUND, ApiError
-from emulator.store import DatasetReader, VersionRecord
+from emulator.runtime import Runtime
+from emulator.store import DatasetReader, SampleReader, Unknown, VersionRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +33,14 @@ class Target:
         if version is None:
             raise ApiError(VERSION_NOT_FOUND, version_id)
         return version
+
+
+@contextmanager
+def version_samples(emu: Runtime, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
+    """The samples of a version. Raises VERSION_NOT_FOUND, also where they can no longer be read."""
+    with ExitStack() as stack:
+        try:
+            samples = stack.enter_context(emu.store.version(dataset_id, version_id))
+        except Unknown:
+            raise ApiError(VERSION_NOT_FOUND, version_id[:80]) from None
+        yield samples

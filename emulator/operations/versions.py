@@ -42,7 +42,7 @@ from emulator.operations.annotate import without_hard
 from emulator.operations.filters import ratio_range
 from emulator.operations.labels import label_stats
 from emulator.operations.publish import write_version
-from emulator.operations.target import Target
+from emulator.operations.target import Target, version_samples
 from emulator.operations.tasks import claim
 from emulator.runtime import Runtime
 from emulator.split import split_by_label
@@ -173,7 +173,7 @@ def switch_version(emu: Runtime, record: DatasetRecord, version_id: str) -> None
             if version is None or version.status != VersionStatus.RUNNING:
                 raise ApiError(VERSION_NOT_NORMAL, version_id)
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.SWITCHING))
-        right.run(lambda: _switch(emu, record.id, version))
+        right.run(lambda: _run_switch(emu, record.id, version))
 
 
 def describe_version(record: DatasetRecord, version: VersionRecord) -> DatasetVersion:
@@ -353,9 +353,20 @@ def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: S
     return added, len(before), modified
 
 
+def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
+    """Switch; what goes wrong leaves the dataset as it was, at rest, with a message."""
+    try:
+        _switch(emu, dataset_id, version)
+    except (ApiError, OSError) as error:
+        why = error.message if isinstance(error, ApiError) else str(error)
+        log.error("Dataset %s could not be switched to version %s: %s", dataset_id, version.version_name, why)
+        with emu.store.writing(dataset_id) as dataset:
+            dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, message=why))
+
+
 def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
-    with emu.store.version(dataset_id, version.version_id) as frozen, emu.store.writing(dataset_id) as dataset:
-        _restore(dataset, frozen.select(Selection()))
+    with version_samples(emu, dataset_id, version.version_id) as samples, emu.store.writing(dataset_id) as dataset:
+        _restore(dataset, samples.select(Selection()))
         dataset.replace_labels(version.labels)
         dataset.put_record(
             msgspec.structs.replace(

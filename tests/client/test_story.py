@@ -6,7 +6,7 @@ import warnings
 import pytest
 import requests
 
-from tests.client.cloud import unique_name
+from tests.client.cloud import Bucket, unique_name
 from tests.support import picture, poll
 
 with warnings.catch_warnings():
@@ -36,9 +36,10 @@ def download(obs, bucket, key):
     return ok(obs.getObject(bucket, key, loadStreamInMemory=True)).body.buffer
 
 
-def test_from_login_to_the_published_manifest(cloud, obs):
+def test_from_login_to_the_published_manifest(cloud, obs, url, request):
     bucket = unique_name()
     ok(obs.createBucket(bucket))
+    request.addfinalizer(Bucket(url, bucket).remove)
     for name, data in PICTURES.items():
         ok(obs.putContent(bucket, f"in/{name}", content=data))
 
