@@ -53,6 +53,7 @@ def register(app: Flask, emu: Runtime, access: Access) -> None:
         for route in routes:
             rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<path:label_name>")
             app.add_url_rule(rule, route.operation, _view(route, emu, access), methods=[route.method])
+    app.after_request(_with_reason)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _crash)
 
@@ -168,6 +169,13 @@ def error_response(error: ApiError, reference: str = ERROR_TABLE) -> Response:
     response = Response(_encode(body), error.error.status, content_type=JSON)
     rule = f"{NAMES.get(error.error, 'HTTP')}: {error.message}"
     response.headers["X-Emulator-Reason"] = f"{_as_header(rule)} (see {reference})"
+    return response
+
+
+def _with_reason(response: Response) -> Response:
+    """Errors of the other endpoints have bodies of their own; they name the table of errors at least."""
+    if response.status_code >= 400 and "X-Emulator-Reason" not in response.headers:
+        response.headers["X-Emulator-Reason"] = f"HTTP {response.status} (see {ERROR_TABLE})"
     return response
 
 

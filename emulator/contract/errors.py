@@ -54,14 +54,11 @@ OBS_ERROR = Error(400, "ModelArts.4314", "Obs error")
 NO_VALID_FILE = Error(400, "ModelArts.4340", "Import path does not contain valid file")
 FILE_NOT_FOUND = Error(400, "ModelArts.4345", "File not found")
 WORK_PATH_TOO_LONG = Error(400, "ModelArts.4350", "The work_path is too long, please select shorter folder")
-WORK_PATH_EXISTS = Error(400, "ModelArts.4364", "Dataset workPath subdir already exists")
 FILE_TOO_LARGE = Error(403, "ModelArts.4419", "File is too large")
 
 # Datasets
 DATASET_EXISTS = Error(400, "ModelArts.4351", "Dataset already exists")
 DATASET_NOT_FOUND = Error(400, "ModelArts.4352", "Dataset does not exist")
-QUOTA_EXCEEDED = Error(500, "ModelArts.4354", "Insufficient quota")
-DATASET_DELETING = Error(400, "ModelArts.4344", "Dataset is being deleted, annotation is forbidden")
 UNSUPPORTED_TYPE = Error(501, "ModelArts.4383", "Unsupported operation, dataset type is not supported")
 TYPE_MISMATCH = Error(400, "ModelArts.4399", "Type match error")
 NO_TABLE_SCHEMA = Error(400, "ModelArts.4400", "Can not get table schema")
@@ -89,19 +86,13 @@ TRIPLET_ENTITY_NOT_FOUND = Error(400, "ModelArts.4414", "Triplet label's from_en
 ENTITY_IN_USE = Error(400, "ModelArts.4415", "Entity label can not be deleted because it is used by triplet label")
 
 # Samples
-SAMPLE_LABELS_FAILED = Error(400, "ModelArts.4417", "Update sample labels failed when upload sample and labels")
 SAMPLE_NOT_FOUND = Error(400, "ModelArts.4420", "Sample not found")
 UPLOAD_FAILED = Error(400, "ModelArts.4421", "Upload sample failed")
 SAMPLE_EXISTS = Error(400, "ModelArts.4422", "Sample already exists")
 SIZE_UNKNOWN = Error(400, "ModelArts.4423", "Get sample size failed, please input size manually")
-DELETE_SAMPLE_FAILED = Error(500, "ModelArts.4424", "Delete sample failed")
 
 # Versions
-SPLIT_ERROR = Error(400, "ModelArts.4342", "Dataset publish with splitting annotated samples error")
 VERSION_NOT_FOUND = Error(400, "ModelArts.4353", "Dataset version does not exist")
-VERSION_TOO_SOON = Error(
-    400, "ModelArts.4370", "One dataset version can be released in a minute, please try again later"
-)
 VERSION_EXISTS = Error(400, "ModelArts.4371", "Dataset version already exists")
 SPLIT_RULES = Error(
     400,

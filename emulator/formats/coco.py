@@ -230,7 +230,7 @@ def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[Sample
     count = 0
     with SpooledTemporaryFile(IN_MEMORY) as annotations:
         between = _Between(annotations)
-        out.write(b'{"info":{},"licenses":[],"images":[')
+        out.write(b'{"images":[')
         for count, sample in enumerate(samples, 1):
             width, height, _ = sample.shape or (0, 0, 0)
             file_name = name(sample) if name else sample.path.rpartition("/")[2]
@@ -244,7 +244,7 @@ def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[Sample
         annotations.seek(0)
         while chunk := annotations.read(CHUNK):
             out.write(chunk)
-        listed = [{"id": place, "name": title, "supercategory": ""} for title, place in categories.items()]
+        listed = [{"id": place, "name": title} for title, place in categories.items()]
         out.write(b'],\n"categories":' + _encode(listed) + b"}\n")
     return count
 

@@ -39,12 +39,13 @@ from emulator.operations.target import Target, version_samples
 from emulator.operations.tasks import require_annotation_allowed
 from emulator.operations.uploading import FileUpload, LineUpload
 from emulator.runtime import Runtime
-from emulator.store import DatasetWriter, SampleRecord, decode_sample
+from emulator.store import DatasetWriter, SampleRecord, Selection, decode_sample
 from emulator.store import SampleReader as Samples
 
 log = logging.getLogger("modelarts-emulator")
 
 MAX_BATCH = 1_000
+MAX_ATTRIBUTES = 100
 PREVIEW = "image/resize,m_lfit,h_200"
 
 
@@ -78,7 +79,21 @@ def list_search(emu: Runtime, target: Target) -> ListSearchResponse:
     """What samples can be searched by: labels, metadata and who labelled them. Raises DATASET_NOT_FOUND."""
     record = emu.dataset(target.project_id, target.dataset_id)
     with emu.store.reading(record.id) as dataset:
-        return ListSearchResponse(labels=dataset.labels, labelers=dataset.labelers(), metadata={})
+        return ListSearchResponse(labels=dataset.labels, labelers=dataset.labelers(), metadata=_attributes(dataset))
+
+
+def _attributes(dataset: Samples) -> dict[str, list[str]]:
+    """The attributes that users have given samples, each with its values; the first hundred of either."""
+    found: dict[str, dict[str, None]] = {}
+    for sample in dataset.select(Selection(predicate=lambda sample: bool(sample.metadata))):
+        for name, value in sample.metadata.items():
+            if name.startswith("@modelarts:") or not isinstance(value, (str, int, float)):
+                continue
+            if name in found or len(found) < MAX_ATTRIBUTES:
+                values = found.setdefault(name, {})
+                if len(values) < MAX_ATTRIBUTES:
+                    values[str(value)] = None
+    return {name: list(values) for name, values in found.items()}
 
 
 def upload_samples(emu: Runtime, target: Target, request: UploadSamplesJsonRequest) -> UploadSamplesJsonResponse:

@@ -281,3 +281,25 @@ def test_a_text_file_called_jpg_is_a_sample_without_size(
     sample = api.samples(dataset_id)["samples"][0]
     assert "@modelarts:size" not in sample["metadata"]
     assert "fake.jpg" in caplog.text
+
+
+def test_what_can_be_searched_by(api: Api, bucket: Path) -> None:
+    for number in range(3):
+        (bucket / f"in/{number}.png").write_bytes(picture())
+    dataset_id = api.dataset()
+    ids = list(api.ids(dataset_id).values())
+    attributes = [{"colour": "red", "size": 3}, {"colour": "blue", "@modelarts:hard": 1, "deep": {"a": 1}}]
+    body = {
+        "samples": [
+            {"sample_id": identity, "labels": [{"name": "cat"}], "metadata": metadata}
+            for identity, metadata in zip(ids, attributes, strict=False)
+        ]
+    }
+    api.call("PUT", f"/{dataset_id}/data-annotations/samples", json=body)
+    found = api.call("GET", f"/{dataset_id}/data-annotations/search-condition")
+    assert [label["name"] for label in found["labels"]] == ["cat"]
+    assert found["labelers"] == ["human/local/anonymous"]
+    assert {name: sorted(values) for name, values in found["metadata"].items()} == {
+        "colour": ["blue", "red"],
+        "size": ["3"],
+    }
