@@ -27,7 +27,9 @@ def register(app: Flask) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
-    app.add_url_rule("/_emulator/docs", "docs", page)
+    app.add_url_rule("/_emulator/docs", "docs", page, strict_slashes=True)
+    # What the page needs is named relative to it, so that it may stand behind a proxy.
+    app.add_url_rule("/_emulator/docs/", "docs/", lambda: Response(status=308, headers={"Location": "../docs"}))
     for name, (file, content_type) in _ASSETS.items():
         app.add_url_rule(
             f"/_emulator/docs/{name}",

@@ -13,6 +13,7 @@ import msgspec
 from emulator.annotation import checked_labels
 from emulator.contract.errors import (
     PARAMETER_INVALID,
+    SAMPLE_NOT_FOUND,
     ApiError,
 )
 from emulator.contract.samples import (
@@ -72,7 +73,13 @@ def describe_sample(emu: Runtime, target: Target, query: DescribeSampleQuery) ->
     """One sample. Raises DATASET_NOT_FOUND, SAMPLE_NOT_FOUND."""
     record = emu.dataset(target.project_id, target.dataset_id)
     with emu.store.reading(record.id) as dataset:
-        return describe(emu, target, require_sample(dataset, target.sample_id), locale=query.locale)
+        document = dataset.document(target.sample_id)
+    if document is None:
+        raise ApiError(SAMPLE_NOT_FOUND, target.sample_id[:80])
+    common = (target.base_url, None, query.locale, None, emu.signer.expires())
+    wanted = ListSamplesQuery(locale=query.locale)
+    answer = emu.answers.get((document, common), lambda: _encoded(emu, target, wanted, document))
+    return cast(DescribeSampleResp, answer)
 
 
 def list_search(emu: Runtime, target: Target) -> ListSearchResponse:

@@ -55,6 +55,7 @@ from emulator.store import (
     Selection,
     Unknown,
     VersionRecord,
+    decode_sample,
 )
 
 log = logging.getLogger("modelarts-emulator")
@@ -299,14 +300,17 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
     """Keep the samples as they are, and write the version's files from what was kept."""
     with emu.store.reading(dataset_id) as dataset:
         usages = _usages(dataset, ratio)
-        samples = (_as_published(sample, version, usages) for sample in dataset.select(Selection()))
+        default = Usage.TRAIN if KINDS[dataset.record.type].splits and not usages else None
+        samples = (_as_published(sample, version, usages, default) for sample in dataset.select(Selection()))
         counts = emu.store.freeze(dataset_id, version.version_id, samples)
         record = dataset.record
     with emu.store.version(dataset_id, version.version_id) as frozen:
         write_version(emu, record, version, frozen)
         added, deleted, modified = _difference(emu, dataset_id, version, frozen)
-        multi = any(len(sample.labels) > 1 for sample in frozen.select(Selection()))
-        stats = label_stats(version.labels, frozen.label_stats())
+        used = frozen.label_stats()
+        # Every labelled sample has one label at least: more of them than samples means that some have several.
+        multi = sum(count for count, _ in used.values()) > counts.annotated + counts.unconfirmed
+        stats = label_stats(version.labels, used)
     return msgspec.structs.replace(
         version,
         status=VersionStatus.RUNNING,
@@ -321,19 +325,24 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
 
 
 def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:
-    if not KINDS[dataset.record.type].splits:
+    """On which side of the split samples are; empty where there is none, and all that are labelled are for training."""
+    if ratio == 1 or not KINDS[dataset.record.type].splits:
         return {}
     labelled = Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))
     pairs = ((s.id, {str(label.name) for label in s.labels}) for s in dataset.select(labelled))
     return split_by_label(pairs, float(ratio))
 
 
-def _as_published(sample: SampleRecord, version: VersionRecord, usages: dict[str, Usage]) -> SampleRecord:
-    usage = usages.get(sample.id)
-    if not version.remove_sample_usage and sample.usage is not None:
-        usage = sample.usage
-    published = without_hard(sample) if version.clear_hard_property else sample
-    return msgspec.structs.replace(published, usage=usage)
+def _as_published(
+    sample: SampleRecord, version: VersionRecord, usages: dict[str, Usage], default: Usage | None
+) -> SampleRecord:
+    """The sample, which nobody else has, as the version keeps it."""
+    usage = usages.get(sample.id) if usages else None
+    if default is not None and sample.status is SampleStatus.MANUAL_ANNOTATION:
+        usage = default
+    if version.remove_sample_usage or sample.usage is None:
+        sample.usage = usage
+    return without_hard(sample) if version.clear_hard_property and sample.metadata else sample
 
 
 def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: SampleReader) -> tuple[int, int, int]:
@@ -342,15 +351,22 @@ def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: S
         return len(frozen), 0, 0
     try:
         with emu.store.version(dataset_id, version.previous_version_id) as previous:
-            before = {s.id: (s.labels, s.signature) for s in previous.select(Selection())}
+            added = modified = 0
+            for identity in frozen.ids():
+                before, after = previous.document(identity), frozen.document(identity)
+                added += before is None
+                modified += before is not None and before != after and _is_modified(before, after)
+            return added, len(previous) - (len(frozen) - added), modified
     except Unknown:
         return len(frozen), 0, 0
-    added = modified = 0
-    for sample in frozen.select(Selection()):
-        known = before.pop(sample.id, None)
-        added += known is None
-        modified += known is not None and known != (sample.labels, sample.signature)
-    return added, len(before), modified
+
+
+def _is_modified(before: bytes, after: bytes | None) -> bool:
+    """Whether labels or the object are others; documents differ by usages and times as well."""
+    if after is None:
+        return False
+    one, other = decode_sample(before), decode_sample(after)
+    return (one.labels, one.signature) != (other.labels, other.signature)
 
 
 def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:

@@ -1,7 +1,7 @@
 """Where answers differ from the contract's tables or examples, and why: the one reviewed list.
 
 An entry is a regular expression over a fault, or over the path of a member that the example has and the answer lacks;
-and, of types, over where one of ours is not as the contract's tables say.
+and, of types, over where one of ours is not as the contract's tables say. Errors are named as in the catalogue.
 """
 
 from __future__ import annotations
@@ -48,4 +48,11 @@ TYPES: dict[str, str] = {
     r"work_path_type: default 0": "mandatory, so that the default can never be taken",
     r"export_params\.\w+: default": "absent is told apart from the default; what is kept and answered has it",
     r"(DeleteLabelAndSamples|UpdateLabel) <": "a 204 has no body",
+}
+
+ERRORS: dict[str, str] = {
+    "METHOD_NOT_ALLOWED": "the table's 400 is for arguments; HTTP has a status of its own for a wrong method",
+    "TOO_LARGE": "the table's 400 is for arguments; HTTP has a status of its own for a body that is too large",
+    "FORBIDDEN": "the table's text has a place to be filled in",
+    "UNSUPPORTED_TYPE": "the table's text has places to be filled in",
 }

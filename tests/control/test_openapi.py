@@ -89,7 +89,8 @@ def test_it_says_what_has_no_effect(openapi: Any) -> None:
 
 
 def test_the_page_has_all_it_needs(emu: Emulator) -> None:
-    page = requests.get(f"{emu.url}/_emulator/docs", timeout=10)
+    page = requests.get(f"{emu.url}/_emulator/docs/", timeout=10)
+    assert page.url == f"{emu.url}/_emulator/docs"
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert "<script>" not in page.text
