@@ -21,7 +21,7 @@ from emulator.obs.paths import ObsPath
 from emulator.obs.signing import UrlSigner
 from emulator.obs.tree import ObjectTree
 from emulator.obs.watcher import Watcher
-from emulator.reconcile import Outcome, reconcile
+from emulator.reconcile import Outcome, Progress, reconcile
 from emulator.recovery import recover
 from emulator.store import DatasetRecord, Durability, Store, Unknown
 from emulator.tasks import Tasks
@@ -111,12 +111,15 @@ class Runtime:
         self.watcher.unwatch(dataset_id)
         self._reconciling.pop(dataset_id, None)
 
-    def reconcile(self, dataset_id: str) -> Outcome:
-        """Bring a dataset in step with its input, one caller at a time. Raises ApiError, OSError, Unknown."""
+    def reconcile(self, dataset_id: str, progress: Progress = lambda done: None) -> Outcome:
+        """Bring a dataset in step with its input, one caller at a time. Raises ApiError, OSError, Unknown.
+
+        ``progress`` hears, again and again, how many objects have been looked at.
+        """
         with self._reconciling[dataset_id]:
             record = self.store.entry(dataset_id).record
             self.noted.discard(dataset_id)
-            return reconcile(self.store, self.tree, record, input_directories(record), self.outputs())
+            return reconcile(self.store, self.tree, record, input_directories(record), self.outputs(), progress)
 
     def holding_still(self, dataset_id: str) -> threading.Lock:
         """The lock that keeps a dataset from being brought in step with its input, while held."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from emulator.config import Settings
 from emulator.server import Emulator
 from tests.support import Api, picture, poll
 
@@ -246,3 +248,15 @@ def test_a_dataset_can_be_deleted_while_it_is_busy(
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/x/y/z/nope", 404), ("PATCH", "", 405)])
 def test_what_has_no_route_has_an_error_body(api: Api, method: str, path: str, status: int) -> None:
     api.refused(method, path, status)
+
+
+def test_a_synchronization_tells_how_far_it_is(settings: Settings, bucket: Path) -> None:
+    with Emulator(replace(settings, sync="manual")) as emu:
+        api = Api(emu.url)
+        dataset_id = api.dataset()
+        for number in range(2_500):
+            (bucket / f"in/{number}.png").write_bytes(b"no picture")
+        seen: list[int] = []
+        emu.runtime.reconcile(dataset_id, lambda done: seen.append(api.samples(dataset_id)["sample_count"]))
+        assert seen == [1_000, 2_000, 2_500]
+        api.session.close()
