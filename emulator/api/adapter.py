@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -106,9 +106,16 @@ def _target(path: dict[str, str], emu: Runtime, access: Access, warnings: list[s
     # Most clients of an open emulator say nothing of themselves; then there is nothing to judge either.
     if access.strict or not request.environ.keys().isdisjoint(_CREDENTIALS):
         principal = access.authenticate(from_environ(request.environ, _body), path["project_id"])
-    base_url = emu.settings.public_url or request.host_url.rstrip("/")
+    environ = request.environ
+    base_url = emu.settings.public_url or _base_url(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"))
     user = f"human/{principal.user.domain}/{principal.user.name}"
     return Target(**path, base_url=base_url, user=user, warnings=warnings)
+
+
+@lru_cache(maxsize=64)
+def _base_url(scheme: str, host: str | None) -> str:
+    """This server as the current request's client sees it; werkzeug takes its time to tell."""
+    return request.host_url.rstrip("/")
 
 
 def _body() -> bytes:
