@@ -78,7 +78,7 @@ def measured(root: Path, size: int, rounds: int) -> Iterator[Row]:
 
 def imports() -> float:
     """A process that imports what the emulator is made of."""
-    return milliseconds(lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True))
+    return milliseconds(lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True, env=worlds.environment()))
 
 
 def cold_start(root: Path) -> float:

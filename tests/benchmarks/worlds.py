@@ -120,14 +120,19 @@ def pictures(folder: Path, count: int) -> None:
         (place / f"picture-{number:07}.jpg").write_bytes(data + number.to_bytes(4, "big"))
 
 
+def environment() -> dict[str, str]:
+    """That of processes which are measured: as installed packages are compiled, so is the emulator, once."""
+    known = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**known, "PYTHONPATH": str(ROOT)}
+
+
 @contextmanager
 def process(*command: str) -> Iterator[str]:
     """A process that prints its URL when it listens; it is ended afterwards."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = subprocess.Popen(
         [sys.executable, *command],
         cwd=ROOT,
-        env=environment,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -159,7 +164,7 @@ def load(url: str, requests: Path, clients: int, seconds: float) -> float:
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.load", url, str(requests), str(clients), str(seconds)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=True,
