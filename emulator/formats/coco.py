@@ -112,8 +112,8 @@ def _found(name: str, bases: Iterable[str], pictures: dict[str, Entry], by_name:
 def _decoded(document: Entry, open_: Open) -> _Document:
     """Raises ValueError, RecursionError."""
     with open_(document.path) as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
+        data = file.read(MAX_BYTES + 1) if document.size <= MAX_BYTES else b""
+    if max(document.size, len(data)) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES} bytes")
     data = data.removeprefix(codecs.BOM_UTF8)
     try:

@@ -89,12 +89,23 @@ def _read_texts(entries: Sequence[Entry], options: Options, open_: Open) -> Item
 
 def _read_detection(directory: str, entries: Sequence[Entry], options: Options, open_: Open) -> Items:
     documents = [entry for entry in entries if entry.path.lower().endswith(".json")]
-    if options.annotation_format == "COCO" or (options.annotation_format is None and documents):
+    wanted = options.annotation_format or _seen_format(entries, documents)
+    if wanted == "COCO":
         yield from coco.read(directory, entries, documents, open_)
-    elif options.annotation_format is None and any(stem_name(entry.path) == yolo.DATA for entry in entries):
+    elif wanted == "YOLO":
         yield from yolo.read(directory, entries, open_)
     else:
         yield from _read_voc(entries, open_)
+
+
+def _seen_format(entries: Sequence[Entry], documents: Sequence[Entry]) -> str:
+    """What lies there: a VOC file beside a picture counts more than a JSON document, which may be anything."""
+    if any(stem_name(entry.path) == yolo.DATA for entry in entries):
+        return "YOLO"
+    paths = {entry.path for entry in entries}
+    holds = KINDS[_D.OBJECT_DETECTION].holds
+    has_voc = any(holds(entry.path) and f"{stem(entry.path)}.xml" in paths for entry in entries)
+    return "COCO" if documents and not has_voc else "VOC"
 
 
 def stem_name(path: str) -> str:

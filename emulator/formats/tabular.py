@@ -52,9 +52,12 @@ def write(rows: Iterable[Sequence[str]], out: BinaryIO, names: Sequence[str] | N
     writer = csv.writer(text, lineterminator="\n")
     if names is not None:
         writer.writerow([_guarded(name) for name in names])
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007  (the count is wanted after the loop)
-        writer.writerow([_guarded(cell) for cell in row])
+        # Before Python 3.13 the module does not see by itself that a carriage return must be quoted.
+        chosen = quoting if any("\r" in cell for cell in row) else writer
+        chosen.writerow([_guarded(cell) for cell in row])
     text.detach()
     return count
 

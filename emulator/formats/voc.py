@@ -102,7 +102,7 @@ def read(data: bytes) -> Picture:
         raise NotVoc(f"larger than {MAX_BYTES} bytes")
     try:
         root = fromstring(data, forbid_dtd=True)
-    except (DefusedXmlException, SyntaxError, ValueError) as error:
+    except (DefusedXmlException, SyntaxError, ValueError, LookupError) as error:
         raise NotVoc(f"no XML that can be read: {error!r}") from None
     if root.tag != "annotation":
         raise NotVoc(f"the root is <{root.tag[:40]}>, not <annotation>")
