@@ -48,7 +48,7 @@ def test_cells_that_look_like_formulas_are_guarded() -> None:
     ]
     assert read(data, skip_header=True) == rows
     assert written(rows, ["name", "value", "note"]) == data
-    plain = [row for row in csv.reader(io.StringIO(data.decode(), newline=""))]
+    plain = list(csv.reader(io.StringIO(data.decode(), newline="")))
     assert not [cell for row in plain for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
