@@ -6,6 +6,7 @@ from flask import Flask
 
 from emulator.api import adapter, hosts, identity, objects
 from emulator.api.objects_call import Storage
+from emulator.control import api as control
 from emulator.control import coverage, docs, health, openapi
 from emulator.iam.access import Access, own_key
 from emulator.iam.token_file import TokenFile
@@ -23,6 +24,7 @@ def create_app(emu: Runtime) -> Flask:
     app.url_map.strict_slashes = False
     settings = emu.settings
     hosts.register(app, settings)  # before all that answers
+    control.register(app, emu)
     accounts = settings.accounts()
     token_file = TokenFile(emu.root / "tokens", accounts) if settings.data_dir else None
     tokens = Tokens(emu.clock, emu.ids, token_file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Protocol
 
@@ -20,3 +21,57 @@ class SystemClock:
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
+
+
+class AdjustableClock:
+    """The time of another clock, until it is moved or stopped. Thread-safe."""
+
+    def __init__(self, base: Clock | None = None) -> None:
+        self._base: Clock = base or SystemClock()
+        self._adjusting = threading.Lock()
+        # Where it stands still, and how far it is off: replaced as one, so that asking for the time needs no lock.
+        self._state: tuple[int | None, int] = (None, 0)
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        frozen_ms, offset_ms = self._state
+        return self._base.now_ms() + offset_ms if frozen_ms is None else frozen_ms
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the time stands still."""
+        return self._state[0] is not None
+
+    @property
+    def offset_ms(self) -> int:
+        """How far it is ahead of the other clock just now."""
+        frozen_ms, offset_ms = self._state
+        return offset_ms if frozen_ms is None else frozen_ms - self._base.now_ms()
+
+    def set(self, at_ms: int) -> None:
+        """Make it this time now, in milliseconds since the epoch; a frozen clock stays frozen."""
+        with self._adjusting:
+            self._set(at_ms)
+
+    def advance(self, by_ms: int) -> None:
+        """Move on by so many milliseconds; a frozen clock stays frozen."""
+        with self._adjusting:
+            self._set(self.now_ms() + by_ms)
+
+    def freeze(self) -> None:
+        """Let the time stand still."""
+        with self._adjusting:
+            self._state = (self.now_ms(), 0)
+
+    def unfreeze(self) -> None:
+        """Let the time go on from where it stands."""
+        with self._adjusting:
+            self._state = (None, self.offset_ms)
+
+    def real(self) -> None:
+        """Show the other clock's time again."""
+        with self._adjusting:
+            self._state = (None, 0)
+
+    def _set(self, at_ms: int) -> None:
+        self._state = (at_ms, 0) if self.is_frozen else (None, at_ms - self._base.now_ms())

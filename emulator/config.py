@@ -51,6 +51,7 @@ class Settings:
     strict_input: bool = False
     max_loaded_samples: int = 2_000_000
     threads: int = 8
+    control_key: str | None = None
 
     def __post_init__(self) -> None:
         if self.strict and not self.users:
@@ -128,6 +129,12 @@ def _origin(text: str) -> str:
     return url.lower()
 
 
+def _control_key(text: str) -> str:
+    if not 8 <= len(text) <= 200 or not text.isascii() or not text.isprintable() or text != text.strip():
+        raise ValueError("a control key is 8 to 200 printable ASCII characters")
+    return text
+
+
 def _secret(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
     """Return what reads an option that holds a secret; argparse itself would repeat it where it cannot be read."""
 
@@ -199,6 +206,15 @@ def _flags() -> list[Flag]:
                 "dest": "access_keys",
                 "metavar": "AK:SK:USER",
                 "help": "a key pair that signs for a user; repeatable",
+            },
+        ),
+        (
+            "--control-key",
+            {
+                "type": _secret(_control_key),
+                "metavar": "KEY",
+                "help": "what X-Emulator-Key must be for /_emulator/ (with --auth strict and without it: drawn, and"
+                " kept in the data directory as control-key)",
             },
         ),
         (

@@ -6,6 +6,7 @@ import hashlib
 import random
 import string
 import threading
+from collections.abc import Collection
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -15,12 +16,30 @@ class Ids:
 
     def __init__(self, seed: int | str | None = None) -> None:
         self._lock = threading.Lock()
-        self._random = random.Random(seed) if seed is not None else random.SystemRandom()
+        self.seed(seed)
+
+    def seed(self, seed: int | str | None, taken: Collection[str] = ()) -> None:
+        """Begin again from a seed, or draw at random with None. ``taken`` are ids in use, which are passed over.
+
+        Ids of datasets, versions and tasks are drawn apart from those of tokens and uploads, so that a client that
+        logs in once more does not change them.
+        """
+        with self._lock:
+            self._taken = frozenset(taken)
+            self._seed = seed
+            self._entities, self._digits = _source(seed, "entities"), _source(seed, "digits")
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether the ids to come are known beforehand."""
+        return self._seed is not None
 
     def entity(self) -> str:
         """A dataset, version or export task id: 19 characters of ``[A-Za-z0-9]``."""
         with self._lock:
-            return "".join(self._random.choices(_ALPHABET, k=19))
+            while (drawn := "".join(self._entities.choices(_ALPHABET, k=19))) in self._taken:
+                pass
+            return drawn
 
     def import_task(self, dataset_id: str) -> str:
         """An import task id: ``<dataset_id>_<19 characters>``."""
@@ -29,7 +48,11 @@ class Ids:
     def hexadecimal(self, digits: int = 32) -> str:
         """Random lower-case hex digits, for tokens and keys."""
         with self._lock:
-            return f"{self._random.getrandbits(4 * digits):0{digits}x}"
+            return f"{self._digits.getrandbits(4 * digits):0{digits}x}"
+
+
+def _source(seed: int | str | None, use: str) -> random.Random:
+    return random.SystemRandom() if seed is None else random.Random(f"{seed}/{use}")
 
 
 def sample_id(dataset_id: str, path: str, content: str = "", occurrence: int = 0) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from emulator.clock import Clock, SystemClock
+from emulator.clock import AdjustableClock, Clock
 from emulator.config import Settings
 from emulator.contract.errors import DATASET_NOT_FOUND, ApiError
 from emulator.ids import Ids
@@ -25,6 +25,7 @@ from emulator.reconcile import Outcome, Progress, reconcile
 from emulator.recovery import recover
 from emulator.store import DatasetRecord, Durability, Store, Unknown
 from emulator.tasks import Tasks
+from emulator.transitions import Transitions
 from emulator.written import take_back
 
 log = logging.getLogger("modelarts-emulator")
@@ -41,7 +42,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.clock = AdjustableClock(clock)
         self.ids = ids or Ids()
         self._temporary = tempfile.mkdtemp(prefix="modelarts-emulator-") if settings.data_dir is None else None
         durability = Durability(settings.durability)
@@ -62,6 +63,9 @@ class Runtime:
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)
         self.tasks = Tasks()
+        self.transitions = Transitions(self._project_of, self.tasks.resting)
+        self.ending = threading.Event()
+        """Set when the end has come: whoever waits for something goes on."""
         self.watcher = Watcher(self._input_changed)
         self.ready = threading.Event()
         self.answers: Lru[msgspec.Raw] = Lru(ANSWERS)
@@ -83,8 +87,14 @@ class Runtime:
         self.watcher.flush(FIRST_SCAN_S)
         self.ready.set()
 
+    def end_waits(self) -> None:
+        """Let whoever waits go on, since the end has come."""
+        self.ending.set()
+        self.transitions.stop()
+
     def stop(self) -> None:
         """End tasks and watcher, write the store out, remove what is temporary."""
+        self.end_waits()
         self.ready.clear()
         self.tasks.stop()
         self.watcher.stop()
@@ -134,6 +144,12 @@ class Runtime:
     def outputs(self) -> list[ObsPath]:
         """Where datasets write: nothing below is a sample."""
         return [ObsPath.parse(entry.record.inner_work_path) for entry in self.store.entries()]
+
+    def _project_of(self, dataset_id: str) -> str | None:
+        try:
+            return self.store.entry(dataset_id).record.project_id
+        except Unknown:
+            return None
 
     def _input_changed(self, dataset_id: str) -> None:
         if not self.settings.automatic:

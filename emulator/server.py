@@ -72,6 +72,7 @@ class Emulator:
 
     def stop(self) -> None:
         """Stop serving, end what is running, write everything out."""
+        self.runtime.end_waits()
         self._server.task_dispatcher.shutdown()
         if self._thread.ident is not None:
             self._stopping.set()

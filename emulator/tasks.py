@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from emulator.store import Unknown
 
 log = logging.getLogger("modelarts-emulator")
+
+# How many can be under way, those included that rest.
+_MAX_THREADS = 64
 
 
 class Busy(Exception):
@@ -46,10 +49,15 @@ class Claim:
 
 
 class Tasks:
-    """Runs callables in the background. A task is open from its claim until its callable has returned."""
+    """Runs callables in the background, ``workers`` at a time; those that rest do not count.
+
+    A task is open from its claim until its callable has returned.
+    """
 
     def __init__(self, workers: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="task")
+        self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="task")
+        self._turns = threading.Semaphore(workers)
+        self._thread = threading.local()
         self._quiet = threading.Condition()
         self._open: Counter[tuple[str, str]] = Counter()
         self._stopping = False
@@ -59,6 +67,11 @@ class Tasks:
         """How many tasks have not ended."""
         with self._quiet:
             return self._open.total()
+
+    def listing(self) -> list[tuple[str, str]]:
+        """Dataset and kind of every task that has not ended."""
+        with self._quiet:
+            return sorted(self._open.elements())
 
     def running(self, dataset_id: str) -> set[str]:
         """The kinds of task that have not ended for a dataset."""
@@ -88,21 +101,39 @@ class Tasks:
 
     def _run(self, dataset_id: str, kind: str, work: Callable[[], None]) -> None:
         try:
-            if not self._stopping:
-                work()
+            with self._turns:
+                if not self._stopping:
+                    self._thread.has_turn = True
+                    work()
         except Unknown:
             log.info("Dataset %s was deleted while its %s task was running", dataset_id, kind)
         except Exception:
             # The work itself records what goes wrong in its task; what arrives here is a defect of ours.
             log.exception("The %s task of dataset %s ended with an unexpected error", kind, dataset_id)
         finally:
+            self._thread.has_turn = False
             self._release(dataset_id, kind)
 
-    def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until no task is open. False when the time is over first."""
-        deadline = time.monotonic() + timeout_s
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let another task run in the place of this one, which waits for something outside; no effect elsewhere."""
+        if not getattr(self._thread, "has_turn", False):
+            yield
+            return
+        self._turns.release()
+        try:
+            yield
+        finally:
+            self._turns.acquire()
+
+    def wait_idle(self, timeout_s: float, dataset_ids: Collection[str] | None = None) -> bool:
+        """Wait until no task is open, or none of some datasets. False when the time is over first."""
+
+        def is_idle() -> bool:
+            return all(dataset_ids is not None and owner not in dataset_ids for owner, _ in self._open)
+
         with self._quiet:
-            return self._quiet.wait_for(lambda: not self._open, max(0.0, deadline - time.monotonic()))
+            return self._quiet.wait_for(is_idle, max(0.0, timeout_s))
 
     def stop(self) -> None:
         """Let running tasks end, drop those that have not begun, and join the threads."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -50,8 +51,9 @@ def document() -> dict[str, Any]:
         for route in routes:
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(family, route, schemas, components)
     for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _endpoint(endpoint)
-    queries = {kind.__name__ for routes in ROUTES.values() for route in routes if (kind := route.query) is not None}
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _endpoint(endpoint, schemas, components)
+    described: list[Route | Endpoint] = [*(route for routes in ROUTES.values() for route in routes), *ENDPOINTS]
+    queries = {kind.__name__ for each in described if (kind := each.query) is not None}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -66,32 +68,53 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": {name: schema for name, schema in components.items() if name not in queries} | {"Error": _ERROR},
             "headers": _HEADERS,
-            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-Emulator-Key"},
+            },
         },
     }
 
 
 def _schemas() -> tuple[dict[type, dict[str, Any]], dict[str, Any]]:
     """The schemas of all wire types, by type, and what they refer to, by name."""
-    routes = [route for each in ROUTES.values() for route in each]
-    kinds = {kind for route in routes for kind in (route.query, route.request, route.response) if kind is not None}
-    ordered = sorted(kinds, key=lambda kind: kind.__name__)
+    rows: list[Route | Endpoint] = [*(route for each in ROUTES.values() for route in each), *ENDPOINTS]
+    kinds = {kind for row in rows for kind in (row.query, row.request, row.response) if kind is not None}
+    ordered = sorted(kinds, key=str)
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     _open(components)
     return dict(zip(ordered, schemas, strict=True)), components
 
 
-def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+def _endpoint(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]], components: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "tags": [endpoint.heading],
         "summary": endpoint.summary,
-        "parameters": [*_path_parameters(endpoint.path), *_header_parameters(endpoint.headers)],
-        "responses": {str(endpoint.status): {"description": "Done" if endpoint.status == 204 else "OK"}},
+        "parameters": [
+            *_path_parameters(endpoint.path),
+            *_header_parameters(endpoint.headers),
+            *_query_parameters(endpoint.query, {}, components),
+        ],
+        "responses": {str(endpoint.status): _answer(endpoint, schemas)},
     }
-    if endpoint.example is not None:
-        content = {"application/json": {"schema": {"type": "object"}, "example": endpoint.example}}
+    if endpoint.handler is not None:
+        described["description"] = re.sub(r"(?<=\S)[ ]*\n[ ]+(?=\S)", " ", inspect.getdoc(endpoint.handler) or "")
+        described["responses"] |= {"400": _refusal("Refused"), "401": _refusal("The control key is missing")}
+        described["security"] = [{}, {"key": []}]
+    if endpoint.request is not None or endpoint.example is not None:
+        schema = {"type": "object"} if endpoint.request is None else schemas[endpoint.request]
+        content = {"application/json": {"schema": schema, "example": endpoint.example or {}}}
         described["requestBody"] = {"content": content, "required": True}
     return described
+
+
+def _answer(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    if endpoint.status == 204:
+        return {"description": "Done"}
+    if endpoint.handler is None:
+        return {"description": "OK"}
+    schema = {} if endpoint.response is None else {"schema": schemas[endpoint.response]}
+    return {"description": "OK", "content": {endpoint.content_type: schema}}
 
 
 def _operation(
@@ -102,7 +125,10 @@ def _operation(
         "tags": [family],
         "summary": route.title,
         "description": "\n\n".join(_description(route)),
-        "parameters": [*_path_parameters(route.path), *_query_parameters(route, components)],
+        "parameters": [
+            *_path_parameters(route.path),
+            *_query_parameters(route.query, WITHOUT_EFFECT.get(route.operation, {}), components),
+        ],
         "responses": {str(route.status): _success(route, schemas), **_refusals()},
     }
     if route.request is not None:
@@ -131,11 +157,12 @@ def _header_parameters(names: Iterable[str]) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
 
 
-def _query_parameters(route: Route, components: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if route.query is None:
+def _query_parameters(
+    query: type[msgspec.Struct] | None, without: Mapping[str, str], components: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    if query is None:
         return
-    schema = components[route.query.__name__]
-    without = WITHOUT_EFFECT.get(route.operation, {})
+    schema = components[query.__name__]
     for name, member in schema["properties"].items():
         parameter = {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": member}
         if name in without:
@@ -152,9 +179,15 @@ def _success(route: Route, schemas: dict[type, dict[str, Any]]) -> dict[str, Any
 
 
 def _refusals() -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
-    return {status: {"description": why, "headers": headers, "content": content} for status, why in _REFUSALS.items()}
+    return {status: {**_refusal(why), "headers": headers} for status, why in _REFUSALS.items()}
+
+
+def _refusal(why: str) -> dict[str, Any]:
+    return {
+        "description": why,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
 
 
 def _open(schema: Any) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
@@ -35,6 +35,17 @@ class Metadata:
     etag: str
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Row(NamedTuple):
+    """What is noted of an object at ``path`` (``bucket/key``); ``headers`` are JSON."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    etag: str
+    content_type: str
+    headers: bytes
 
 
 class MetadataStore:
@@ -87,6 +98,18 @@ class MetadataStore:
         with self._lock:
             rows = self._rows.execute(query, (f"{bucket}/", f"{bucket}0")).fetchall()
         return {path.removeprefix(f"{bucket}/") for (path,) in rows}
+
+    def rows(self) -> list[Row]:
+        """Return everything that is noted, to be given to ``replace``."""
+        with self._lock:
+            return [Row(*row) for row in self._rows.execute("SELECT * FROM objects ORDER BY path")]
+
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Have these rows instead of all there are, or keep those where that fails. Raises sqlite3.Error."""
+        with self._lock, self._rows:
+            self._rows.execute("BEGIN")
+            self._rows.execute("DELETE FROM objects")
+            self._rows.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,0 +1,62 @@
+"""Who may use the control API: programs of this machine, or whoever has the key. A token of the services is no key."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Request
+
+from emulator.config import Settings
+from emulator.contract.errors import FORBIDDEN, ApiError
+from emulator.control.refusals import NO_KEY
+from emulator.ids import Ids
+
+log = logging.getLogger("modelarts-emulator")
+
+HEADER = "X-Emulator-Key"
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class ControlAccess:
+    """Judges requests to the control API. ``key`` is None where none is needed: open, and none is configured.
+
+    A strict emulator without a configured key draws one: it is kept in the data directory as ``control-key``, or said
+    once where there is none. Raises OSError.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.key = settings.control_key
+        if self.key is None and settings.strict:
+            self.key = _drawn(settings.data_dir)
+        self._origins = frozenset(settings.cors)
+        self._public = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
+
+    def require(self, request: Request) -> None:
+        """Raise NO_KEY, or FORBIDDEN for a change that a page of another site has asked a browser for."""
+        if self.key is not None and not hmac.compare_digest(
+            request.headers.get(HEADER, "").encode(), self.key.encode()
+        ):
+            raise ApiError(NO_KEY, f"the header {HEADER} is missing or wrong")
+        origin = request.headers.get("Origin")
+        if origin is not None and request.method not in _HARMLESS and not self._is_ours(origin, request.host):
+            raise ApiError(FORBIDDEN, f"a web page of {origin[:100]!r} may change nothing here")
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        site = urlsplit(origin).netloc.lower()
+        return site in (host.lower(), self._public) or not self._origins.isdisjoint((origin.lower(), "*"))
+
+
+def _drawn(data_dir: Path | None) -> str:
+    if data_dir is None:
+        key = Ids().hexadecimal()
+        log.warning("The control API needs the header %s: %s (--control-key sets another)", HEADER, key)
+        return key
+    path = data_dir / "control-key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(Ids().hexadecimal() + "\n", "ascii")
+    log.info("The control API needs the header %s with what %s has", HEADER, path)
+    return path.read_text("ascii").strip()

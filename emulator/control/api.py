@@ -1,0 +1,169 @@
+"""The control API: what it works on, its endpoints, and what it does to every request of the services."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Flask, Request, Response, request
+
+from emulator.api.adapter import read_query, readable
+from emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
+from emulator.control.access import ControlAccess
+from emulator.control.clock import ClockControl
+from emulator.control.endpoints import ENDPOINTS, Endpoint
+from emulator.control.events import Events
+from emulator.control.faults import LATER, Faults
+from emulator.control.idle import IdleControl
+from emulator.control.ids import IdsControl
+from emulator.control.quiet import Quiet
+from emulator.control.recordings import FORMATS
+from emulator.control.requests import STARTED, RequestLog, Requests
+from emulator.control.reset import ResetControl
+from emulator.control.snapshots import SnapshotsControl
+from emulator.control.transitions import TransitionsControl
+from emulator.runtime import Runtime
+
+PREFIX = "/_emulator/"
+MAX_BODY_BYTES = 1 << 20
+# Which kind of task is asked after by an operation; a dataset's status tells of all.
+_POLLS = {
+    "DescDataset": "",
+    "SyncDataSourceState": "sync",
+    "ListImportTasks": "import",
+    "DescImportTask": "import",
+    "GetExportTasksStatusOfDataset": "export",
+    "GetExportTaskStatusOfDataset": "export",
+    "ListDatasetVersions": "publish",
+    "DescribeDatasetVersion": "publish",
+}
+
+
+class Control:
+    """The state of everything that can be controlled; one for each application."""
+
+    def __init__(self, emu: Runtime) -> None:
+        self._emu = emu
+        self.access = ControlAccess(emu.settings)
+        self.quiet = Quiet()
+        self.log = RequestLog(emu.clock)
+        self.faults = Faults(emu.ending.wait)
+        self.areas: tuple[object, ...] = (
+            self.faults,
+            Requests(self.log, FORMATS),
+            ClockControl(emu.clock),
+            IdsControl(emu.ids, emu.store),
+            TransitionsControl(emu.transitions),
+            IdleControl(emu),
+            ResetControl(emu, self.log, self.faults, self.quiet),
+            SnapshotsControl(emu, self.quiet),
+            Events(emu, self.log),
+        )
+
+    def before(self) -> Response | None:
+        """What happens to a request before a service sees it; what is returned answers it."""
+        current = _current()
+        environ = current.environ
+        environ[STARTED] = time.perf_counter()
+        if (self.faults.active or self.quiet.is_closed) and not environ["PATH_INFO"].startswith(PREFIX):
+            self.quiet.wait()
+            return self.faults.before(current)
+        return None
+
+    def after(self, response: Response) -> Response:
+        """What happens to an answer before the client sees it."""
+        current = _current()
+        environ = current.environ
+        if environ["PATH_INFO"].startswith(PREFIX):
+            return response
+        if self._emu.transitions.is_waited_for:
+            self._note_poll(current)
+        if LATER in environ:
+            response = self.faults.after(current, response)
+        self.log.note(current, response)
+        return response
+
+    def _note_poll(self, current: Request) -> None:
+        if (kind := _POLLS.get(current.endpoint or "")) is not None:
+            self._emu.transitions.polled(kind, (current.view_args or {}).get("dataset_id", ""))
+
+
+def _current() -> Request:
+    """The request itself: the proxy for it that Flask gives costs at each look."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def register(app: Flask, emu: Runtime) -> Control:
+    """Add the endpoints, and what is done to every request; before all that answers requests but the host check.
+
+    The result is also ``app.extensions["emulator-control"]``.
+    """
+    control = Control(emu)
+    app.before_request(control.before)
+    app.after_request(control.after)
+    areas = {type(area).__name__: area for area in control.areas}
+    for endpoint in ENDPOINTS:
+        if endpoint.handler is not None:
+            area = areas[endpoint.handler.__qualname__.partition(".")[0]]
+            rule = endpoint.path.replace("{", "<").replace("}", ">")
+            view = _view(endpoint, endpoint.handler, area, control.access)
+            app.add_url_rule(rule, f"control.{endpoint.name}", view, methods=[endpoint.method])
+    app.extensions["emulator-control"] = control
+    return control
+
+
+def _view(
+    endpoint: Endpoint, handler: Callable[..., Any], area: object, access: ControlAccess
+) -> Callable[..., Response]:
+    query_type, request_type = endpoint.query, endpoint.request
+
+    def view(**path: str) -> Response:
+        try:
+            access.require(request)
+            arguments: dict[str, Any] = dict(path)
+            query = request.environ["QUERY_STRING"]
+            if query_type is not None:
+                arguments["query"] = _known(query, query_type)
+            elif query:
+                raise ApiError(PARAMETER_INVALID, "there are no query parameters here")
+            if request_type is not None:
+                arguments["request"] = _body(request_type)
+            answer = handler(area, **arguments)
+        except ApiError as error:
+            return _refused(error)
+        if isinstance(answer, Response):
+            return answer
+        body = b"" if answer is None else msgspec.json.encode(answer)
+        return Response(body, endpoint.status, content_type="application/json")
+
+    return view
+
+
+def _known(query: str, wanted: type[msgspec.Struct]) -> Any:
+    """Query parameters. A mistyped one would do more than was meant, so it is refused. Raises PARAMETER_INVALID."""
+    warnings: list[str] = []
+    found = read_query(query, wanted, warnings)
+    if warnings:
+        raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
+    return found
+
+
+def _body(wanted: Any) -> Any:
+    """The body; nothing is an empty object. Raises PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    try:
+        return msgspec.json.decode(request.get_data() or b"{}", type=wanted)
+    except msgspec.ValidationError as error:
+        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
+
+
+def _refused(error: ApiError) -> Response:
+    row: Error = error.error
+    body = msgspec.json.encode({"error_code": row.code, "error_msg": error.message})
+    return Response(body, row.status, content_type="application/json")

@@ -1,0 +1,39 @@
+"""``/_emulator/ids``: with a seed, the same calls give the same ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import msgspec
+
+from emulator.ids import Ids
+from emulator.store import Store, Unknown
+
+
+class Seed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where ids begin; null draws them at random again."""
+
+    seed: int | str | None
+
+
+class IdsControl:
+    """The endpoint."""
+
+    def __init__(self, ids: Ids, store: Store) -> None:
+        self._ids, self._store = ids, store
+
+    def seed_ids(self, request: Seed) -> Seed:
+        """Begin again from a seed; ids that are in use are passed over, so begin with none to get the same ones.
+
+        Looks through every dataset, at its versions and tasks.
+        """
+        self._ids.seed(request.seed, () if request.seed is None else set(self._in_use()))
+        return request
+
+    def _in_use(self) -> Iterator[str]:
+        for entry in self._store.entries():
+            yield entry.record.id
+            with suppress(Unknown), self._store.reading(entry.record.id) as dataset:
+                yield from (version.version_id for version in dataset.versions)
+                yield from (task.id.rpartition("_")[2] for task in dataset.tasks)
