@@ -7,7 +7,7 @@ ones go, changed ones get new size, time and picture size and keep their labels.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from emulator.obs.tree import ObjectTree
 from emulator.obs.writing import is_being_written
 from emulator.reconcile_lines import Lines
 from emulator.sampling import file_sample
-from emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Store, fingerprint
+from emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Selection, Store, fingerprint
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -49,19 +49,35 @@ def reconcile(
     record: DatasetRecord,
     directories: Sequence[ObsPath],
     outputs: Sequence[ObsPath],
+    *,
     progress: Progress = lambda done: None,
+    paths: Collection[str] | None = None,
+    met_link: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Compare and apply. Nothing below ``outputs``, where datasets write, is a sample.
+
+    ``paths`` are resolved places on disk, files or folders: nothing else need be looked at. That holds only for a
+    dataset in whose input there are no links, and ``met_link`` is called where there are.
 
     Raises ApiError (BUCKET_NOT_FOUND, PATH_INVALID) and OSError where a directory cannot be read: what lies there is
     then unknown rather than gone, and no sample is removed.
     """
-    return _Reconciliation(store, tree, record, progress).run(directories, outputs)
+    reconciliation = _Reconciliation(store, tree, record, progress, met_link)
+    outcome = None if paths is None else reconciliation.run_at(paths, directories, outputs)
+    return reconciliation.run(directories, outputs) if outcome is None else outcome
 
 
 class _Reconciliation:
-    def __init__(self, store: Store, tree: ObjectTree, record: DatasetRecord, progress: Progress) -> None:
-        self.store, self.tree, self.record, self.progress = store, tree, record, progress
+    def __init__(
+        self,
+        store: Store,
+        tree: ObjectTree,
+        record: DatasetRecord,
+        progress: Progress,
+        met_link: Callable[[], None],
+    ) -> None:
+        self.store, self.tree, self.record = store, tree, record
+        self.progress, self.met_link = progress, met_link
         self.kind: Kind = KINDS[record.type]
         self.seen: set[str] = set()
         self.added = self.changed = 0
@@ -73,15 +89,34 @@ class _Reconciliation:
             return Outcome(lines.added, lines.changed, lines.removed)
         for directory in directories:
             self._apply(self._entries(directory, outputs))
-        removed = self._remove_vanished(directories)
+        removed = self._remove_vanished(self._missing(), directories)
+        return Outcome(self.added, self.changed, removed)
+
+    def run_at(
+        self, paths: Collection[str], directories: Sequence[ObsPath], outputs: Sequence[ObsPath]
+    ) -> Outcome | None:
+        """Compare only what lies at some places; None where that does not tell all."""
+        if self.kind.unit != "file":
+            return None
+        names: set[str] = set()
+        for directory in directories:
+            if not self._is_readable(directory):
+                return None
+            folder = f"{self.tree.local(directory)}/"
+            inner = [path[len(folder) :] for path in paths if path.startswith(folder)]
+            entries = self.tree.walk_at(directory, inner, skip=_skipped(outputs, directory), met_link=self.met_link)
+            if entries is None:
+                return None
+            self._apply(entry for entry in entries if self.kind.holds(entry.path))
+            names.update(directory.object_name + each for each in inner)
+        removed = self._remove_vanished(self._missing_at(names), directories)
         return Outcome(self.added, self.changed, removed)
 
     def _entries(self, directory: ObsPath, outputs: Sequence[ObsPath]) -> Iterator[Entry]:
         """The files of a directory that hold samples."""
         if not self._is_readable(directory):
             return
-        skip = [path for path in outputs if not path.contains(directory)]
-        for entry in self.tree.walk(directory, skip=skip):
+        for entry in self.tree.walk(directory, skip=_skipped(outputs, directory), met_link=self.met_link):
             if self.kind.holds(entry.path):
                 yield entry
 
@@ -151,11 +186,28 @@ class _Reconciliation:
         stat = self.tree.stat(ObsPath.parse("/" + sample.path))
         return stat is not None and (stat.size, stat.mtime_ns) == sample.signature
 
-    def _remove_vanished(self, directories: Sequence[ObsPath]) -> int:
+    def _missing(self) -> list[str]:
+        """The samples that have not been seen."""
         with self.store.reading(self.record.id) as dataset:
             if len(self.seen) >= len(dataset) and all(identity in self.seen for identity in dataset.ids()):
-                return 0
-            missing = [identity for identity in dataset.ids() if identity not in self.seen]
+                return []
+            return [identity for identity in dataset.ids() if identity not in self.seen]
+
+    def _missing_at(self, names: Collection[str]) -> list[str]:
+        """The samples of these objects, and of those below them, that have not been seen."""
+        known = {sample_id(self.record.id, name) for name in names}
+        folders = {f"{name}/" for name in names}
+        with self.store.reading(self.record.id) as dataset:
+            for directory in dataset.directories():
+                if any(above in folders for above in _and_above(directory)):
+                    known.update(sample.id for sample in dataset.select(Selection(directory=directory)))
+        return [identity for identity in known if identity not in self.seen]
+
+    def _remove_vanished(self, missing: Sequence[str], directories: Sequence[ObsPath]) -> int:
+        """Remove those samples whose objects are gone; return how many."""
+        if not missing:
+            return 0
+        with self.store.reading(self.record.id) as dataset:
             gone = [identity for identity in missing if self._is_gone(dataset.get(identity), directories)]
         if not gone:
             return 0
@@ -173,6 +225,19 @@ class _Reconciliation:
             return False  # a tombstone, or removed meanwhile
         path = ObsPath.parse("/" + sample.path)
         return not any(directory.contains(path) for directory in directories) or self.tree.stat(path) is None
+
+
+def _skipped(outputs: Iterable[ObsPath], directory: ObsPath) -> list[ObsPath]:
+    """The outputs that are left out of a directory; one that the directory itself lies in is none."""
+    return [path for path in outputs if not path.contains(directory)]
+
+
+def _and_above(directory: str) -> Iterator[str]:
+    """A directory ``bucket/a/b/`` and those that it lies in, up to the bucket's."""
+    end = len(directory)
+    while end > 0:
+        yield directory[:end]
+        end = directory.rfind("/", 0, end - 1) + 1
 
 
 def _updated(known: SampleRecord, fresh: SampleRecord) -> SampleRecord:

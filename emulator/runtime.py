@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -76,6 +77,8 @@ class Runtime:
         self.noted: set[str] = set()
         """Datasets whose input may have changed and waits for ``sync-data``, where nothing is applied by itself."""
         self._reconciling: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._to_look_at_whole: set[str] = set()
+        """Datasets of which no part tells all: there are links in their input, or it could not be read."""
 
     def start(self) -> None:
         """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready``."""
@@ -120,16 +123,36 @@ class Runtime:
         """Forget a dataset's input directories."""
         self.watcher.unwatch(dataset_id)
         self._reconciling.pop(dataset_id, None)
+        self._to_look_at_whole.discard(dataset_id)
 
-    def reconcile(self, dataset_id: str, progress: Progress = lambda done: None) -> Outcome:
+    def reconcile(
+        self, dataset_id: str, progress: Progress = lambda done: None, paths: Collection[str] | None = None
+    ) -> Outcome:
         """Bring a dataset in step with its input, one caller at a time. Raises ApiError, OSError, Unknown.
 
-        ``progress`` hears, again and again, how many objects have been looked at.
+        ``progress`` hears, again and again, how many objects have been looked at. Where only some ``paths`` on disk
+        have changed, no others are looked at.
         """
+        whole = self._to_look_at_whole
         with self._reconciling[dataset_id]:
             record = self.store.entry(dataset_id).record
             self.noted.discard(dataset_id)
-            return reconcile(self.store, self.tree, record, input_directories(record), self.outputs(), progress)
+            paths = None if dataset_id in whole else paths
+            whole.add(dataset_id)  # until it has gone well
+            links: list[None] = []
+            outcome = reconcile(
+                self.store,
+                self.tree,
+                record,
+                input_directories(record),
+                self.outputs(),
+                progress=progress,
+                paths=paths,
+                met_link=lambda: links.append(None),
+            )
+            if not links:
+                whole.discard(dataset_id)
+            return outcome
 
     def holding_still(self, dataset_id: str) -> threading.Lock:
         """The lock that keeps a dataset from being brought in step with its input, while held."""
@@ -151,12 +174,12 @@ class Runtime:
         except Unknown:
             return None
 
-    def _input_changed(self, dataset_id: str) -> None:
+    def _input_changed(self, dataset_id: str, paths: Collection[str] | None) -> None:
         if not self.settings.automatic:
             self.noted.add(dataset_id)
             return
         try:
-            outcome = self.reconcile(dataset_id)
+            outcome = self.reconcile(dataset_id, paths=paths)
         except Unknown:
             return  # deleted meanwhile
         except ApiError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,75 @@ def test_every_change_of_the_folder_is_followed(api: Api, bucket: Path, tmp_path
     folder.mkdir()
     (folder / "f.png").write_bytes(picture())
     poll(lambda: names(api, dataset_id) == {"f.png"}, "input path made again")
+
+
+def test_only_what_has_changed_is_looked_at(emu: Emulator, api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset()
+    emu.runtime.watcher.stop()
+    folder = bucket / "in"
+    for name in ("a.png", "b.png", "new/c.png", "new/d.png", "newer/e.png", ".hidden/f.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(picture())
+
+    def look(*inner: str) -> set[str]:
+        emu.runtime.reconcile(dataset_id, paths=[str(folder / each) for each in inner])
+        return names(api, dataset_id)
+
+    assert look() == set()
+    assert look("a.png", ".hidden", ".hidden/f.png", "nothing") == {"a.png"}
+    assert look("new") == {"a.png", "c.png", "d.png"}
+    shutil.rmtree(folder / "new")
+    (folder / "a.png").unlink()
+    assert look("new/c.png") == {"a.png", "d.png"}
+    assert look("new") == {"a.png"}
+    (folder / "link").symlink_to(folder / "newer")
+    assert look("link") == {"b.png", "e.png"}  # links: everything is looked at, the one file by both its names
+    assert api.samples(dataset_id)["sample_count"] == 3
+    (folder / "newer/g.png").write_bytes(picture())
+    assert look("newer/g.png") == {"b.png", "e.png", "g.png"}
+    assert api.samples(dataset_id)["sample_count"] == 5
+
+
+def test_after_many_changes_of_all_kinds_folder_and_dataset_agree(api: Api, bucket: Path) -> None:
+    folder = bucket / "in"
+    dataset_id = api.dataset()
+    chance = Random(7)
+    data = picture()
+    for _ in range(40):
+        for _ in range(chance.randrange(1, 12)):
+            _change_something(chance, folder, data)
+        there = {str(path.relative_to(bucket)) for path in folder.rglob("*.png") if path.name[0] != "."}
+        poll(
+            lambda there=there: (
+                {s["source"].split("?")[0].split("/bucket/")[1] for s in all_of(api, dataset_id)} == there
+            )
+        )
+
+
+def _change_something(chance: Random, folder: Path, data: bytes) -> None:
+    places = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    files = [path for path in folder.rglob("*.png") if path.is_file()]
+    place, name = chance.choice(places), f"{chance.randrange(30)}"
+    what = chance.randrange(6)
+    if what <= 1 or not files:
+        (place / f"{name}.png").write_bytes(data)
+    elif what == 2:
+        chance.choice(files).unlink()
+    elif what == 3:
+        chance.choice(files).rename(place / f"{name}.png")
+    elif what == 4 and len(places) < 12:
+        (place / name).mkdir(exist_ok=True)
+    elif len(places) > 1:
+        moved = chance.choice(places[1:])
+        target = chance.choice([each for each in places if moved not in (each, *each.parents)])
+        if what == 5 and not (target / f"m{name}").exists():
+            moved.rename(target / f"m{name}")
+        else:
+            shutil.rmtree(moved)
+
+
+def all_of(api: Api, dataset_id: str) -> list[Any]:
+    return list(api.samples(dataset_id, "?limit=100")["samples"])
 
 
 def test_a_picture_being_written_is_not_taken_half(api: Api, bucket: Path) -> None:

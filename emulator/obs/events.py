@@ -114,14 +114,14 @@ class _Handler(FileSystemEventHandler):
         source = os.fsdecode(event.src_path)
         if isinstance(event, DirDeletedEvent) and source == self._folder:
             self._listener.lost(self._folder)
-        elif self._matters(event, source):
-            self._listener.changed(self._folder)
+            return
+        paths = [path for path in (source, os.fsdecode(event.dest_path)) if self._counts(path)]
+        if paths and not (isinstance(event, FileCreatedEvent) and self._can_wait(source)):
+            self._listener.changed(self._folder, paths)
 
-    def _matters(self, event: FileSystemEvent, source: str) -> bool:
-        if isinstance(event, FileCreatedEvent):
-            # Moved in or linked: complete. Else somebody writes it: its closing will be told.
-            return self._counts(source) and not self._listener.is_noted(self._folder) and not is_being_written(source)
-        return self._counts(source) or self._counts(os.fsdecode(event.dest_path))
+    def _can_wait(self, path: str) -> bool:
+        """Whether a new file is told already, or will be by its closing; one moved in or linked is complete."""
+        return self._listener.is_noted(self._folder, path) or is_being_written(path)
 
     def _counts(self, path: str) -> bool:
         inner = path[len(self._folder) + 1 :]

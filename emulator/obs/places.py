@@ -25,11 +25,11 @@ Identity = tuple[int, int]
 class Notes(Protocol):
     """Who takes notes of changed keys. Called on any thread; must not block."""
 
-    def note(self, key: str, *, at_once: bool = False) -> None:
-        """Something below a directory of the key is different, or may be."""
+    def note(self, key: str, paths: Collection[str] | None = None, *, at_once: bool = False) -> None:
+        """Something below a directory of the key is different, or may be: these paths, or anything."""
 
-    def has_noted(self, keys: Collection[str]) -> bool:
-        """Whether all these keys are noted already."""
+    def has_noted(self, keys: Collection[str], path: str) -> bool:
+        """Whether a change of the path is noted already for all these keys."""
 
     def unsettle(self) -> None:
         """The places must be settled again."""
@@ -93,10 +93,10 @@ class Places:
 
     # What the source calls, on its own threads
 
-    def changed(self, folder: str) -> None:
-        """Note a change for the keys of a folder."""
+    def changed(self, folder: str, paths: Collection[str] | None = None) -> None:
+        """Note a change for the keys of a folder: of these paths, or of anything."""
         for key in self._keys.get(folder, ()):
-            self._notes.note(key)
+            self._notes.note(key, paths)
 
     def lost(self, folder: str) -> None:
         """Note that a folder's watch is gone and has to be set anew."""
@@ -104,9 +104,9 @@ class Places:
             self._lost.add(folder)
         self._notes.unsettle()
 
-    def is_noted(self, folder: str) -> bool:
-        """Whether every key of a folder is noted already."""
-        return self._notes.has_noted(self._keys.get(folder, ()))
+    def is_noted(self, folder: str, path: str) -> bool:
+        """Whether the path is noted already for every key of a folder."""
+        return self._notes.has_noted(self._keys.get(folder, ()), path)
 
     # Inside
 

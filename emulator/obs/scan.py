@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import NamedTuple
 
 from emulator.obs.paths import MAX_KEY_BYTES, MAX_SEGMENT_BYTES, is_object_name
@@ -46,25 +48,50 @@ def is_ignored(name: str) -> bool:
 
 
 def walk(
-    directory: str, prefix: str, *, within: str, skip: Collection[str] = (), reported: Reported | None = None
+    directory: str,
+    prefix: str,
+    *,
+    within: str,
+    skip: Collection[str] = (),
+    reported: Reported | None = None,
+    met_link: Callable[[], None] = lambda: None,
 ) -> Iterator[Entry]:
     """Yield the objects below a folder: a directory's files by name, then its subdirectories by key.
 
     ``prefix`` is the folder's ``bucket/key/``. Symbolic links are followed unless they leave ``within`` or lead in a
     circle. ``directory``, ``within`` and ``skip`` are resolved paths; nothing below a folder in ``skip`` is yielded.
     A file that vanishes meanwhile is left out. Raises OSError where a folder cannot be read for another reason than
-    missing rights, since what lies in it is then unknown rather than gone.
+    missing rights, since what lies in it is then unknown rather than gone. ``met_link`` is called for each link.
     """
-    return _Walk(within, frozenset(skip), reported or Reported()).below(directory, prefix)
+    return _Walk(within, frozenset(skip), reported or Reported(), met_link).below(directory, prefix)
+
+
+def walk_at(
+    directory: str,
+    prefix: str,
+    inner: Iterable[str],
+    *,
+    within: str,
+    skip: Collection[str],
+    reported: Reported,
+    met_link: Callable[[], None],
+) -> Iterator[Entry] | None:
+    """As ``walk``, only what lies at these places below it; None where links are in play: then no part tells all."""
+    walked = _Walk(within, frozenset(skip), reported, met_link)
+    places = [place for place in inner if not any(map(is_ignored, place.split("/")))]
+    if any(os.path.realpath(f"{directory}/{place}") != f"{directory}/{place}" for place in places):
+        return None
+    return chain.from_iterable(walked.at(directory, prefix, place) for place in places)
 
 
 class _Walk:
     """One walk: what it must not enter, and what it has entered through links."""
 
-    def __init__(self, within: str, skip: frozenset[str], reported: Reported) -> None:
+    def __init__(self, within: str, skip: frozenset[str], reported: Reported, met_link: Callable[[], None]) -> None:
         self._within = within
         self._skip = skip
         self._reported = reported
+        self._met_link = met_link
         self._linked: set[str] = set()
 
     def below(self, directory: str, prefix: str) -> Iterator[Entry]:
@@ -86,6 +113,23 @@ class _Walk:
                 os.close(descriptor)
             pending += sorted(deeper, reverse=True)
 
+    def at(self, directory: str, prefix: str, inner: str) -> Iterator[Entry]:
+        """Yield the object at a place below a folder, or what lies below it."""
+        *above, name = inner.split("/")
+        place, key = f"{directory}/{inner}", prefix + "".join(f"{each}/" for each in above)
+        if any(is_below(place, each) for each in self._skip) or not all(map(is_object_name, above)):
+            return
+        try:
+            found = os.lstat(place)
+        except OSError:
+            return  # gone
+        if not self._fit([name], place[: -len(name)], key):
+            return
+        if stat.S_ISDIR(found.st_mode):
+            yield from self.below(place, f"{key}{name}/")
+        elif stat.S_ISREG(found.st_mode):
+            yield Entry(key + name, found.st_size, found.st_mtime_ns, place)
+
     def _inside(self, descriptor: int, folder: str, key: str, deeper: list[tuple[str, str]]) -> Iterator[Entry]:
         """Yield the objects of an open folder, and queue its subfolders as key and place."""
         files, folders, links = self._listed(descriptor, folder, key)
@@ -105,6 +149,7 @@ class _Walk:
 
     def _follow(self, link: str, key: str, deeper: list[tuple[str, str]]) -> Iterator[Entry]:
         """Yield a link's file, or queue its folder."""
+        self._met_link()
         target = os.path.realpath(link)
         if not is_below(target, self._within):
             self._reported.warn(f"symbolic link {link} is left out: it leaves the bucket")
@@ -115,8 +160,8 @@ class _Walk:
                 self._linked.add(target)
                 deeper.append((f"{key}/", target))
         elif os.path.isfile(target):  # noqa: PTH113
-            stat = os.stat(target)  # noqa: PTH116
-            yield Entry(key, stat.st_size, stat.st_mtime_ns, target)
+            found = os.stat(target)  # noqa: PTH116
+            yield Entry(key, found.st_size, found.st_mtime_ns, target)
 
     def _listed(self, descriptor: int, folder: str, key: str) -> tuple[list[str], list[str], list[str]]:
         """Return the names of the files, folders and links that count, each sorted."""

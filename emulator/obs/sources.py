@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 
 class Listener(Protocol):
     """Who takes the hints. Called on any thread; must not block."""
 
-    def changed(self, folder: str) -> None:
-        """Something below the folder is different, or may be."""
+    def changed(self, folder: str, paths: Collection[str] | None = None) -> None:
+        """Something below the folder is different, or may be: these files and folders, or anything."""
 
     def lost(self, folder: str) -> None:
         """The folder is gone; what comes in its place is not seen until it is added again."""
 
-    def is_noted(self, folder: str) -> bool:
-        """Whether a change below the folder waits already, so that another changes nothing."""
+    def is_noted(self, folder: str, path: str) -> bool:
+        """Whether a change of this path below the folder waits already, so that another changes nothing."""
 
 
 class Source(Protocol):

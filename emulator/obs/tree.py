@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -23,7 +23,7 @@ from emulator.contract.errors import (
 )
 from emulator.obs import folders
 from emulator.obs.paths import ObsPath, require_bucket_name
-from emulator.obs.scan import Entry, Reported, is_below, walk
+from emulator.obs.scan import Entry, Reported, is_below, walk, walk_at
 
 _CHUNK = 1 << 20
 
@@ -138,19 +138,44 @@ class ObjectTree:
             os.close(folders.open_folder(self._bucket_folder(path.bucket), segments, create=True, fsync=self._fsync))
         return local
 
-    def walk(self, directory: ObsPath, *, skip: Collection[ObsPath] = ()) -> Iterator[Entry]:
+    def walk(
+        self, directory: ObsPath, *, skip: Collection[ObsPath] = (), met_link: Callable[[], None] = lambda: None
+    ) -> Iterator[Entry]:
         """Return the objects below a directory, in a fixed order, as :func:`emulator.obs.scan.walk` finds them.
 
         Hidden and temporary files, and everything below ``skip``, are left out. Raises as ``require_directory`` at
-        once, and ``OBS_ERROR`` while iterating if a folder cannot be read.
+        once, and ``OBS_ERROR`` while iterating if a folder cannot be read. ``met_link`` is called for each link.
         """
         place = self.require_directory(directory)
-        skipped = [str(self.local(each)) for each in skip if self.has_bucket(each.bucket)]
-        within = self._require_bucket(directory.bucket)
         entries = walk(
-            str(place), directory.as_directory().object_name, within=within, skip=skipped, reported=self._reported
+            str(place),
+            directory.as_directory().object_name,
+            within=self._require_bucket(directory.bucket),
+            skip=self._skipped(skip),
+            reported=self._reported,
+            met_link=met_link,
         )
         return _documented(entries, directory)
+
+    def walk_at(
+        self,
+        directory: ObsPath,
+        inner: Iterable[str],
+        *,
+        skip: Collection[ObsPath] = (),
+        met_link: Callable[[], None] = lambda: None,
+    ) -> Iterator[Entry] | None:
+        """Return, as ``walk``, what lies at these places below a directory; None where links are in play."""
+        entries = walk_at(
+            str(self.require_directory(directory)),
+            directory.as_directory().object_name,
+            inner,
+            within=self._require_bucket(directory.bucket),
+            skip=self._skipped(skip),
+            reported=self._reported,
+            met_link=met_link,
+        )
+        return None if entries is None else _documented(entries, directory)
 
     # Objects
 
@@ -234,6 +259,9 @@ class ObjectTree:
             return self.write(target, chunks, overwrite=overwrite, flush=flush)
 
     # Inside
+
+    def _skipped(self, skip: Collection[ObsPath]) -> list[str]:
+        return [str(self.local(each)) for each in skip if self.has_bucket(each.bucket)]
 
     def _bucket_folder(self, name: str) -> str:
         return self._mounts.get(name) or f"{self._root}/{name}"

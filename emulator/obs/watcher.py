@@ -13,16 +13,31 @@ from emulator.obs.places import Places
 
 log = logging.getLogger("modelarts-emulator")
 
+Paths = Collection[str] | None
+"""Files and folders that have changed, as resolved paths; None where anything may have."""
+
+# More than these are told as "anything": to look at all is quicker then.
+MAX_PATHS = 1_000
+
 _LONG_AGO = float("-inf")
 _UNSURE_CHECK_S = 0.2
 
 
 @dataclass(slots=True)
 class _Change:
-    """A change that waits: when it was first and last noted, on the monotonic clock, in seconds."""
+    """A change that waits: when it was first and last noted, on the monotonic clock, in seconds, and of what."""
 
     first: float
     last: float
+    paths: set[str] | None
+
+    def add(self, paths: Paths) -> None:
+        """Take in a further change."""
+        if self.paths is not None:
+            if paths is None or len(self.paths) >= MAX_PATHS:
+                self.paths = None
+            else:
+                self.paths.update(paths)
 
 
 @dataclass(slots=True)
@@ -34,17 +49,18 @@ class _Call:
 
 
 class Watcher:
-    """Calls ``on_change(key)`` when something below a key's directories has changed, or may have.
+    """Calls ``on_change(key, paths)`` when something below a key's directories has changed, or may have.
 
-    Changes are hints: who is called compares the whole directory. Calls come one at a time on one thread,
-    ``debounce_s`` after the last change, or ``max_delay_s`` after the first while changes keep coming; a change during
-    a call leads to one more. What ``on_change`` raises is logged. ``polling=True`` looks at the files every
-    ``poll_interval_s`` instead of listening; otherwise that is the fallback where inotify cannot be had.
+    Changes are hints: who is called compares those paths, which may be gone, or with None whole directories. After a
+    call that raises, the next is for anything. Calls come one at a time on one thread, ``debounce_s`` after the last
+    change, or ``max_delay_s`` after the first while changes keep coming; a change during a call leads to one more.
+    What ``on_change`` raises is logged. ``polling=True`` looks at the files every ``poll_interval_s`` instead of
+    listening; otherwise that is the fallback where inotify cannot be had.
     """
 
     def __init__(
         self,
-        on_change: Callable[[str], None],
+        on_change: Callable[[str, Paths], None],
         *,
         debounce_s: float = 0.03,
         max_delay_s: float = 0.5,
@@ -60,6 +76,7 @@ class Watcher:
         self._directories: dict[str, frozenset[str]] = {}
         self._noted: dict[str, _Change] = {}
         self._calls: dict[str, _Call] = {}
+        self._failed: set[str] = set()
         self._running = False
         self._unsettled = False
         self._checked = 0.0
@@ -116,6 +133,7 @@ class Watcher:
             self._directories.pop(key, None)
             self._noted.pop(key, None)
             self._calls.pop(key, None)
+            self._failed.discard(key)
             self._unsettled = True
             self._condition.notify_all()
 
@@ -139,16 +157,17 @@ class Watcher:
 
     # What the places call, on any thread
 
-    def note(self, key: str, *, at_once: bool = False) -> None:
-        """Note a change for a key that is watched."""
+    def note(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
+        """Note a change for a key that is watched: of these paths, or of anything."""
         with self._condition:
             if key in self._directories:
-                self._note(key, at_once=at_once)
+                self._note(key, paths, at_once=at_once)
 
-    def has_noted(self, keys: Collection[str]) -> bool:
-        """Whether all these keys wait for their call already."""
+    def has_noted(self, keys: Collection[str], path: str) -> bool:
+        """Whether all these keys wait already for a call that tells of the path."""
         with self._condition:
-            return all(key in self._noted for key in keys)
+            changes = [self._noted.get(key) for key in keys]
+            return all(change is not None and (change.paths is None or path in change.paths) for change in changes)
 
     def unsettle(self) -> None:
         """Have the places brought in step soon."""
@@ -158,15 +177,16 @@ class Watcher:
 
     # Inside, with the condition held
 
-    def _note(self, key: str, *, at_once: bool = False) -> None:
+    def _note(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
         now = _LONG_AGO if at_once else time.monotonic()
         change = self._noted.get(key)
         if change is None:
-            self._noted[key] = _Change(now, now)
+            change = self._noted[key] = _Change(now, now, set())
             self._condition.notify_all()
         else:
             change.first = min(change.first, now)
             change.last = max(change.last, now)
+        change.add(paths)
 
     def _pending(self) -> int:
         if self._thread is None:
@@ -211,14 +231,18 @@ class Watcher:
 
     def _call(self, key: str) -> None:
         with self._condition:
-            if self._noted.pop(key, None) is None:
+            change = self._noted.pop(key, None)
+            if change is None:
                 return
             self._running = True
+            paths = None if key in self._failed else change.paths
+            self._failed.discard(key)
         start = time.monotonic()
         try:
-            self._on_change(key)
+            self._on_change(key, paths)
         except Exception:
             log.exception("cannot take in the file changes of %s; the next change tries again", key)
+            self._failed.add(key)
         with self._condition:
             end = time.monotonic()
             if key in self._directories:

@@ -92,6 +92,10 @@ class SampleIndex:
         """Everybody who has labelled a sample, as ``annotated_by`` names them."""
         return sorted(self._labelers)
 
+    def directories(self) -> list[str]:
+        """Every directory that holds a sample, as ``bucket/dir/``."""
+        return [place for place in self._lists if type(place) is str]
+
     def number(self, sample_id: str) -> int | None:
         """The document number of a sample, tombstones included."""
         return self._ids.find(sample_id, self._documents)

@@ -43,6 +43,11 @@ class SampleReader:
         with self._memory:
             return self._samples.labelers()
 
+    def directories(self) -> list[str]:
+        """Every directory that holds a sample, as ``bucket/dir/``."""
+        with self._memory:
+            return self._samples.directories()
+
     def ids(self) -> Iterator[str]:
         """Every sample's id, tombstones included, as of now."""
         with self._memory:

@@ -9,12 +9,13 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from emulator.obs import events
+from emulator.obs import watcher as watcher_module
 from emulator.obs.events import Burst
 from emulator.obs.scan import walk
 from emulator.obs.watcher import Watcher
@@ -34,7 +35,7 @@ class Mirror:
         self.condition = threading.Condition()
         self.watcher = Watcher(self.look, poll_interval_s=0.05, **options)
 
-    def look(self, key: str) -> None:
+    def look(self, key: str, paths: Collection[str] | None) -> None:
         at = time.perf_counter()
         seen = {
             entry.path: (entry.size, entry.mtime_ns)
@@ -247,7 +248,7 @@ def test_a_burst_that_may_have_overflowed_the_queue_is_read_again(
 ) -> None:
     """Events are lost here: the handler is deaf. What it counts is enough to look again."""
     monkeypatch.setattr(events, "_queue_length", lambda: 400)
-    monkeypatch.setattr(events._Handler, "_matters", lambda *_: False)
+    monkeypatch.setattr(events._Handler, "_counts", lambda *_: False)
     for mirror in running(Mirror(folder)):
         names = [f"{number}.jpg" for number in range(200)]
         for name in names:
@@ -269,7 +270,7 @@ def test_a_small_burst_is_not_read_again() -> None:
 def test_changes_during_a_call_lead_to_one_more(tmp_path: Path) -> None:
     entered, leave, calls = threading.Event(), threading.Event(), []
 
-    def slow(key: str) -> None:
+    def slow(key: str, paths: object) -> None:
         calls.append(key)
         entered.set()
         assert leave.wait(DEADLINE_S)
@@ -306,7 +307,7 @@ def test_keys_share_folders_and_are_told_apart(tmp_path: Path) -> None:
     for name in ("one", "two/inner"):
         (tmp_path / name).mkdir(parents=True)
     calls: list[str] = []
-    watcher = Watcher(calls.append)
+    watcher = Watcher(lambda key, paths: calls.append(key))
     watcher.start()
     watcher.watch("one", [tmp_path / "one"])
     watcher.watch("both", [tmp_path / "one", tmp_path / "two"])
@@ -344,21 +345,49 @@ def test_flush_tells_what_lies_on_disk(mirror: Mirror) -> None:
 
 
 def test_what_raises_is_logged_and_the_next_change_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    calls: list[str] = []
+    calls: list[object] = []
 
-    def failing(key: str) -> None:
-        calls.append(key)
-        if len(calls) == 1:
+    def failing(key: str, paths: object) -> None:
+        calls.append(paths)
+        if len(calls) == 2:
             raise ValueError("broken once")
 
     watcher = Watcher(failing)
     watcher.start()
     watcher.watch("key", [tmp_path])
     assert watcher.wait_idle(DEADLINE_S)
-    assert watcher.flush(DEADLINE_S)
+    first = len(calls)
+    for _ in range(3):
+        watcher.note("key", ["/a"])
+        assert watcher.wait_idle(DEADLINE_S)
     watcher.stop()
-    assert len(calls) >= 2
+    assert calls[first:][-3:] == ([{"/a"}, None, {"/a"}] if first == 1 else [None, {"/a"}, {"/a"}])
     assert "broken once" in caplog.text
+
+
+def test_what_has_changed_is_told(listening: Mirror, tmp_path: Path) -> None:
+    told: list[Collection[str] | None] = []
+    look = listening.look
+
+    def note(key: str, paths: Collection[str] | None) -> None:
+        told.append(paths)
+        look(key, paths)
+
+    listening.watcher._on_change = note
+    folder = listening.folder
+    (folder / "a.jpg").write_bytes(b"1")
+    listening.expect("a.jpg")
+    (folder / "a.jpg").rename(folder / "b.jpg")
+    listening.expect("b.jpg")
+    (folder / "b.jpg").unlink()
+    listening.expect()
+    listening.settled()
+    assert None not in told
+    assert {path for paths in told for path in paths or ()} == {str(folder / "a.jpg"), str(folder / "b.jpg")}
+    for number in range(watcher_module.MAX_PATHS * 2):
+        listening.watcher.note("key", [f"{number}"])
+    listening.settled()
+    assert told[-1] is None
 
 
 # Beginning and end
@@ -382,7 +411,7 @@ def test_off_until_started_and_after_the_stop(folder: Path) -> None:
 
 
 def test_stopping_from_within_a_call(tmp_path: Path) -> None:
-    watcher = Watcher(lambda key: watcher.stop())
+    watcher = Watcher(lambda key, paths: watcher.stop())
     watcher.start()
     watcher.watch("key", [tmp_path])
     deadline = time.monotonic() + DEADLINE_S
