@@ -125,7 +125,8 @@ class RequestLog:
             environ.pop(name, None)
         answered = response.response
         first = answered[0] if type(answered) is list and answered else b""
-        seconds = time.perf_counter() - environ[STARTED]
+        now = time.perf_counter()
+        seconds = now - environ.get(STARTED, now)  # refused before anybody looked at it: no time at all
         rule = request.url_rule
         # As _Entry has it; a tuple is made in a fraction of the time.
         self._entries.append(
