@@ -79,7 +79,11 @@ class _Reconciliation:
         self.store, self.tree, self.record = store, tree, record
         self.progress, self.met_link = progress, met_link
         self.kind: Kind = KINDS[record.type]
+        self.looked_at = 0
         self.seen: set[str] = set()
+        """The samples of objects that are new or different."""
+        self.unseen: set[int] = set()
+        """The fingerprints of objects that have not been met yet; what is as it was is met by its fingerprint."""
         self.added = self.changed = 0
 
     def run(self, directories: Sequence[ObsPath], outputs: Sequence[ObsPath]) -> Outcome:
@@ -87,8 +91,10 @@ class _Reconciliation:
             lines = Lines(self.store, self.tree, self.record)
             lines.follow([entry for directory in directories for entry in self._entries(directory, outputs)])
             return Outcome(lines.added, lines.changed, lines.removed)
+        with self.store.reading(self.record.id) as dataset:
+            self.unseen = dataset.fingerprints()
         for directory in directories:
-            self._apply(self._entries(directory, outputs))
+            self._apply(self._changed(self._entries(directory, outputs)))
         removed = self._remove_vanished(self._missing(), directories)
         return Outcome(self.added, self.changed, removed)
 
@@ -140,15 +146,27 @@ class _Reconciliation:
         if batch:
             self._put(batch)
 
+    def _changed(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Leave out the objects that are as they were: a hot loop, over everything there is."""
+        unseen = self.unseen
+        for entry in entries:
+            self.looked_at += 1
+            path, size, mtime_ns, _ = entry
+            met = fingerprint(path, size, mtime_ns)
+            if met in unseen:
+                unseen.remove(met)
+            else:
+                yield entry
+
     def _stale(self, entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
-        """The samples that the store does not have as they are on disk; all others are only noted as seen."""
+        """The samples that the store does not have as they are on disk."""
         with self.store.reading(self.record.id) as dataset:
             for entry in entries:
                 identity = sample_id(self.record.id, entry.path)
                 self.seen.add(identity)
                 known = dataset.signature(identity)
                 # What is still being written is left as it is: the end of the writing leads here again.
-                if known != fingerprint((entry.size, entry.mtime_ns)) and not is_being_written(entry.local):
+                if known != fingerprint(*entry[:3]) and not is_being_written(entry.local):
                     yield identity, entry
 
     def _put(self, batch: Sequence[tuple[str, Entry]]) -> None:
@@ -157,7 +175,7 @@ class _Reconciliation:
         with self.store.writing(self.record.id) as dataset:
             for sample in fresh:
                 self._merge(dataset, sample)
-        self.progress(len(self.seen))
+        self.progress(self.looked_at)
 
     def _fresh(self, identity: str, entry: Entry) -> SampleRecord:
         sample = file_sample(identity, self.kind, entry.path, entry.size, entry.mtime_ns)
@@ -189,9 +207,7 @@ class _Reconciliation:
     def _missing(self) -> list[str]:
         """The samples that have not been seen."""
         with self.store.reading(self.record.id) as dataset:
-            if len(self.seen) >= len(dataset) and all(identity in self.seen for identity in dataset.ids()):
-                return []
-            return [identity for identity in dataset.ids() if identity not in self.seen]
+            return [identity for identity in dataset.ids_of(self.unseen) if identity not in self.seen]
 
     def _missing_at(self, names: Collection[str]) -> list[str]:
         """The samples of these objects, and of those below them, that have not been seen."""

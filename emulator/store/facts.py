@@ -58,10 +58,9 @@ class Facts(msgspec.Struct, gc=False):
 facts_of = msgspec.json.Decoder(Facts).decode
 
 
-def fingerprint(signature: tuple[int, int]) -> int:
-    """Size and modification time as one number of 63 bits, for a quick comparison."""
-    size, mtime_ns = signature
-    return (mtime_ns * 0x9E3779B97F4A7C15 + size * 0xC2B2AE3D27D4EB4F) & (2**63 - 1)
+def fingerprint(path: str, size: int, mtime_ns: int) -> int:
+    """An object's name, size and modification time as one number, for a quick comparison within this process."""
+    return hash((path, size, mtime_ns))
 
 
 def decode_sample(document: bytes) -> SampleRecord:

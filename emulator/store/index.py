@@ -40,7 +40,7 @@ __all__ = ["SampleIndex", "Selection", "collector_off", "decode_sample", "paged"
 REUSE_FROM = 1 << (NUMBER_BITS - 1)
 _MAX_COMBINED = 8
 
-_UNKNOWN_FINGERPRINT = -1
+UNKNOWN_FINGERPRINT = -1  # no hash is
 _ANY_STATUS = frozenset(SampleStatus)
 
 
@@ -60,7 +60,7 @@ class SampleIndex:
 
     def __init__(self) -> None:
         self._documents: list[bytes | None] = [None]  # by number; TinyDB numbers from 1
-        self._fingerprints = array("q", [_UNKNOWN_FINGERPRINT])
+        self._fingerprints = array("q", [UNKNOWN_FINGERPRINT])
         self._ids = IdTable()
         self._size = 0
         self._lists: dict[Place, KeyList] = {None: KeyList()}
@@ -122,6 +122,10 @@ class SampleIndex:
         number = self.number(sample_id)
         return None if number is None else self._fingerprints[number]
 
+    def fingerprints(self) -> array[int]:
+        """The fingerprints of all objects, tombstones' included, by number: a copy."""
+        return self._fingerprints[:]
+
     def load(self, numbers: Sequence[int], documents: Sequence[bytes]) -> None:
         """Take in many documents at once, into an empty index. Raises msgspec.DecodeError, ValueError."""
         highest = max(numbers, default=0)
@@ -162,6 +166,7 @@ class SampleIndex:
         self._move(number, facts, None)
         self._ids.remove(facts.id, number)
         self._documents[number] = None
+        self._fingerprints[number] = UNKNOWN_FINGERPRINT
         self._size -= 1
 
     def keys(self, selection: Selection) -> KeyList:
@@ -209,7 +214,7 @@ class SampleIndex:
         missing = number + 1 - len(self._documents)
         if missing > 0:
             self._documents.extend([None] * missing)
-            self._fingerprints.extend([_UNKNOWN_FINGERPRINT] * missing)
+            self._fingerprints.extend([UNKNOWN_FINGERPRINT] * missing)
 
     def _add_id(self, sample_id: str, number: int) -> None:
         if self._ids.add(sample_id, number):
@@ -231,7 +236,7 @@ class SampleIndex:
             document, facts = (raw, facts_of(raw)) if raw.startswith(ID_PREFIX) else canonical(raw)
             known[number] = document
             if facts.signature:
-                prints[number] = fingerprint(facts.signature)
+                prints[number] = fingerprint(facts.path, *facts.signature)
             ids.add(facts.id, number)
             if facts.deleted:
                 continue
@@ -257,7 +262,8 @@ class SampleIndex:
 
     def _place(self, number: int, document: bytes, facts: Facts) -> None:
         self._documents[number] = document
-        self._fingerprints[number] = fingerprint(facts.signature) if facts.signature else _UNKNOWN_FINGERPRINT
+        signature = facts.signature
+        self._fingerprints[number] = fingerprint(facts.path, *signature) if signature else UNKNOWN_FINGERPRINT
 
     def _move(self, number: int, before: Facts | None, after: Facts | None) -> None:
         """Bring a sample from where it stood to where it stands now; what is the same is not touched."""

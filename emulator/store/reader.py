@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from emulator.contract.labels import Label
 from emulator.store.dataset import OpenDataset
 from emulator.store.facts import MAX_NUMBER, LabelKey, decode_sample, encode_sample
-from emulator.store.index import SampleIndex, Selection, paged
+from emulator.store.index import UNKNOWN_FINGERPRINT, SampleIndex, Selection, paged
 from emulator.store.keys import id_of
 from emulator.store.records import Counts, DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
 
@@ -53,6 +53,20 @@ class SampleReader:
         with self._memory:
             documents = self._samples.documents()
         return (id_of(document) for document in documents if document is not None)
+
+    def fingerprints(self) -> set[int]:
+        """What tells of every object that it is as it was: what is known of it, tombstones included."""
+        with self._memory:
+            fingerprints = self._samples.fingerprints()
+        return set(fingerprints)
+
+    def ids_of(self, fingerprints: Set[int]) -> list[str]:
+        """The ids of samples whose objects have one of these fingerprints, or none; tombstones included."""
+        with self._memory:
+            documents, known = self._samples.documents(), self._samples.fingerprints()
+        wanted = fingerprints | {UNKNOWN_FINGERPRINT}
+        pairs = zip(documents, known, strict=True)
+        return [id_of(document) for document, each in pairs if each in wanted and document is not None]
 
     def signature(self, sample_id: str) -> int | None:
         """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
