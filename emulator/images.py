@@ -20,8 +20,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from emulator.contract.errors import PARAMETER_INVALID, ApiError
-
-Shape = tuple[int, int, int]
+from emulator.headers import START_BYTES, Shape, shape_of
 
 _PLUGINS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
     (b"\xff\xd8\xff", JpegImageFile),
@@ -40,15 +39,25 @@ _MODES = ("lfit", "mfit", "fill", "pad", "fixed")
 def read_header(path: str | Path) -> Shape | None:
     """Width, height and depth (channels) of a picture file; None where it is no JPEG, PNG or BMP that can be read."""
     try:
-        with Path(path).open("rb") as file:
-            return _header(file)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (a Path takes as long as the reading)
+            return read_header_of(file)
     except OSError:
         return None
 
 
+def read_header_of(file: io.FileIO) -> Shape | None:
+    """As ``read_header``, of a file just opened. Raises OSError."""
+    shape = shape_of(file.read(START_BYTES))
+    if shape is None:
+        file.seek(0)
+        with io.BufferedReader(file) as buffered:
+            shape = _header(buffered)
+    return shape
+
+
 def read_header_bytes(data: bytes) -> Shape | None:
     """As ``read_header``, of a picture in memory."""
-    return _header(io.BytesIO(data))
+    return shape_of(data[:START_BYTES]) or _header(io.BytesIO(data))
 
 
 def _header(file: BinaryIO) -> Shape | None:

@@ -14,12 +14,12 @@ import msgspec
 
 from emulator.contract.errors import PATH_NOT_FOUND, ApiError
 from emulator.ids import sample_id
-from emulator.images import read_header
+from emulator.images import read_header_of
 from emulator.kinds import KINDS, Kind
 from emulator.obs.paths import ObsPath
 from emulator.obs.scan import Entry
 from emulator.obs.tree import ObjectTree
-from emulator.obs.writing import is_being_written
+from emulator.obs.writing import is_open_for_writing, open_now
 from emulator.reconcile_lines import Lines
 from emulator.sampling import file_sample
 from emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Selection, Store, fingerprint
@@ -165,8 +165,7 @@ class _Reconciliation:
                 identity = sample_id(self.record.id, entry.path)
                 self.seen.add(identity)
                 known = dataset.signature(identity)
-                # What is still being written is left as it is: the end of the writing leads here again.
-                if known != fingerprint(*entry[:3]) and not is_being_written(entry.local):
+                if known != fingerprint(*entry[:3]):
                     yield identity, entry
 
     def _put(self, batch: Sequence[tuple[str, Entry]]) -> None:
@@ -174,16 +173,24 @@ class _Reconciliation:
         fresh = [self._fresh(identity, entry) for identity, entry in batch]
         with self.store.writing(self.record.id) as dataset:
             for sample in fresh:
-                self._merge(dataset, sample)
+                if sample is not None:
+                    self._merge(dataset, sample)
         self.progress(self.looked_at)
 
-    def _fresh(self, identity: str, entry: Entry) -> SampleRecord:
+    def _fresh(self, identity: str, entry: Entry) -> SampleRecord | None:
+        """The sample of an object; None while it is being written: the end of the writing leads here again."""
         sample = file_sample(identity, self.kind, entry.path, entry.size, entry.mtime_ns)
-        if sample.type == 0:
-            shape = read_header(entry.local)
-            if shape is None:
-                log.warning("%s is no picture that can be read: it becomes a sample without size", sample.path)
-            sample.shape = shape
+        try:
+            with open_now(entry.local) as file:
+                if is_open_for_writing(file.fileno()):
+                    return None
+                sample.shape = read_header_of(file) if sample.type == 0 else None
+        except FileNotFoundError:
+            return None  # its end leads here again, too
+        except OSError as error:
+            log.warning("%s cannot be read: %s", sample.path, error.strerror)
+        if sample.type == 0 and sample.shape is None:
+            log.warning("%s is no picture that can be read: it becomes a sample without size", sample.path)
         return sample
 
     def _merge(self, dataset: DatasetWriter, sample: SampleRecord) -> None:

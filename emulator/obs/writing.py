@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
+
+
+def open_now(path: str) -> io.FileIO:
+    """Open a file for reading, unbuffered; a named pipe does not wait for its writer. Raises OSError."""
+    return open(path, "rb", buffering=0, opener=_without_waiting)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
 
 if sys.platform == "linux":
     import fcntl
@@ -21,11 +32,12 @@ if sys.platform == "linux":
         except OSError:
             return False
         try:
-            return _refuses_lease(fd)
+            return is_open_for_writing(fd)
         finally:
             os.close(fd)
 
-    def _refuses_lease(fd: int) -> bool:
+    def is_open_for_writing(fd: int) -> bool:
+        """As ``is_being_written``, of a file that is open for reading."""
         try:
             # Who opens the file for writing within this instant sends us a signal; SIGIO, the default, would kill us.
             fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
@@ -39,4 +51,8 @@ else:
 
     def is_being_written(path: str | os.PathLike[str]) -> bool:
         """Whether any process has the file open for writing; this system does not tell, so never."""
+        return False
+
+    def is_open_for_writing(fd: int) -> bool:
+        """As ``is_being_written``, of a file that is open for reading."""
         return False
