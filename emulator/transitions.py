@@ -20,6 +20,14 @@ from emulator.contract.errors import TASK_FAILED, ApiError
 
 Kind = Literal["sync", "import", "export", "publish", "switch"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+STATES: Mapping[Kind, tuple[str, ...]] = {
+    "sync": ("RUNNING", "COMPLETED"),
+    "import": ("STARTING", "RUNNING", "COMPLETED"),
+    "export": ("RUNNING", "SUCCESSED"),
+    "publish": ("RUNNING",),
+    "switch": ("NORMAL",),
+}
+"""The states that a task of each kind goes on to: those of tasks, of a version, and for a switch of the dataset."""
 
 # How often a task that waits looks whether its dataset has been deleted meanwhile.
 _LOOK_S = 0.1

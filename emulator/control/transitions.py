@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from emulator.transitions import Kind, Mode, Rule, Transitions
+from emulator.contract.errors import PARAMETER_INVALID, ApiError
+from emulator.transitions import STATES, Kind, Mode, Rule, Transitions
 
 
 class HeldTask(msgspec.Struct, kw_only=True):
@@ -43,7 +44,11 @@ class TransitionsControl:
     def put_transitions(self, query: TransitionsQuery, request: dict[Kind, Rule]) -> TransitionsState:
         """Replace the rules; a kind that is not named has none, and what was held because of it goes on.
 
-        A task that waits by a rule that has changed goes on as well.
+        A task that waits by a rule that has changed goes on as well. Raises PARAMETER_INVALID.
         """
+        for kind, rule in request.items():
+            if rule.before not in (None, *STATES[kind]):
+                states = ", ".join(STATES[kind])
+                raise ApiError(PARAMETER_INVALID, f"{kind}: before is one of {states}")
         self._transitions.put(request, query.project_id)
         return self.show_transitions(query)

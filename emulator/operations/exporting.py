@@ -12,7 +12,7 @@ import msgspec
 from emulator.contract.datasets import CreateDatasetRequest
 from emulator.contract.exports import ExportParams, ExportTaskRequest
 from emulator.contract.sources import DataSource
-from emulator.contract.wire import DatasetStatus, DatasetType, SampleStatus, Usage
+from emulator.contract.wire import DatasetStatus, DatasetType, ExportStatus, SampleStatus, Usage
 from emulator.formats import coco, layouts, manifest
 from emulator.ids import sample_id
 from emulator.obs.paths import ObsPath
@@ -53,6 +53,7 @@ class Export:
 
     def run(self) -> None:
         """Export. Raises ApiError, OSError; then nothing that was written stays."""
+        self.emu.transitions.enter("export", self.record.id, ExportStatus.RUNNING.value)
         with self._samples() as samples:
             selection = self._selection()
             total = sum(1 for _ in samples.select(selection))
@@ -60,6 +61,7 @@ class Export:
             usages = self._usages(samples, selection)
             with Written(self.emu.tree, self.record, self.task.id) as written:
                 self._write(written, self._as_exported(samples.select(selection), usages), total)
+                self.emu.transitions.enter("export", self.record.id, ExportStatus.SUCCESSED.value)
                 if self.is_new_dataset:
                     self._make_dataset(samples, usages)
             self.note(total, total)

@@ -223,7 +223,10 @@ def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_ini
         _note(emu, dataset_id, task, TaskStatus.RUNNING, tally)
 
     try:
+        emu.transitions.enter("import", dataset_id, TaskStatus.STARTING.value)
         _note(emu, dataset_id, task, TaskStatus.STARTING, latest)
+        emu.transitions.enter("import", dataset_id, TaskStatus.RUNNING.value)
+        _note(emu, dataset_id, task, TaskStatus.RUNNING, latest)
         if is_initial:
             emu.reconcile(dataset_id)
         record = emu.store.entry(dataset_id).record
@@ -231,6 +234,7 @@ def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_ini
         for source in sources:
             each = replace(wanted, source=source)
             latest = _IMPORTS[KINDS[record.type].unit](emu, record, each, note).run()
+        emu.transitions.enter("import", dataset_id, TaskStatus.COMPLETED.value)
     except (ApiError, OSError) as error:
         failure = error if isinstance(error, ApiError) else ApiError(IMPORT_FAILED, error.strerror or str(error))
         _note(emu, dataset_id, task, TaskStatus.FAILED, latest, failure)

@@ -68,8 +68,10 @@ def start_sync(emu: Runtime, record: DatasetRecord, status: DatasetStatus) -> No
 
 def _synchronize(emu: Runtime, dataset_id: str, task: TaskRecord) -> None:
     try:
+        emu.transitions.enter("sync", dataset_id, TaskStatus.RUNNING.value)
         _note(emu, dataset_id, task, TaskStatus.RUNNING)
         outcome = emu.reconcile(dataset_id, lambda done: _note(emu, dataset_id, task, TaskStatus.RUNNING))
+        emu.transitions.enter("sync", dataset_id, TaskStatus.COMPLETED.value)
         counts = {"add_sample_count": outcome.added, "deleted_sample_count": outcome.removed}
         _note(emu, dataset_id, task, TaskStatus.COMPLETED, counts=counts)
     except ApiError as error:

@@ -276,6 +276,7 @@ def _new_version(
 
 def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
     try:
+        emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
         done = _freeze(emu, dataset_id, version, ratio)
     except (ApiError, OSError) as error:
         why = error.message if isinstance(error, ApiError) else str(error)
@@ -372,6 +373,7 @@ def _is_modified(before: bytes, after: bytes | None) -> bool:
 def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
     """Switch; what goes wrong leaves the dataset as it was, at rest, with a message."""
     try:
+        emu.transitions.enter("switch", dataset_id, DatasetStatus.NORMAL.name)
         _switch(emu, dataset_id, version)
     except (ApiError, OSError) as error:
         why = error.message if isinstance(error, ApiError) else str(error)
