@@ -135,9 +135,14 @@ class _Active:
             and (fault.path is None or fnmatchcase(request.path, fault.path))
         )
 
+    @property
+    def is_delay(self) -> bool:
+        """Whether it only delays, so that others can hit the same request."""
+        fault = self.fault
+        return fault.error is None and fault.status is None and fault.cut is None and fault.truncate is None
+
     def strikes(self) -> bool:
-        """Count a request that it is for, and say whether that is hit."""
-        self.matched += 1
+        """Whether the request that was counted last is hit."""
         if self.matched < self.fault.nth or (self._times is not None and self.hits >= self._times):
             return False
         if self.fault.probability < 1 and self._random.random() >= self.fault.probability:
@@ -164,16 +169,15 @@ class Faults:
         struck = self._struck(request, service)
         if delay_ms := sum(each.fault.delay_ms for each in struck):
             self._sleep(min(delay_ms, MAX_DELAY_MS) / 1000)
-        for each in struck:
-            fault = each.fault
-            if fault.cut == "after" or fault.truncate is not None:
-                request.environ[LATER] = each
-                return None
-            if fault.cut == "before":
-                return _marked(Response(_cut_at((), 0), NO_ANSWER), each)
-            if fault.error is not None or fault.status is not None:
-                return _marked(_answer(fault, service), each)
-        return None
+        if not struck or struck[-1].is_delay:
+            return None
+        each = struck[-1]
+        if each.fault.cut == "after" or each.fault.truncate is not None:
+            request.environ[LATER] = each
+            return None
+        if each.fault.cut == "before":
+            return _marked(Response(_cut_at((), 0), NO_ANSWER), each)
+        return _marked(_answer(each.fault, service), each)
 
     def after(self, request: Request, response: Response) -> Response:
         """Do to an answer what is to happen to it."""
@@ -186,8 +190,17 @@ class Faults:
         return _marked(_truncated(response, bytes_sent), each)
 
     def _struck(self, request: Request, service: Service) -> list[_Active]:
+        """The faults that hit a request: any that delay it, and the first of the others."""
+        struck: list[_Active] = []
+        is_answered = False
         with self._lock:
-            return [each for each in self.active if each.is_for(request, service) and each.strikes()]
+            for each in self.active:
+                if each.is_for(request, service):
+                    each.matched += 1
+                    if not is_answered and each.strikes():
+                        struck.append(each)
+                        is_answered = not each.is_delay
+        return struck
 
     # The endpoints
 
