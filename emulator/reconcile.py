@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from emulator.obs.paths import ObsPath
 from emulator.obs.scan import Entry
 from emulator.obs.tree import ObjectTree
 from emulator.obs.writing import is_open_for_writing, open_now
+from emulator.readers import Readers
 from emulator.reconcile_lines import Lines
 from emulator.sampling import file_sample
 from emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Selection, Store, fingerprint
@@ -137,14 +139,11 @@ class _Reconciliation:
         return True
 
     def _apply(self, entries: Iterable[Entry]) -> None:
-        batch: list[tuple[str, Entry]] = []
-        for stale in self._stale(entries):
-            batch.append(stale)
-            if len(batch) >= BATCH:
-                self._put(batch)
-                batch = []
-        if batch:
-            self._put(batch)
+        stale = self._stale(entries)
+        with Readers() as readers:
+            while batch := list(islice(stale, BATCH)):
+                # Files are read before the dataset's lock is taken.
+                self._put(readers.map(self._fresh, batch))
 
     def _changed(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Leave out the objects that are as they were: a hot loop, over everything there is."""
@@ -168,17 +167,16 @@ class _Reconciliation:
                 if known != fingerprint(*entry[:3]):
                     yield identity, entry
 
-    def _put(self, batch: Sequence[tuple[str, Entry]]) -> None:
-        # Files are read before the dataset's lock is taken.
-        fresh = [self._fresh(identity, entry) for identity, entry in batch]
+    def _put(self, fresh: Sequence[SampleRecord | None]) -> None:
         with self.store.writing(self.record.id) as dataset:
             for sample in fresh:
                 if sample is not None:
                     self._merge(dataset, sample)
         self.progress(self.looked_at)
 
-    def _fresh(self, identity: str, entry: Entry) -> SampleRecord | None:
+    def _fresh(self, stale: tuple[str, Entry]) -> SampleRecord | None:
         """The sample of an object; None while it is being written: the end of the writing leads here again."""
+        identity, entry = stale
         sample = file_sample(identity, self.kind, entry.path, entry.size, entry.mtime_ns)
         try:
             with open_now(entry.local) as file:
