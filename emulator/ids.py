@@ -16,13 +16,14 @@ class Ids:
 
     def __init__(self, seed: int | str | None = None) -> None:
         self._lock = threading.Lock()
+        self._secrets = _source(seed, "secrets")
         self.seed(seed)
 
     def seed(self, seed: int | str | None, taken: Collection[str] = ()) -> None:
         """Begin again from a seed, or draw at random with None. ``taken`` are ids in use, which are passed over.
 
-        Ids of datasets, versions and tasks are drawn apart from those of tokens and uploads, so that a client that
-        logs in once more does not change them.
+        Ids of datasets, versions and tasks are drawn apart from those of uploads, so that one more upload does not
+        change them. Secrets go on as they were: what somebody has is never given to anybody else.
         """
         with self._lock:
             self._taken = frozenset(taken)
@@ -45,10 +46,21 @@ class Ids:
         """An import task id: ``<dataset_id>_<19 characters>``."""
         return f"{dataset_id}_{self.entity()}"
 
-    def hexadecimal(self, digits: int = 32) -> str:
-        """Random lower-case hex digits, for tokens and keys."""
+    def upload(self) -> str:
+        """An id of an upload in parts: 32 lower-case hex digits."""
         with self._lock:
-            return f"{self._digits.getrandbits(4 * digits):0{digits}x}"
+            while (drawn := _hexadecimal(self._digits, 32)) in self._taken:
+                pass
+            return drawn
+
+    def secret(self, digits: int = 32) -> str:
+        """Lower-case hex digits for tokens and keys; ``seed`` does not bring them back."""
+        with self._lock:
+            return _hexadecimal(self._secrets, digits)
+
+
+def _hexadecimal(source: random.Random, digits: int) -> str:
+    return f"{source.getrandbits(4 * digits):0{digits}x}"
 
 
 def _source(seed: int | str | None, use: str) -> random.Random:

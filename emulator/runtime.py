@@ -191,11 +191,11 @@ class Runtime:
     def _signing_key(self) -> tuple[str, str]:
         """Access key and secret of signed URLs; kept with the data, so that a URL outlives a restart."""
         if self.settings.data_dir is None:
-            return self.ids.hexadecimal(20).upper(), self.ids.hexadecimal(40)
+            return self.ids.secret(20).upper(), self.ids.secret(40)
         path = Path(self.settings.data_dir) / "signing-key"
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text(f"{self.ids.hexadecimal(20).upper()}:{self.ids.hexadecimal(40)}\n", "ascii")
+            path.write_text(f"{self.ids.secret(20).upper()}:{self.ids.secret(40)}\n", "ascii")
         access_key, _, secret = path.read_text("ascii").strip().partition(":")
         return access_key, secret
 

@@ -157,6 +157,11 @@ class Transitions:
             self._rules = {}
             self._changed.notify_all()
 
+    def look(self) -> None:
+        """Have those that wait see at once whether their datasets are gone."""
+        with self._changed:
+            self._changed.notify_all()
+
     def held(self) -> list[Held]:
         """The tasks that wait now, what has waited longest first."""
         with self._changed:

@@ -67,7 +67,7 @@ def start_upload(call: Call) -> Response:
     call.storage.tree.local(call.path)
     given = call.given_metadata()
     upload = _Upload(call.bucket, call.key, call.storage.clock.now_ms(), given.content_type, dict(given.headers))
-    upload_id = call.storage.ids.hexadecimal(32)
+    upload_id = call.storage.ids.upload()
     folder = call.storage.uploads / upload_id
     folder.mkdir(parents=True)
     (folder / "upload.json").write_bytes(msgspec.json.encode(upload))

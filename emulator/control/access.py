@@ -51,12 +51,14 @@ class ControlAccess:
 
 def _drawn(data_dir: Path | None) -> str:
     if data_dir is None:
-        key = Ids().hexadecimal()
+        key = Ids().secret()
         log.warning("The control API needs the header %s: %s (--control-key sets another)", HEADER, key)
         return key
     path = data_dir / "control-key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(Ids().hexadecimal() + "\n", "ascii")
+    path.touch(mode=0o600)
+    key = path.read_text("ascii").strip()
+    if not key:  # also where an earlier start ended before it was written: no key at all would let everybody in
+        key = Ids().secret()
+        path.write_text(f"{key}\n", "ascii")
     log.info("The control API needs the header %s with what %s has", HEADER, path)
-    return path.read_text("ascii").strip()
+    return key

@@ -54,7 +54,7 @@ class Control:
             self.faults,
             Requests(self.log, FORMATS),
             ClockControl(emu.clock),
-            IdsControl(emu.ids, emu.store),
+            IdsControl(emu.ids, emu.store, emu.root / "uploads"),
             TransitionsControl(emu.transitions),
             IdleControl(emu),
             ResetControl(emu, self.log, self.faults, self.quiet),
@@ -67,9 +67,11 @@ class Control:
         current = _current()
         environ = current.environ
         environ[STARTED] = time.perf_counter()
-        if (self.faults.active or self.quiet.is_closed) and not environ["PATH_INFO"].startswith(PREFIX):
-            self.quiet.wait()
-            return self.faults.before(current)
+        if environ["PATH_INFO"].startswith(PREFIX):
+            return None
+        if self.faults.active and (answer := self.faults.before(current)) is not None:
+            return answer
+        self.quiet.enter()
         return None
 
     def after(self, response: Response) -> Response:
@@ -78,6 +80,7 @@ class Control:
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
             return response
+        self.quiet.leave()
         if self._emu.transitions.is_waited_for:
             self._note_poll(current)
         if LATER in environ:

@@ -9,8 +9,8 @@ import msgspec
 from emulator.clock import AdjustableClock
 from emulator.contract.errors import PARAMETER_INVALID, ApiError
 
-# Years 1 to 9999 are what a time can be written as.
-_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_000
+# Years 1970 to 8999: what expires a while after that can still be written as a time.
+_FIRST_MS, _LAST_MS = 0, 221_845_392_000_000 - 1
 
 
 class ClockChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -58,9 +58,10 @@ class ClockControl:
         if request == ClockChange():
             raise ApiError(PARAMETER_INVALID, "one of real, at, advance_ms and freeze is needed")
         start_ms = _moment(request.at) if request.at is not None else None
-        base_ms = self._clock.now_ms() if start_ms is None else start_ms
+        now_ms = self._clock.now_ms() - (self._clock.offset_ms if request.real else 0)
+        base_ms = now_ms if start_ms is None else start_ms
         if not _FIRST_MS <= base_ms + request.advance_ms <= _LAST_MS:
-            raise ApiError(PARAMETER_INVALID, "no such time can be written down")
+            raise ApiError(PARAMETER_INVALID, "the time must be from 1970 to 8999")
         if request.real:
             self._clock.real()
         if start_ms is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -20,18 +21,21 @@ class Seed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class IdsControl:
     """The endpoint."""
 
-    def __init__(self, ids: Ids, store: Store) -> None:
-        self._ids, self._store = ids, store
+    def __init__(self, ids: Ids, store: Store, uploads: Path) -> None:
+        self._ids, self._store, self._uploads = ids, store, uploads
 
     def seed_ids(self, request: Seed) -> Seed:
-        """Begin again from a seed; ids that are in use are passed over, so begin with none to get the same ones.
+        """Begin again from a seed: the same calls, one after another, give the same ids.
 
-        Looks through every dataset, at its versions and tasks.
+        Ids that are in use are passed over, so begin with none, as after a reset. Tokens are not among them. Looks
+        through every dataset, at its versions and tasks.
         """
         self._ids.seed(request.seed, () if request.seed is None else set(self._in_use()))
         return request
 
     def _in_use(self) -> Iterator[str]:
+        if self._uploads.is_dir():
+            yield from (folder.name for folder in self._uploads.iterdir())
         for entry in self._store.entries():
             yield entry.record.id
             with suppress(Unknown), self._store.reading(entry.record.id) as dataset:

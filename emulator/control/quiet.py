@@ -1,13 +1,17 @@
-"""A gate in front of the services: while everything is exchanged, requests wait outside."""
+"""A gate in front of the services: while everything is exchanged, requests wait outside, and none is left inside."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 
 # Who waits longer than this is let in all the same: a client would have given up.
 _MOST_S = 120.0
+# So long it is waited for requests that are inside already; one that takes longer is not disturbed by much.
+_DRAIN_S = 10.0
 
 
 class Quiet:
@@ -17,21 +21,47 @@ class Quiet:
         self._closing = threading.Lock()
         self._opened = threading.Event()
         self._opened.set()
-        self.is_closed = False
-        """Whether requests have to wait; looked at for each of them."""
+        self._left = threading.Event()
+        self._is_closed = False
+        # The threads that serve a request. One operation of a dictionary needs no lock.
+        self._inside: dict[int, None] = {}
+
+    def enter(self) -> None:
+        """Begin a request, once it is open; ``leave`` ends it, on the same thread."""
+        thread = get_ident()
+        self._inside[thread] = None
+        # Looked at only now: who closes it looks at who is inside only after that.
+        while self._is_closed:
+            self.leave()
+            is_open = self._opened.wait(_MOST_S)
+            self._inside[thread] = None
+            if not is_open:
+                return
+
+    def leave(self) -> None:
+        """End a request. No effect where none was begun."""
+        self._inside.pop(get_ident(), None)
+        if self._is_closed:
+            self._left.set()
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Let no request in meanwhile; who is in already goes on."""
+        """Let no request in meanwhile; who is in already is waited for."""
         with self._closing:
             self._opened.clear()
-            self.is_closed = True
+            self._is_closed = True
             try:
+                self._drain()
                 yield
             finally:
-                self.is_closed = False
+                self._is_closed = False
                 self._opened.set()
 
-    def wait(self) -> None:
-        """Return when it is open."""
-        self._opened.wait(_MOST_S)
+    def _drain(self) -> None:
+        deadline = time.monotonic() + _DRAIN_S
+        while True:
+            self._left.clear()
+            rest = deadline - time.monotonic()
+            if not self._inside or rest <= 0:
+                return
+            self._left.wait(rest)

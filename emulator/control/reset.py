@@ -50,11 +50,12 @@ class ResetControl:
         """
         with self._quiet.closed():
             self._faults.clear(query.project_id)
+            gone = delete_datasets(self._emu, query.project_id)
+            # Only now: what is held goes no further than it has come, since its dataset is gone.
             if query.project_id is None:
                 self._emu.transitions.clear()
             else:
                 self._emu.transitions.put({}, query.project_id)
-            gone = delete_datasets(self._emu, query.project_id)
             buckets = self._remove_objects(gone, query) if query.objects else 0
             self._log.clear(query.project_id)
             if query.project_id is None:
@@ -76,6 +77,7 @@ def delete_datasets(emu: Runtime, project_id: str | None) -> list[DatasetRecord]
         with suppress(Unknown):
             emu.store.delete(record.id)
         emu.noted.discard(record.id)
+    emu.transitions.look()
     emu.tasks.wait_idle(_TASKS_S, {record.id for record in records})
     return records
 

@@ -58,7 +58,7 @@ class Tokens:
         """Return a new token; ``expires_ms`` where it must not outlive the one that it was got with."""
         now = self._clock.now_ms()
         expires = min(now + LIFETIME_MS, expires_ms or now + LIFETIME_MS)
-        token = Token(self._ids.hexadecimal(64), user, project, domain, methods, now, expires)
+        token = Token(self._ids.secret(64), user, project, domain, methods, now, expires)
         with self._lock:
             self._forget_expired(now)
             self._tokens[token.id] = token

@@ -95,8 +95,10 @@ def new_dataset(emu: Runtime, target: Target, request: CreateDatasetRequest) -> 
 def list_datasets(emu: Runtime, target: Target, query: ListDatasetsQuery) -> ListDatasetsResponse:
     """Datasets of the project, filtered, sorted and paged; ``offset`` counts pages."""
     matches = [entry for entry in emu.store.entries(target.project_id) if _matches(emu, entry, query)]
-    key = _by_name if query.sort_by is SortBy.DATASET_NAME else _by_time
-    matches.sort(key=key, reverse=query.order is Order.DESC)
+    # Of the same time, as while the clock stands still, the order is that of their creation.
+    matches.sort(key=_by_name if query.sort_by is SortBy.DATASET_NAME else _by_time)
+    if query.order is Order.DESC:
+        matches.reverse()
     start = query.offset * query.limit
     page = matches[start : start + query.limit]
     return ListDatasetsResponse(
@@ -238,8 +240,8 @@ def _update_labels(dataset: DatasetWriter, request: UpdateDatasetRequest) -> Non
         update_label(dataset, label)
 
 
-def _by_time(entry: Entry) -> tuple[int, str]:
-    return entry.record.create_time, entry.record.id
+def _by_time(entry: Entry) -> int:
+    return entry.record.create_time
 
 
 def _by_name(entry: Entry) -> tuple[str, str]:

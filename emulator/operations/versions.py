@@ -276,7 +276,6 @@ def _new_version(
 
 def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
     try:
-        emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
         done = _freeze(emu, dataset_id, version, ratio)
     except (ApiError, OSError) as error:
         why = error.message if isinstance(error, ApiError) else str(error)
@@ -305,6 +304,8 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
         samples = (_as_published(sample, version, usages, default) for sample in dataset.select(Selection()))
         counts = emu.store.freeze(dataset_id, version.version_id, samples)
         record = dataset.record
+    # However long it is kept from going on: what is published is what there was when that was asked for.
+    emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
     with emu.store.version(dataset_id, version.version_id) as frozen:
         write_version(emu, record, version, frozen)
         added, deleted, modified = _difference(emu, dataset_id, version, frozen)

@@ -158,7 +158,8 @@ class Store:
             if dataset.has_failed:
                 dataset.checkpoint()
             with dataset.writer:
-                self.entry(dataset_id)  # it may have been deleted while this waited for its turn
+                if dataset.is_gone:  # deleted while this waited for its turn; maybe there is another of its id
+                    raise Unknown(dataset_id)
                 writer = DatasetWriter(dataset)
                 yield writer
                 wait = self._commit(dataset_id, dataset, writer) if writer.is_changed else None

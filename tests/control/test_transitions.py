@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from emulator.api.routes import ROUTES
+from emulator.control.api import _POLLS
 from emulator.server import Emulator
+from emulator.transitions import KINDS as KINDS_OF_TASK
 from tests.control.conftest import Control
 from tests.support import Api, picture, poll
 
@@ -182,6 +185,24 @@ def test_more_held_tasks_than_workers_leave_room_for_others(world: World, api: A
     poll(lambda: state() == "COMPLETED", "another goes on")
     world.control.call("PUT", "transitions?project_id=project", json={})
     assert world.emu.runtime.tasks.wait_idle(20)
+
+
+def test_what_is_published_is_what_there_was_when_it_was_asked_for(world: World) -> None:
+    world.rule("publish", **HOLD)
+    state = world.begin("publish")
+    world.held()
+    (world.bucket / "in/late.png").write_bytes(picture())
+    poll(lambda: world.api.samples(world.dataset_id)["sample_count"] == 4, "followed")
+    world.release()
+    poll(lambda: state() == "1", "published")
+    versions = world.api.call("GET", f"/{world.dataset_id}/versions")["versions"]
+    assert [each["total_sample_count"] for each in versions] == [3, 3]
+
+
+def test_every_request_that_asks_after_a_task_is_in_the_table() -> None:
+    reads = {route.operation for routes in ROUTES.values() for route in routes if route.method == "GET"}
+    assert _POLLS.keys() <= reads
+    assert set(_POLLS.values()) <= {"", *KINDS_OF_TASK}
 
 
 def test_a_project_has_rules_of_its_own(world: World, emu: Emulator) -> None:
