@@ -52,6 +52,8 @@ class Settings:
     max_loaded_samples: int = 2_000_000
     threads: int = 8
     control_key: str | None = None
+    temporary_dir: Path | None = None
+    """Where an emulator in memory has its buckets; without it, in the system's own directory for temporary files."""
 
     def __post_init__(self) -> None:
         if self.strict and not self.users:

@@ -45,7 +45,11 @@ class Runtime:
         self.settings = settings
         self.clock = AdjustableClock(clock)
         self.ids = ids or Ids()
-        self._temporary = tempfile.mkdtemp(prefix="modelarts-emulator-") if settings.data_dir is None else None
+        self._temporary = (
+            tempfile.mkdtemp(prefix="modelarts-emulator-", dir=settings.temporary_dir)
+            if settings.data_dir is None
+            else None
+        )
         durability = Durability(settings.durability)
         try:
             self.store = Store(

@@ -1,18 +1,29 @@
-"""An emulator with a web server around it, in threads of this process: ``with Emulator() as emu: emu.url``."""
+"""An emulator with a web server around it, in threads of this process: ``with Emulator() as emu: emu.url``.
+
+What a program or a test that embeds it can do with it, beside calling its API, are the methods here.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import fields
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
+from flask.testing import FlaskClient
 from waitress import wasyncore
 from waitress.server import create_server
 
 from emulator.api import waitress_channel
 from emulator.app import create_app
 from emulator.config import Settings, UsageError
+from emulator.control.api import Control
+from emulator.control.idle import wait_idle, what_is_open
+from emulator.control.reset import ResetControl, ResetQuery
+from emulator.obs.paths import ObsPath
 from emulator.runtime import Runtime
 from emulator.store import Damaged, DataDirectoryInUse, FormatTooNew
 
@@ -23,18 +34,23 @@ MAX_BODY_BYTES = 1 << 40
 
 
 class Emulator:
-    """A running emulator. ``start`` returns when the first scan is done; ``stop`` leaves no thread behind.
+    """A running emulator; several may run in one process. A context manager, or ``start`` and ``stop``.
 
-    Raises UsageError with one clear line where a setting cannot be used.
+    ``start`` returns when the first scan is done; ``stop`` leaves no thread, no socket and no temporary file behind.
+    Without ``settings`` it listens on a free port, and ``given`` are members of ``Settings``: without ``data_dir`` all
+    is in memory, and gone in the end. Raises UsageError with one clear line where a setting cannot be used.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings(port=0, data_dir=None)
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        self.settings = settings or embedded(**given)
         self.runtime = _runtime(self.settings)
+        self._app = app = create_app(self.runtime)
+        self.control: Control = app.extensions["emulator-control"]
+        """Faults, transitions, clock, request log and all else that ``/_emulator/`` offers, as Python objects."""
         self._sockets: dict[int, Any] = {}  # waitress's map of everything that its loop looks after
         try:
             self._server = create_server(
-                create_app(self.runtime),
+                app,
                 map=self._sockets,
                 host=self.settings.host,
                 port=self.settings.port,
@@ -81,6 +97,33 @@ class Emulator:
         wasyncore.close_all(self._sockets, ignore_all=True)
         self.runtime.stop()
 
+    def client(self) -> FlaskClient:
+        """What calls the API without a socket, and so without the emulator being started."""
+        client = self._app.test_client()
+        client.environ_base["HTTP_HOST"] = urlsplit(self.url).netloc
+        return client
+
+    def path(self, name: str) -> Path:
+        """Where ``bucket/key`` lies on this machine; ``/bucket/key`` and ``obs://bucket/key`` are the same.
+
+        Raises ApiError: BUCKET_NOT_FOUND, PATH_INVALID.
+        """
+        return self.runtime.tree.local(ObsPath.parse(name if name.startswith("/") or "://" in name else f"/{name}"))
+
+    def create_bucket(self, name: str) -> Path:
+        """Make a bucket, if it is not there, and return its folder. Raises ApiError: PATH_INVALID."""
+        self.runtime.tree.create_bucket(name)
+        return self.path(name)
+
+    def wait_idle(self, timeout_s: float = 10.0) -> None:
+        """Return when files and datasets agree and no task is open. Raises TimeoutError, which says what still is."""
+        if not wait_idle(self.runtime, timeout_s):
+            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(self.runtime)}")
+
+    def reset(self, project_id: str | None = None) -> None:
+        """Delete everything, or everything of one project, as ``POST /_emulator/reset`` does."""
+        self.control.area(ResetControl).reset(ResetQuery(project_id=project_id))
+
     @property
     def _trigger(self) -> Any:
         return next(item for item in self._sockets.values() if hasattr(item, "pull_trigger"))
@@ -97,6 +140,21 @@ class Emulator:
         # Not waitress's own loop: that one ends only when its sockets are closed under it.
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
+
+
+def embedded(**given: Any) -> Settings:
+    """Settings for a program that embeds an emulator: on a free port, in memory unless ``data_dir`` says otherwise.
+
+    Paths may be texts. Raises UsageError for what is no setting.
+    """
+    known = {each.name for each in fields(Settings)}
+    if unknown := sorted(given.keys() - known):
+        raise UsageError(f"{unknown[0]!r} is no setting; there are {', '.join(sorted(known))}")
+    for name in ("data_dir", "temporary_dir", "ready_file"):
+        if isinstance(given.get(name), str):
+            given[name] = Path(given[name])
+    buckets = {name: Path(folder) for name, folder in given.pop("buckets", {}).items()}
+    return Settings(**{"port": 0, "data_dir": None, "durability": "process", **given}, buckets=buckets)
 
 
 def _runtime(settings: Settings) -> Runtime:

@@ -140,6 +140,10 @@ class Transitions:
         immediate = Rule(mode=Mode.IMMEDIATE)
         return {kind: self._rules.get((project_id, kind), immediate) for kind in KINDS}
 
+    def own_rules(self, project_id: str) -> dict[Kind, Rule]:
+        """The rules that a project has of its own, to be given to ``put``."""
+        return {kind: rule for kind in KINDS if (rule := self._rules.get((project_id, kind))) is not None}
+
     def put(self, rules: Mapping[Kind, Rule], project_id: str | None = None) -> None:
         """Replace all rules of a project, or those for all; what is held by none of them any more goes on."""
         new = {(project_id, kind): rule for kind, rule in rules.items()}

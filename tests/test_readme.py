@@ -14,6 +14,7 @@ from emulator.config import Settings
 from emulator.control.coverage import table
 from emulator.server import Emulator
 from tests.support import picture
+from tests.testing.inner import passed
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -41,6 +42,20 @@ def test_the_main_job_runs_as_it_stands(name: str, says: str, bucket: Path, tmp_
         )
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
+
+
+def test_the_library_runs_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "example.py").write_text(example("library"), "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(README.parent)}
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "'total_number': 0" in done.stdout
+
+
+def test_the_tests_run_as_they_stand(tmp_path: Path) -> None:
+    said = passed(tmp_path, example("pytest"), "-W", "ignore")
+    assert "5 passed" in said
 
 
 def test_the_table_of_operations_is_what_the_coverage_says() -> None:

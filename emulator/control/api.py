@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Flask, Request, Response, request
@@ -26,6 +26,7 @@ from emulator.control.snapshots import SnapshotsControl
 from emulator.control.transitions import TransitionsControl
 from emulator.runtime import Runtime
 
+T = TypeVar("T")
 PREFIX = "/_emulator/"
 MAX_BODY_BYTES = 1 << 20
 # Which kind of task is asked after by an operation; a dataset's status tells of all.
@@ -61,6 +62,10 @@ class Control:
             SnapshotsControl(emu, self.quiet),
             Events(emu, self.log),
         )
+
+    def area(self, kind: type[T]) -> T:
+        """The area of a kind, such as ``SnapshotsControl``."""
+        return next(each for each in self.areas if isinstance(each, kind))
 
     def before(self) -> Response | None:
         """What happens to a request before a service sees it; what is returned answers it."""

@@ -93,15 +93,24 @@ def wait_idle(emu: Runtime, timeout_s: float) -> bool:
 def not_idle(emu: Runtime) -> Response:
     """A 504 that names what is open, and says of what is held that it is."""
     still_open = Open(pending_events=emu.watcher.pending, tasks=list(_open_tasks(emu)))
+    error = ApiError(NOT_IDLE, _described(still_open))
+    body = NotIdle(error_code=NOT_IDLE.code, error_msg=error.message, open=still_open)
+    return Response(msgspec.json.encode(body), NOT_IDLE.status, content_type="application/json")
+
+
+def what_is_open(emu: Runtime) -> str:
+    """What is open, in one line."""
+    return _described(Open(pending_events=emu.watcher.pending, tasks=list(_open_tasks(emu))))
+
+
+def _described(still_open: Open) -> str:
     parts = []
     if still_open.pending_events:
         parts.append(f"{still_open.pending_events} datasets have changes of files to take in")
     for task in still_open.tasks:
         why = f" is held before {task.held_before}: /_emulator/transitions releases it" if task.held_before else ""
         parts.append(f"{task.kind} of dataset {task.dataset_id}{why}")
-    error = ApiError(NOT_IDLE, "; ".join(parts)[:2000] or "it has only just come to rest")
-    body = NotIdle(error_code=NOT_IDLE.code, error_msg=error.message, open=still_open)
-    return Response(msgspec.json.encode(body), NOT_IDLE.status, content_type="application/json")
+    return "; ".join(parts)[:2000] or "it has only just come to rest"
 
 
 def _open_tasks(emu: Runtime) -> Iterator[OpenTask]:

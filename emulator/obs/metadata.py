@@ -92,6 +92,11 @@ class MetadataStore:
         with self._lock:
             self._rows.execute("DELETE FROM objects WHERE path = ?", (path,))
 
+    def remove_bucket(self, bucket: str) -> None:
+        """Forget every object of a bucket."""
+        with self._lock:
+            self._rows.execute("DELETE FROM objects WHERE path >= ? AND path < ?", (f"{bucket}/", f"{bucket}0"))
+
     def directories(self, bucket: str) -> set[str]:
         """Return the keys of a bucket that were put as directories, each ending in ``/``."""
         query = "SELECT path FROM objects WHERE path >= ? AND path < ? AND path GLOB '*/'"

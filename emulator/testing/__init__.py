@@ -1,0 +1,1 @@
+"""For the tests of whoever uses the service: what the pytest plugin's fixtures give."""

@@ -1,0 +1,187 @@
+"""What a test has of the emulator: a project and a bucket of its own, and the switches for what is to go wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from emulator.contract.errors import ApiError
+from emulator.control.faults import Fault
+from emulator.control.idle import what_is_open
+from emulator.control.requests import LoggedRequest, RequestsQuery
+from emulator.control.reset import delete_datasets
+from emulator.obs.paths import ObsPath
+from emulator.transitions import Kind, Rule
+
+if TYPE_CHECKING:
+    from emulator.server import Emulator
+
+
+class Refused(AssertionError):
+    """A call was answered with an error; ``status`` and ``error_code`` say which."""
+
+    def __init__(self, status: int, body: Any, what: str) -> None:
+        self.status, self.body = status, body
+        self.error_code = body.get("error_code") if isinstance(body, dict) else None
+        super().__init__(f"{what}: {status} {body}")
+
+
+class Project:
+    """A project and its bucket. ``remove`` ends them; nothing of another project is touched by anything here."""
+
+    def __init__(self, emulator: Emulator, number: int) -> None:
+        self.emulator = emulator
+        self.project_id = f"project-{number:05d}"
+        self.bucket = f"bucket-{number:05d}"
+        self.headers = {"X-Auth-Token": "token"}
+        """What a request needs beside its body; any token does."""
+        self._folder = emulator.create_bucket(self.bucket)
+        self._client = emulator.client()
+        self._faults: list[str] = []
+
+    # Where things are
+
+    @property
+    def url(self) -> str:
+        """The emulator's base URL, without a final slash: identity is below ``/v3``, objects below ``/<bucket>``."""
+        return self.emulator.url
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the data-management API of this project: ``…/v2/<project_id>``."""
+        return f"{self.url}/v2/{self.project_id}"
+
+    @property
+    def cloud(self) -> dict[str, Any]:
+        """Arguments for ``openstack.connect`` with otcextensions; nothing of this machine's own profiles is read."""
+        return {
+            "auth_url": f"{self.url}/v3",
+            "username": "test",
+            "password": "test",
+            "project_id": self.project_id,
+            "user_domain_name": "local",
+            "vendor_hook": "otcextensions.sdk:load",
+            "load_yaml_config": False,
+            "load_envvars": False,
+        }
+
+    def path(self, key: str = "") -> Path:
+        """Where an object of the bucket lies on this machine; it need not exist. Raises ApiError (PATH_INVALID)."""
+        return self._folder / ObsPath(self.bucket, key).key if key else self._folder
+
+    def obs(self, key: str = "") -> str:
+        """An object's or a directory's path as the API takes it: ``/<bucket>/<key>``."""
+        return f"/{self.bucket}/{key}"
+
+    # What a test does
+
+    def put_file(self, key: str, content: bytes | str | Path) -> str:
+        """Put a file into the bucket, whole at once, and return its path as ``obs`` does. A text is UTF-8."""
+        data = content.read_bytes() if isinstance(content, Path) else content
+        self.emulator.runtime.tree.write(
+            ObsPath.parse(self.obs(key)), data.encode() if isinstance(data, str) else data, flush=False
+        )
+        return self.obs(key)
+
+    def call(self, method: str, path: str = "", body: Any = None, **query: Any) -> Any:
+        """Call the API below ``endpoint`` without a socket, and return what it answers. Raises Refused.
+
+        ``modelarts.call("GET", "/datasets", limit=5)``. To test a client, let it call ``endpoint`` instead.
+        """
+        answer = self._client.open(
+            f"/v2/{self.project_id}{path}", method=method, json=body, query_string=query, headers=self.headers
+        )
+        found = json.loads(answer.data) if answer.data else None
+        if answer.status_code >= 400:
+            raise Refused(answer.status_code, found, f"{method} {path}")
+        return found
+
+    def wait_idle(self, timeout_s: float = 10.0) -> None:
+        """Return when files and datasets agree and no task is open. Raises TimeoutError, which says what still is."""
+        self.emulator.wait_idle(timeout_s)
+
+    def wait_tasks(self, timeout_s: float = 10.0) -> None:
+        """Return when no task of this project is open; quicker than ``wait_idle``. Raises TimeoutError."""
+        runtime = self.emulator.runtime
+        ids = {entry.record.id for entry in runtime.store.entries(self.project_id)}
+        if not runtime.tasks.wait_idle(timeout_s, ids):
+            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(runtime)}")
+
+    def requests(self, operation: str | None = None) -> list[LoggedRequest]:
+        """What clients have sent to this project, oldest first, with what they were answered."""
+        return self.emulator.control.log.find(RequestsQuery(project_id=self.project_id, operation=operation))
+
+    # What is to go wrong
+
+    def fault(self, **members: Any) -> str:
+        """Let something go wrong in this project and return the fault's id; the members are those of ``Fault``.
+
+        ``modelarts.fault(operation="ListSamples", status=503, times=2)``; with ``service="obs"`` it hits requests for
+        the bucket. Raises msgspec.ValidationError where it means nothing.
+        """
+        if members.get("service") == "obs":
+            members.setdefault("path", f"/{self.bucket}/*")
+        else:
+            members.setdefault("project_id", self.project_id)
+        added = self.emulator.control.faults.add_fault(msgspec.convert(members, Fault)).id
+        self._faults.append(added)
+        return added
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        while self._faults:
+            with suppress(ApiError):
+                self.emulator.control.faults.remove_fault(self._faults.pop())
+
+    def transition(self, kind: Kind, mode: str, **members: Any) -> None:
+        """How tasks of a kind go on in this project: ``modelarts.transition("publish", "time", ms=200)``.
+
+        The modes are ``immediate``, ``time``, ``polls``, ``hold`` and ``fail``. Raises msgspec.ValidationError.
+        """
+        rule = msgspec.convert({"mode": mode, **members}, Rule)
+        transitions = self.emulator.runtime.transitions
+        transitions.put({**self._rules(), kind: rule}, self.project_id)
+
+    @contextmanager
+    def held(self, kind: Kind, before: str | None = None) -> Iterator[None]:
+        """Hold tasks of a kind meanwhile, before they go on to a state; afterwards they go on."""
+        rules = self._rules()
+        self.transition(kind, "hold", before=before)
+        try:
+            yield
+        finally:
+            self.emulator.runtime.transitions.put(rules, self.project_id)
+
+    def _rules(self) -> dict[Kind, Rule]:
+        return self.emulator.runtime.transitions.own_rules(self.project_id)
+
+    # The end
+
+    def remove(self) -> None:
+        """End faults, transitions, datasets and tasks of the project, and remove its bucket."""
+        runtime = self.emulator.runtime
+        self.clear_faults()
+        self.emulator.control.faults.clear(self.project_id)
+        runtime.transitions.put({}, self.project_id)
+        delete_datasets(runtime, self.project_id)
+        self.emulator.control.log.clear(self.project_id)
+        runtime.metadata.remove_bucket(self.bucket)
+        # Renamed first: whoever is still writing into it finds nothing, rather than half of it.
+        gone = self._folder.with_name(f".{self.bucket}")
+        with suppress(FileNotFoundError):
+            os.replace(self._folder, gone)  # noqa: PTH105
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def projects(emulator: Emulator) -> Callable[[], Project]:
+    """What makes projects, one after another."""
+    numbers = itertools.count(1)
+    return lambda: Project(emulator, next(numbers))
