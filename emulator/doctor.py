@@ -1,4 +1,4 @@
-"""``doctor [--repair] DIR``: what lies in a data directory, and what is wrong with it.
+"""What lies in a data directory, and what is wrong with it.
 
 Nothing is changed without ``--repair``, and with it no sample's file ever is: only what the emulator itself has left
 behind is removed, and what can be rebuilt is.
@@ -6,13 +6,11 @@ behind is removed, and what can be rebuilt is.
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,11 +18,11 @@ import msgspec
 
 from emulator.clock import SystemClock
 from emulator.contract.errors import ApiError
-from emulator.obs.paths import ObsPath, require_bucket_name
+from emulator.obs.paths import ObsPath
 from emulator.obs.scan import is_ignored
 from emulator.obs.tree import ObjectTree
 from emulator.obs.writing import is_being_written
-from emulator.store import Damaged, DataDirectoryInUse, DatasetDB, DatasetRecord, FormatTooNew, Store, Unknown
+from emulator.store import Damaged, DatasetDB, DatasetRecord, FormatTooNew, Store, Unknown
 from emulator.store.directory import held
 from emulator.store.inspection import DatasetFound, Inspection, Problem, leftovers
 
@@ -48,10 +46,6 @@ class Report(msgspec.Struct):
     def is_well(self) -> bool:
         """Whether nothing is wrong."""
         return all(problem.kind not in _FAULTS for problem in self.problems)
-
-
-class _Refused(Exception):
-    """There is nothing to look at; the text is one line for the user."""
 
 
 def examine(data_dir: Path, buckets: Mapping[str, Path]) -> Report:
@@ -205,52 +199,3 @@ def render(report: Report) -> str:
     faults = sum(problem.kind in _FAULTS for problem in report.problems)
     lines.append(f"{faults} faults" + (f"; --repair mends {mendable}" if mendable else "") if faults else "all is well")
     return "\n".join(lines) + "\n"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Examine or repair, and print what was found. Returns 0 where all is well, 1 for faults, 2 if it cannot look."""
-    try:
-        options = _parser().parse_args(arguments)
-        if not options.directory.is_dir():
-            raise _Refused(f"{options.directory} is not a directory")
-        if not any((options.directory / name).exists() for name in ("index.json", "datasets", "lock")):
-            raise _Refused(f"{options.directory} is not a data directory of the emulator")
-        report = (repair if options.repair else examine)(options.directory, dict(options.bucket))
-    except (_Refused, DataDirectoryInUse, FormatTooNew) as error:
-        print(f"modelarts-emulator doctor: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"modelarts-emulator doctor: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    print(msgspec.json.format(msgspec.json.encode(report)).decode() if options.json else render(report).rstrip())
-    return 0 if report.is_well else 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="modelarts-emulator doctor",
-        description="Report what lies in a data directory, and what is wrong with it. No emulator may be using it.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("directory", type=Path, metavar="DIR", help="the data directory")
-    parser.add_argument("--repair", action="store_true", help="mend what is safe to mend; no sample's file is touched")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument(
-        "--bucket",
-        type=_bucket,
-        action="append",
-        default=[],
-        metavar="NAME=FOLDER",
-        help="a folder that was mounted as a bucket; repeatable",
-    )
-    return parser
-
-
-def _bucket(text: str) -> tuple[str, Path]:
-    name, _, folder = text.partition("=")
-    if not folder or not Path(folder).expanduser().is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER of an existing folder")
-    try:
-        return require_bucket_name(name), Path(folder).expanduser().resolve()
-    except ApiError as error:
-        raise argparse.ArgumentTypeError(error.message) from None

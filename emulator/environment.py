@@ -76,9 +76,9 @@ clouds:
 """
 
 
-def shell(login: Login, directory: Path | None = None) -> str:
-    """Return exports for a shell; with ``directory`` also where the other files have been written."""
-    variables = {
+def variables(login: Login) -> dict[str, str]:
+    """Return what clients read from the environment."""
+    known = {
         "MODELARTS_EMULATOR_URL": login.url,
         "OS_AUTH_URL": login.url + "/v3",
         "OS_USERNAME": login.user.name,
@@ -93,16 +93,22 @@ def shell(login: Login, directory: Path | None = None) -> str:
         "OBS_SERVER": login.url,
     }
     if login.key:
-        variables |= {
+        known |= {
             "AWS_ACCESS_KEY_ID": login.key.id,
             "AWS_SECRET_ACCESS_KEY": login.key.secret,
             "OBS_ACCESS_KEY_ID": login.key.id,
             "OBS_SECRET_ACCESS_KEY": login.key.secret,
         }
+    return known
+
+
+def shell(login: Login, directory: Path | None = None) -> str:
+    """Return exports for a shell; with ``directory`` also where the other files have been written."""
+    exports = variables(login)
     if directory:
-        variables |= {"OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml")}
-        variables |= {"AWS_CONFIG_FILE": str(directory / "aws-config")}
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+        exports |= {"OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml")}
+        exports |= {"AWS_CONFIG_FILE": str(directory / "aws-config")}
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()]
     return "".join(lines) + ("" if login.key else _NO_KEY)
 
 

@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import pytest
 
-from emulator.config import Settings, UsageError, read_command, read_settings
+from emulator.config import Settings, UsageError, read_settings
 from emulator.iam.users import AccessKey, Project, User
 
 
@@ -87,12 +85,6 @@ def test_settings_made_in_a_program_are_checked_too() -> None:
         Settings(auth="strict")
     with pytest.raises(UsageError, match="alice is given twice"):
         Settings(users=(User("alice", password="a"), User("alice", password="b")))
-
-
-def test_a_command_has_flags_of_its_own() -> None:
-    own = [("--write", {"type": Path}), ("--url", {})]
-    settings, given = read_command(["--write", "x", "--port", "1"], environment={}, own_flags=own)
-    assert (settings.port, given) == (1, {"write": Path("x"), "url": None})
 
 
 def test_a_public_url_has_no_final_slash() -> None:

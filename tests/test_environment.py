@@ -129,4 +129,4 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.Captu
     assert main(["env", "--write", str(tmp_path / "file")]) == 2
     assert capsys.readouterr().err == f"modelarts-emulator: cannot write into {tmp_path}/file: File exists\n"
     assert main(["environ"]) == 2
-    assert "'environ' is not a command; there are start, env" in capsys.readouterr().err
+    assert "'environ' is not a command; there are start, demo" in capsys.readouterr().err

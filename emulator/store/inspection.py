@@ -19,8 +19,10 @@ from emulator.store.records import DatasetRecord
 from emulator.store.storage import FRESH, NAME, PREVIOUS, DatasetStorage, generation_of, journals
 from emulator.store.table import DatasetDB
 
-# What else lies in a data directory: keys, tokens, headers of objects, unfinished uploads, snapshots, and the buckets.
+# What else lies in a data directory: keys, tokens, headers of objects, unfinished uploads, snapshots, the buckets, and
+# what the command line keeps there.
 _KNOWN = {"lock", INDEX, "datasets", "obs", "uploads", "tokens", "signing-key", "control-key", "snapshots"}
+_KNOWN |= {"running", "emulator.log"}
 _KNOWN_PREFIX = "object-metadata.sqlite"
 
 

@@ -1,4 +1,4 @@
-"""Commands of the command line, and what is said at the start, by a process."""
+"""What is said at the start, by a process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from emulator.__main__ import COMMANDS, main
 from tests.support import poll
 from tests.test_launch import COMMANDS as PROGRAMS
 from tests.test_launch import environment, refused, running
+
+KEY = ["--control-key", "of-the-test"]
 
 
 def test_start_is_what_happens_without_a_command(tmp_path: Path) -> None:
@@ -27,8 +28,8 @@ def test_start_is_what_happens_without_a_command(tmp_path: Path) -> None:
     [
         (["--host", "0.0.0.0"], {}, "with --auth open: whoever reaches this address"),
         (["--user", "alice:secret"], {}, "--auth open lets everybody in"),
-        (["--auth", "strict"], {"MODELARTS_EMULATOR_USER": "alice:secret"}, ""),
-        (["--host", "0.0.0.0", "--auth", "strict", "--user", "alice:secret"], {}, ""),
+        (["--auth", "strict", *KEY], {"MODELARTS_EMULATOR_USER": "alice:secret"}, ""),
+        (["--host", "0.0.0.0", "--auth", "strict", "--user", "alice:secret", *KEY], {}, ""),
     ],
 )
 def test_what_somebody_may_not_have_meant_is_one_line(
@@ -44,18 +45,6 @@ def test_what_somebody_may_not_have_meant_is_one_line(
 
 def test_a_word_that_is_no_command_is_one_clear_line(tmp_path: Path) -> None:
     assert "'begin' is not a command" in refused("begin", "--port", "0", cwd=tmp_path)
-
-
-def test_help_tells_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert all(f"{name}: " in printed for name in COMMANDS)
-    for name in COMMANDS:
-        with pytest.raises(SystemExit):
-            main([name, "--help"])
-        assert f"usage: modelarts-emulator {name} " in capsys.readouterr().out
 
 
 def test_the_settings_of_a_running_server_find_it(tmp_path: Path) -> None:

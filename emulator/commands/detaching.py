@@ -1,0 +1,103 @@
+"""Starts an emulator in the background: a process of its own session, which outlives the shell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NoReturn
+
+from emulator.commands import FAILED, OK, PROGRAM, USAGE, Failed
+from emulator.commands.output import Output
+from emulator.commands.serving import serve
+from emulator.config import Settings, UsageError
+
+LOG = "emulator.log"
+_LINES = 5
+_TAIL_BYTES = 16_384
+
+
+def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
+    """Start it, and return when it is ready. Raises UsageError, Failed with what its log says last.
+
+    The log is a file of the data directory; in memory mode it goes nowhere, unless a file is named.
+    """
+    log = _opened(settings, log_file)
+    start = log.seek(0, os.SEEK_END)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        _become(settings, log, lambda url: _tell(writing, url))
+    os.close(writing)
+    url = _heard(reading, child)
+    if not url:
+        _, status = os.waitpid(child, 0)
+        log.seek(max(start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        raise _failure(log.read().decode("utf-8", "replace"), os.waitstatus_to_exitcode(status))
+    where = log.name if isinstance(log.name, str) else None
+    document = {"url": url, "pid": child, "log_file": where}
+    end = f"--data-dir {settings.data_dir}" if settings.data_dir else f"--url {url}"
+    logged = f", log in {where}" if where else ""
+    out.result(document, f"listening on {url}\nprocess {child}{logged}; end it with: {PROGRAM} stop {end}")
+    return OK
+
+
+def _opened(settings: Settings, log_file: Path | None) -> IO[bytes]:
+    path = log_file or (settings.data_dir / LOG if settings.data_dir else None)
+    try:
+        if path is None:
+            return tempfile.TemporaryFile()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+b")
+    except OSError as error:
+        raise UsageError(f"cannot write the log file {path}: {error.strerror}") from None
+
+
+def _become(settings: Settings, log: IO[bytes], ready: Callable[[str], None]) -> NoReturn:
+    """Be the emulator from here on, without terminal and parent."""
+    code = FAILED
+    try:
+        os.setsid()
+        sys.stdout.flush()
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        for number in (1, 2):
+            os.dup2(log.fileno(), number)
+        code = serve(settings, Output(), ready=ready)
+    except (UsageError, Failed) as error:
+        print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
+        code = USAGE if isinstance(error, UsageError) else error.code
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _tell(writing: int, url: str) -> None:
+    with suppress(BrokenPipeError):  # nobody is waiting any more
+        os.write(writing, url.encode())
+    os.close(writing)
+
+
+def _heard(reading: int, child: int) -> str:
+    """The URL when it is ready; empty where it has ended before. Interrupted meanwhile, the child ends as well."""
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            return pipe.read().decode()
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        raise
+
+
+def _failure(logged: str, code: int) -> Exception:
+    """What the log says last, as the error that the child has ended with."""
+    lines = [line.removeprefix(f"{PROGRAM}: ") for line in logged.splitlines() if line.strip()]
+    text = " | ".join(lines[-_LINES:]) or f"it has ended with code {code}"
+    return UsageError(text) if code == USAGE else Failed(f"the emulator has not started: {text}")

@@ -1,0 +1,131 @@
+"""Runs an emulator in this process, from its settings until a signal ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.commands import OK, PROGRAM
+from emulator.commands.finding import RUNNING
+from emulator.commands.output import Output
+from emulator.commands.ready import ReadyFile
+from emulator.config import Settings, UsageError
+
+if TYPE_CHECKING:
+    from emulator.server import Emulator
+
+log = logging.getLogger(PROGRAM)
+
+
+def serve(
+    settings: Settings, out: Output, log_file: Path | None = None, ready: Callable[[str], None] = lambda url: None
+) -> int:
+    """Run it until SIGINT or SIGTERM; ``ready`` hears the URL when it can be used. Raises UsageError, Failed."""
+    _log_to(log_file, settings.log_level)
+    # Imported here, so that --help and a mistyped option answer at once.
+    from emulator.server import Emulator  # noqa: PLC0415
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    with suppress(KeyboardInterrupt):  # this is how it ends
+        _run(Emulator(settings), out, ready)
+    return OK
+
+
+def _run(emulator: Emulator, out: Output, ready: Callable[[str], None]) -> None:
+    settings = emulator.settings
+    with ExitStack() as ending:
+        # What says where it is goes last: whoever waits for the end waits for that.
+        running = _own_file(ending, emulator)
+        ending.callback(emulator.stop)
+        with out.progress("first scan", lambda: _scanned(emulator)):
+            emulator.start()
+        _warn(settings)
+        out.say(f"listening on {emulator.url}")
+        _fill(emulator, out)
+        url = reachable(emulator)
+        running.write(f"{url}\n")
+        if settings.ready_file:
+            ending.callback(ReadyFile(settings.ready_file, f"{emulator.url}\n").remove)
+        if out.json:
+            out.result({"url": emulator.url, "pid": os.getpid()}, "")
+        ready(emulator.url)
+        _wait()
+
+
+def _own_file(ending: ExitStack, emulator: Emulator) -> ReadyFile:
+    try:
+        running = ReadyFile(emulator.runtime.root / RUNNING)
+    except UsageError:
+        emulator.stop()
+        raise
+    ending.callback(running.remove)
+    return running
+
+
+def reachable(emulator: Emulator) -> str:
+    """A URL at which this machine reaches it: one on all addresses is reached on the machine's own."""
+    return emulator.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _scanned(emulator: Emulator) -> tuple[int, int]:
+    total = len(emulator.runtime.store.entries())
+    return max(0, total - emulator.runtime.watcher.pending), total
+
+
+def _fill(emulator: Emulator, out: Output) -> None:
+    """Bring in what it is to begin with. Raises UsageError, Failed."""
+    if emulator.settings.demo:
+        from emulator import demo  # noqa: PLC0415
+        from emulator.obs.paths import ObsPath  # noqa: PLC0415
+
+        tree = emulator.runtime.tree
+        tree.create_bucket(demo.BUCKET)
+        for command in demo.seed(emulator.url, tree.local(ObsPath(demo.BUCKET))):
+            out.say(f"try: {command}")
+
+
+def _warn(settings: Settings) -> None:
+    """Say once at the start what somebody may not have meant."""
+    # Imported here, as the emulator is.
+    from emulator.api.hosts import is_loopback  # noqa: PLC0415
+
+    if settings.strict:
+        return
+    if not is_loopback(settings.host):
+        log.warning(
+            "Listening on %s with --auth open: whoever reaches this address can read, change and delete everything in"
+            " datasets and buckets. Add --auth strict with --user, or listen on 127.0.0.1.",
+            settings.host,
+        )
+    elif settings.users or settings.access_keys:
+        log.warning("Users and access keys are configured, but --auth open lets everybody in; add --auth strict.")
+
+
+def _wait() -> None:
+    """Sleep until a signal ends it."""
+    while True:
+        signal.pause()
+
+
+def _interrupt(number: int, frame: object) -> None:
+    # Once is enough: a second signal must not cut short the writing out.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _log_to(file: Path | None, level: str) -> None:
+    """Log to a file, or to the terminal. Raises UsageError."""
+    try:
+        handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler()
+    except OSError as error:
+        raise UsageError(f"cannot write the log file {file}: {error.strerror}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(level.upper())
