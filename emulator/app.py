@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from emulator.api import adapter, hosts, identity, objects
+from emulator.api.matching import App
 from emulator.api.objects_call import Storage
 from emulator.control import api as control
 from emulator.control import coverage, docs, health, openapi
@@ -19,7 +20,7 @@ IMAGE_CACHE_BYTES = 64 * 1024 * 1024
 
 def create_app(emu: Runtime) -> Flask:
     """The whole surface of an emulator: dataset API, identity, objects and control."""
-    app = Flask("emulator", static_folder=None)
+    app = App("emulator")
     app.url_map.merge_slashes = False  # //x is another key than /x
     app.url_map.strict_slashes = False
     settings = emu.settings

@@ -32,8 +32,8 @@ from emulator.written import take_back
 log = logging.getLogger("modelarts-emulator")
 
 
-# Some 10 MB of answers: what clients page through again and again.
-ANSWERS = 20_000
+# In how many forms answers are kept: other URLs, languages, pictures of another size.
+FORMS = 4
 # The first scan takes what it takes; this only keeps a dead disk from blocking for ever.
 FIRST_SCAN_S = 24 * 60 * 60
 
@@ -73,8 +73,8 @@ class Runtime:
         """Set when the end has come: whoever waits for something goes on."""
         self.watcher = Watcher(self._input_changed)
         self.ready = threading.Event()
-        self.answers: Lru[msgspec.Raw] = Lru(ANSWERS)
-        """Samples as lists have answered with them, by document."""
+        self.answers: Lru[Lru[msgspec.Raw]] = Lru(FORMS)
+        """Samples as lists have answered with them, by the form of the answer and by document."""
         self.naming = threading.Lock()
         """Held while a dataset gets its name, so that no two get the same."""
         self.started_ms = self.clock.now_ms()

@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from emulator.api.matching import App
 from emulator.api.routes import ROUTES, Route
 from emulator.contract import coverage, leniency
 from emulator.contract.errors import (
@@ -39,6 +40,7 @@ log = logging.getLogger("modelarts-emulator")
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
 MAX_HEADER = 1_000
+QUERIES = 1_000
 ERROR_TABLE = "api-ref/source/common_parameters/error_codes.rst"
 JSON = "application/json"
 
@@ -47,12 +49,14 @@ _CREDENTIALS = frozenset({"HTTP_X_AUTH_TOKEN", "HTTP_AUTHORIZATION"})
 _encode = msgspec.json.Encoder().encode
 
 
-def register(app: Flask, emu: Runtime, access: Access) -> None:
+def register(app: App, emu: Runtime, access: Access) -> None:
     """Add every route of the table, and the error bodies of everything that has no route."""
     for routes in ROUTES.values():
         for route in routes:
             rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<path:label_name>")
             app.add_url_rule(rule, route.operation, _view(route, emu, access), methods=[route.method])
+            if "<path:" not in rule:
+                app.shorten(route.path, route.method, route.operation)
     app.after_request(_with_reason)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _crash)
@@ -63,6 +67,13 @@ def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]
     idle_query, idle_body = (coverage.finder(route.operation, kind) for kind in (query_type, request_type))
     strict = emu.settings.strict_input
 
+    @lru_cache(maxsize=QUERIES)
+    def query_of(text: str) -> tuple[Any, tuple[str, ...]]:
+        """Query parameters and what is to be told of them; clients ask the same again and again. Nobody changes it."""
+        told: list[str] = []
+        query = read_query(text, query_type, told)  # type: ignore[arg-type]
+        return query, (*told, *(idle_query(query) if idle_query else ()))
+
     def view(**path: str) -> Response:
         warnings: list[str] = []
         try:
@@ -70,9 +81,8 @@ def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]
             target = _target(path, emu, access, warnings)
             query = request.environ["QUERY_STRING"]
             if query_type is not None:
-                arguments["query"] = read_query(query, query_type, warnings)
-                if idle_query is not None:
-                    warnings += idle_query(arguments["query"])
+                arguments["query"], told = query_of(query)
+                warnings += told
             elif query:
                 _tell_unknown(dict(parse_qsl(query)), warnings)
             if request_type is not None:

@@ -11,6 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Response, request
@@ -117,6 +118,7 @@ class Endpoint:
         self._reserved = reserved
         host = urlsplit(public_url).hostname if public_url else None
         self._suffixes = tuple("." + name for name in {"localhost", host} if name)
+        self._bucket_of_host = lru_cache(maxsize=1000)(self._bucket_in)
         self._process_id, self._count = secrets.token_hex(8), itertools.count(1)
 
     def answer(self) -> Response | None:
@@ -143,7 +145,7 @@ class Endpoint:
 
     def _place(self) -> tuple[SignedRequest, str, str] | None:
         """Return the request, its bucket and key; None if it is for another service."""
-        bucket = self._bucket_of_host(request.host)
+        bucket = self._bucket_of_host(request.environ.get("HTTP_HOST") or request.host)
         # The dataset API is asked far more often than this one: its requests leave before anything is parsed.
         if not bucket and RESERVED.fullmatch(request.environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
             return None
@@ -160,7 +162,7 @@ class Endpoint:
         ours = signed.method == "PUT" or _speaks_storage(signed) or self._storage.tree.has_bucket(bucket)
         return (signed, bucket, key) if ours else None
 
-    def _bucket_of_host(self, host: str) -> str:
+    def _bucket_in(self, host: str) -> str:
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
         for suffix in self._suffixes:
             if name.endswith(suffix):

@@ -33,6 +33,7 @@ from emulator.contract.samples import (
 from emulator.contract.wire import Locale, SampleStatus, SampleType
 from emulator.hard import hard_details
 from emulator.kinds import KINDS
+from emulator.lru import Lru
 from emulator.operations.annotate import IMPORT_ORIGIN, SIZE, annotated, bury, checked_metadata, require_sample
 from emulator.operations.filters import as_selection
 from emulator.operations.labels import ensure_labels, outcome
@@ -47,6 +48,7 @@ log = logging.getLogger("modelarts-emulator")
 
 MAX_BATCH = 1_000
 MAX_ATTRIBUTES = 100
+ANSWERS = 10_000
 PREVIEW = "image/resize,m_lfit,h_200"
 
 
@@ -76,9 +78,9 @@ def describe_sample(emu: Runtime, target: Target, query: DescribeSampleQuery) ->
         document = dataset.document(target.sample_id)
     if document is None:
         raise ApiError(SAMPLE_NOT_FOUND, target.sample_id[:80])
-    common = (target.base_url, None, query.locale, None, emu.signer.expires())
     wanted = ListSamplesQuery(locale=query.locale)
-    answer = emu.answers.get((document, common), lambda: _encoded(emu, target, wanted, document))
+    known = emu.answers.get(_form(target, wanted, emu), known_answers)
+    answer = known.get(document, lambda: _encoded(emu, target, wanted, document))
     return cast(DescribeSampleResp, answer)
 
 
@@ -195,12 +197,20 @@ def _page(
         selection, offset=query.offset * query.limit, limit=query.limit, descending=query.order.value == "desc"
     )
     # An answer is the same for the same document, until its URL has to expire later: it is made once.
-    common = (target.base_url, query.process_parameter, query.locale, query.preview, emu.signer.expires())
-    described = [
-        emu.answers.get((document, common), lambda document=document: _encoded(emu, target, query, document))  # type: ignore[misc]
-        for document in page
-    ]
+    known = emu.answers.get(_form(target, query, emu), known_answers)
+    described = known.get_all(page, lambda document: _encoded(emu, target, query, document))
     return ListSamplesResponse(sample_count=total, samples=cast("list[DescribeSampleResp]", described))
+
+
+def known_answers() -> Lru[msgspec.Raw]:
+    """Samples as lists have answered with them, by document: some 5 MB of what clients page through again and again."""
+    return Lru(ANSWERS)
+
+
+def _form(target: Target, query: ListSamplesQuery, emu: Runtime) -> str:
+    """What a sample's answer depends on beside the sample: as one text, whose hash is worked out once."""
+    parts = (query.locale.value, str(query.preview), str(emu.signer.expires()), query.process_parameter or "")
+    return " ".join((target.base_url, *parts))
 
 
 def _encoded(emu: Runtime, target: Target, query: ListSamplesQuery, document: bytes) -> msgspec.Raw:

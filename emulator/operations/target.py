@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+
+import msgspec
 
 from emulator.contract.errors import VERSION_NOT_FOUND, ApiError
 from emulator.runtime import Runtime
 from emulator.store import DatasetReader, SampleReader, Unknown, VersionRecord
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Path parameters, decoded; those that a route does not have are empty. ``base_url`` is this server's own."""
 
     project_id: str
@@ -22,7 +22,7 @@ class Target:
     task_id: str = ""
     label_name: str = ""
     base_url: str = ""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
     """What of the request is not known or has no effect, to be told in the answer's header."""
     user: str = "human/local/local"
     """Who labels, as ``annotated_by`` has it: ``human/<domain>/<user>``."""

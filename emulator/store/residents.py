@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -25,6 +24,25 @@ class _Resident(Generic[T]):
     users: int = 0
 
 
+class Use(Generic[T]):
+    """One use of something that is loaded: a context manager, written out since every request is one."""
+
+    __slots__ = ("_key", "_load", "_resident", "_residents")
+
+    def __init__(self, residents: Residents[T], key: Key, load: Callable[[], T]) -> None:
+        self._residents: Residents[T] = residents
+        self._load: Callable[[], T] = load
+        self._key = key
+
+    def __enter__(self) -> T:
+        resident, value = self._residents._enter(self._key, self._load)
+        self._resident: _Resident[T] = resident
+        return value
+
+    def __exit__(self, *error: object) -> None:
+        self._residents._leave(self._key, self._resident)
+
+
 class Residents(Generic[T]):
     """Loaded things in the order of their last use. Thread-safe; its own lock is held for moments only.
 
@@ -36,21 +54,35 @@ class Residents(Generic[T]):
         self._guard = threading.Lock()
         self._residents: OrderedDict[Key, _Resident[T]] = OrderedDict()
 
-    @contextmanager
-    def using(self, key: Key, load: Callable[[], T]) -> Iterator[T]:
-        """What has a key, loaded if need be; it stays while it is used. Raises what ``load`` raises."""
+    def using(self, key: Key, load: Callable[[], T]) -> Use[T]:
+        """A context with what has a key, loaded if need be; it stays while it is used.
+
+        To enter it raises what ``load`` raises.
+        """
+        return Use(self, key, load)
+
+    def _enter(self, key: Key, load: Callable[[], T]) -> tuple[_Resident[T], T]:
         with self._guard:
-            resident = self._residents.setdefault(key, _Resident())
-            self._residents.move_to_end(key)
+            resident = self._residents.get(key)
+            if resident is None:
+                resident = self._residents[key] = _Resident()
+            else:
+                self._residents.move_to_end(key)
             resident.users += 1
+        value = resident.value
+        if value is not None:
+            return resident, value
         try:
-            value = resident.value
-            yield self._load(resident, load) if value is None else value
-        finally:
-            with self._guard:
-                resident.users -= 1
-                if resident.value is None and not resident.users and self._residents.get(key) is resident:
-                    del self._residents[key]
+            return resident, self._load(resident, load)
+        except BaseException:
+            self._leave(key, resident)
+            raise
+
+    def _leave(self, key: Key, resident: _Resident[T]) -> None:
+        with self._guard:
+            resident.users -= 1
+            if resident.value is None and not resident.users and self._residents.get(key) is resident:
+                del self._residents[key]
 
     def _load(self, resident: _Resident[T], load: Callable[[], T]) -> T:
         with resident.loading:

@@ -26,7 +26,7 @@ from emulator.store.index import SampleIndex
 from emulator.store.journal import Change
 from emulator.store.reader import DatasetReader, SampleReader
 from emulator.store.records import Counts, DatasetRecord, SampleRecord
-from emulator.store.residents import Key, Residents
+from emulator.store.residents import Key, Residents, Use
 from emulator.store.writer import DatasetWriter
 
 log = logging.getLogger("modelarts-emulator")
@@ -48,6 +48,21 @@ class Entry(NamedTuple):
 
     record: DatasetRecord
     counts: Counts
+
+
+class _Reading:
+    """A context with a view of a dataset."""
+
+    __slots__ = ("_use",)
+
+    def __init__(self, use: Use[OpenDataset]) -> None:
+        self._use = use
+
+    def __enter__(self) -> DatasetReader:
+        return DatasetReader(self._use.__enter__())
+
+    def __exit__(self, *error: object) -> None:
+        self._use.__exit__()
 
 
 class Store:
@@ -145,11 +160,9 @@ class Store:
         entries = list(self._entries.values())
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
 
-    @contextmanager
-    def reading(self, dataset_id: str) -> Iterator[DatasetReader]:
-        """A view of a dataset. Raises Unknown."""
-        with self._using(dataset_id) as dataset:
-            yield DatasetReader(dataset)
+    def reading(self, dataset_id: str) -> _Reading:
+        """A context with a view of a dataset. Raises Unknown."""
+        return _Reading(self._using(dataset_id))
 
     @contextmanager
     def writing(self, dataset_id: str) -> Iterator[DatasetWriter]:
@@ -223,11 +236,9 @@ class Store:
         """Wait until nothing is being tidied up. False when the time is over first."""
         return self._background.wait_idle(timeout_s)
 
-    @contextmanager
-    def _using(self, dataset_id: str) -> Iterator[OpenDataset]:
+    def _using(self, dataset_id: str) -> Use[OpenDataset]:
         self.entry(dataset_id)
-        with self._datasets.using((dataset_id, None), lambda: self._load(dataset_id)) as dataset:
-            yield dataset
+        return self._datasets.using((dataset_id, None), lambda: self._load(dataset_id))
 
     def _load(self, dataset_id: str) -> OpenDataset:
         """Open a dataset; one that cannot be read is set aside, and Unknown. Raises Unknown, FormatTooNew, OSError."""
