@@ -90,7 +90,10 @@ class Runtime:
         for entry in self.store.entries():
             if recover(self.store, entry.record.id, self.clock):
                 take_back(self.tree, entry.record)
-            self.watch(entry.record)
+            try:
+                self.watch(entry.record)
+            except ApiError as error:  # a link that has come meanwhile; the dataset stays as it was
+                log.warning("Dataset %s does not follow its input: %s", entry.record.id, error.message)
         self.watcher.flush(FIRST_SCAN_S)
         self.ready.set()
 
@@ -121,7 +124,7 @@ class Runtime:
 
     def watch(self, record: DatasetRecord) -> None:
         """Watch a dataset's input directories. Raises ApiError (PATH_INVALID)."""
-        self.watcher.watch(record.id, [self.tree.local(path) for path in input_directories(record)])
+        self.watcher.watch(record.id, [self.tree.expected(path) for path in input_directories(record)])
 
     def unwatch(self, dataset_id: str) -> None:
         """Forget a dataset's input directories."""

@@ -197,6 +197,31 @@ def test_everything_is_there_after_a_restart(settings: Settings, bucket: Path, d
         api.session.close()
 
 
+def test_a_dataset_outlives_its_bucket(settings: Settings, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        dataset_id = api.dataset()
+        api.session.close()
+    with Emulator(replace(settings, buckets={})) as emu:
+        api = Api(emu.url)
+        assert names(api, dataset_id) == {"a.png"}
+        assert "its input path cannot be read" in caplog.text
+        emu.create_bucket("bucket")
+        (emu.path("bucket/in")).mkdir()
+        (emu.path("bucket/in/b.png")).write_bytes(picture())
+        poll(lambda: names(api, dataset_id) == {"b.png"}, "the new bucket is followed")
+        api.session.close()
+    (bucket / "elsewhere").symlink_to("/")
+    (bucket / "in").rename(bucket / "kept")
+    (bucket / "in").symlink_to("/usr")
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        assert names(api, dataset_id) == {"b.png"}
+        assert "does not follow its input" in caplog.text
+        api.session.close()
+
+
 def test_a_folder_outside_the_buckets_is_never_read(api: Api, bucket: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/a.png").write_bytes(picture())

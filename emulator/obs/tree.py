@@ -109,6 +109,12 @@ class ObjectTree:
             raise ApiError(PATH_INVALID, f"{path} leaves its bucket through a symbolic link")
         return Path(real)
 
+    def expected(self, path: ObsPath) -> Path:
+        """As ``local``; of a bucket that is not there, where it would be if it were made."""
+        if self.has_bucket(path.bucket):
+            return self.local(path)
+        return Path(self._bucket_folder(require_bucket_name(path.bucket)), path.key)
+
     def locate(self, local: Path) -> ObsPath | None:
         """Return the path of a place on disk; None outside every bucket or for a name that no object can have."""
         real = os.path.realpath(local)
