@@ -20,7 +20,7 @@ class ClockChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Show the machine's time again."""
     at: int | str | None = None
     """Make it this time: milliseconds since the epoch, or as ``2026-01-31T12:00:00Z``."""
-    advance_ms: int = 0
+    advance_ms: int | None = None
     """Move on, or back below 0."""
     freeze: bool | None = None
     """Let the time stand still, or go on from where it stands."""
@@ -60,7 +60,7 @@ class ClockControl:
         start_ms = _moment(request.at) if request.at is not None else None
         now_ms = self._clock.now_ms() - (self._clock.offset_ms if request.real else 0)
         base_ms = now_ms if start_ms is None else start_ms
-        if not _FIRST_MS <= base_ms + request.advance_ms <= _LAST_MS:
+        if not _FIRST_MS <= base_ms + (request.advance_ms or 0) <= _LAST_MS:
             raise ApiError(PARAMETER_INVALID, "the time must be from 1970 to 8999")
         if request.real:
             self._clock.real()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -240,14 +241,14 @@ def _described(entry: _Entry) -> LoggedRequest:
         project_id=arguments.get("project_id"),
         dataset_id=arguments.get("dataset_id"),
         method=environ["REQUEST_METHOD"],
-        url=masked_url(f"{url}?{sent.raw_query}" if sent.raw_query else url),
+        url=masked_url(_printable(f"{url}?{sent.raw_query}" if sent.raw_query else url)),
         status=entry.status,
         error_code=next(filter(None, code.groups()), b"").decode("utf-8", "replace") if code else None,
         warnings=answer.get("x-emulator-warnings"),
         fault=answer.get("x-emulator-fault"),
         request=Message(
             headers=masked_headers({name: _printable(value) for name, value in sent.headers.items()}),
-            body=_text(entry.body, path),
+            body=_text(entry.body, path) if environ.get("CONTENT_TYPE") or _is_text(entry.body) else None,
             body_bytes=int(length) if length.isdecimal() else 0,
         ),
         response=Message(
@@ -259,7 +260,16 @@ def _described(entry: _Entry) -> LoggedRequest:
 
 
 def _text(body: bytes, path: str) -> str | None:
-    return masked_body(body.decode("utf-8", "replace"), path) if body else None
+    return masked_body(body.decode("utf-8", "replace"), path, is_cut=len(body) == MAX_BODY) if body else None
+
+
+def _is_text(body: bytes) -> bool:
+    """Whether bytes of which nobody says what they are look like a text, perhaps with its end cut off."""
+    try:
+        text = getincrementaldecoder("utf-8")().decode(body)
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter in "\t\r\n" for letter in text)
 
 
 def _printable(text: str) -> str:

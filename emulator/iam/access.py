@@ -1,6 +1,7 @@
 """Who may do what: the one place where a request's token or signature is judged.
 
-Open, everybody may do everything, but a signed URL holds only for what it was made for, and only until it expires.
+Open, everybody may do everything, but a signed URL holds only for what it was made for, and only until it expires;
+so does a token that was issued here.
 Strict, only tokens issued here and signatures of configured access keys count.
 """
 
@@ -41,7 +42,11 @@ class Access:
         return self._accounts.strict
 
     def authenticate(self, request: SignedRequest, project_id: str | None = None) -> Principal:
-        """Return who calls the dataset API. Raises INVALID_TOKEN, INVALID_SIGNATURE or PROJECT_MISMATCH, if strict."""
+        """Return who calls the dataset API.
+
+        Raises INVALID_TOKEN, INVALID_SIGNATURE or PROJECT_MISMATCH, if strict; INVALID_TOKEN for one that has expired
+        also when open.
+        """
         if not self.strict:
             return self._whoever(request)
         principal = self._caller(request)
@@ -82,8 +87,11 @@ class Access:
 
     def _whoever(self, request: SignedRequest) -> Principal:
         """Return whom an open emulator takes a caller for."""
-        if token := self._tokens.find(request.header("x-auth-token")):
-            return token.principal
+        if given := request.header("x-auth-token"):
+            if self._tokens.has_expired(given):
+                raise ApiError(INVALID_TOKEN, "the token has expired; log in again")
+            if token := self._tokens.find(given):
+                return token.principal
         try:
             signature = SdkSignature.read(request)
         except ApiError:
@@ -108,8 +116,9 @@ class Access:
         return self._accounts.principal_of_key(key.id)
 
     def _caller_without_signature(self, request: SignedRequest) -> Principal:
-        token = self._tokens.find(request.header("x-auth-token"))
-        if token is None and self.strict:
+        given = request.header("x-auth-token")
+        token = self._tokens.find(given)
+        if token is None and (self.strict or self._tokens.has_expired(given)):
             raise ApiError(ACCESS_DENIED)
         return token.principal if token else ANONYMOUS
 

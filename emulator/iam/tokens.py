@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LIFETIME_MS = 24 * 3600 * 1000
 _MAX_TOKENS = 100_000
+_KEPT_TOKENS = 1_000
+"""So many are kept though they may have expired: known to have, and valid again where the clock is put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Tokens:
             token = self._tokens.get(token_id)
         return token if token and self._clock.now_ms() < token.expires_ms else None
 
+    def has_expired(self, token_id: str) -> bool:
+        """Whether a token was issued here, and its time has come."""
+        token = self._tokens.get(token_id)
+        return token is not None and self._clock.now_ms() >= token.expires_ms
+
     def require(self, token_id: str) -> Token:
         """Return a token that is valid now. Raises INVALID_TOKEN, which never repeats the token."""
         token = self.find(token_id)
@@ -95,8 +102,8 @@ class Tokens:
                 self._file.write([])
 
     def _forget_expired(self, now: int) -> None:
-        """Drop from the oldest on: those that have expired, and any beyond the bound."""
-        while self._tokens:
+        """Drop from the oldest on: those that have expired but the latest of them, and any beyond the bound."""
+        while len(self._tokens) >= _KEPT_TOKENS:
             oldest = next(iter(self._tokens.values()))
             if now < oldest.expires_ms and len(self._tokens) < _MAX_TOKENS:
                 return

@@ -414,6 +414,13 @@ def test_open_lets_any_header_pass(open_, token, authorization):
     assert open_.access.authenticate_object(request).principal.may_use("any-project")
 
 
+def test_a_token_expires_also_when_open(open_):
+    token = open_.tokens.issue(User("carol", "acme"), expires_ms=1)
+    request = from_environ(environ(headers={"X-Auth-Token": token.id}))
+    assert refused(open_.access.authenticate, request) is INVALID_TOKEN
+    assert refused(open_.access.authenticate_object, request) is ACCESS_DENIED
+
+
 def test_open_still_knows_who_it_is(open_):
     token = open_.tokens.issue(User("carol", "acme"), project=RED)
     request = from_environ(environ(headers={"X-Auth-Token": token.id}))

@@ -64,12 +64,16 @@ def test_tokens_differ_and_speak_for_their_user(tokens):
     assert not other.principal.may_use(PROJECT.id)
 
 
-def test_expired_ones_are_forgotten(tokens, clock):
-    for _ in range(10):
-        tokens.issue(USER)
+def test_expired_ones_are_forgotten_but_the_latest(tokens, clock):
+    issued = [tokens.issue(USER).id for _ in range(1500)]
     clock.ms += LIFETIME_MS
     last = tokens.issue(USER)
-    assert list(tokens._tokens) == [last.id]
+    assert list(tokens._tokens) == [*issued[-999:], last.id]
+    assert [tokens.has_expired(each) for each in (issued[0], issued[-1], last.id, "other")] == [False, True] + [
+        False
+    ] * 2
+    clock.ms -= 1
+    assert tokens.find(issued[-1])
 
 
 def test_clear_ends_all(tokens):

@@ -1,0 +1,34 @@
+"""JSON of which only the beginning is known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Beginning(NamedTuple):
+    """JSON without its last, incomplete value, and what closes all that is open then."""
+
+    text: str
+    closing: str
+
+
+def beginning_of(text: str) -> Beginning:
+    """What of JSON that was cut off can be read; ``text + closing`` is JSON, if it was any."""
+    stack: list[str] = []
+    end, is_string, is_escaped = 0, False, False
+    closing = ""
+    for index, letter in enumerate(text):
+        if is_string:
+            is_string = is_escaped or letter != '"'
+            is_escaped = letter == "\\" and not is_escaped
+        elif letter == '"':
+            is_string = True
+        elif letter in "{[":
+            stack.append("}" if letter == "{" else "]")
+            end, closing = index + 1, "".join(reversed(stack))
+        elif letter in "}]" and stack:
+            stack.pop()
+            end, closing = index + 1, "".join(reversed(stack))
+        elif letter == ",":
+            end, closing = index, "".join(reversed(stack))
+    return Beginning(text[:end], closing)
