@@ -14,7 +14,7 @@ from tests.control.conftest import Control
 from tests.support import Api, picture
 
 
-def story(emu: Emulator, api: Api, bucket: Path, *, logins: int = 0) -> list[Any]:
+def story(emu: Emulator, api: Api, control: Control, *, logins: int = 0) -> list[Any]:
     """Ids of everything that gets one, and the tokens at the end."""
     dataset_id = api.dataset()
     found: list[Any] = [dataset_id, sorted(api.ids(dataset_id).values())]
@@ -24,10 +24,10 @@ def story(emu: Emulator, api: Api, bucket: Path, *, logins: int = 0) -> list[Any
     found.append(api.publish(dataset_id)["version_id"])
     body = {"import_path": "/bucket/more/", "import_type": "dir"}
     found.append(api.call("POST", f"/{dataset_id}/import-tasks", json=body)["task_id"])
-    Control(emu.url).call("POST", "wait-idle")
+    control.call("POST", "wait-idle")
     export = {"path": "/bucket/exported/", "export_type": 2}
     found.append(api.call("POST", f"/{dataset_id}/export-tasks", json=export)["task_id"])
-    Control(emu.url).call("POST", "wait-idle")
+    control.call("POST", "wait-idle")
     return [*found, *tokens]
 
 
@@ -53,7 +53,7 @@ def test_the_same_calls_give_the_same_ids(
         control.call("POST", "reset")
         (world / "in/other.png").unlink(missing_ok=True)
         assert control.call("PUT", "ids", json={"seed": seed}) == {"seed": seed}
-        stories.append(story(emu, api, world))
+        stories.append(story(emu, api, control))
     assert stories[0] == stories[1]
     assert len(stories[0]) == 6
 
@@ -75,7 +75,7 @@ def test_logging_in_changes_nothing_and_tokens_are_never_the_same(
         control.call("POST", "reset")
         (world / "in/other.png").unlink(missing_ok=True)
         control.call("PUT", "ids", json={"seed": 1})
-        stories.append(story(emu, api, world, logins=logins))
+        stories.append(story(emu, api, control, logins=logins))
     assert stories[0][:6] == stories[1][:6]
     assert not {*stories[0][6:]} & {*stories[1][6:]}
 
