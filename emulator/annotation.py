@@ -44,7 +44,8 @@ def checked_labels(dataset_type: DatasetType, sample: SampleRecord, labels: Sequ
     if labels and not kind.labels:
         raise ApiError(UNSUPPORTED_TYPE, f"samples of dataset type {int(dataset_type)} have no labels")
     checked = [_checked(label, kind.labels, sample) for label in labels]
-    _check_relations(checked)
+    if LabelType.TRIPLET_RELATION in kind.labels:
+        _check_relations(checked)
     return checked
 
 
@@ -118,11 +119,13 @@ def _check_point(name: str, point: Any, sample: SampleRecord) -> None:
 
 
 def _is_numbers(value: Any, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in value)
-    )
+    if not isinstance(value, list) or len(value) != count:
+        return False
+    for number in value:  # every corner of every box comes here
+        kind = type(number)
+        if kind is not int and (kind is not float or not math.isfinite(number)):
+            return False
+    return True
 
 
 def _check_entity(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:

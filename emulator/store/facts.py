@@ -48,6 +48,14 @@ class Facts(msgspec.Struct, gc=False):
         """Where it stands in every ordered index."""
         return min(max(self.time, 0), MAX_TIME) << NUMBER_BITS | number
 
+    def counts_as(self, other: Facts) -> bool:
+        """Whether counts by label, labeler and hardness are the same for another sample."""
+        return (
+            self.labels == other.labels
+            and self.annotated_by == other.annotated_by
+            and bool(self.metadata.hard) == bool(other.metadata.hard)
+        )
+
     def places(self) -> set[Place]:
         """In which ordered indexes it stands."""
         places: set[Place] = {(label.name or "", label.type) for label in self.labels}

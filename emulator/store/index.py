@@ -267,22 +267,36 @@ class SampleIndex:
 
     def _move(self, number: int, before: Facts | None, after: Facts | None) -> None:
         """Bring a sample from where it stood to where it stands now; what is the same is not touched."""
-        old = {(place, before.key(number)) for place in before.places()} if before and not before.deleted else set()
-        new = {(place, after.key(number)) for place in after.places()} if after and not after.deleted else set()
-        for place, key in old - new:
-            keys = self._lists[place]
-            keys.remove(key)
-            if not keys and place is not None:
-                del self._lists[place]
-        for place, key in new - old:
-            keys_of = self._lists.get(place)
-            if keys_of is None:
-                keys_of = self._lists[_lasting(place)] = KeyList()
-            keys_of.add(key)
+        old = before.places() if before and not before.deleted else set()
+        new = after.places() if after and not after.deleted else set()
+        if before and after and old and new and before.time == after.time:
+            gone, come = old - new, new - old
+        else:
+            gone, come = old, new
+        if before and gone:
+            self._take_out(gone, before.key(number))
+        if after and come:
+            self._put_in(come, after.key(number))
+        if before and after and old and new and before.counts_as(after):
+            return
         if before and old:
             self._count(before, -1)
         if after and new:
             self._count(after, 1)
+
+    def _take_out(self, places: Iterable[Place], key: int) -> None:
+        for place in places:
+            keys = self._lists[place]
+            keys.remove(key)
+            if not keys and place is not None:
+                del self._lists[place]
+
+    def _put_in(self, places: Iterable[Place], key: int) -> None:
+        for place in places:
+            keys = self._lists.get(place)
+            if keys is None:
+                keys = self._lists[_lasting(place)] = KeyList()
+            keys.add(key)
 
     def _count(self, facts: Facts, sign: int) -> None:
         for label in facts.labels:
