@@ -15,6 +15,7 @@ from emulator.config import Settings
 from emulator.contract.wire import VersionStatus
 from emulator.server import Emulator
 from emulator.store import VersionRecord
+from emulator.store.facts import encode_sample
 from tests.store.test_store import ID, abandon, dataset, opened, sample
 from tests.support import Api, picture
 
@@ -44,7 +45,7 @@ def root(tmp_path: Path) -> Path:
         record.data_sources = []
         record.inner_work_path = "/bkt/in/"
         writer.put_record(record)
-    store.freeze(ID, "v", [sample(1)])
+    store.freeze(ID, "v", map(encode_sample, [sample(1)]))
     store.close()
     for number in range(6):
         (objects / f"{number}.png").write_bytes(picture())
@@ -197,7 +198,7 @@ def test_what_nobody_owns_is_no_fault_and_stays(
 
 def test_a_version_that_no_dataset_has_is_an_orphan(root: Path) -> None:
     store = opened(root)
-    store.freeze(ID, "w", [sample(1)])
+    store.freeze(ID, "w", map(encode_sample, [sample(1)]))
     store.close()
     assert found(root) == [(f"{FOLDER}/versions/w.json", "orphan", False)]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any, BinaryIO
 
 import msgspec
@@ -24,6 +25,7 @@ from emulator.obs.paths import ObsPath
 from emulator.store.records import SampleRecord
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
+BATCH = 500
 VOC = "PASCAL VOC"
 FRAME = ("@modelarts:parent_duration", "@modelarts:parent_source", "@modelarts:time_in_video")
 INFERENCE_LOC = "@modelarts:inference_loc"
@@ -80,7 +82,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
 
 Location = Callable[[SampleRecord], str | None]
 Open = Callable[[str], BinaryIO]
-_encode = msgspec.json.Encoder().encode
+_lines = msgspec.json.Encoder().encode_lines
 
 
 def write(
@@ -92,9 +94,10 @@ def write(
 ) -> int:
     """Write a line a sample, and return how many. ``annotation_loc`` gives the URI of a sample's VOC file, if any."""
     count = 0
-    for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
-        out.write(_encode(as_line(sample, scheme, annotation_loc(sample))))
-        out.write(b"\n")
+    rest = iter(samples)
+    while batch := [as_line(sample, scheme, annotation_loc(sample)) for sample in islice(rest, BATCH)]:
+        out.write(_lines(batch))
+        count += len(batch)
     return count
 
 

@@ -56,6 +56,7 @@ from emulator.store import (
     Unknown,
     VersionRecord,
     decode_sample,
+    encode_sample,
 )
 
 log = logging.getLogger("modelarts-emulator")
@@ -301,8 +302,11 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
     with emu.store.reading(dataset_id) as dataset:
         usages = _usages(dataset, ratio)
         default = Usage.TRAIN if KINDS[dataset.record.type].splits and not usages else None
-        samples = (_as_published(sample, version, usages, default) for sample in dataset.select(Selection()))
-        counts = emu.store.freeze(dataset_id, version.version_id, samples)
+        documents = (
+            _shared(document, _as_published(sample, version, usages, default))
+            for document, sample in dataset.select_with_documents(Selection())
+        )
+        counts = emu.store.freeze(dataset_id, version.version_id, documents)
         record = dataset.record
     # However long it is kept from going on: what is published is what there was when that was asked for.
     emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
@@ -324,6 +328,12 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
         label_stats=stats,
         label_type="multi" if multi else "single",
     )
+
+
+def _shared(known: bytes, sample: SampleRecord) -> bytes:
+    """A sample's document: the dataset's own where it is the same, so that it lies in memory once."""
+    document = encode_sample(sample)
+    return known if known == document else document
 
 
 def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:
@@ -353,20 +363,20 @@ def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: S
         return len(frozen), 0, 0
     try:
         with emu.store.version(dataset_id, version.previous_version_id) as previous:
+            known = set(previous.documents())
             added = modified = 0
-            for identity in frozen.ids():
-                before, after = previous.document(identity), frozen.document(identity)
-                added += before is None
-                modified += before is not None and before != after and _is_modified(before, after)
+            for after in frozen.documents():
+                if after not in known:
+                    before = previous.document(decode_sample(after).id)
+                    added += before is None
+                    modified += before is not None and _is_modified(before, after)
             return added, len(previous) - (len(frozen) - added), modified
     except Unknown:
         return len(frozen), 0, 0
 
 
-def _is_modified(before: bytes, after: bytes | None) -> bool:
+def _is_modified(before: bytes, after: bytes) -> bool:
     """Whether labels or the object are others; documents differ by usages and times as well."""
-    if after is None:
-        return False
     one, other = decode_sample(before), decode_sample(after)
     return (one.labels, one.signature) != (other.labels, other.signature)
 

@@ -1,7 +1,7 @@
 """The store: TinyDB files for rest, a journal for work, indexes in memory for speed."""
 
 from emulator.store.directory import DataDirectoryInUse
-from emulator.store.facts import decode_sample, fingerprint
+from emulator.store.facts import decode_sample, encode_sample, fingerprint
 from emulator.store.format import Damaged, FormatTooNew
 from emulator.store.index import Selection
 from emulator.store.reader import DatasetReader, SampleReader
@@ -39,5 +39,6 @@ __all__ = [
     "Unknown",
     "VersionRecord",
     "decode_sample",
+    "encode_sample",
     "fingerprint",
 ]

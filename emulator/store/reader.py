@@ -68,6 +68,12 @@ class SampleReader:
         pairs = zip(documents, known, strict=True)
         return [id_of(document) for document, each in pairs if each in wanted and document is not None]
 
+    def documents(self) -> list[bytes]:
+        """Every sample still encoded, tombstones included, as of now."""
+        with self._memory:
+            documents = self._samples.documents()
+        return [document for document in documents if document is not None]
+
     def signature(self, sample_id: str) -> int | None:
         """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
         return self._samples.signature(sample_id)
@@ -111,6 +117,12 @@ class SampleReader:
 
     def select(self, selection: Selection, *, descending: bool = False) -> Iterator[SampleRecord]:
         """All selected samples in order. What changes meanwhile is seen as it was or as it is, never half."""
+        return (sample for _, sample in self.select_with_documents(selection, descending=descending))
+
+    def select_with_documents(
+        self, selection: Selection, *, descending: bool = False
+    ) -> Iterator[tuple[bytes, SampleRecord]]:
+        """As ``select``, each sample beside its document."""
         with self._memory:
             keys = self._samples.keys(selection).to_array()
         if descending:
@@ -124,7 +136,7 @@ class SampleReader:
                     continue
                 sample = decode_sample(document)
                 if not sample.deleted and (test is None or test(sample)):
-                    yield sample
+                    yield document, sample
 
 
 class DatasetReader(SampleReader):

@@ -18,14 +18,13 @@ from emulator.contract.labels import Label
 from emulator.store.background import Background
 from emulator.store.dataset import OpenDataset
 from emulator.store.directory import DataDirectory
-from emulator.store.facts import encode_sample
 from emulator.store.files import Rows, Tables, read_tables, write_tables
 from emulator.store.format import Damaged
 from emulator.store.history import with_history
 from emulator.store.index import SampleIndex
 from emulator.store.journal import Change
 from emulator.store.reader import DatasetReader, SampleReader
-from emulator.store.records import Counts, DatasetRecord, SampleRecord
+from emulator.store.records import Counts, DatasetRecord
 from emulator.store.residents import Key, Residents, Use
 from emulator.store.writer import DatasetWriter
 
@@ -204,17 +203,20 @@ class Store:
         ) as found:
             yield SampleReader(found, threading.Lock())
 
-    def freeze(self, dataset_id: str, version_id: str, samples: Iterable[SampleRecord]) -> Counts:
-        """Keep the samples of a version, streamed to its file. Returns their counts. Raises Unknown, OSError."""
+    def freeze(self, dataset_id: str, version_id: str, documents: Iterable[bytes]) -> Counts:
+        """Keep the encoded samples of a version, streamed to its file; those that are the dataset's own share memory.
+
+        Returns their counts. Raises Unknown, OSError.
+        """
         rows = Rows([], [])
-        with self.reading(dataset_id) as dataset:
-            documents = _noted((_shared(dataset, sample) for sample in samples), rows)
+        with self._using(dataset_id):
+            noted = _noted(documents, rows)
             if self._directory:
                 path = self._directory.version_file(dataset_id, version_id)
                 path.parent.mkdir(exist_ok=True)
-                write_tables(path, {"samples": documents}, fsync=self._fsync)
+                write_tables(path, {"samples": noted}, fsync=self._fsync)
             else:
-                for _ in documents:
+                for _ in noted:
                     pass
         frozen = SampleIndex()
         frozen.load(*rows)
@@ -329,13 +331,6 @@ def _noted(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]
         rows.numbers.append(number)
         rows.documents.append(document)
         yield number, document
-
-
-def _shared(dataset: DatasetReader, sample: SampleRecord) -> bytes:
-    """A sample's document: the dataset's own where it is the same, so that it lies in memory once."""
-    document = encode_sample(sample)
-    known = dataset.document(sample.id)
-    return known if known == document else document
 
 
 def _index_of(tables: Tables) -> SampleIndex:

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from emulator.contract.labels import Label
 from emulator.contract.wire import LabelType, SampleStatus
 from emulator.store import SampleRecord, Selection, TaskRecord, Unknown
+from emulator.store.facts import encode_sample
 from tests.store.test_store import ID, abandon, dataset, opened, sample
 
 OTHER = "e" * 19
@@ -119,7 +120,7 @@ class AgainstAModel(RuleBasedStateMachine):
     def freeze(self, version: str) -> None:
         frozen = {identity: each for identity, each in self.samples.items() if not each.deleted}
         with self.store.reading(ID) as reader:
-            counts = self.store.freeze(ID, version, reader.select(Selection()))
+            counts = self.store.freeze(ID, version, map(encode_sample, reader.select(Selection())))
         assert counts.total == len(frozen)
         self.versions[version] = frozen
 

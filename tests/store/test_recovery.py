@@ -16,6 +16,7 @@ import pytest
 
 from emulator.clock import SystemClock
 from emulator.store import Store, Unknown
+from emulator.store.facts import encode_sample
 from tests.store.test_store import ID, ROOT, abandon, contents, dataset, opened, sample
 
 OTHER = "e" * 19
@@ -73,7 +74,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
 for refused in (
     lambda: store.checkpoint(ID),
     lambda: store.create(dataset("two", OTHER), many),
-    lambda: store.freeze(ID, "v", [sample(n) for n in range(50)]),
+    lambda: store.freeze(ID, "v", map(encode_sample, [sample(n) for n in range(50)])),
     lambda: put(store, *range(100, 150)),
 ):
     try:
@@ -85,7 +86,7 @@ leftovers = [path.name for path in Path(sys.argv[1]).rglob("*") if path.name.end
 print(leftovers)
 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 store.create(dataset("two", OTHER), many)
-store.freeze(ID, "v", [sample(n) for n in range(50)])
+store.freeze(ID, "v", map(encode_sample, [sample(n) for n in range(50)]))
 put(store, 9)
 store.close()
 """
@@ -139,7 +140,7 @@ for path in (root / "datasets" / ID / "versions", root / "datasets" / ID, root /
 for refused in (
     lambda: store.create(dataset("two", OTHER)),
     lambda: store.checkpoint(ID),
-    lambda: store.freeze(ID, "v", [sample(1)]),
+    lambda: store.freeze(ID, "v", map(encode_sample, [sample(1)])),
     lambda: store.delete(ID),
 ):
     try:
@@ -297,7 +298,7 @@ def test_a_damaged_document_is_damage_too(root: Path) -> None:
 def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = opened(root)
     store.create(dataset())
-    store.freeze(ID, "v", [sample(1)])
+    store.freeze(ID, "v", map(encode_sample, [sample(1)]))
     store.close()
     store = opened(root)
     (root / "datasets" / ID / "versions" / "v.json").write_bytes(b"{")

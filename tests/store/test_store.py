@@ -30,6 +30,7 @@ from emulator.store import (
     Store,
     Unknown,
 )
+from emulator.store.facts import encode_sample
 
 ID = "d" * 19
 DAY_MS = 24 * 60 * 60 * 1000
@@ -152,7 +153,7 @@ def test_a_deleted_dataset_is_gone(store: Store, root: Path) -> None:
 
 
 def test_a_version_stays_as_it_was(store: Store) -> None:
-    counts = store.freeze(ID, "v", [sample(1, "a"), sample(2)])
+    counts = store.freeze(ID, "v", map(encode_sample, [sample(1, "a"), sample(2)]))
     assert (counts.total, counts.annotated) == (2, 1)
     with store.writing(ID) as writer:
         writer.put_sample(sample(1, "b"))
