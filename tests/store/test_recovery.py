@@ -45,6 +45,7 @@ from pathlib import Path
 from emulator.contract.labels import Label
 from emulator.contract.wire import LabelType
 from emulator.store import Unknown
+from emulator.store.facts import encode_sample
 from tests.store.test_recovery import ID, OTHER, dataset, numbers, opened, put, sample
 """
     done = subprocess.run(
