@@ -87,6 +87,12 @@ class Runtime:
     def start(self) -> None:
         """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready``."""
         self.watcher.start()
+        self.follow()
+        self.watcher.flush(FIRST_SCAN_S)
+        self.ready.set()
+
+    def follow(self) -> None:
+        """Mend what an end has interrupted in any dataset, and watch the input of each."""
         for entry in self.store.entries():
             if recover(self.store, entry.record.id, self.clock):
                 take_back(self.tree, entry.record)
@@ -94,8 +100,6 @@ class Runtime:
                 self.watch(entry.record)
             except ApiError as error:  # a link that has come meanwhile; the dataset stays as it was
                 log.warning("Dataset %s does not follow its input: %s", entry.record.id, error.message)
-        self.watcher.flush(FIRST_SCAN_S)
-        self.ready.set()
 
     def end_waits(self) -> None:
         """Let whoever waits go on, since the end has come."""

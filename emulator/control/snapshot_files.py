@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -28,7 +28,10 @@ from emulator.store import copies
 FORMAT = 1
 _UNFINISHED = re.compile(r"\.~[0-9a-f]{16}")
 """An object that is being written."""
+_UPLOAD, _PART = re.compile(r"[0-9a-f]{32}"), re.compile(r"upload\.json|[0-9]{5}\.[0-9a-f]{32}")
+_HEADER = re.compile(r"[^\x00-\x1f\x7f]*")
 _PIECE = 1 << 20
+_Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _T = TypeVar("_T")
 
 
@@ -71,12 +74,15 @@ def read_about(folder: Path) -> About:
     """What a snapshot says of itself. Raises NOT_USABLE."""
     try:
         about = msgspec.json.decode((folder / "snapshot.json").read_bytes(), type=About)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise ApiError(NOT_USABLE, "snapshot.json is missing") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ApiError(NOT_USABLE, f"snapshot.json: {error}") from None
     if about.format > FORMAT:
         raise ApiError(NOT_USABLE, f"it has format {about.format}, written by a later release")
+    found = len(list((folder / "datasets").glob("*/")))
+    if found != about.datasets:
+        raise ApiError(NOT_USABLE, f"it should have {about.datasets} datasets, and has {found}")
     return about
 
 
@@ -94,12 +100,11 @@ class Restored:
         for folder in (self._new / "buckets", self._old):
             folder.mkdir(parents=True)
         try:
-            self._times = _read(snapshot / "objects.json", dict[str, int])
-            self._rows = _read(snapshot / "metadata.json", list[Row])
+            self._times = _read(snapshot / "objects.json", dict[str, _Long])
+            self._rows = _rows(snapshot)
             for bucket in _copied(snapshot):
                 self._stage(snapshot / "buckets" / bucket, require_bucket_name(bucket))
-            if (snapshot / "uploads").is_dir():
-                shutil.copytree(snapshot / "uploads", self._new / "uploads")
+            self._stage_uploads(snapshot / "uploads")
         except BaseException:
             shutil.rmtree(self._place, ignore_errors=True)
             raise
@@ -142,6 +147,14 @@ class Restored:
                 mtime_ns = self._times.get(f"{bucket}/{(folder / file).as_posix()}")
                 if mtime_ns is not None:
                     os.utime(place / file, ns=(mtime_ns, mtime_ns))
+
+    def _stage_uploads(self, source: Path) -> None:
+        for folder in source.iterdir() if source.is_dir() else ():
+            if _UPLOAD.fullmatch(folder.name) and folder.is_dir():
+                (self._new / "uploads" / folder.name).mkdir(parents=True)
+                for file in folder.iterdir():
+                    if _PART.fullmatch(file.name) and file.is_file():
+                        shutil.copyfile(file, self._new / "uploads" / folder.name / file.name)
 
     def _merge(self, source: Path) -> None:
         for folder, file in _files(source):
@@ -202,10 +215,25 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _rows(snapshot: Path) -> list[Row]:
+    """What objects have beside their bytes. Raises NOT_USABLE."""
+    rows = [Row(*row) for row in _read(snapshot / "metadata.json", list[tuple[str, _Long, _Long, str, str, bytes]])]
+    for row in rows:
+        try:
+            headers = msgspec.json.decode(row.headers, type=dict[str, str])
+        except msgspec.DecodeError as error:
+            raise ApiError(NOT_USABLE, f"metadata.json: {error}") from None
+        for text in (row.etag, row.content_type, *headers, *headers.values()):
+            if not _HEADER.fullmatch(text):
+                raise ApiError(NOT_USABLE, f"metadata.json: {text[:80]!r} cannot be a header")
+    return rows
+
+
 def _read(path: Path, kind: type[_T]) -> _T:
+    """What a file of a snapshot has. Raises NOT_USABLE."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise ApiError(NOT_USABLE, f"{path.name} is missing") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ApiError(NOT_USABLE, f"{path.name}: {error}") from None

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 from flask import Response, request
 from werkzeug.wsgi import wrap_file
 
-from emulator.contract.errors import ApiError
+from emulator.contract.errors import PARAMETER_INVALID, ApiError
 from emulator.control import archive
-from emulator.control.idle import not_idle, wait_idle
+from emulator.control.idle import MAX_MS, not_idle, wait_idle
 from emulator.control.quiet import Quiet
 from emulator.control.refusals import NO_SUCH_SNAPSHOT, NOT_USABLE
 from emulator.control.reset import delete_datasets
 from emulator.control.snapshot_files import About, Restored, read_about, write
-from emulator.recovery import recover
-from emulator.runtime import Runtime
-from emulator.store import Damaged, FormatTooNew, copies
+from emulator.obs.paths import ObsPath
+from emulator.runtime import Runtime, input_directories
+from emulator.store import Damaged, DatasetRecord, FormatTooNew, copies
+
+log = logging.getLogger("modelarts-emulator")
 
 _NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,64}")
 _SCAN_S = 600.0
+_NEW_TASKS_S = 0.2
 _PIECE = 1 << 20
 
 
@@ -71,7 +76,7 @@ class SnapshotsControl:
         """Every snapshot, by name."""
         folders = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
         known = [folder for folder in folders if _NAME.fullmatch(folder.name) and (folder / "snapshot.json").is_file()]
-        return SnapshotsResponse(snapshots=[_described(folder) for folder in known])
+        return SnapshotsResponse(snapshots=list(_readable(known)))
 
     def show_snapshot(self, name: str) -> Snapshot:
         """One snapshot. Raises NO_SUCH_SNAPSHOT."""
@@ -83,11 +88,20 @@ class SnapshotsControl:
         Raises NOT_USABLE for a name.
         """
         self._place(name)
-        if not wait_idle(self._emu, max(0, query.timeout_ms) / 1000):
-            return not_idle(self._emu)
-        with self._quiet.closed(), self._replacing(name) as folder:
-            write(self._emu, folder, objects=query.objects, mounts=query.mounts)
-        return _described(self._existing(name))
+        if not 0 <= query.timeout_ms <= MAX_MS:
+            raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
+        deadline = time.monotonic() + query.timeout_ms / 1000
+        with self._changing:
+            while wait_idle(self._emu, max(0.0, deadline - time.monotonic())):
+                with self._quiet.closed():
+                    # A request may have begun a task before; one that is held can be let go only while it is open.
+                    if self._emu.tasks.wait_idle(_NEW_TASKS_S):
+                        with self._replacing(name) as folder:
+                            write(self._emu, folder, objects=query.objects, mounts=query.mounts)
+                        return _described(self._existing(name))
+                if time.monotonic() >= deadline:
+                    break
+        return not_idle(self._emu)
 
     def restore_snapshot(self, name: str) -> Snapshot:
         """Put everything back as it was; nothing changes where the snapshot cannot be read.
@@ -95,16 +109,18 @@ class SnapshotsControl:
         Datasets are exchanged as a whole; with its objects also the emulator's own buckets. In mounted folders files
         are written, and none removed. Then files and datasets are brought in step. Raises NO_SUCH_SNAPSHOT, NOT_USABLE.
         """
-        folder = self._existing(name)
-        about = read_about(folder)
         with self._changing, self._quiet.closed():
-            if about.objects:
-                with Restored(self._emu, folder) as objects:
-                    self._exchange(folder, objects)
-            else:
-                self._exchange(folder, None)
-            self._scan()
-        return _described(folder)
+            folder = self._existing(name)
+            try:
+                if read_about(folder).objects:
+                    with Restored(self._emu, folder) as objects:
+                        self._exchange(folder, objects)
+                else:
+                    self._exchange(folder, None)
+            finally:
+                if not self._emu.ready.is_set():
+                    self._scan()
+            return _described(folder)
 
     def delete_snapshot(self, name: str) -> None:
         """Forget a snapshot. Raises NO_SUCH_SNAPSHOT."""
@@ -130,7 +146,7 @@ class SnapshotsControl:
     def upload_snapshot(self, name: str) -> Snapshot:
         """Keep a ``.zip`` file as a snapshot, in place of what had the name. Raises NOT_USABLE."""
         self._place(name)
-        with self._replacing(name) as folder, tempfile.TemporaryFile(dir=self._folder) as file:
+        with self._changing, self._replacing(name) as folder, tempfile.TemporaryFile(dir=self._folder) as file:
             shutil.copyfileobj(request.stream, file, _PIECE)
             file.seek(0)
             archive.unpack(file, folder)
@@ -154,21 +170,22 @@ class SnapshotsControl:
     def _replacing(self, name: str) -> Iterator[Path]:
         """A new folder that gets the name when all of it is written; else nothing is left."""
         self._folder.mkdir(exist_ok=True)
-        with self._changing:
-            for left in self._folder.glob(".new-*"):
+        for left in self._folder.glob(".new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        try:
+            yield new
+            with suppress(FileNotFoundError):
+                (self._folder / name).replace(new.with_name(f"{new.name}.old"))
+            new.replace(self._folder / name)
+        finally:
+            for left in self._folder.glob(f"{new.name}*"):
                 shutil.rmtree(left, ignore_errors=True)
-            new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
-            try:
-                yield new
-                shutil.rmtree(self._folder / name, ignore_errors=True)
-                new.replace(self._folder / name)
-            finally:
-                shutil.rmtree(new, ignore_errors=True)
 
     def _exchange(self, folder: Path, objects: Restored | None) -> None:
         """Put datasets and objects in place. Raises NOT_USABLE, OSError."""
         try:
-            copies.replace(self._emu.store, folder / "datasets", before=self._clear)
+            copies.replace(self._emu.store, folder / "datasets", judge=_require_usable, before=self._clear)
         except (Damaged, FormatTooNew) as error:
             raise ApiError(NOT_USABLE, str(error)) from None
         if objects:
@@ -177,18 +194,36 @@ class SnapshotsControl:
     def _clear(self) -> None:
         self._emu.ready.clear()
         delete_datasets(self._emu, None)
+        # Who takes in changes of files must not go on with a dataset that has only the id of the one they began with.
+        self._emu.watcher.wait_idle(_SCAN_S)
 
     def _scan(self) -> None:
         """As at a start: mend what was open when it was saved, watch every input path, and bring all in step."""
         emu = self._emu
-        for entry in emu.store.entries():
-            recover(emu.store, entry.record.id, emu.clock)
-            emu.watch(entry.record)
+        emu.follow()
         if emu.settings.automatic:
             emu.watcher.flush(_SCAN_S)
         else:
             emu.watcher.wait_idle(_SCAN_S)
         emu.ready.set()
+
+
+def _require_usable(record: DatasetRecord) -> None:
+    """Raise NOT_USABLE where a dataset's paths are none."""
+    try:
+        input_directories(record)
+        for path in (record.work_path, record.inner_work_path):
+            ObsPath.directory(path)
+    except ApiError as error:
+        raise ApiError(NOT_USABLE, f"dataset {record.id}: {error.message}") from None
+
+
+def _readable(folders: Iterable[Path]) -> Iterator[Snapshot]:
+    for folder in folders:
+        try:
+            yield _described(folder)
+        except ApiError as error:
+            log.warning("Snapshot %s is left out: %s", folder, error.message)
 
 
 def _described(folder: Path) -> Snapshot:

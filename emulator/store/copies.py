@@ -17,6 +17,7 @@ import msgspec
 from emulator.store.dataset import OpenDataset, _build
 from emulator.store.files import Tables, read_tables, write_tables
 from emulator.store.format import Damaged
+from emulator.store.records import DatasetRecord
 from emulator.store.storage import NAME
 from emulator.store.store import Entry, Store, Unknown, _index_of
 
@@ -60,12 +61,19 @@ class _Prepared(NamedTuple):
     versions: dict[str, Tables]
 
 
-def replace(store: Store, folder: Path, *, before: Callable[[], object] = lambda: None) -> None:
+def replace(
+    store: Store,
+    folder: Path,
+    *,
+    judge: Callable[[DatasetRecord], object] = lambda record: None,
+    before: Callable[[], object] = lambda: None,
+) -> None:
     """Have the datasets of a copy instead of those there are; nothing has changed if it cannot be read.
 
-    ``before`` is called when it has been read, and anything is about to change. Raises Damaged, FormatTooNew, OSError.
+    ``judge`` may raise for a dataset that cannot be used. ``before`` is called when all has been read, and anything is
+    about to change. Raises Damaged, FormatTooNew, OSError.
     """
-    prepared = {place.name: _read(place) for place in sorted(folder.iterdir())} if folder.is_dir() else {}
+    prepared = {place.name: _read(place, judge) for place in sorted(folder.iterdir())} if folder.is_dir() else {}
     if store._directory:
         _stage(store, prepared)
     before()
@@ -79,8 +87,8 @@ def replace(store: Store, folder: Path, *, before: Callable[[], object] = lambda
         store._write_index()
 
 
-def _read(folder: Path) -> _Prepared:
-    """Read a dataset of a copy as a whole. Raises Damaged, FormatTooNew, OSError."""
+def _read(folder: Path, judge: Callable[[DatasetRecord], object]) -> _Prepared:
+    """Read a dataset of a copy as a whole. Raises Damaged, FormatTooNew, OSError, and what ``judge`` raises."""
     try:
         _, tables = read_tables(folder / NAME)
         _, small = _build(tables)
@@ -94,6 +102,8 @@ def _read(folder: Path) -> _Prepared:
         raise Damaged(f"dataset {folder.name} cannot be read: {error}") from error
     if list(small["dataset"].rows) != [folder.name] or not all(map(_ID.fullmatch, (folder.name, *versions))):
         raise Damaged(f"{folder.name} is not the id of the dataset in it")
+    for _, record in small["dataset"].rows.values():
+        judge(record)
     return _Prepared(folder, tables, versions)
 
 
