@@ -156,9 +156,10 @@ class Import:
 
     def relative(self, path: str) -> str:
         """An object's name below the folder that it is copied to: as in its directory, or just its name."""
-        start = self.wanted.source.as_directory().object_name
-        if not self.wanted.is_manifest and path.startswith(start):
-            return path[len(start) :]
+        if not self.wanted.is_manifest:
+            start = self.wanted.source.as_directory().object_name
+            if path.startswith(start):
+                return path[len(start) :]
         return path.rpartition("/")[2]
 
     def place(self, path: str) -> str:

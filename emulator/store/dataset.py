@@ -64,6 +64,10 @@ def _small_tables() -> dict[str, SmallTable[Any]]:
     return {table.name: table for table in tables}
 
 
+LARGE = 5_000
+"""From so many changes on, a group would keep readers waiting that long that it is applied to a copy."""
+
+
 class OpenDataset:
     """A dataset's tables, in memory and on disk. ``folder`` of None keeps it in memory only.
 
@@ -126,9 +130,29 @@ class OpenDataset:
     def commit(self, changes: list[Change]) -> Callable[[], None]:
         """Journal and apply a group; the writer's lock is held. Returns what waits for the disk. Raises OSError."""
         wait = self._storage.append(changes) if self._storage else _no_wait
-        with self.memory:
-            self.apply(changes)
+        if len(changes) >= max(LARGE, len(self.samples) // 4):
+            self._exchange(changes)
+        else:
+            with self.memory:
+                self.apply(changes)
         return wait
+
+    def _exchange(self, changes: Iterable[Change]) -> None:
+        """Apply a large group beside what readers see, and let them see all of it in a moment."""
+        rest, documents = [], self.samples.documents()
+        for change in changes:
+            if change.table != "samples":
+                rest.append(change)
+                continue
+            if change.number >= len(documents):
+                documents.extend([None] * (change.number + 1 - len(documents)))
+            documents[change.number] = bytes(change.document) or None
+        numbered = [(number, document) for number, document in enumerate(documents) if document is not None]
+        samples = SampleIndex()
+        samples.load([number for number, _ in numbered], [document for _, document in numbered])
+        with self.memory:
+            self.apply(rest)
+            self.samples = samples
 
     def checkpoint(self) -> None:
         """Write everything into a new file and begin a new journal, if need be. Raises OSError.

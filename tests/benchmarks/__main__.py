@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.benchmarks import bulk, files, requests
+from tests.benchmarks import bulk, files, peers, requests
 from tests.benchmarks.measure import Row, table
 
 PACKAGES = ("flask", "waitress", "tinydb", "watchdog", "pillow", "msgspec")
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="a million samples as well")
     parser.add_argument("--only", choices=("requests", "files", "bulk"), help="one part of the table")
     parser.add_argument("--size", type=int, action="append", help="sizes of your own; repeatable")
+    parser.add_argument("--peers", action="store_true", help="moto and json-server as well, where they are installed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser
 
@@ -50,7 +51,9 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
     seconds, rounds = (0.2, 1) if options.quick else (3.0, 3)
     parts: dict[str, Callable[[Path, int], Iterator[Row]]] = {
         "requests": lambda root, size: requests.measured(root, size, seconds, rounds),
-        "files": lambda root, size: files.measured(root, min(size, 100_000), rounds, 3 if options.quick else 40),
+        "files": lambda root, size: files.measured(
+            root, min(size, 100_000), rounds, 3 if options.quick else 40, 500 if options.quick else 40_000
+        ),
         "bulk": lambda root, size: bulk.measured(root, size, rounds),
     }
     for name, part in parts.items():
@@ -58,6 +61,9 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
             if options.only in (None, name):
                 with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
                     yield from part(Path(root), size)
+    if options.peers:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
+            yield from peers.measured(Path(root), seconds, rounds)
 
 
 def _machine() -> dict[str, str]:

@@ -17,6 +17,7 @@ from tests.benchmarks.load import packed
 from tests.benchmarks.measure import Row, rates
 
 BASE = f"/v2/{worlds.PROJECT}/datasets/{worlds.ID}/data-annotations"
+SMALL = 1_000
 FLASK = "a bare Flask route, same bytes"
 
 
@@ -54,6 +55,19 @@ class Bench:
         own = self._requests("own", [raw("GET", BASE + path) for path in paths])
         other = self._requests("other", [raw("GET", "/bytes")])
         return self._beside(what, FLASK, own, other, 8, target, data)
+
+    def beside_small(self, small: str) -> Row:
+        """A page costs the page and not the dataset: beside another emulator over a thousand samples."""
+        pages = self._requests("own", [raw("GET", f"{BASE}/samples?offset={n}") for n in range(50)])
+        return rates(
+            "GET samples, page of 10",
+            f"the same of {SMALL:,} samples",
+            self.size,
+            lambda: worlds.load(self.url, pages, 8, self.seconds),
+            lambda: worlds.load(small, pages, 8, self.seconds),
+            0.90,
+            self.rounds,
+        )
 
     def writing(self, what: str, count: int, clients: int, target: float) -> Row:
         """PUT requests beside a route that parses the same body, writes as many bytes and syncs."""
@@ -134,4 +148,9 @@ def measured(root: Path, size: int, seconds: float, rounds: int) -> Iterator[Row
     """All rows at one size."""
     ids = worlds.fill(root / "data", size)
     with worlds.emulator(root) as url:
-        yield from Bench(root, url, ids, size, seconds, rounds).rows()
+        bench = Bench(root, url, ids, size, seconds, rounds)
+        yield from bench.rows()
+        if size > SMALL:
+            worlds.fill(root / "small/data", SMALL)
+            with worlds.emulator(root / "small") as small:
+                yield bench.beside_small(small)

@@ -30,6 +30,7 @@ from emulator.store import (
     Store,
     Unknown,
 )
+from emulator.store import dataset as dataset_module
 from emulator.store.facts import encode_sample
 
 ID = "d" * 19
@@ -162,6 +163,35 @@ def test_a_version_stays_as_it_was(store: Store) -> None:
     store.drop_version(ID, "v")
     with pytest.raises(Unknown), store.version(ID, "v"):
         pass
+
+
+def test_large_groups_are_what_small_ones_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large group is applied to a copy that takes the place of what readers see."""
+    seen = []
+    for large in (1, 1_000_000):
+        monkeypatch.setattr(dataset_module, "LARGE", large)
+        place = root.with_name(f"large-{large}")
+        store = opened(place)
+        store.create(dataset())
+        with store.writing(ID) as writer:
+            writer.put_samples(sample(number, "cat") for number in range(50))
+            writer.put_label(Label(name="cat", type=LabelType.IMAGE_CLASSIFICATION))
+        reader = store.reading(ID).__enter__()
+        before = reader.page(Selection(), offset=0, limit=100)
+        with store.writing(ID) as writer:
+            for number in range(0, 70, 3):
+                writer.put_sample(sample(number, "dog", time=5000 - number))
+            for number in range(0, 50, 5):
+                writer.remove_sample(sample(number).id)
+        with store.reading(ID) as now:
+            after = [
+                now.page(selection, offset=0, limit=100) for selection in (Selection(), Selection(label=("dog", 0)))
+            ]
+            seen.append((before, after, now.counts, now.label_stats(), sorted(now.fingerprints()), list(now.ids())))
+        if large == 1:
+            assert reader.page(Selection(), offset=0, limit=100) == before
+        store.close()
+    assert seen[0] == seen[1]
 
 
 def test_memory_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
