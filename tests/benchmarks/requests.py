@@ -69,6 +69,19 @@ class Bench:
             self.rounds,
         )
 
+    def beside_process(self, url: str) -> Row:
+        """What it costs that a change survives power loss, beside an emulator where it need not."""
+        changes = self._requests("own", [raw("PUT", f"{BASE}/samples", self._labels(1, turn)) for turn in range(100)])
+        return rates(
+            "PUT labels of one sample, 1 client",
+            "the same with --durability process",
+            self.size,
+            lambda: worlds.load(self.url, changes, 1, self.seconds),
+            lambda: worlds.load(url, changes, 1, self.seconds),
+            0.50,
+            self.rounds,
+        )
+
     def writing(self, what: str, count: int, clients: int, target: float) -> Row:
         """PUT requests beside a route that parses the same body, writes as many bytes and syncs."""
         bodies = [self._labels(count, turn) for turn in range(100)]
@@ -150,6 +163,9 @@ def measured(root: Path, size: int, seconds: float, rounds: int) -> Iterator[Row
     with worlds.emulator(root) as url:
         bench = Bench(root, url, ids, size, seconds, rounds)
         yield from bench.rows()
+        worlds.fill(root / "process/data", size)
+        with worlds.emulator(root / "process", "--durability", "process") as process:
+            yield bench.beside_process(process)
         if size > SMALL:
             worlds.fill(root / "small/data", SMALL)
             with worlds.emulator(root / "small") as small:
