@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from emulator.flags import Parser, UsageError, add_settings, settings_of_environment
+from emulator.failures import UsageError
+from emulator.flags import Parser, add_settings, settings_of_environment
 from emulator.iam.users import AccessKey, Accounts, User
 
 __all__ = ["DESCRIPTION", "Settings", "UsageError", "read_options", "read_settings", "settings_of"]

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from emulator.contract.errors import ApiError
+from emulator.failures import UsageError
 from emulator.iam.users import parse_access_key, parse_user
 from emulator.obs.paths import require_bucket_name
 
@@ -21,10 +22,6 @@ Flag = tuple[str, dict[str, Any]]
 
 _COLUMNS = 80
 _Read = TypeVar("_Read")
-
-
-class UsageError(Exception):
-    """A setting cannot be used; the text is one clear line for the user."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -175,11 +172,15 @@ def seconds(text: str) -> float:
     return value
 
 
-def _existing(text: str) -> Path:
+def existing(text: str) -> Path:
+    """Return where an existing file or folder lies."""
     path = Path(text).expanduser()
     if not path.exists():
         raise argparse.ArgumentTypeError(f"there is no {text!r}")
     return path.resolve()
+
+
+user = _secret(parse_user)
 
 
 USUAL = frozenset(
@@ -209,7 +210,7 @@ def settings_flags() -> list[Flag]:
         (
             "--seed",
             {
-                "type": _existing,
+                "type": existing,
                 "action": "append",
                 "dest": "seeds",
                 "metavar": "PATH",
@@ -219,7 +220,7 @@ def settings_flags() -> list[Flag]:
         (
             "--init",
             {
-                "type": _existing,
+                "type": existing,
                 "action": "append",
                 "metavar": "SCRIPT",
                 "help": "run it when ready, or a folder's; repeatable",
@@ -233,7 +234,7 @@ def settings_flags() -> list[Flag]:
         (
             "--user",
             {
-                "type": _secret(parse_user),
+                "type": user,
                 "action": "append",
                 "dest": "users",
                 "metavar": "NAME:PASSWORD",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator.commands.main import main
 from emulator.config import Settings
 from emulator.control.coverage import table
 from emulator.server import Emulator
@@ -19,8 +20,8 @@ from tests.testing.inner import passed
 README = Path(__file__).parents[1] / "README.md"
 
 
-def example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+def example(name: str, language: str = "python") -> str:
+    found = re.search(rf"<!-- example: {name} -->\n```{language}\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     assert found, name
     return found[1]
 
@@ -56,6 +57,20 @@ def test_the_library_runs_as_it_stands(tmp_path: Path) -> None:
 def test_the_tests_run_as_they_stand(tmp_path: Path) -> None:
     said = passed(tmp_path, example("pytest"), "-W", "ignore")
     assert "5 passed" in said
+
+
+def test_the_seed_makes_what_it_describes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "pictures" / name).write_bytes(picture())
+    (tmp_path / "seed.yaml").write_text(example("seed", "yaml"))
+    with Emulator() as emu:
+        assert main(["seed", "--url", emu.url, str(tmp_path / "seed.yaml")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "pets: 2 samples, 2 labelled, 1 versions",
+        "boxes: 2 samples, 1 labelled, 0 versions",
+        "people: 1 samples, 1 labelled, 0 versions",
+    ]
 
 
 def test_the_table_of_operations_is_what_the_coverage_says() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PROGRAM = "modelarts-emulator"
 
-OK, FAILED, USAGE, NOT_RUNNING, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, INTERRUPTED = 0, 1, 130
 
 EXITS = """\
 Exit codes: 0 done; 1 the emulator says no, or something was found wrong; 2 it \
@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "whether one is running, where, and how it is",
     "stop": "end one, and wait until it has ended",
     "reset": "delete everything in it, or everything of a project",
+    "seed": "fill it from folders, manifests, descriptions and snapshots",
     "snapshot": "keep everything under a name, or as a .zip file; list them",
     "restore": "put everything back as a snapshot has it",
     "env": "print what clients need: profiles, exports, settings",
@@ -24,15 +25,3 @@ COMMANDS = {
     "completion": "print what makes a shell complete all this",
 }
 """What each command does; it is the module of its name."""
-
-
-class Failed(Exception):
-    """It did not work; the text is one clear line for the user."""
-
-    code = FAILED
-
-
-class NotRunning(Failed):
-    """There is no emulator to talk to."""
-
-    code = NOT_RUNNING

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
-from emulator.commands import FAILED, OK, PROGRAM, USAGE, Failed
+from emulator.commands import FAILED, OK, PROGRAM
 from emulator.commands.output import Output
 from emulator.commands.serving import serve
-from emulator.config import Settings, UsageError
+from emulator.config import Settings
+from emulator.failures import Failed, UsageError
 
 LOG = "emulator.log"
 _LINES = 5
@@ -71,7 +72,7 @@ def _become(settings: Settings, log: IO[bytes], ready: Callable[[str], None]) ->
         code = serve(settings, Output(), ready=ready)
     except (UsageError, Failed) as error:
         print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
-        code = USAGE if isinstance(error, UsageError) else error.code
+        code = error.code
     finally:
         with suppress(OSError):
             sys.stdout.flush()
@@ -100,4 +101,4 @@ def _failure(logged: str, code: int) -> Exception:
     """What the log says last, as the error that the child has ended with."""
     lines = [line.removeprefix(f"{PROGRAM}: ") for line in logged.splitlines() if line.strip()]
     text = " | ".join(lines[-_LINES:]) or f"it has ended with code {code}"
-    return UsageError(text) if code == USAGE else Failed(f"the emulator has not started: {text}")
+    return UsageError(text) if code == UsageError.code else Failed(f"the emulator has not started: {text}")

@@ -8,7 +8,8 @@ from typing import Any
 from emulator.commands import FAILED, OK
 from emulator.commands.output import Output
 from emulator.config import Settings
-from emulator.flags import Parser, UsageError, bucket
+from emulator.failures import UsageError
+from emulator.flags import Parser, bucket
 
 SETTINGS = False
 

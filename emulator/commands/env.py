@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from emulator import environment
-from emulator.commands import OK, NotRunning
+from emulator.commands import OK
 from emulator.commands.finding import find
 from emulator.commands.output import Output
 from emulator.config import Settings, settings_of
+from emulator.failures import NotRunning
 from emulator.flags import Parser, add_settings, base_url
 
 SETTINGS = True

@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emulator.commands import Failed, NotRunning
 from emulator.commands.ready import Found, look
 from emulator.config import Settings
-from emulator.flags import ENVIRONMENT_PREFIX, Parser, UsageError, base_url
+from emulator.failures import Failed, NotRunning, UsageError
+from emulator.flags import ENVIRONMENT_PREFIX, Parser, base_url
 
 RUNNING = "running"
 """The ready file that every started emulator has in its data directory, or in its temporary one."""

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import emulator
-from emulator.commands import COMMANDS, EXITS, INTERRUPTED, OK, PROGRAM, USAGE, Failed
+from emulator.commands import COMMANDS, EXITS, INTERRUPTED, OK, PROGRAM
 from emulator.commands.output import Output, add_output
 from emulator.config import DESCRIPTION, read_options
-from emulator.flags import Parser, UsageError, settings_of_environment
+from emulator.failures import Failed, UsageError
+from emulator.flags import Parser, settings_of_environment
 
 
 class Command(Protocol):
@@ -32,10 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked, and return the exit code; what goes wrong is one line of standard error."""
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
-    except UsageError as error:
-        return _said(error, USAGE)
-    except Failed as error:
-        return _said(error, error.code)
+    except (UsageError, Failed) as error:
+        return _said(error)
     except BrokenPipeError:
         # Whoever read has seen enough; what is still in the buffer goes nowhere, without another complaint.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,6 +78,6 @@ def _run(arguments: list[str]) -> int:
     return command.run(options, Output(json=options.pop("json"), quiet=options.pop("quiet")))
 
 
-def _said(error: Exception, code: int) -> int:
+def _said(error: UsageError | Failed) -> int:
     print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
-    return code
+    return error.code

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from emulator.flags import UsageError
+from emulator.failures import UsageError
 
 # struct flock: what is asked of the kernel, and where in its answer the process stands.
 _FLOCK, _TYPE, _PID = ("qqihh", 3, 2) if sys.platform == "darwin" else ("hhqqi4x", 0, 4)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from emulator.client import quoted
 from emulator.commands import OK
-from emulator.commands.client import CONTROL, add_client, control, quoted
+from emulator.commands.control import CONTROL, add_client, control
 from emulator.commands.output import Output
 from emulator.flags import Parser
 

@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from emulator.commands import OK, Failed
-from emulator.commands.client import Client, add_client, control, quoted, reason
+from emulator.client import Client, quoted, reason
+from emulator.commands import OK
+from emulator.commands.control import add_client, control
 from emulator.commands.output import Output
 from emulator.commands.snapshot import SNAPSHOTS, line
-from emulator.flags import Parser, UsageError
+from emulator.failures import Failed, UsageError
+from emulator.flags import Parser
 
 SETTINGS = False
 

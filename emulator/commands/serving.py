@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator import environment
 from emulator.commands import OK, PROGRAM
 from emulator.commands.finding import RUNNING
+from emulator.commands.hooks import run, scripts
 from emulator.commands.output import Output
 from emulator.commands.ready import ReadyFile
 from emulator.config import Settings, UsageError
 
 if TYPE_CHECKING:
+    from emulator.commands.planting import Soil
     from emulator.server import Emulator
 
 log = logging.getLogger(PROGRAM)
@@ -27,17 +30,18 @@ def serve(
 ) -> int:
     """Run it until SIGINT or SIGTERM; ``ready`` hears the URL when it can be used. Raises UsageError, Failed."""
     _log_to(log_file, settings.log_level)
+    hooks = scripts(settings.init)
     # Imported here, so that --help and a mistyped option answer at once.
     from emulator.server import Emulator  # noqa: PLC0415
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     with suppress(KeyboardInterrupt):  # this is how it ends
-        _run(Emulator(settings), out, ready)
+        _run(Emulator(settings), hooks, out, ready)
     return OK
 
 
-def _run(emulator: Emulator, out: Output, ready: Callable[[str], None]) -> None:
+def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable[[str], None]) -> None:
     settings = emulator.settings
     with ExitStack() as ending:
         # What says where it is goes last: whoever waits for the end waits for that.
@@ -47,8 +51,10 @@ def _run(emulator: Emulator, out: Output, ready: Callable[[str], None]) -> None:
             emulator.start()
         _warn(settings)
         out.say(f"listening on {emulator.url}")
-        _fill(emulator, out)
         url = reachable(emulator)
+        _fill(emulator, out)
+        for script in hooks:
+            run(script, variables(settings, url), out)
         running.write(f"{url}\n")
         if settings.ready_file:
             ending.callback(ReadyFile(settings.ready_file, f"{emulator.url}\n").remove)
@@ -73,6 +79,12 @@ def reachable(emulator: Emulator) -> str:
     return emulator.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
+def variables(settings: Settings, url: str) -> dict[str, str]:
+    """What a script finds in its environment: all that ``env`` prints, and where the emulator is once more."""
+    known = {"EMULATOR_URL": url, **environment.variables(environment.login(settings, url))}
+    return {**known, "MODELARTS_EMULATOR_DATA_DIR": str(settings.data_dir)} if settings.data_dir else known
+
+
 def _scanned(emulator: Emulator) -> tuple[int, int]:
     total = len(emulator.runtime.store.entries())
     return max(0, total - emulator.runtime.watcher.pending), total
@@ -80,7 +92,12 @@ def _scanned(emulator: Emulator) -> tuple[int, int]:
 
 def _fill(emulator: Emulator, out: Output) -> None:
     """Bring in what it is to begin with. Raises UsageError, Failed."""
-    if emulator.settings.demo:
+    settings = emulator.settings
+    if settings.seeds:
+        from emulator.commands.planting import plant  # noqa: PLC0415
+
+        out.say(plant(soil_of(emulator), settings.seeds, out).text())
+    if settings.demo:
         from emulator import demo  # noqa: PLC0415
         from emulator.obs.paths import ObsPath  # noqa: PLC0415
 
@@ -88,6 +105,27 @@ def _fill(emulator: Emulator, out: Output) -> None:
         tree.create_bucket(demo.BUCKET)
         for command in demo.seed(emulator.url, tree.local(ObsPath(demo.BUCKET))):
             out.say(f"try: {command}")
+
+
+def soil_of(emulator: Emulator) -> Soil:
+    """What is seeded here: as the first user where only users may come in; files go straight into the tree."""
+    from emulator.client import Client  # noqa: PLC0415
+    from emulator.commands.control import KEY_HEADER  # noqa: PLC0415
+    from emulator.commands.planting import Soil  # noqa: PLC0415
+    from emulator.obs.tree import ObjectTree  # noqa: PLC0415
+    from emulator.seeding.objects import TreeObjects  # noqa: PLC0415
+
+    settings, key = emulator.settings, emulator.control.access.key
+    # A tree of its own that does not wait for the disk after each file.
+    tree = ObjectTree(emulator.runtime.root / "obs", settings.buckets, fsync=False)
+    url = reachable(emulator)
+    return Soil(
+        url,
+        settings.users[0] if settings.strict else None,
+        None,
+        lambda _: TreeObjects(tree),
+        lambda: Client(url, {KEY_HEADER: key} if key else {}),
+    )
 
 
 def _warn(settings: Settings) -> None:

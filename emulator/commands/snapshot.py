@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emulator.commands import OK, Failed
-from emulator.commands.client import CONTROL, Client, add_client, control, quoted, reason
+from emulator.client import Client, quoted, reason
+from emulator.commands import OK
+from emulator.commands.control import CONTROL, add_client, control
 from emulator.commands.output import Output
-from emulator.flags import Parser, UsageError
+from emulator.failures import Failed, UsageError
+from emulator.flags import Parser
 
 SETTINGS = False
 SNAPSHOTS = f"{CONTROL}/snapshots"

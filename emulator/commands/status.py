@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.commands import FAILED, OK, NotRunning
-from emulator.commands.client import CONTROL, Client
+from emulator.client import Client
+from emulator.commands import FAILED, OK
+from emulator.commands.control import CONTROL
 from emulator.commands.finding import add_finding, find
 from emulator.commands.output import Output
+from emulator.failures import NotRunning
 from emulator.flags import Parser
 
 SETTINGS = False

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from emulator.commands import OK, Failed, NotRunning
+from emulator.commands import OK
 from emulator.commands.finding import add_finding, find
 from emulator.commands.output import Output
 from emulator.commands.ready import Found, holder
-from emulator.flags import Parser, UsageError, seconds
+from emulator.failures import Failed, NotRunning, UsageError
+from emulator.flags import Parser, seconds
 
 SETTINGS = False
 _LOOK_S = 0.02

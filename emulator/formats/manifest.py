@@ -32,7 +32,7 @@ INFERENCE_LOC = "@modelarts:inference_loc"
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _BOM = b"\xef\xbb\xbf"
 _CONTENT = "content://"
-_SEGMENTATION = "modelarts/image_segmentation"
+SEGMENTATION = "modelarts/image_segmentation"
 
 # What a label's type is called in a manifest.
 TYPE_NAMES: dict[LabelType, str] = {
@@ -238,7 +238,7 @@ def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annot
     if annotation_loc is not None:
         return [
             Annotation(
-                type=_SEGMENTATION if MASK_SOURCE in sample.metadata else TYPE_NAMES[LabelType.OBJECT_DETECTION],
+                type=SEGMENTATION if MASK_SOURCE in sample.metadata else TYPE_NAMES[LabelType.OBJECT_DETECTION],
                 annotation_format=VOC,
                 annotation_loc=annotation_loc,
                 annotated_by=by,

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from emulator.commands import Failed, NotRunning
-from emulator.commands.finding import Place, add_finding, find
-from emulator.flags import CONTROL_KEY, ENVIRONMENT_PREFIX, Parser
+from emulator.failures import Failed, NotRunning
 
-CONTROL = "/_emulator"
-KEY_HEADER = "X-Emulator-Key"
 TIMEOUT_S = 600.0
 
 
@@ -92,42 +86,6 @@ def reason(answer: Answer) -> str:
     return f"{answer.status} {http.client.responses.get(answer.status, '')}".strip()
 
 
-def add_client(parser: Parser) -> None:
-    """Add the options that say which emulator is meant, and what opens its control API."""
-    add_finding(parser)
-    flag, options = CONTROL_KEY
-    text = "opens it where --auth is strict (or MODELARTS_EMULATOR_CONTROL_KEY; read from its data directory)"
-    parser.add_argument(flag, **{**options, "help": text})
-
-
-def control(options: dict[str, Any]) -> Client:
-    """Return a client of the control API of the emulator that is meant. Raises NotRunning, UsageError."""
-    place = find(options)
-    if not place.url:
-        raise NotRunning(f"the emulator of process {place.found.pid if place.found else 0} is still starting")
-    key = options["control_key"] or os.environ.get(ENVIRONMENT_PREFIX + "CONTROL_KEY") or _kept_key(place)
-    return Client(place.url, {KEY_HEADER: key} if key else {})
-
-
-def _kept_key(place: Place) -> str | None:
-    """The key that a strict emulator has drawn, for those who may read it."""
-    if place.data_dir is None:
-        return None
-    with suppress(OSError, UnicodeError):
-        return (place.data_dir / "control-key").read_text("ascii").strip()
-    return None
-
-
 def quoted(name: str) -> str:
     """A name as one segment of a path."""
     return quote(name, safe="")
-
-
-def project_query(project: str | None) -> str:
-    """The query that means one project."""
-    return f"?project_id={quoted(project)}" if project else ""
-
-
-def file_headers(path: Path) -> dict[str, str]:
-    """What is said of a file that is sent as it is."""
-    return {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
