@@ -105,7 +105,8 @@ class Transitions:
         self._project_of, self._resting = project_of, resting
         self._changed = threading.Condition()
         self._rules: dict[tuple[str | None, str], Rule] = {}
-        self._waiting: list[_Waiting] = []
+        self.waiting: list[_Waiting] = []
+        """Who waits: this one list always, so that a look at it tells whether anybody does."""
         self._is_stopped = False
 
     def enter(self, kind: Kind, dataset_id: str, state: str) -> None:
@@ -122,10 +123,10 @@ class Transitions:
 
     def polled(self, kind: str, dataset_id: str) -> None:
         """Note that somebody has asked after a task; an empty ``kind`` is any of the dataset."""
-        if not self._waiting:
+        if not self.waiting:
             return
         with self._changed:
-            for waiting in self._waiting:
+            for waiting in self.waiting:
                 if waiting.held.dataset_id == dataset_id and kind in ("", waiting.held.kind):
                     waiting.polls += 1
             self._changed.notify_all()
@@ -133,7 +134,7 @@ class Transitions:
     @property
     def is_waited_for(self) -> bool:
         """Whether any task waits."""
-        return bool(self._waiting)
+        return bool(self.waiting)
 
     def rules(self, project_id: str | None = None) -> dict[Kind, Rule]:
         """The rule of every kind: those of a project, or with None those for all that have none of their own."""
@@ -169,7 +170,7 @@ class Transitions:
     def held(self) -> list[Held]:
         """The tasks that wait now, what has waited longest first."""
         with self._changed:
-            return [waiting.held for waiting in self._waiting]
+            return [waiting.held for waiting in self.waiting]
 
     def stop(self) -> None:
         """Let everything go on, for good: the end has come."""
@@ -189,12 +190,12 @@ class Transitions:
 
     def _wait(self, waiting: _Waiting) -> None:
         with self._changed:
-            self._waiting.append(waiting)
+            self.waiting.append(waiting)
             try:
                 while not self._may_go(waiting):
                     self._changed.wait(min(_LOOK_S, max(0.0, waiting.deadline - time.monotonic())))
             finally:
-                self._waiting.remove(waiting)
+                self.waiting.remove(waiting)
 
     def _may_go(self, waiting: _Waiting) -> bool:
         kind, dataset_id, *_ = waiting.held

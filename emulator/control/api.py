@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,6 +42,10 @@ _POLLS = {
 }
 
 
+# The request itself: the proxy for it that Flask gives costs at each look.
+_current: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
+
+
 class Control:
     """The state of everything that can be controlled; one for each application."""
 
@@ -51,6 +55,7 @@ class Control:
         self.quiet = Quiet()
         self.log = RequestLog(emu.clock)
         self.faults = Faults(emu.ending.wait)
+        self._waiting, self._note = emu.transitions.waiting, self.log.note
         self.areas: tuple[object, ...] = (
             self.faults,
             Requests(self.log, FORMATS),
@@ -67,15 +72,18 @@ class Control:
         """The area of a kind, such as ``SnapshotsControl``."""
         return next(each for each in self.areas if isinstance(each, kind))
 
+    # Both are run for every request: what they look at is what they must.
+
     def before(self) -> Response | None:
         """What happens to a request before a service sees it; what is returned answers it."""
         current = _current()
         environ = current.environ
-        environ[STARTED] = time.perf_counter()
         if environ["PATH_INFO"].startswith(PREFIX):
             return None
-        if self.faults.active and (answer := self.faults.before(current)) is not None:
-            return answer
+        if self.faults.active:
+            environ[STARTED] = perf_counter()
+            if (answer := self.faults.before(current)) is not None:
+                return answer
         self.quiet.enter()
         return None
 
@@ -83,25 +91,21 @@ class Control:
         """What happens to an answer before the client sees it."""
         current = _current()
         environ = current.environ
-        if environ["PATH_INFO"].startswith(PREFIX):
-            return response
-        self.quiet.leave()
-        if self._emu.transitions.is_waited_for:
+        started = self.quiet.leave()
+        if started is None:  # one for here, or answered by a fault, or refused before anybody looked at it
+            if environ["PATH_INFO"].startswith(PREFIX):
+                return response
+            started = environ.get(STARTED)
+        if self._waiting:
             self._note_poll(current)
         if LATER in environ:
             response = self.faults.after(current, response)
-        self.log.note(current, response)
+        self._note(current, environ, response, started)
         return response
 
     def _note_poll(self, current: Request) -> None:
         if (kind := _POLLS.get(current.endpoint or "")) is not None:
             self._emu.transitions.polled(kind, (current.view_args or {}).get("dataset_id", ""))
-
-
-def _current() -> Request:
-    """The request itself: the proxy for it that Flask gives costs at each look."""
-    found: Request = request._get_current_object()  # type: ignore[attr-defined]
-    return found
 
 
 def register(app: Flask, emu: Runtime) -> Control:

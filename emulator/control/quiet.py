@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import get_ident
+from time import monotonic, perf_counter
 
 # Who waits longer than this is let in all the same: a client would have given up.
 _MOST_S = 120.0
@@ -23,26 +23,26 @@ class Quiet:
         self._opened.set()
         self._left = threading.Event()
         self._is_closed = False
-        # The threads that serve a request. One operation of a dictionary needs no lock.
-        self._inside: dict[int, None] = {}
+        # The threads that serve a request, and since when. One operation of a dictionary needs no lock.
+        self._inside: dict[int, float] = {}
 
     def enter(self) -> None:
         """Begin a request, once it is open; ``leave`` ends it, on the same thread."""
-        thread = get_ident()
-        self._inside[thread] = None
+        self._inside[get_ident()] = perf_counter()
         # Looked at only now: who closes it looks at who is inside only after that.
         while self._is_closed:
             self.leave()
             is_open = self._opened.wait(_MOST_S)
-            self._inside[thread] = None
+            self._inside[get_ident()] = perf_counter()
             if not is_open:
                 return
 
-    def leave(self) -> None:
-        """End a request. No effect where none was begun."""
-        self._inside.pop(get_ident(), None)
+    def leave(self) -> float | None:
+        """End a request, and return when it was begun, as ``perf_counter`` tells it; None where none was."""
+        started = self._inside.pop(get_ident(), None)
         if self._is_closed:
             self._left.set()
+        return started
 
     @contextmanager
     def closed(self) -> Iterator[None]:
@@ -58,10 +58,10 @@ class Quiet:
                 self._opened.set()
 
     def _drain(self) -> None:
-        deadline = time.monotonic() + _DRAIN_S
+        deadline = monotonic() + _DRAIN_S
         while True:
             self._left.clear()
-            rest = deadline - time.monotonic()
+            rest = deadline - monotonic()
             if not self._inside or rest <= 0:
                 return
             self._left.wait(rest)

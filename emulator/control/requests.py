@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -25,14 +26,12 @@ from emulator.iam.requests import from_environ
 CAPACITY = 1000
 MAX_BODY = 4096
 STARTED = "emulator.started"
-"""Where a request's environment notes when it began, in seconds of ``time.perf_counter``."""
+"""Where the environment of a request that a fault may answer notes when it began, as ``perf_counter`` tells it."""
 
 OPERATIONS = frozenset(route.operation for routes in ROUTES.values() for route in routes)
 Service = Literal["modelarts", "iam", "obs"]
 Format = Literal["json", "curl", "python", "pytest", "har"]
 
-# What of an environment must not be kept: the body, the connection, and what hangs on them.
-_HEAVY = ("wsgi.input", "werkzeug.request", "waitress.client_disconnected")
 _TEXT = re.compile(r"json|xml|text|javascript|urlencoded")
 _ERROR_CODE = re.compile(rb'"error_code":\s*"([^"]{1,80})"|<Code>([^<]{1,80})</Code>')
 
@@ -115,33 +114,32 @@ class RequestLog:
         self._numbers = itertools.count(1)
         self._entries: deque[tuple[Any, ...]] = deque(maxlen=CAPACITY)
 
-    def note(self, request: Request, response: Response) -> None:
-        """Keep what is needed to tell of a request that has been answered.
+    def note(self, request: Request, environ: dict[str, Any], response: Response, started: float | None) -> None:
+        """Keep what is needed to tell of a request that has been answered; ``started`` as ``perf_counter`` tells it.
 
         Its environment is kept as it is, without the body: nobody reads that any more.
         """
-        environ = request.environ
         body = _beginning(environ) if environ.get("CONTENT_LENGTH", "0") != "0" else b""
-        for name in _HEAVY:
-            environ.pop(name, None)
+        # What must not be kept: the body, the connection, and what hangs on them.
+        environ.pop("wsgi.input", None)
+        environ.pop("werkzeug.request", None)
+        environ.pop("waitress.client_disconnected", None)
         answered = response.response
         first = answered[0] if type(answered) is list and answered else b""
-        now = time.perf_counter()
-        seconds = now - environ.get(STARTED, now)  # refused before anybody looked at it: no time at all
         rule = request.url_rule
         # As _Entry has it; a tuple is made in a fraction of the time.
         self._entries.append(
             (
                 next(self._numbers),
                 self._clock.now_ms(),
-                seconds,
+                0.0 if started is None else perf_counter() - started,
                 rule.endpoint if rule else None,
                 request.view_args,
                 environ,
                 body,
                 response.status_code,
                 response.headers,
-                first[:MAX_BODY],
+                first if len(first) <= MAX_BODY else first[:MAX_BODY],
                 len(first),
             )
         )
@@ -159,9 +157,13 @@ class RequestLog:
 
     def clear(self, project_id: str | None = None) -> None:
         """Forget every request, or those of a project."""
-        kept = [entry for entry in map(_Entry._make, self._entries.copy()) if project_id not in (None, _project(entry))]
-        self._entries.clear()
-        self._entries.extend(kept)
+        if project_id is None:
+            self._entries.clear()
+            return
+        for entry in self._entries.copy():
+            if _project(_Entry._make(entry)) == project_id:
+                with suppress(ValueError, IndexError):  # it was the oldest
+                    self._entries.remove(entry)
 
 
 class ClearQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

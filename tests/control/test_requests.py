@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import threading
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,25 @@ def test_some_of_them(emu: Emulator, control: Control) -> None:
     assert [each["project_id"] for each in logged(control)] == ["blue", "blue"]
     control.call("DELETE", "requests", 204)
     assert logged(control) == []
+
+
+def test_forgetting_a_project_forgets_nothing_of_another(emu: Emulator, control: Control) -> None:
+    """Also of requests that come meanwhile."""
+
+    def work(project: str) -> None:
+        api = Api(emu.url, project)
+        for _ in range(100):
+            api.call("GET")
+        api.session.close()
+
+    threads = [threading.Thread(target=work, args=(project,)) for project in ("red", "blue", "green")]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        control.call("DELETE", "requests?project_id=red", 204)
+    for thread in threads:
+        thread.join()
+    assert [len(logged(control, f"?project_id={project}")) for project in ("blue", "green")] == [100, 100]
 
 
 @pytest.mark.parametrize("query", ["?projekt_id=a", "?format=xml", "?after=x", "?status=ok"])
