@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import environment
+from emulator.client import Client
 from emulator.commands import OK, PROGRAM
 from emulator.commands.finding import RUNNING
 from emulator.commands.hooks import run, scripts
@@ -99,17 +100,16 @@ def _fill(emulator: Emulator, out: Output) -> None:
         out.say(plant(soil_of(emulator), settings.seeds, out).text())
     if settings.demo:
         from emulator import demo  # noqa: PLC0415
-        from emulator.obs.paths import ObsPath  # noqa: PLC0415
 
-        tree = emulator.runtime.tree
-        tree.create_bucket(demo.BUCKET)
-        for command in demo.seed(emulator.url, tree.local(ObsPath(demo.BUCKET))):
+        soil = soil_of(emulator)
+        with Client(soil.url) as client, out.progress("making the demo"):
+            commands = demo.seed(soil.url, soil.objects(client), soil.user)
+        for command in commands:
             out.say(f"try: {command}")
 
 
 def soil_of(emulator: Emulator) -> Soil:
     """What is seeded here: as the first user where only users may come in; files go straight into the tree."""
-    from emulator.client import Client  # noqa: PLC0415
     from emulator.commands.control import KEY_HEADER  # noqa: PLC0415
     from emulator.commands.planting import Soil  # noqa: PLC0415
     from emulator.obs.tree import ObjectTree  # noqa: PLC0415

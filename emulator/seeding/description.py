@@ -94,7 +94,8 @@ class Sample(_Known):
     file: Text | None = None
     text: Annotated[str, Meta(pattern=r"^[^\n\r]+\Z")] | None = None
     labels: list[Text | Mark] = []
-    hard: bool = False
+    hard: bool | list[Annotated[int, Meta(ge=0)]] = False
+    """Whether it is a hard example, or for which reasons, by their numbers."""
     usage: Usage | None = None
 
     def __post_init__(self) -> None:
@@ -110,7 +111,8 @@ class Sample(_Known):
         """What changes it, as the API has it."""
         marks = [{"name": label} if isinstance(label, str) else label.wire() for label in self.labels]
         changes: dict[str, Any] = {"labels": marks, "sample_usage": self.usage.value if self.usage else None}
-        return _without_none({**changes, "metadata": {"@modelarts:hard": 1.0} if self.hard else None})
+        reasons = {"@modelarts:hard_reasons": self.hard} if isinstance(self.hard, list) else {}
+        return _without_none({**changes, "metadata": {"@modelarts:hard": 1.0, **reasons} if self.hard else None})
 
 
 class Version(_Known):
@@ -121,6 +123,8 @@ class Version(_Known):
     format: Literal["Default", "CarbonData", "CSV"] | None = None
     train_evaluate_ratio: str | None = None
     keep_hard: bool = False
+    samples: list[Sample] = []
+    """Changed after the version before this one, and before this one."""
 
     def wire(self) -> dict[str, Any]:
         """As the API has it."""

@@ -11,8 +11,8 @@ from emulator.failures import UsageError
 from emulator.obs.paths import ObsPath
 from emulator.obs.scan import is_ignored
 from emulator.seeding import BUCKET, manifests
-from emulator.seeding.description import Dataset, Seed, names
-from emulator.seeding.plan import File, Plan, dataset_name, type_of
+from emulator.seeding.description import Dataset, Seed, Version, names
+from emulator.seeding.plan import File, Plan, Published, dataset_name, type_of
 
 TEXTS_FILE = "texts.txt"
 
@@ -55,8 +55,15 @@ def of_dataset(dataset: Dataset, base: Path) -> Plan:
         external=manifest.external if manifest else [],
         labels=[{"name": label} if isinstance(label, str) else label.wire() for label in dataset.labels],
         samples=[each for each in dataset.samples if each.labels or each.hard or each.usage],
-        versions=[{"version_name": each} if isinstance(each, str) else each.wire() for each in dataset.versions],
+        versions=[published(each) for each in dataset.versions],
     )
+
+
+def published(version: str | Version) -> Published:
+    """A version of a description, planned."""
+    if isinstance(version, str):
+        return Published({"version_name": version}, [])
+    return Published(version.wire(), version.samples)
 
 
 def _type(dataset: Dataset, files: list[File], manifest: manifests.Manifest | None) -> DatasetType:

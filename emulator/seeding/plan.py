@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emulator.contract.wire import DatasetType
 from emulator.formats import layouts
@@ -32,6 +32,13 @@ class File:
     path: ObsPath
 
 
+class Published(NamedTuple):
+    """A version to publish: the request, and what is changed before it."""
+
+    request: dict[str, Any]
+    samples: list[Sample]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A dataset to be made. ``input`` is empty for one that has no input directory of its own."""
@@ -48,7 +55,7 @@ class Plan:
     """Objects that the manifest names and that must be there already."""
     labels: list[dict[str, Any]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    versions: list[dict[str, Any]] = field(default_factory=list)
+    versions: list[Published] = field(default_factory=list)
 
     def buckets(self) -> list[str]:
         """Every bucket that it needs."""

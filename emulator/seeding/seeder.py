@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -12,6 +12,7 @@ from emulator.client import Client, quoted
 from emulator.contract.wire import DatasetStatus, DatasetType, TaskStatus, VersionStatus
 from emulator.failures import Failed
 from emulator.seeding import UNFINISHED
+from emulator.seeding.description import Sample
 from emulator.seeding.objects import Objects
 from emulator.seeding.plan import Plan
 
@@ -117,9 +118,12 @@ class Seeder:
                 self._import(dataset_id, {"import_path": plan.manifest.path.uri(), "import_type": "manifest"})
             elif plan.input and plan.annotations and plan.type is DatasetType.SOUND_CLASSIFICATION:
                 self._import(dataset_id, {"import_path": plan.input.uri(), "import_type": "dir"})
-            self._label(dataset_id, plan)
+            batches = [plan.samples, *(version.samples for version in plan.versions)]
+            known = dict(self._samples(dataset_id, plan)) if any(batches) else {}
+            self._label(dataset_id, plan.samples, known)
             for version in plan.versions:
-                self._publish(dataset_id, version)
+                self._label(dataset_id, version.samples, known)
+                self._publish(dataset_id, version.request)
             self._call("PUT", f"/{dataset_id}", {"description": plan.description})
         except Failed as error:
             raise Failed(f"dataset {plan.name}: {error}") from None
@@ -136,19 +140,16 @@ class Seeder:
         if task["status"] != TaskStatus.COMPLETED.value or task.get("error_msg"):
             raise Failed(f"the import says: {task.get('error_msg', task['status'])}")
 
-    def _label(self, dataset_id: str, plan: Plan) -> None:
-        if not plan.samples:
-            return
-        known = dict(self._samples(dataset_id, plan))
+    def _label(self, dataset_id: str, samples: Sequence[Sample], known: Mapping[str, str]) -> None:
         changes = []
-        for sample in plan.samples:
+        for sample in samples:
             if sample.key not in known:
                 raise Failed(f"there is no sample {sample.key!r}")
             changes.append({"sample_id": known[sample.key], **sample.wire()})
         for start in range(0, len(changes), BATCH):
             batch = changes[start : start + BATCH]
             results = self._call("PUT", f"/{dataset_id}/data-annotations/samples", {"samples": batch})["results"]
-            for sample, result in zip(plan.samples[start:], results, strict=False):
+            for sample, result in zip(samples[start:], results, strict=False):
                 if not result["success"]:
                     raise Failed(f"sample {sample.key!r}: {result['error_msg']}")
             self._progress()
