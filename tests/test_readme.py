@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from emulator.commands.main import main
 from emulator.config import Settings
@@ -57,6 +59,36 @@ def test_the_library_runs_as_it_stands(tmp_path: Path) -> None:
 def test_the_tests_run_as_they_stand(tmp_path: Path) -> None:
     said = passed(tmp_path, example("pytest"), "-W", "ignore")
     assert "5 passed" in said
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_control_api_does_as_it_says(tmp_path: Path) -> None:
+    script = "set -eux\n" + example("control", "sh")
+    with Emulator() as emu:
+        requests.get(f"{emu.url}/v2/my-project/datasets", timeout=10)
+        environment = {**os.environ, "EMULATOR_URL": emu.url}
+        done = subprocess.run(
+            ["sh", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("+ curl") == script.count("\ncurl")
+    for said in (
+        '"fault-4"',
+        '"mode":"hold"',
+        '"idle":true',
+        "2030-01-02T",
+        '"seed":1',
+        '"ListDatasets"',
+        '"datasets":0',
+    ):
+        assert said in done.stdout
+    assert "def test_recorded()" in (tmp_path / "test_recorded.py").read_text()
 
 
 def test_the_seed_makes_what_it_describes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,10 +61,10 @@ class IdleControl:
         self._emu = emu
 
     def wait_idle(self, query: IdleQuery) -> Idle | Response:
-        """Wait until files and datasets agree and no task is open; 504 with what still is when the time is over.
+        """Wait until files and datasets agree and no task is open; NOT_IDLE with what still is when the time is over.
 
         All that lay on the disk before the call is taken in then, unless ``--sync manual`` says otherwise. A task that
-        a transition holds is open.
+        a transition holds is open. Raises PARAMETER_INVALID.
         """
         if not 0 <= query.timeout_ms <= MAX_MS:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")

@@ -13,6 +13,8 @@ from flask import Flask, Response
 import emulator
 from emulator.api.routes import ROUTES, Route
 from emulator.contract.coverage import WITHOUT_EFFECT
+from emulator.contract.errors import Error
+from emulator.control import refusals
 from emulator.control.endpoints import EMULATOR, ENDPOINTS, IDENTITY, Endpoint
 
 _REF = "#/components/schemas/{name}"
@@ -100,12 +102,20 @@ def _endpoint(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]], components
     if endpoint.handler is not None:
         described["description"] = re.sub(r"(?<=\S)[ ]*\n[ ]+(?=\S)", " ", inspect.getdoc(endpoint.handler) or "")
         described["responses"] |= {"400": _refusal("Refused"), "401": _refusal("The control key is missing")}
+        described["responses"] |= {str(row.status): _refusal(row.message) for row in _raised(described["description"])}
         described["security"] = [{}, {"key": []}]
     if endpoint.request is not None or endpoint.example is not None:
         schema = {"type": "object"} if endpoint.request is None else schemas[endpoint.request]
         content = {"application/json": {"schema": schema, "example": endpoint.example or {}}}
         described["requestBody"] = {"content": content, "required": True}
     return described
+
+
+def _raised(description: str) -> Iterator[Error]:
+    """The refusals of the control API that a description names."""
+    for name, row in vars(refusals).items():
+        if isinstance(row, Error) and re.search(rf"\b{name}\b", description):
+            yield row
 
 
 def _answer(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:

@@ -83,9 +83,9 @@ class SnapshotsControl:
         return _described(self._existing(name))
 
     def save_snapshot(self, name: str, query: SaveQuery) -> Snapshot | Response:
-        """Keep everything under a name, in place of what had it; 504 where tasks are still open when the time is over.
+        """Keep everything under a name, in place of what had it; NOT_IDLE where tasks are open when the time is over.
 
-        Raises NOT_USABLE for a name.
+        Raises NOT_USABLE for a name, PARAMETER_INVALID.
         """
         self._place(name)
         if not 0 <= query.timeout_ms <= MAX_MS:

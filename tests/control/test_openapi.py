@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 
 from emulator.api.routes import ROUTES
 from emulator.app import create_app
-from emulator.control.endpoints import ENDPOINTS
+from emulator.control.endpoints import ENDPOINTS, Endpoint
 from emulator.control.openapi import document
 from emulator.server import Emulator
 
@@ -72,6 +72,43 @@ def test_every_endpoint_is_described(emu: Emulator, openapi: Any) -> None:
     assert own == {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
     described = {(method.upper(), path) for path, methods in openapi["paths"].items() for method in methods}
     assert own < described
+
+
+CONTROL = [endpoint for endpoint in ENDPOINTS if endpoint.handler is not None]
+
+
+@pytest.mark.parametrize("endpoint", CONTROL, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
+def test_the_control_api_is_described(endpoint: Endpoint) -> None:
+    described = document()["paths"][endpoint.path][endpoint.method.lower()]
+    assert described["description"]
+    assert described["security"] == [{}, {"key": []}]
+    assert {str(endpoint.status), "400", "401"} <= set(described["responses"])
+    queries = {each["name"] for each in described["parameters"] if each["in"] == "query"}
+    assert queries == set(endpoint.query.__struct_encode_fields__ if endpoint.query else ())
+    assert ("requestBody" in described) == (endpoint.request is not None)
+
+
+def test_refusals_of_the_control_api_are_told() -> None:
+    told = {
+        (endpoint.method, endpoint.path.removeprefix("/_emulator/"), status)
+        for endpoint in CONTROL
+        for status in document()["paths"][endpoint.path][endpoint.method.lower()]["responses"]
+        if status in ("404", "429", "504")
+    }
+    snapshot = {(method, "snapshots/{name}", "404") for method in ("GET", "POST", "DELETE")}
+    assert told == snapshot | {
+        ("GET", "snapshots/{name}/archive", "404"),
+        ("PUT", "snapshots/{name}", "504"),
+        ("DELETE", "faults/{fault_id}", "404"),
+        ("POST", "wait-idle", "504"),
+        ("GET", "events", "429"),
+    }
+
+
+@pytest.mark.parametrize("endpoint", [each for each in CONTROL if each.example is not None], ids=lambda each: each.name)
+def test_the_examples_of_the_control_api_work(emu: Emulator, endpoint: Endpoint) -> None:
+    answer = requests.request(endpoint.method, emu.url + endpoint.path, json=endpoint.example, timeout=10)
+    assert answer.status_code == endpoint.status, answer.text
 
 
 def test_the_login_that_it_shows_works(emu: Emulator, openapi: Any) -> None:
