@@ -72,6 +72,10 @@ class Client:
             self._connection.close()
             why = getattr(error, "strerror", None) or error or type(error).__name__
             raise NotRunning(f"nothing answers at {self.url}: {why}") from None
+        except BaseException:
+            # Interrupted before the answer has come: it must not be taken for that of the next request.
+            self._connection.close()
+            raise
 
 
 def reason(answer: Answer) -> str:

@@ -167,7 +167,7 @@ def fish() -> str:
         for word in words(command):
             value = f" -a {_fish_quoted(' '.join(word.choices))}" if word.choices else " -F" if word.path else ""
             if word.flag:
-                needs = " -r" if word.takes else ""
+                needs = "" if not word.takes else " -r" if word.path else " -x"
                 lines.append(f"{start} -n '{seen}' -l {word.flag[2:]}{needs}{value} -d {_fish_quoted(word.help)}")
             elif value:
                 lines.append(f"{start} -n '{seen}'{value}")

@@ -74,12 +74,18 @@ def _at(url: str) -> Place:
 
 
 def _of_file(path: Path) -> Place:
+    """The emulator of a ready file. Where that lies in a bucket, whoever reads the object ends the lock on it: then it
+    is the one that has another such file with the same URL.
+    """
     found = _looked(path)
-    if found is None:
-        raise NotRunning(
-            f"no emulator is running: {path} {'is of a dead process' if path.exists() else 'is not there'}"
-        )
-    return Place(found.url, found)
+    if found is not None:
+        return Place(found.url, found)
+    if not path.is_file():
+        raise NotRunning(f"no emulator is running: {path} is not there")
+    place = _at(path.read_text("utf-8", "replace").strip())
+    if place.found is None:
+        raise NotRunning(f"no emulator is running: {path} is of a dead process")
+    return place
 
 
 def _of_directory(data_dir: Path) -> Place:

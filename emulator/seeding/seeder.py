@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -63,7 +64,8 @@ class Seeder:
         try:
             self._fill(dataset_id, plan)
         except BaseException:
-            self._client.send("DELETE", f"{self._base}/{dataset_id}")
+            with suppress(Failed):  # why it has failed is what counts
+                self._client.send("DELETE", f"{self._base}/{dataset_id}")
             raise
         return self._told(dataset_id, plan, is_new=True)
 

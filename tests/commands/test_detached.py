@@ -72,6 +72,13 @@ def test_a_ready_file_finds_it_from_anywhere(shell: Shell) -> None:
     assert not (shell.folder / "ready").exists()
 
 
+def test_a_ready_file_in_a_bucket_may_be_read_as_any_object(shell: Shell) -> None:
+    (shell.folder / "bucket").mkdir()
+    started = shell.detached("--bucket", "bkt=bucket", "--ready-file", "bucket/ready")
+    assert requests.get(f"{started['url']}/bkt/ready", timeout=10).text == f"{started['url']}\n"
+    assert shell.json("stop", "--ready-file", "bucket/ready")["pid"] == started["pid"]
+
+
 def test_what_a_dead_process_has_left_is_nobody(shell: Shell) -> None:
     started = shell.detached("--ready-file", "ready")
     os.kill(started["pid"], signal.SIGKILL)
