@@ -71,6 +71,11 @@ class SnapshotsControl:
         self._emu, self._quiet = emu, quiet
         self._folder = emu.root / "snapshots"
         self._changing = threading.Lock()
+        self._under_way = self._folder / ".under-way"
+        """Names the snapshot that is being put back, while datasets and objects are exchanged."""
+        with suppress(FileNotFoundError):
+            name = self._under_way.read_text("utf-8")
+            log.warning("Putting back snapshot %s was interrupted: parts are missing until it is put back again", name)
 
     def list_snapshots(self) -> SnapshotsResponse:
         """Every snapshot, by name."""
@@ -185,13 +190,17 @@ class SnapshotsControl:
     def _exchange(self, folder: Path, objects: Restored | None) -> None:
         """Put datasets and objects in place. Raises NOT_USABLE, OSError."""
         try:
-            copies.replace(self._emu.store, folder / "datasets", judge=_require_usable, before=self._clear)
+            copies.replace(
+                self._emu.store, folder / "datasets", judge=_require_usable, before=lambda: self._clear(folder.name)
+            )
         except (Damaged, FormatTooNew) as error:
             raise ApiError(NOT_USABLE, str(error)) from None
         if objects:
             objects.apply()
+        self._under_way.unlink(missing_ok=True)
 
-    def _clear(self) -> None:
+    def _clear(self, name: str) -> None:
+        self._under_way.write_text(name, "utf-8")
         self._emu.ready.clear()
         delete_datasets(self._emu, None)
         # Who takes in changes of files must not go on with a dataset that has only the id of the one they began with.

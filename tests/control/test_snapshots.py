@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import threading
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 import requests
 
 from emulator.config import Settings
+from emulator.control.snapshot_files import Restored
 from emulator.server import Emulator
 from tests.control.conftest import Control
 from tests.support import Api, picture, poll
@@ -271,6 +273,42 @@ def test_it_is_all_there_after_a_restart(tmp_path: Path) -> None:
             world.spoil()
             world.control.call("POST", "snapshots/one")
             world.close()
+
+
+def test_a_disk_that_refuses_in_the_middle_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, also at the next start; the emulator goes on, and can be put back again."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
+    with Emulator(settings) as emu:
+        world = World(emu)
+        world.fill()
+        before = world.state()
+        world.control.call("PUT", "snapshots/one")
+        world.spoil()
+        with monkeypatch.context() as patched:
+            patched.setattr(Restored, "apply", refuse)
+            assert "No space left" in world.control.refused("POST", "snapshots/one", 500)
+        assert requests.get(f"{emu.url}/_emulator/ready", timeout=10).status_code == 200
+        world.control.call("POST", "wait-idle")
+        assert world.red.call("GET")["total_number"] == 1
+        world.close()
+        upload_id = world.upload_id
+    assert "interrupted" not in caplog.text
+    with Emulator(settings) as emu:
+        assert "snapshot one was interrupted" in caplog.text
+        world = World(emu)
+        world.upload_id = upload_id
+        world.control.call("POST", "snapshots/one")
+        assert world.state() == before
+        world.close()
+    caplog.clear()
+    with Emulator(settings):
+        assert "interrupted" not in caplog.text
 
 
 def test_another_emulator_can_have_it(world: World, tmp_path: Path) -> None:
