@@ -20,6 +20,7 @@ from emulator.api.matching import App
 from emulator.api.routes import ROUTES, Route
 from emulator.contract import coverage, leniency
 from emulator.contract.errors import (
+    DATASET_NOT_FOUND,
     INTERNAL_ERROR,
     METHOD_NOT_ALLOWED,
     NAMES,
@@ -27,6 +28,7 @@ from emulator.contract.errors import (
     PARAMETER_ERROR,
     PARAMETER_INVALID,
     TOO_LARGE,
+    VERSION_NOT_FOUND,
     ApiError,
     Error,
 )
@@ -35,6 +37,7 @@ from emulator.iam.requests import from_environ
 from emulator.iam.users import ANONYMOUS
 from emulator.operations.target import Target
 from emulator.runtime import Runtime
+from emulator.store import Unknown
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -96,6 +99,9 @@ def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
         except ApiError as error:
             response = error_response(error, route.reference)
+        except Unknown as gone:  # somebody else has deleted it since it was looked for
+            row = VERSION_NOT_FOUND if gone.args[0] == path.get("version_id") else DATASET_NOT_FOUND
+            response = error_response(ApiError(row, str(gone.args[0])), route.reference)
         else:
             response = Response(b"" if answer is None else _encode(answer), route.status, content_type=JSON)
         if warnings:

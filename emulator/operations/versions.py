@@ -279,6 +279,7 @@ def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decim
     try:
         done = _freeze(emu, dataset_id, version, ratio)
     except (ApiError, OSError) as error:
+        emu.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
         why = error.message if isinstance(error, ApiError) else str(error)
         log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
         message = f"{PUBLISH_FAILED.message}: {why}"
