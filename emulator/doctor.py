@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,23 +48,28 @@ class Report(msgspec.Struct):
         return all(problem.kind not in _FAULTS for problem in self.problems)
 
 
-def examine(data_dir: Path, buckets: Mapping[str, Path]) -> Report:
+def examine(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], None] = lambda: None) -> Report:
     """Look through a data directory and its buckets; nothing is changed. ``buckets`` are mounted folders by name.
 
-    Raises DataDirectoryInUse, OSError.
+    ``progress`` is called for each dataset that has been looked at. Raises DataDirectoryInUse, OSError.
     """
     with held(data_dir), tempfile.TemporaryDirectory() as empty:
         own = data_dir / "obs"
         samples = _Samples(ObjectTree(own if own.is_dir() else Path(empty), buckets))
-        inspection = Inspection(data_dir, samples.look_at)
+
+        def look_at(record: DatasetRecord, db: DatasetDB) -> None:
+            samples.look_at(record, db)
+            progress()
+
+        inspection = Inspection(data_dir, look_at)
         inspection.run()
         problems = [*inspection.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
         return Report(str(data_dir), inspection.datasets, sorted(problems))
 
 
-def repair(data_dir: Path, buckets: Mapping[str, Path]) -> Report:
-    """Mend what is safe to mend, and look again. Raises DataDirectoryInUse, OSError."""
-    before = examine(data_dir, buckets)
+def repair(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], None] = lambda: None) -> Report:
+    """Mend what is safe to mend, and look again; as ``examine``. Raises DataDirectoryInUse, OSError."""
+    before = examine(data_dir, buckets, progress)
     if any(problem.kind == "newer" for problem in before.problems):
         return before
     # Whoever starts an emulator now is in time to be refused, or finds leftovers gone that it would remove itself.

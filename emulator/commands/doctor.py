@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.commands import FAILED, OK
-from emulator.commands.output import Output
+from emulator.commands.output import Count, Output
 from emulator.config import Settings
 from emulator.failures import UsageError
 from emulator.flags import Parser, bucket
@@ -50,9 +50,10 @@ def run(options: dict[str, Any], out: Output) -> int:
     if not any((directory / name).exists() for name in ("index.json", "datasets", "lock")):
         raise UsageError(f"{directory} is not a data directory of the emulator")
     look = doctor.repair if options["repair"] else doctor.examine
+    done, total = Count(), sum(1 for _ in (directory / "datasets").glob("*"))
     try:
-        with out.progress(f"looking through {directory}"):
-            report = look(directory, dict(options["bucket"]))
+        with out.progress(f"looking through {directory}", lambda: (done.value, total)):
+            report = look(directory, dict(options["bucket"]), done.step)
     except (DataDirectoryInUse, FormatTooNew) as error:
         raise UsageError(str(error)) from None
     except OSError as error:

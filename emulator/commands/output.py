@@ -60,6 +60,17 @@ class Output:
             thread.join()
 
 
+class Count:
+    """How often something has been done."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def step(self) -> None:
+        """Once more."""
+        self.value += 1
+
+
 def _show(what: str, how_far: Progress, over: threading.Event) -> None:
     started = time.monotonic()
     if over.wait(_AFTER_S):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from emulator.client import Client, quoted
 from emulator.commands.control import CONTROL
-from emulator.commands.output import Output
+from emulator.commands.output import Count, Output
 from emulator.commands.restore import upload
 from emulator.commands.snapshot import SNAPSHOTS, line
 from emulator.iam.users import User
@@ -55,15 +55,10 @@ def plant(soil: Soil, paths: Sequence[Path], out: Output) -> Planted:
 
 
 def _seeded(soil: Soil, source: Source, out: Output) -> list[Seeded]:
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-
-    with Client(soil.url) as client, out.progress("seeding", lambda: (done, source.steps)):
+    done = Count()
+    with Client(soil.url) as client, out.progress("seeding", lambda: (done.value, source.steps)):
         project = log_in(client, soil.user, soil.project or source.project)
-        seeder = Seeder(client, project, soil.objects(client), step)
+        seeder = Seeder(client, project, soil.objects(client), done.step)
         return [seeder.seed(plan) for plan in source.plans]
 
 

@@ -23,14 +23,14 @@ _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 class ControlAccess:
     """Judges requests to the control API. ``key`` is None where none is needed: open, and none is configured.
 
-    A strict emulator without a configured key draws one: it is kept in the data directory as ``control-key``, or said
-    once where there is none. Raises OSError.
+    A strict emulator without a configured key draws one: it is kept in the data directory as ``control-key``. Where
+    there is none it is said once, and kept in ``temporary``, where commands of the same user find it. Raises OSError.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, temporary: Path | None = None) -> None:
         self.key = settings.control_key
         if self.key is None and settings.strict:
-            self.key = _drawn(settings.data_dir)
+            self.key = _drawn(settings.data_dir, temporary)
         self._origins = frozenset(settings.cors)
         self._public = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
 
@@ -49,16 +49,22 @@ class ControlAccess:
         return site in (host.lower(), self._public) or not self._origins.isdisjoint((origin.lower(), "*"))
 
 
-def _drawn(data_dir: Path | None) -> str:
+def _drawn(data_dir: Path | None, temporary: Path | None) -> str:
     if data_dir is None:
-        key = Ids().secret()
+        key = _kept(temporary / "control-key") if temporary else Ids().secret()
         log.warning("The control API needs the header %s: %s (--control-key sets another)", HEADER, key)
         return key
     path = data_dir / "control-key"
+    key = _kept(path)
+    log.info("The control API needs the header %s with what %s has", HEADER, path)
+    return key
+
+
+def _kept(path: Path) -> str:
+    """The key in a file for its owner alone, drawn where there is none."""
     path.touch(mode=0o600)
     key = path.read_text("ascii").strip()
     if not key:  # also where an earlier start ended before it was written: no key at all would let everybody in
         key = Ids().secret()
         path.write_text(f"{key}\n", "ascii")
-    log.info("The control API needs the header %s with what %s has", HEADER, path)
     return key

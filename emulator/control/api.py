@@ -51,7 +51,7 @@ class Control:
 
     def __init__(self, emu: Runtime) -> None:
         self._emu = emu
-        self.access = ControlAccess(emu.settings)
+        self.access = ControlAccess(emu.settings, emu.root)
         self.quiet = Quiet()
         self.log = RequestLog(emu.clock)
         self.faults = Faults(emu.ending.wait)

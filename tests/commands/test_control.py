@@ -129,6 +129,12 @@ def test_the_key_that_was_drawn_is_read_from_the_data_directory(shell: Shell) ->
     (shell.folder / "emulator-data/control-key").rename(shell.folder / "kept")
     assert "control key" in shell.run("reset", code=1)
     assert shell.run("stop", "--quiet") == ""
+    shell.detached("--memory", "--auth", "strict", "--user", "ada:secret")
+    assert shell.json("reset") == {"datasets": 0, "buckets": 0}
+    (key,) = (shell.folder / "tmp").glob("*/control-key")
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert shell.run("stop", "--quiet") == ""
+    assert list((shell.folder / "tmp").iterdir()) == []
 
 
 def test_an_emulator_starts_with_its_seeds_once(shell: Shell) -> None:
