@@ -13,6 +13,7 @@ import emulator
 from emulator.commands import COMMANDS, EXITS, INTERRUPTED, OK, PROGRAM
 from emulator.commands.output import Output, add_output
 from emulator.config import DESCRIPTION, read_options
+from emulator.contract.errors import ApiError
 from emulator.failures import Failed, UsageError
 from emulator.flags import Parser, settings_of_environment
 
@@ -39,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough; what is still in the buffer goes nowhere, without another complaint.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except ApiError as error:
+        return _said(Failed(error.message))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _said(Failed(f"{where}{error.strerror or error}"))
     except KeyboardInterrupt:
         return INTERRUPTED
 

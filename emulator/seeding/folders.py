@@ -34,7 +34,7 @@ def of_dataset(dataset: Dataset, base: Path) -> Plan:
     input_ = _place(dataset, "input", dataset.input or f"/{BUCKET}/{dataset.name}/")
     output = _place(dataset, "output", dataset.output or f"/{BUCKET}/output/")
     files = [
-        File(content=place, path=input_.join(name))
+        File(content=place, path=_object(dataset, input_, name))
         for given in names(dataset.files)
         for place, name in _files(dataset, base / Path(given).expanduser())
     ]
@@ -74,6 +74,14 @@ def _type(dataset: Dataset, files: list[File], manifest: manifests.Manifest | No
     if not files:
         raise UsageError(f"dataset {dataset.name}: without files its `type` must be said")
     return type_of([file.path.key for file in files])
+
+
+def _object(dataset: Dataset, directory: ObsPath, name: str) -> ObsPath:
+    """The object of a file's name. Raises UsageError for a name that none can have."""
+    try:
+        return directory.join(name)
+    except ApiError as error:
+        raise UsageError(f"dataset {dataset.name}: files: {name!r}: {error.message}") from None
 
 
 def _place(dataset: Dataset, member: str, text: str) -> ObsPath:

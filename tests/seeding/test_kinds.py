@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import wave
 from collections.abc import Callable
@@ -229,3 +230,23 @@ def test_links_that_leave_the_folder_are_left_out(seed: Seed, api: Api, emu: Emu
     (made,) = seed(folder)
     assert made["samples"] == 1
     assert not list(emu.path("seed/").rglob("s.png"))
+
+
+@pytest.mark.parametrize("name", [b"\xff.png", b"a\\b.png", b"a\nb.png"])
+def test_a_name_that_no_object_can_have_is_one_line(seed: Seed, tmp_path: Path, name: bytes) -> None:
+    folder = files(tmp_path / "pets", "cat/a.png")
+    (folder / os.fsdecode(name)).write_bytes(picture())
+    assert "dataset pets: files: " in seed(folder, code=2)
+
+
+def test_odd_names_arrive_as_they_are(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+    odd = ["ä ö.png", "50%25.png", "a?b#c.png", "plus+.png", "日本.png"]
+    (made,) = seed(files(tmp_path / "pets", *odd))
+    assert {each["sample_name"] for each in api.samples(made["dataset_id"])["samples"]} == set(odd)
+
+
+def test_what_cannot_be_read_leaves_nothing(seed: Seed, api: Api, tmp_path: Path) -> None:
+    folder = files(tmp_path / "pets", "cat/a.png")
+    (folder / "cat/loop.png").symlink_to(folder / "cat/loop.png")
+    (made,) = seed(folder)
+    assert made["samples"] == 1
