@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from emulator.client import Client, reason
@@ -15,6 +15,7 @@ from emulator.obs.paths import ObsPath
 from emulator.obs.tree import ObjectTree
 
 _PIECE = 1 << 20
+_ONLY_NEW = {"If-None-Match": "*"}
 
 
 class Objects(Protocol):
@@ -77,23 +78,21 @@ class HttpObjects:
 
     def put(self, path: ObsPath, content: Path | bytes) -> None:
         """Write an object; one that is there stays as it is."""
-        if self.has(path):
-            return
         if isinstance(content, bytes):
-            self._send("PUT", quote(str(path)), content)
+            self._send("PUT", quote(str(path)), content, _ONLY_NEW)
             return
         try:
             with content.open("rb") as file:
-                size = content.stat().st_size
-                answer = self._client.send("PUT", quote(str(path)), file, {"Content-Length": str(size)})
+                headers = {**_ONLY_NEW, "Content-Length": str(content.stat().st_size)}
+                self._send("PUT", quote(str(path)), file, headers)
         except OSError as error:
             raise Failed(f"cannot read {content}: {error.strerror}") from None
-        if answer.status >= 400:
-            raise Failed(f"{path} cannot be written: {reason(answer)}")
 
-    def _send(self, method: str, path: str, body: bytes | None = None) -> None:
-        answer = self._client.send(method, path, body)
-        if answer.status >= 400:
+    def _send(
+        self, method: str, path: str, body: bytes | BinaryIO | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        answer = self._client.send(method, path, body, headers)
+        if answer.status >= 400 and not (answer.status == 412 and headers):
             raise Failed(f"{path} cannot be written: {reason(answer)}")
 
 

@@ -196,6 +196,15 @@ def test_a_second_time_changes_nothing(seed: Seed, api: Api, tmp_path: Path) -> 
     assert labels(api, made["dataset_id"]) == {"a.png": ["mine"]}
 
 
+def test_objects_that_are_there_stay_as_they_are(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+    mine = picture(colour=(1, 2, 3))
+    emu.create_bucket("seed")
+    files(emu.path("seed/"), "pets/cat/a.png", content=mine)
+    seed(files(tmp_path / "pets", "cat/a.png", "cat/b.png"))
+    assert emu.path("seed/pets/cat/a.png").read_bytes() == mine
+    assert emu.path("seed/pets/cat/b.png").read_bytes() == picture()
+
+
 def test_one_that_was_cut_short_is_made_anew(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     folder = files(tmp_path / "pets", "cat/a.png", "cat/b.png")
     emu.create_bucket("seed")
