@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,14 +43,15 @@ def find(options: dict[str, Any]) -> Place:
     environment: dict[str, Any] = {
         name: os.environ.get(ENVIRONMENT_PREFIX + name.upper()) for name in ("url", "ready_file", "data_dir")
     }
+    default = Settings().data_dir
+    folders = [Path(each) for each in (options.get("data_dir"), environment["data_dir"], default) if each]
     for source in (options, environment):
         if source.get("url"):
-            return _at(_url(source["url"]))
+            return _known(Place(_url(source["url"])), folders)
         if source.get("ready_file"):
-            return _of_file(Path(source["ready_file"]))
+            return _of_file(Path(source["ready_file"]), folders)
         if source.get("data_dir"):
             return _of_directory(Path(source["data_dir"]))
-    default = Settings().data_dir
     assert default is not None
     with suppress(NotRunning):
         return _of_directory(default)
@@ -64,25 +65,26 @@ def _url(text: str) -> str:
         raise UsageError(f"{ENVIRONMENT_PREFIX}URL: {error}") from None
 
 
-def _at(url: str) -> Place:
-    """The emulator of a URL; its process too, where it is the one of this machine that says so."""
-    with suppress(NotRunning):
-        default = _of_directory(Settings().data_dir or Path())
-        if default.url == url:
-            return default
-    return next((place for place in _in_memory() if place.url == url), Place(url))
+def _known(place: Place, folders: Iterable[Path]) -> Place:
+    """A place with its process and directory, where it is one of this machine that can be seen from here."""
+    for folder in folders:
+        with suppress(NotRunning):
+            if (other := _of_directory(folder)).url == place.url:
+                return other
+    return next((other for other in _in_memory() if other.url == place.url), place)
 
 
-def _of_file(path: Path) -> Place:
-    """The emulator of a ready file. Where that lies in a bucket, whoever reads the object ends the lock on it: then it
-    is the one that has another such file with the same URL.
+def _of_file(path: Path, folders: Iterable[Path]) -> Place:
+    """The emulator of a ready file.
+
+    Where that lies in a bucket, whoever has read the object has ended the lock on it: the process is then known by the
+    file in its data directory.
     """
     found = _looked(path)
-    if found is not None:
-        return Place(found.url, found)
-    if not path.is_file():
+    if found is None and not path.is_file():
         raise NotRunning(f"no emulator is running: {path} is not there")
-    place = _at(path.read_text("utf-8", "replace").strip())
+    text = found.url if found else path.read_text("utf-8", "replace").strip()
+    place = _known(Place(text, found), folders)
     if place.found is None:
         raise NotRunning(f"no emulator is running: {path} is of a dead process")
     return place

@@ -55,7 +55,7 @@ def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable
         url = reachable(emulator)
         _fill(emulator, out)
         for script in hooks:
-            run(script, variables(settings, url), out)
+            run(script, variables(emulator, url), out)
         running.write(f"{url}\n")
         if settings.ready_file:
             ending.callback(ReadyFile(settings.ready_file, f"{emulator.url}\n").remove)
@@ -80,10 +80,13 @@ def reachable(emulator: Emulator) -> str:
     return emulator.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def variables(settings: Settings, url: str) -> dict[str, str]:
-    """What a script finds in its environment: all that ``env`` prints, and where the emulator is once more."""
+def variables(emulator: Emulator, url: str) -> dict[str, str]:
+    """What a script finds in its environment: all that ``env`` prints, and what the commands need."""
+    settings, key = emulator.settings, emulator.control.access.key
     known = {"EMULATOR_URL": url, **environment.variables(environment.login(settings, url))}
-    return {**known, "MODELARTS_EMULATOR_DATA_DIR": str(settings.data_dir)} if settings.data_dir else known
+    if settings.data_dir:
+        known["MODELARTS_EMULATOR_DATA_DIR"] = str(settings.data_dir.absolute())
+    return {**known, "MODELARTS_EMULATOR_CONTROL_KEY": key} if key else known
 
 
 def _scanned(emulator: Emulator) -> tuple[int, int]:

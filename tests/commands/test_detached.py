@@ -164,6 +164,8 @@ def test_an_emulator_elsewhere_is_asked_but_not_stopped(shell: Shell) -> None:
     assert shell.json("status", MODELARTS_EMULATOR_URL=started["url"])["ready"] is True
     assert "can only be stopped where its" in shell.run("stop", "--url", started["url"], code=2)
     assert "is not a URL" in shell.run("status", code=2, MODELARTS_EMULATOR_URL="here")
+    both = {"MODELARTS_EMULATOR_URL": started["url"], "MODELARTS_EMULATOR_DATA_DIR": "data"}
+    assert shell.json("status", **both)["pid"] == started["pid"]
     assert shell.json("stop", "--data-dir", "data")["pid"] == started["pid"]
 
 

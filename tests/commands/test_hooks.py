@@ -60,7 +60,7 @@ def test_scripts_of_a_folder_run_by_name_and_may_use_the_commands(shell: Shell) 
     script(shell.folder / "hooks/.hidden", "#!/bin/sh\nexit 1\n")
     script(shell.folder / "last.py", SAVES)
     variables = {"MODELARTS_EMULATOR_INIT": f"{shell.folder / 'hooks'};{shell.folder / 'last.py'}"}
-    shell.detached(**variables)
+    shell.detached("--auth", "strict", "--user", "ada:secret", **variables)
     assert (shell.folder / "order").read_text() == "1-first\n2-second\n"
     assert [each["name"] for each in shell.json("snapshot")["snapshots"]] == ["clean"]
 
