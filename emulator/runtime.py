@@ -80,6 +80,8 @@ class Runtime:
         self.started_ms = self.clock.now_ms()
         self.noted: set[str] = set()
         """Datasets whose input may have changed and waits for ``sync-data``, where nothing is applied by itself."""
+        self.looked_at: dict[str, int] = {}
+        """How many objects of each dataset the watcher's latest look at its input has gone through."""
         self._reconciling: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._to_look_at_whole: set[str] = set()
         """Datasets of which no part tells all: there are links in their input, or it could not be read."""
@@ -134,6 +136,7 @@ class Runtime:
         """Forget a dataset's input directories."""
         self.watcher.unwatch(dataset_id)
         self._reconciling.pop(dataset_id, None)
+        self.looked_at.pop(dataset_id, None)
         self._to_look_at_whole.discard(dataset_id)
 
     def reconcile(
@@ -190,7 +193,7 @@ class Runtime:
             self.noted.add(dataset_id)
             return
         try:
-            outcome = self.reconcile(dataset_id, paths=paths)
+            outcome = self.reconcile(dataset_id, lambda done: self.looked_at.update({dataset_id: done}), paths)
         except Unknown:
             return  # deleted meanwhile
         except ApiError as error:

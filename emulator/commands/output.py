@@ -77,7 +77,8 @@ def _show(what: str, how_far: Progress, over: threading.Event) -> None:
         return
     while True:
         done, total = how_far()
-        sys.stderr.write(f"\r{what} {bar(done, total)} {time.monotonic() - started:.0f} s\x1b[K")
+        # Back at the start of its line, so that what is logged meanwhile is written over it.
+        sys.stderr.write(f"\r\x1b[K{what} {bar(done, total)} {time.monotonic() - started:.0f} s\r")
         sys.stderr.flush()
         if over.wait(_EVERY_S):
             break

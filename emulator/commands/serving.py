@@ -90,8 +90,9 @@ def variables(emulator: Emulator, url: str) -> dict[str, str]:
 
 
 def _scanned(emulator: Emulator) -> tuple[int, int]:
-    total = len(emulator.runtime.store.entries())
-    return max(0, total - emulator.runtime.watcher.pending), total
+    """How many objects have been looked at, and how many there were at the last end."""
+    total = sum(entry.counts.total for entry in emulator.runtime.store.entries())
+    return sum(list(emulator.runtime.looked_at.values())), total
 
 
 def _fill(emulator: Emulator, out: Output) -> None:
