@@ -20,6 +20,7 @@ DESCRIPTION = "A local, offline emulator of the ModelArts data-management API (v
 class Settings:
     """How an emulator runs. ``data_dir`` of ``None`` keeps everything in memory and a temporary object tree.
 
+    ``ready_file``, ``demo``, ``seeds``, ``init`` and ``log_level`` are what the command line does around it.
     Raises UsageError for users and access keys that contradict each other.
     """
 

@@ -86,6 +86,16 @@ def test_what_cannot_be_run_is_told_before_anything_is(tmp_path: Path) -> None:
     assert not (tmp_path / "emulator-data").exists()
 
 
+def test_one_that_is_starting_is_told_and_can_be_stopped(shell: Shell) -> None:
+    script(shell.folder / "waits", "#!/bin/sh\ntouch here; exec sleep 600\n")
+    with running("--port", "0", "--init", "waits", cwd=shell.folder) as process:
+        poll((shell.folder / "here").exists, "the script runs")
+        assert shell.json("status", code=1) == {"running": True, "ready": False, "pid": process.pid}
+        assert f"process {process.pid} is still starting" in shell.run("reset", code=3)
+        assert shell.json("stop")["pid"] == process.pid
+        assert process.wait(timeout=30) == 0
+
+
 def test_a_script_that_goes_on_is_ended_with_the_start(tmp_path: Path) -> None:
     path = script(tmp_path / "waits", "#!/bin/sh\necho $$ > pid.new; mv pid.new pid; exec sleep 600\n")
     with running("--port", "0", "--memory", "--init", str(path), cwd=tmp_path) as process:
