@@ -6,6 +6,7 @@ import logging
 import shutil
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -77,7 +78,8 @@ class Runtime:
         """Samples as lists have answered with them, by the form of the answer and by document."""
         self.naming = threading.Lock()
         """Held while a dataset gets its name, so that no two get the same."""
-        self.started_ms = self.clock.now_ms()
+        self.started_s = time.monotonic()
+        """When it began, by the machine: how long it has been running does not follow the clock."""
         self.noted: set[str] = set()
         """Datasets whose input may have changed and waits for ``sync-data``, where nothing is applied by itself."""
         self.looked_at: dict[str, int] = {}

@@ -21,7 +21,7 @@ from emulator.store import Entry
 
 _LOOK_S = 0.1
 # So often something is sent, if only to notice that the client has gone.
-_BEAT_S = 2.0
+_BEAT_S = 0.5
 
 
 class DatasetEvent(msgspec.Struct, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ def _state(emu: Runtime) -> dict[str, Any]:
     return {
         "status": "alive",
         "version": emulator.__version__,
-        "uptime_ms": emu.clock.now_ms() - emu.started_ms,
+        "uptime_ms": round((time.monotonic() - emu.started_s) * 1000),
         "sync": emu.settings.sync,
         "watcher": emu.watcher.mode,
         "pending_events": emu.watcher.pending,

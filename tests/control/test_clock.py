@@ -158,12 +158,19 @@ def test_a_signed_url_ends_when_its_time_has_come(api: Api, control: Control, pi
 def test_statistics_by_day_follow(api: Api, control: Control, bucket: Path) -> None:
     control.call("PUT", "clock", json={"at": AT, "freeze": True})
     dataset_id = api.dataset()
-    (bucket / "in/new.png").write_bytes(picture())
     control.call("PUT", "clock", json={"advance_ms": DAY_MS})
+    (bucket / "in/new.png").write_bytes(picture())
     control.call("POST", "wait-idle")
-    query = f"?start_time={AT_MS - DAY_MS}&end_time={AT_MS + 2 * DAY_MS}"
-    metrics = api.call("GET", f"/{dataset_id}/metrics{query}")
-    assert metrics
+    control.call("PUT", "clock", json={"advance_ms": DAY_MS})
+    midnight = AT_MS + DAY_MS // 2 - 1
+    total = api.call("GET", f"/{dataset_id}/metrics")["metrics"]["total"]
+    assert total == {str(midnight): 0, str(midnight + DAY_MS): 1, str(AT_MS + 2 * DAY_MS): 1}
+
+
+def test_how_long_it_has_been_running_does_not_follow(control: Control) -> None:
+    for at in ("1980-01-01T00:00:00Z", "2080-01-01T00:00:00Z"):
+        control.call("PUT", "clock", json={"at": at, "freeze": True})
+        assert 0 <= control.call("GET", "health")["uptime_ms"] < HOUR_MS
 
 
 def test_the_first_and_the_last_time_do(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
