@@ -128,8 +128,9 @@ def test_the_latest_thousand_are_kept_and_the_beginning_of_each(emu: Emulator, a
     assert found["request"]["body_bytes"] > 200_000
     for number in range(CAPACITY + 5):
         api.call("GET", f"?limit={number % 100 + 1}")
-    numbers = [each["number"] for each in logged(control)]
-    assert numbers == list(range(7, CAPACITY + 7))
+    for query in ("", "?limit=9999"):
+        numbers = [each["number"] for each in logged(control, query)]
+        assert numbers == list(range(7, CAPACITY + 7))
 
 
 def test_what_is_kept_is_bounded(api: Api, control: Control) -> None:
