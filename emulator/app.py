@@ -8,7 +8,7 @@ from emulator.api import adapter, hosts, identity, objects
 from emulator.api.matching import App
 from emulator.api.objects_call import Storage
 from emulator.control import api as control
-from emulator.control import coverage, docs, health, openapi
+from emulator.control import console, coverage, docs, health, openapi
 from emulator.iam.access import Access, own_key
 from emulator.iam.token_file import TokenFile
 from emulator.iam.tokens import Tokens
@@ -36,6 +36,7 @@ def create_app(emu: Runtime) -> Flask:
     coverage.register(app)
     openapi.register(app)
     docs.register(app)
+    console.register(app, settings.public_url)
     objects.register(app, _storage(emu), access, public_url=settings.public_url)
     return app
 

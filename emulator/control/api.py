@@ -13,6 +13,7 @@ from emulator.api.adapter import read_query, readable
 from emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
 from emulator.control.access import ControlAccess
 from emulator.control.clock import ClockControl
+from emulator.control.console import Projects
 from emulator.control.endpoints import ENDPOINTS, Endpoint
 from emulator.control.events import Events
 from emulator.control.faults import LATER, Faults
@@ -66,6 +67,7 @@ class Control:
             ResetControl(emu, self.log, self.faults, self.quiet),
             SnapshotsControl(emu, self.quiet),
             Events(emu, self.log),
+            Projects(emu),
         )
 
     def area(self, kind: type[T]) -> T:

@@ -15,6 +15,7 @@ import msgspec
 from flask import Response
 
 from emulator.control.clock import ClockControl
+from emulator.control.console import Projects
 from emulator.control.events import Events
 from emulator.control.faults import Faults
 from emulator.control.idle import IdleControl
@@ -127,6 +128,7 @@ _CONTROL = [
     _control("DELETE", "faults/{fault_id}", "Let this not go wrong", Faults.remove_fault, 204),
     _control("GET", "requests", "The latest 1,000 requests", Requests.list_requests),
     _control("DELETE", "requests", "Forget them", Requests.clear_requests, 204),
+    _control("GET", "projects", "The projects that have datasets", Projects.list_projects),
     _control("GET", "clock", "What time it is", ClockControl.show_clock),
     _control("PUT", "clock", "Stop, move or put back the time", ClockControl.change_clock, 200, {"freeze": True}),
     _control("PUT", "ids", "Draw the same ids again", IdsControl.seed_ids, 200, {"seed": 1}),
@@ -145,6 +147,7 @@ ENDPOINTS: list[Endpoint] = [
     Endpoint("GET", "/_emulator/coverage", "What of each of the 31 operations is there, and on which evidence"),
     Endpoint("GET", "/_emulator/openapi.json", "This document"),
     Endpoint("GET", "/_emulator/docs", "A page to read and try it"),
+    Endpoint("GET", "/_emulator/ui", "The console: a page to look at datasets, requests and faults"),
     *_CONTROL,
     Endpoint("GET", "/v3", "Which version of the identity service this is", heading=IDENTITY),
     Endpoint("POST", "/v3/auth/tokens", "Log in: the token is in X-Subject-Token", 201, IDENTITY, (), _LOG_IN),

@@ -78,6 +78,8 @@ class RequestsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     project_id: str | None = None
     method: str | None = None
     status: int | None = None
+    number: int | None = None
+    """Just this one."""
     after: int = 0
     """Only those with a higher number than this."""
     limit: int = CAPACITY
@@ -208,6 +210,7 @@ def _beginning(environ: dict[str, Any]) -> bytes:
 def _matches(entry: _Entry, query: RequestsQuery) -> bool:
     return (
         entry.number > query.after
+        and query.number in (None, entry.number)
         and query.operation in (None, entry.endpoint)
         and query.project_id in (None, _project(entry))
         and query.method in (None, entry.environ["REQUEST_METHOD"])

@@ -17,7 +17,7 @@ from tests.client import signing
 from tests.support import Api
 
 CONTROL = [endpoint for endpoint in ENDPOINTS if endpoint.handler is not None]
-READABLE = ["health", "ready", "coverage", "openapi.json", "docs"]
+READABLE = ["health", "ready", "coverage", "openapi.json", "docs", "ui"]
 """What anybody may read: it tells nothing of what there is but how many datasets."""
 NAMES = [f"{endpoint.method} {endpoint.path}" for endpoint in CONTROL]
 
