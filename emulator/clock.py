@@ -48,6 +48,16 @@ class AdjustableClock:
         frozen_ms, offset_ms = self._state
         return offset_ms if frozen_ms is None else frozen_ms - self._base.now_ms()
 
+    @property
+    def adjustment(self) -> tuple[int | None, int]:
+        """How it has been moved or stopped, to be given to ``adjust``."""
+        return self._state
+
+    def adjust(self, adjustment: tuple[int | None, int]) -> None:
+        """Move or stop it as it has been before."""
+        with self._adjusting:
+            self._state = adjustment
+
     def set(self, at_ms: int) -> None:
         """Make it this time now, in milliseconds since the epoch; a frozen clock stays frozen."""
         with self._adjusting:

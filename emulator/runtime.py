@@ -199,6 +199,8 @@ class Runtime:
         except Unknown:
             return  # deleted meanwhile
         except ApiError as error:
+            if self._project_of(dataset_id) is None:
+                return  # deleted meanwhile, and its bucket after it
             log.warning("Dataset %s: its input path cannot be read: %s", dataset_id, error.message)
             return
         if outcome.added or outcome.changed or outcome.removed:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import Response
 from flask.testing import FlaskClient
 from waitress import wasyncore
 from waitress.server import create_server
@@ -23,6 +24,7 @@ from emulator.config import Settings, UsageError
 from emulator.control.api import Control
 from emulator.control.idle import wait_idle, what_is_open
 from emulator.control.reset import ResetControl, ResetQuery
+from emulator.control.snapshots import SaveQuery, SnapshotsControl
 from emulator.obs.paths import ObsPath
 from emulator.runtime import Runtime
 from emulator.store import Damaged, DataDirectoryInUse, FormatTooNew
@@ -115,14 +117,29 @@ class Emulator:
         self.runtime.tree.create_bucket(name)
         return self.path(name)
 
-    def wait_idle(self, timeout_s: float = 10.0) -> None:
-        """Return when files and datasets agree and no task is open. Raises TimeoutError, which says what still is."""
-        if not wait_idle(self.runtime, timeout_s):
+    def wait_idle(self, timeout_s: float = 10.0, project_id: str | None = None) -> None:
+        """Return when files and datasets agree and no task is open, in one project or in all.
+
+        Raises TimeoutError, which says what still is.
+        """
+        if not wait_idle(self.runtime, timeout_s, project_id):
             raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(self.runtime)}")
 
     def reset(self, project_id: str | None = None) -> None:
         """Delete everything, or everything of one project, as ``POST /_emulator/reset`` does."""
         self.control.area(ResetControl).reset(ResetQuery(project_id=project_id))
+
+    def snapshot(self, name: str) -> None:
+        """Keep everything under a name, to be put back by ``restore``; in memory it is gone in the end.
+
+        Raises ApiError for a name that cannot be used, TimeoutError where tasks do not end within 10 s.
+        """
+        if isinstance(self.control.area(SnapshotsControl).save_snapshot(name, SaveQuery()), Response):
+            raise TimeoutError(f"nothing is kept while work is open: {what_is_open(self.runtime)}")
+
+    def restore(self, name: str) -> None:
+        """Put everything back as it was when it was kept under a name. Raises ApiError: there is no such snapshot."""
+        self.control.area(SnapshotsControl).restore_snapshot(name)
 
     @property
     def _trigger(self) -> Any:

@@ -21,7 +21,7 @@ from emulator.control.idle import IdleControl
 from emulator.control.ids import IdsControl
 from emulator.control.quiet import Quiet
 from emulator.control.recordings import FORMATS
-from emulator.control.requests import STARTED, RequestLog, Requests
+from emulator.control.requests import STARTED, UNNOTICED, RequestLog, Requests
 from emulator.control.reset import ResetControl
 from emulator.control.snapshots import SnapshotsControl
 from emulator.control.transitions import TransitionsControl
@@ -82,7 +82,7 @@ class Control:
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
             return None
-        if self.faults.active:
+        if self.faults.active and UNNOTICED not in environ:
             environ[STARTED] = perf_counter()
             if (answer := self.faults.before(current)) is not None:
                 return answer
@@ -98,6 +98,8 @@ class Control:
             if environ["PATH_INFO"].startswith(PREFIX):
                 return response
             started = environ.get(STARTED)
+        if UNNOTICED in environ:
+            return response
         if self._waiting:
             self._note_poll(current)
         if LATER in environ:

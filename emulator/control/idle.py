@@ -19,9 +19,10 @@ _LOOK_S = 0.25
 
 
 class IdleQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How long to wait at most."""
+    """How long to wait at most, and for whose datasets; without a project for all."""
 
     timeout_ms: int = 10_000
+    project_id: str | None = None
 
 
 class OpenTask(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -69,21 +70,25 @@ class IdleControl:
         if not 0 <= query.timeout_ms <= MAX_MS:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
         start = time.monotonic()
-        if not wait_idle(self._emu, query.timeout_ms / 1000):
+        if not wait_idle(self._emu, query.timeout_ms / 1000, query.project_id):
             return not_idle(self._emu)
         return Idle(waited_ms=round((time.monotonic() - start) * 1000))
 
 
-def wait_idle(emu: Runtime, timeout_s: float) -> bool:
-    """Wait until files and datasets agree and no task is open. False when the time is over first."""
+def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> bool:
+    """Wait until files and datasets agree and no task is open, in one project or in all.
+
+    False when the time is over first.
+    """
     deadline = time.monotonic() + timeout_s
+    ids = None if project_id is None else {entry.record.id for entry in emu.store.entries(project_id)}
     if emu.settings.automatic:
         # Looked at as a whole: what was written a moment ago may not have been noticed yet.
-        emu.watcher.flush(0)
+        emu.watcher.flush(0, ids)
     while not emu.ending.is_set():
         rest = min(_LOOK_S, max(0.0, deadline - time.monotonic()))
         # A task may write files, and a file may start no task: the watcher is asked again after the tasks.
-        if emu.watcher.wait_idle(rest) and emu.tasks.wait_idle(rest) and emu.watcher.wait_idle(0):
+        if emu.watcher.wait_idle(rest, ids) and emu.tasks.wait_idle(rest, ids) and emu.watcher.wait_idle(0, ids):
             return True
         if time.monotonic() >= deadline:
             return False

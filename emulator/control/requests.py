@@ -28,6 +28,9 @@ MAX_BODY = 4096
 STARTED = "emulator.started"
 """Where the environment of a request that a fault may answer notes when it began, as ``perf_counter`` tells it."""
 
+UNNOTICED = "emulator.unnoticed"
+"""Where an environment says that a call is no client's: no fault hits it, and it is not kept."""
+
 OPERATIONS = frozenset(route.operation for routes in ROUTES.values() for route in routes)
 Service = Literal["modelarts", "iam", "obs"]
 Format = Literal["json", "curl", "python", "pytest", "har"]

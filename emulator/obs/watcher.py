@@ -77,7 +77,8 @@ class Watcher:
         self._noted: dict[str, _Change] = {}
         self._calls: dict[str, _Call] = {}
         self._failed: set[str] = set()
-        self._running = False
+        self._running: str | None = None
+        """The key whose call is under way; empty while the places are brought in step."""
         self._unsettled = False
         self._checked = 0.0
         self._thread: threading.Thread | None = None
@@ -94,7 +95,7 @@ class Watcher:
     def pending(self) -> int:
         """How many keys wait for their call, the one being called included; a burst not yet at rest counts too."""
         with self._condition:
-            return self._pending()
+            return self._pending(None)
 
     def start(self) -> None:
         """Begin to watch; every key is called once, since it may have changed before. No effect when started."""
@@ -143,17 +144,18 @@ class Watcher:
             if key in self._directories:
                 self._note(key)
 
-    def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until every change that has been noted is told; False after ``timeout_s``."""
+    def wait_idle(self, timeout_s: float, keys: Collection[str] | None = None) -> bool:
+        """Wait until every change that has been noted is told, of all keys or some; False after ``timeout_s``."""
         with self._condition:
-            return self._condition.wait_for(lambda: self._pending() == 0, timeout_s)
+            return self._condition.wait_for(lambda: self._pending(keys) == 0, timeout_s)
 
-    def flush(self, timeout_s: float) -> bool:
-        """Have every key called and wait: all that lay on disk before is told then. False after ``timeout_s``."""
+    def flush(self, timeout_s: float, keys: Collection[str] | None = None) -> bool:
+        """Have all keys, or some, called and wait: what lay on disk before is told then. False after ``timeout_s``."""
         with self._condition:
             for key in self._directories:
-                self._note(key, at_once=True)
-        return self.wait_idle(timeout_s)
+                if keys is None or key in keys:
+                    self._note(key, at_once=True)
+        return self.wait_idle(timeout_s, keys)
 
     # What the places call, on any thread
 
@@ -188,10 +190,13 @@ class Watcher:
             change.last = max(change.last, now)
         change.add(paths)
 
-    def _pending(self) -> int:
+    def _pending(self, keys: Collection[str] | None) -> int:
+        """How much is open of these keys, or of all; what concerns the places concerns everybody."""
         if self._thread is None:
             return 0
-        return len(self._noted) + self._running + (self._unsettled or self._places.unsure())
+        noted = len(self._noted) if keys is None else sum(key in self._noted for key in keys)
+        is_running = self._running is not None and (keys is None or self._running in ("", *keys))
+        return noted + is_running + (self._unsettled or self._places.unsure())
 
     def _due(self, key: str) -> float:
         """When a key is to be called. One that takes long rests as long, however fast the changes come."""
@@ -234,7 +239,7 @@ class Watcher:
             change = self._noted.pop(key, None)
             if change is None:
                 return
-            self._running = True
+            self._running = key
             paths = None if key in self._failed else change.paths
             self._failed.discard(key)
         start = time.monotonic()
@@ -247,19 +252,19 @@ class Watcher:
             end = time.monotonic()
             if key in self._directories:
                 self._calls[key] = _Call(end, end - start)
-            self._running = False
+            self._running = None
             self._condition.notify_all()
 
     def _settle(self, *, check: bool) -> None:
         """Bring the places in step with the directories that are wanted."""
         with self._condition:
-            self._unsettled, self._running = False, True
+            self._unsettled, self._running = False, ""
             directories = dict(self._directories)
         if check:
             self._checked = time.monotonic()
         self._places.settle(directories, check=check)
         with self._condition:
-            self._running = False
+            self._running = None
             self._condition.notify_all()
 
     def _end(self) -> None:

@@ -6,7 +6,9 @@ with the first test that asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from emulator.server import Emulator
     from emulator.testing.dataset import ReadyDataset
-    from emulator.testing.project import Project
+    from emulator.testing.project import Project, Projects
+
+_NEEDED = "modelarts_cloud needs otcextensions: pip install otcextensions"
 
 # Options by name, as ``--modelarts-<name>`` and in the ini file ``modelarts_<name>``: what they set, and their help.
 _CHOICES: dict[str, tuple[str, tuple[str, ...], str]] = {
@@ -24,6 +28,7 @@ _CHOICES: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("lenient", "strict"),
         "accept unknown input, as the service does (default), or not",
     ),
+    "auth": ("auth", ("open", "strict"), "let everybody in (default), or only who logs in as the fixtures say"),
     "durability": ("durability", ("process", "full"), "survive the end of the process (default), or power loss"),
 }
 
@@ -34,9 +39,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, (_, choices, text) in _CHOICES.items():
         group.addoption(f"--modelarts-{name}", choices=choices, default=None, help=text)
         parser.addini(f"modelarts_{name}", text, default=choices[0])
-    text = "keep the emulator's data in this directory, to look at afterwards (default: in memory)"
+    text = "keep what tests make in this directory, to be looked at afterwards (default: in memory, and gone)"
     group.addoption("--modelarts-data-dir", metavar="DIR", default=None, help=text)
     parser.addini("modelarts_data_dir", text, default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what cannot be used before anything runs. Raises UsageError."""
+    for name in _CHOICES:
+        _option(config, name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what clients have sent to the project of a test that has failed."""
+    report = yield
+    project: Project | None = getattr(item, "funcargs", {}).get("modelarts")
+    if project is not None and call.when == "call" and report.failed and (told := project.told()):
+        report.sections.append(("ModelArts requests", told))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -46,30 +69,29 @@ def modelarts_emulator(pytestconfig: pytest.Config, tmp_path_factory: pytest.Tem
     It is everybody's: a test that resets it, or moves its clock, does so for those after it as well.
     """
     from emulator.server import Emulator, embedded  # noqa: PLC0415
+    from emulator.testing.project import who  # noqa: PLC0415
 
     given: dict[str, Any] = {name: _option(pytestconfig, option) for option, (name, *_) in _CHOICES.items()}
     given["strict_input"] = given["strict_input"] == "strict"
-    if folder := pytestconfig.getoption("modelarts_data_dir") or pytestconfig.getini("modelarts_data_dir"):
-        given["data_dir"] = f"{folder}/{_worker(pytestconfig)}"
+    given |= who(strict=given["auth"] == "strict")
+    if folder := _data_dir(pytestconfig):
+        given["data_dir"] = folder / _worker(pytestconfig)
     with Emulator(embedded(**given, temporary_dir=tmp_path_factory.mktemp("modelarts-emulator"))) as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def _modelarts_projects(modelarts_emulator: Emulator) -> Callable[[], Project]:
-    from emulator.testing.project import projects  # noqa: PLC0415
+def _modelarts_projects(pytestconfig: pytest.Config, modelarts_emulator: Emulator) -> Projects:
+    from emulator.testing.project import Projects  # noqa: PLC0415
 
-    return projects(modelarts_emulator)
+    return Projects(modelarts_emulator, keep=_data_dir(pytestconfig) is not None)
 
 
 @pytest.fixture
-def modelarts(_modelarts_projects: Callable[[], Project]) -> Iterator[Project]:
+def modelarts(_modelarts_projects: Projects) -> Iterator[Project]:
     """A project and a bucket of the test's own: empty, and gone afterwards with all that was made in them."""
-    project = _modelarts_projects()
-    try:
+    with _modelarts_projects.one() as project:
         yield project
-    finally:
-        project.remove()
 
 
 @pytest.fixture
@@ -83,11 +105,18 @@ def modelarts_dataset(modelarts: Project) -> Callable[..., ReadyDataset]:
 
 
 @pytest.fixture
-def modelarts_cloud(modelarts: Project) -> Iterator[Any]:
-    """A connection of the OpenStack SDK to the test's project; skips the test where otcextensions is not installed."""
-    openstack = pytest.importorskip("openstack", reason="modelarts_cloud needs otcextensions")
-    pytest.importorskip("otcextensions", reason="modelarts_cloud needs otcextensions")
-    cloud = openstack.connect(**modelarts.cloud)
+def modelarts_cloud(modelarts: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A connection of the OpenStack SDK to the test's project; skips the test where otcextensions is not installed.
+
+    No profile, variable or proxy of this machine matters to it.
+    """
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the SDK has to say of itself is no news of the test's
+        openstack = pytest.importorskip("openstack", reason=_NEEDED)
+        pytest.importorskip("otcextensions", reason=_NEEDED)
+        cloud = openstack.connect(**modelarts.cloud)
     try:
         yield cloud
     finally:
@@ -101,6 +130,14 @@ def _option(config: pytest.Config, name: str) -> str:
     if value not in choices:
         raise pytest.UsageError(f"modelarts_{name}: {value!r} is not one of {', '.join(choices)}")
     return str(value)
+
+
+def _data_dir(config: pytest.Config) -> Path | None:
+    """Where data is to be kept: as the command line says from here, or as the ini file says from the root directory."""
+    if given := config.getoption("modelarts_data_dir"):
+        return config.invocation_params.dir / str(given)
+    found = str(config.getini("modelarts_data_dir"))
+    return config.rootpath / found if found else None
 
 
 def _worker(config: pytest.Config) -> str:

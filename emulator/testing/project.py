@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,30 @@ import msgspec
 from emulator.contract.errors import ApiError
 from emulator.control.faults import Fault
 from emulator.control.idle import what_is_open
-from emulator.control.requests import LoggedRequest, RequestsQuery
+from emulator.control.requests import UNNOTICED, LoggedRequest, RequestsQuery
 from emulator.control.reset import delete_datasets
+from emulator.iam.users import AccessKey, User
 from emulator.obs.paths import ObsPath
+from emulator.testing.shared import Shared
 from emulator.transitions import Kind, Rule
 
 if TYPE_CHECKING:
+    from emulator.clock import AdjustableClock
     from emulator.server import Emulator
+
+USER = PASSWORD = "test"
+ACCESS_KEY, SECRET_KEY = "TESTACCESSKEY", "test-secret-key"
+
+# As many requests of a test that has failed are shown.
+_TOLD = 50
+
+
+def who(*, strict: bool) -> dict[str, Any]:
+    """Members of ``Settings``: who may log in, and sign, where the emulator lets in nobody else."""
+    if not strict:
+        return {}
+    keys = (AccessKey(ACCESS_KEY, SECRET_KEY, USER),)
+    return {"users": (User(USER, password=PASSWORD),), "access_keys": keys, "control_key": SECRET_KEY}
 
 
 class Refused(AssertionError):
@@ -41,10 +58,13 @@ class Project:
         self.emulator = emulator
         self.project_id = f"project-{number:05d}"
         self.bucket = f"bucket-{number:05d}"
-        self.headers = {"X-Auth-Token": "token"}
-        """What a request needs beside its body; any token does."""
+        self.access_key, self.secret_key = ACCESS_KEY, SECRET_KEY
+        """What signs for object storage, in place of ``headers``."""
         self._folder = emulator.create_bucket(self.bucket)
         self._client = emulator.client()
+        self._client.environ_base |= {UNNOTICED: "1"}
+        self.headers = {"X-Auth-Token": self._log_in() if emulator.settings.strict else "token"}
+        """What a request needs beside its body."""
         self._faults: list[str] = []
 
     # Where things are
@@ -64,14 +84,19 @@ class Project:
         """Arguments for ``openstack.connect`` with otcextensions; nothing of this machine's own profiles is read."""
         return {
             "auth_url": f"{self.url}/v3",
-            "username": "test",
-            "password": "test",
+            "username": USER,
+            "password": PASSWORD,
             "project_id": self.project_id,
             "user_domain_name": "local",
             "vendor_hook": "otcextensions.sdk:load",
             "load_yaml_config": False,
             "load_envvars": False,
         }
+
+    @property
+    def clock(self) -> AdjustableClock:
+        """The emulator's clock: ``freeze()``, ``advance(ms)``. It is everybody's, and put back after the test."""
+        return self.emulator.runtime.clock
 
     def path(self, key: str = "") -> Path:
         """Where an object of the bucket lies on this machine; it need not exist. Raises ApiError (PATH_INVALID)."""
@@ -92,9 +117,10 @@ class Project:
         return self.obs(key)
 
     def call(self, method: str, path: str = "", body: Any = None, **query: Any) -> Any:
-        """Call the API below ``endpoint`` without a socket, and return what it answers. Raises Refused.
+        """Call the API below ``endpoint``, and return what it answers. Raises Refused.
 
-        ``modelarts.call("GET", "/datasets", limit=5)``. To test a client, let it call ``endpoint`` instead.
+        ``modelarts.call("GET", "/datasets", limit=5)`` prepares a test or looks at what has come of it: no fault hits
+        it, and it is not among ``requests``. A client that is tested calls ``endpoint`` instead.
         """
         answer = self._client.open(
             f"/v2/{self.project_id}{path}", method=method, json=body, query_string=query, headers=self.headers
@@ -105,8 +131,11 @@ class Project:
         return found
 
     def wait_idle(self, timeout_s: float = 10.0) -> None:
-        """Return when files and datasets agree and no task is open. Raises TimeoutError, which says what still is."""
-        self.emulator.wait_idle(timeout_s)
+        """Return when files and datasets agree and no task of this project is open.
+
+        Raises TimeoutError, which says what still is.
+        """
+        self.emulator.wait_idle(timeout_s, self.project_id)
 
     def wait_tasks(self, timeout_s: float = 10.0) -> None:
         """Return when no task of this project is open; quicker than ``wait_idle``. Raises TimeoutError."""
@@ -116,8 +145,14 @@ class Project:
             raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(runtime)}")
 
     def requests(self, operation: str | None = None) -> list[LoggedRequest]:
-        """What clients have sent to this project, oldest first, with what they were answered."""
+        """What clients have sent to this project, oldest first, with what they were answered; the latest 1,000."""
         return self.emulator.control.log.find(RequestsQuery(project_id=self.project_id, operation=operation))
+
+    def told(self) -> str:
+        """What clients have sent, for people: a line for each request, the latest last."""
+        found = self.requests()
+        left_out = [f"… {len(found) - _TOLD} before"] if len(found) > _TOLD else []
+        return "\n".join([*left_out, *(_line(request) for request in found[-_TOLD:])])
 
     # What is to go wrong
 
@@ -125,11 +160,11 @@ class Project:
         """Let something go wrong in this project and return the fault's id; the members are those of ``Fault``.
 
         ``modelarts.fault(operation="ListSamples", status=503, times=2)``; with ``service="obs"`` it hits requests for
-        the bucket. Raises msgspec.ValidationError where it means nothing.
+        the bucket, with ``service="iam"`` everybody's logins. Raises msgspec.ValidationError where it means nothing.
         """
         if members.get("service") == "obs":
             members.setdefault("path", f"/{self.bucket}/*")
-        else:
+        elif members.get("service") != "iam":
             members.setdefault("project_id", self.project_id)
         added = self.emulator.control.faults.add_fault(msgspec.convert(members, Fault)).id
         self._faults.append(added)
@@ -165,14 +200,21 @@ class Project:
 
     # The end
 
-    def remove(self) -> None:
-        """End faults, transitions, datasets and tasks of the project, and remove its bucket."""
+    def end(self) -> None:
+        """End faults, transitions and watches of the project; its datasets and its bucket stay, to be looked at."""
         runtime = self.emulator.runtime
         self.clear_faults()
         self.emulator.control.faults.clear(self.project_id)
         runtime.transitions.put({}, self.project_id)
-        delete_datasets(runtime, self.project_id)
         self.emulator.control.log.clear(self.project_id)
+        for entry in runtime.store.entries(self.project_id):
+            runtime.unwatch(entry.record.id)
+
+    def remove(self) -> None:
+        """End faults, transitions, datasets and tasks of the project, and remove its bucket."""
+        runtime = self.emulator.runtime
+        self.end()
+        delete_datasets(runtime, self.project_id)
         runtime.metadata.remove_bucket(self.bucket)
         # Renamed first: whoever is still writing into it finds nothing, rather than half of it.
         gone = self._folder.with_name(f".{self.bucket}")
@@ -180,8 +222,38 @@ class Project:
             os.replace(self._folder, gone)  # noqa: PTH105
         shutil.rmtree(gone, ignore_errors=True)
 
+    def _log_in(self) -> str:
+        user = {"name": USER, "domain": {"name": "local"}, "password": PASSWORD}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        scope = {"project": {"id": self.project_id}}
+        answer = self._client.post("/v3/auth/tokens", json={"auth": {"identity": identity, "scope": scope}})
+        return answer.headers["X-Subject-Token"]
 
-def projects(emulator: Emulator) -> Callable[[], Project]:
-    """What makes projects, one after another."""
-    numbers = itertools.count(1)
-    return lambda: Project(emulator, next(numbers))
+
+def _line(request: LoggedRequest) -> str:
+    notes = [request.operation, request.error_code, request.fault, request.warnings]
+    return " ".join([request.method, request.url, "->", str(request.status), *(f"({note})" for note in notes if note)])
+
+
+class Projects:
+    """Makes projects in an emulator, one for each test, and ends them. With ``keep`` what they have made stays."""
+
+    def __init__(self, emulator: Emulator, *, keep: bool = False) -> None:
+        self._emulator, self._keep = emulator, keep
+        self._shared = Shared(emulator)
+        # Those that an earlier run has left are not taken again.
+        kept = {name for name in emulator.runtime.tree.buckets() if name.startswith("bucket-")}
+        self._numbers = filter(lambda number: f"bucket-{number:05d}" not in kept, itertools.count(1))
+
+    @contextmanager
+    def one(self) -> Iterator[Project]:
+        """A project, until the block ends."""
+        self._shared.enter()
+        try:
+            project = Project(self._emulator, next(self._numbers))
+            try:
+                yield project
+            finally:
+                (project.end if self._keep else project.remove)()
+        finally:
+            self._shared.leave()

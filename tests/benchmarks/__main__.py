@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.benchmarks import bulk, files, peers, requests
+from tests.benchmarks import bulk, files, peers, requests, tests
 from tests.benchmarks.measure import Row, table
 
 PACKAGES = ("flask", "waitress", "tinydb", "watchdog", "pillow", "msgspec")
