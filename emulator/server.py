@@ -17,6 +17,7 @@ from flask import Response
 from flask.testing import FlaskClient
 from waitress import wasyncore
 from waitress.server import create_server
+from waitress.task import ThreadedTaskDispatcher
 
 from emulator.api import waitress_channel
 from emulator.app import create_app
@@ -50,10 +51,12 @@ class Emulator:
         self.control: Control = app.extensions["emulator-control"]
         """Faults, transitions, clock, request log and all else that ``/_emulator/`` offers, as Python objects."""
         self._sockets: dict[int, Any] = {}  # waitress's map of everything that its loop looks after
+        self._workers = ThreadedTaskDispatcher()  # without threads until it starts
         try:
             self._server = create_server(
                 app,
                 map=self._sockets,
+                _dispatcher=self._workers,
                 host=self.settings.host,
                 port=self.settings.port,
                 threads=self.settings.threads,
@@ -65,12 +68,13 @@ class Emulator:
                 asyncore_use_poll=True,
             )
         except (OSError, ValueError) as error:
+            wasyncore.close_all(self._sockets, ignore_all=True)
             self.runtime.stop()
             why = getattr(error, "strerror", None) or error
             raise UsageError(f"cannot listen on {self.settings.host}:{self.settings.port}: {why}") from None
         # Eight clients keep eight threads busy; that a ninth request waits its turn is no news to anybody.
-        self._server.task_dispatcher.queue_logger = logging.getLogger("modelarts-emulator.queue")
-        self._server.task_dispatcher.queue_logger.setLevel(logging.ERROR)
+        self._workers.queue_logger = logging.getLogger("modelarts-emulator.queue")
+        self._workers.queue_logger.setLevel(logging.ERROR)
         waitress_channel.apply_to(self._server)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
@@ -84,15 +88,20 @@ class Emulator:
 
     def start(self) -> Emulator:
         """Serve, then scan: until that is done, ``/_emulator/ready`` answers 503."""
+        self._workers.set_thread_count(self.settings.threads)
         self._thread.start()
-        self.runtime.start()
+        try:
+            self.runtime.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
-        """Stop serving, end what is running, write everything out."""
+        """Stop serving, end what is running, write everything out. No effect when stopped."""
         self.runtime.end_waits()
-        self._server.task_dispatcher.shutdown()
-        if self._thread.ident is not None:
+        self._workers.shutdown()
+        if self._thread.is_alive():
             self._stopping.set()
             self._trigger.pull_trigger()  # wakes the loop
             self._thread.join()

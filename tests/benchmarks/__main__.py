@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, and nothing else")
     parser.add_argument("--full", action="store_true", help="a million samples as well")
-    parser.add_argument("--only", choices=("requests", "files", "bulk"), help="one part of the table")
+    parser.add_argument("--only", choices=("requests", "files", "bulk", "tests"), help="one part of the table")
     parser.add_argument("--size", type=int, action="append", help="sizes of your own; repeatable")
     parser.add_argument("--peers", action="store_true", help="moto and json-server as well, where they are installed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -61,6 +61,8 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
             if options.only in (None, name):
                 with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
                     yield from part(Path(root), size)
+    if options.only in (None, "tests"):
+        yield from tests.measured(5 if options.quick else 50)
     if options.peers:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as root:
             yield from peers.measured(Path(root), seconds, rounds)

@@ -24,6 +24,6 @@ def test_the_command_measures_every_row(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     figures = json.loads(file.read_text("utf-8"))
     assert int(figures["machine"]["cores"]) > 0
-    assert len(figures["rows"]) == 9 + 6 + 7
+    assert len(figures["rows"]) == 9 + 6 + 7 + 4
     assert all(math.isfinite(row["ratio"]) and row["ratio"] > 0 for row in figures["rows"])
     assert all(row["what"] in done.stdout for row in figures["rows"])

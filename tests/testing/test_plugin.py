@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from emulator import Emulator
 from tests.testing.inner import passed, run
 
 
@@ -148,6 +150,8 @@ def test_cloud(modelarts_cloud, modelarts_dataset, modelarts):
         # What the user has of clouds at home must not matter.
         OS_CLOUD="elsewhere",
         OS_AUTH_URL="https://elsewhere.example/v3",
+        HTTP_PROXY="http://127.0.0.1:9",
+        http_proxy="http://127.0.0.1:9",
     )
 
 
@@ -163,7 +167,8 @@ def test_settings(modelarts_emulator):
 """
     out = tmp_path / "out.json"
     for arguments, ini, expected in [
-        (["--modelarts-data-dir=kept"], "", '["auto", false, "process", "kept/main"]'),
+        (["--modelarts-data-dir=kept"], "", f'["auto", false, "process", "{tmp_path / "kept/main"}"]'),
+        ([], "modelarts_data_dir = ini", f'["auto", false, "process", "{tmp_path / "ini/main"}"]'),
         (
             ["--modelarts-sync=auto", "--modelarts-input=strict"],
             "modelarts_sync = manual\nmodelarts_durability = full",
@@ -176,8 +181,185 @@ def test_settings(modelarts_emulator):
     assert (tmp_path / "kept/main/obs").is_dir()
     (tmp_path / "pytest.ini").write_text("[pytest]\nmodelarts_sync = sometimes\n")
     refused = run(tmp_path, "test_inner.py", OUT=str(out))
-    assert refused.returncode != 0
-    assert "'sometimes' is not one of auto, manual" in refused.stdout + refused.stderr
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert refused.stderr.strip() == "ERROR: modelarts_sync: 'sometimes' is not one of auto, manual"
+
+
+def test_what_tests_have_made_can_be_kept(tmp_path: Path) -> None:
+    test = """
+def test_one(modelarts, modelarts_dataset):
+    assert modelarts.call("GET", "/datasets")["total_number"] == 0
+    dataset = modelarts_dataset(2, name="kept")
+    modelarts.transition("publish", "hold")
+    dataset.call("POST", "/versions", {})
+"""
+    for _ in range(2):  # the second run finds what the first has left, and leaves it alone
+        passed(tmp_path, test, "--modelarts-data-dir=kept")
+    with Emulator(data_dir=tmp_path / "kept/main") as emulator:
+        kept = [(entry.record.project_id, entry.record.name) for entry in emulator.runtime.store.entries()]
+        assert sorted(kept) == [("project-00001", "kept"), ("project-00002", "kept")]
+        assert emulator.path("bucket-00002/input-1/0001.jpg").is_file()
+
+
+def test_only_who_has_logged_in(tmp_path: Path) -> None:
+    passed(
+        tmp_path,
+        """
+import json, urllib.error, urllib.request
+import pytest
+
+def get(url, headers):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        return json.load(answer)
+
+@pytest.mark.parametrize("number", range(2))
+def test_token(modelarts, modelarts_dataset, number):
+    dataset = modelarts_dataset(1, labels={"0000.jpg": "cat"})
+    assert get(dataset.url, modelarts.headers)["dataset_id"] == dataset.id
+    for headers in ({}, {"X-Auth-Token": "token"}):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            get(dataset.url, headers)
+        with refused.value:
+            assert refused.value.code == 401
+
+def test_token_of_another(modelarts):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(f"{modelarts.url}/v2/project-00001/datasets", modelarts.headers)
+    with refused.value:
+        assert refused.value.code in (401, 403)
+
+def test_sdk(request, modelarts_dataset):
+    pytest.importorskip("otcextensions")
+    dataset = modelarts_dataset()
+    assert [each.id for each in request.getfixturevalue("modelarts_cloud").modelartsv2.datasets()] == [dataset.id]
+
+def test_keys(modelarts):
+    boto3 = pytest.importorskip("boto3")
+    modelarts.put_file("in/a.txt", "a text")
+    client = boto3.client("s3", endpoint_url=modelarts.url, region_name="eu-de", aws_access_key_id=modelarts.access_key,
+                          aws_secret_access_key=modelarts.secret_key)
+    assert client.list_objects_v2(Bucket=modelarts.bucket)["KeyCount"] == 1
+    client.close()
+""",
+        "--modelarts-auth=strict",
+        "-W",
+        "ignore",
+    )
+
+
+def test_what_a_fixture_does_is_no_request_of_a_client(tmp_path: Path) -> None:
+    passed(
+        tmp_path,
+        """
+import urllib.error, urllib.request
+import pytest
+
+def test_calls(modelarts, modelarts_dataset):
+    modelarts.fault(operation="ListSamples", status=503, times=1)
+    dataset = modelarts_dataset()
+    assert dataset.call("GET", "/data-annotations/samples")["sample_count"] == 3
+    assert modelarts.requests() == []
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{dataset.url}/data-annotations/samples", timeout=10)
+    refused.value.close()
+    assert [(each.operation, each.status) for each in modelarts.requests()] == [("ListSamples", 503)]
+    modelarts.transition("publish", "polls", polls=2)
+    version_id = dataset.call("POST", "/versions", {})["version_id"]
+    for _ in range(5):
+        assert dataset.call("GET", f"/versions/{version_id}")["status"] == 0
+""",
+    )
+
+
+def test_requests_of_a_test_that_has_failed_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "test_inner.py").write_text(
+        """
+import urllib.request
+
+def test_failing(modelarts, modelarts_dataset):
+    urllib.request.urlopen(f"{modelarts.endpoint}/datasets?limit=7", timeout=10).close()
+    assert 0
+
+def test_silent(modelarts_dataset):
+    assert 0
+
+def test_passing(modelarts):
+    urllib.request.urlopen(f"{modelarts.endpoint}/datasets?limit=8", timeout=10).close()
+
+def test_without():
+    assert 0
+"""
+    )
+    said = run(tmp_path, "-p", "no:cacheprovider", "test_inner.py").stdout
+    assert "3 failed, 1 passed" in said
+    assert said.count("ModelArts requests") == 1
+    assert re.search(r"GET http://127.0.0.1:\d+/v2/project-00001/datasets\?limit=7 -> 200 \(ListDatasets\)", said)
+    assert "limit=8" not in said
+
+
+def test_what_is_everybodys_is_put_back(tmp_path: Path) -> None:
+    passed(
+        tmp_path,
+        """
+import time
+from emulator.control.faults import Fault
+from emulator.transitions import Mode, Rule
+import pytest
+
+@pytest.fixture(scope="module")
+def mine(modelarts_emulator):
+    modelarts_emulator.control.faults.add_fault(Fault(status=418, path="/nowhere"))
+    return modelarts_emulator.control.faults.active[0].id
+
+@pytest.mark.parametrize("number", range(2))
+def test_changed(modelarts_emulator, mine, modelarts, number):
+    runtime, faults = modelarts_emulator.runtime, modelarts_emulator.control.faults
+    assert abs(runtime.clock.now_ms() - time.time() * 1000) < 60_000
+    assert not runtime.clock.is_frozen and not runtime.ids.is_seeded
+    assert [each.id for each in faults.active] == [mine]
+    assert runtime.transitions.rules()["publish"].mode is Mode.IMMEDIATE
+    modelarts.clock.freeze()
+    modelarts.clock.advance(10 ** 9)
+    runtime.ids.seed(1)
+    faults.add_fault(Fault(status=500))
+    runtime.transitions.put({"publish": Rule(mode=Mode.HOLD)})
+""",
+    )
+
+
+def test_tests_at_the_same_time_do_not_disturb_one_another(tmp_path: Path) -> None:
+    passed(
+        tmp_path,
+        """
+from concurrent.futures import ThreadPoolExecutor
+from emulator.testing.dataset import make
+from emulator.testing.project import Projects
+import pytest
+
+def test_threads(modelarts_emulator):
+    projects = Projects(modelarts_emulator)
+
+    def one(number):
+        with projects.one() as project:
+            dataset = make(project, 5, {"0000.jpg": "cat"})
+            if number % 2:
+                project.fault(status=500)
+                project.transition("publish", "hold")
+                dataset.call("POST", "/versions", {})
+                with pytest.raises(TimeoutError):
+                    project.wait_idle(0.02)
+            else:
+                project.put_file("input-1/new.jpg", b"no picture")
+                project.wait_idle()
+                assert dataset.publish()["total_sample_count"] == 6
+            assert project.call("GET", "/datasets")["total_number"] == 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(80)))
+    assert modelarts_emulator.runtime.store.entries() == []
+    assert modelarts_emulator.runtime.tree.buckets() == []
+""",
+    )
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
