@@ -132,7 +132,7 @@ class Emulator:
         Raises TimeoutError, which says what still is.
         """
         if not wait_idle(self.runtime, timeout_s, project_id):
-            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(self.runtime)}")
+            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(self.runtime, project_id)}")
 
     def reset(self, project_id: str | None = None) -> None:
         """Delete everything, or everything of one project, as ``POST /_emulator/reset`` does."""

@@ -71,7 +71,7 @@ class IdleControl:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
         start = time.monotonic()
         if not wait_idle(self._emu, query.timeout_ms / 1000, query.project_id):
-            return not_idle(self._emu)
+            return not_idle(self._emu, query.project_id)
         return Idle(waited_ms=round((time.monotonic() - start) * 1000))
 
 
@@ -81,7 +81,7 @@ def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> 
     False when the time is over first.
     """
     deadline = time.monotonic() + timeout_s
-    ids = None if project_id is None else {entry.record.id for entry in emu.store.entries(project_id)}
+    ids = _ids(emu, project_id)
     if emu.settings.automatic:
         # Looked at as a whole: what was written a moment ago may not have been noticed yet.
         emu.watcher.flush(0, ids)
@@ -95,17 +95,27 @@ def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> 
     return False
 
 
-def not_idle(emu: Runtime) -> Response:
+def not_idle(emu: Runtime, project_id: str | None = None) -> Response:
     """A 504 that names what is open, and says of what is held that it is."""
-    still_open = Open(pending_events=emu.watcher.pending, tasks=list(_open_tasks(emu)))
+    still_open = _still_open(emu, project_id)
     error = ApiError(NOT_IDLE, _described(still_open))
     body = NotIdle(error_code=NOT_IDLE.code, error_msg=error.message, open=still_open)
     return Response(msgspec.json.encode(body), NOT_IDLE.status, content_type="application/json")
 
 
-def what_is_open(emu: Runtime) -> str:
-    """What is open, in one line."""
-    return _described(Open(pending_events=emu.watcher.pending, tasks=list(_open_tasks(emu))))
+def what_is_open(emu: Runtime, project_id: str | None = None) -> str:
+    """What is open, in one project or in all, in one line."""
+    return _described(_still_open(emu, project_id))
+
+
+def _ids(emu: Runtime, project_id: str | None) -> set[str] | None:
+    return None if project_id is None else {entry.record.id for entry in emu.store.entries(project_id)}
+
+
+def _still_open(emu: Runtime, project_id: str | None) -> Open:
+    ids = _ids(emu, project_id)
+    tasks = [task for task in _open_tasks(emu) if ids is None or task.dataset_id in ids]
+    return Open(pending_events=emu.watcher.pending_of(ids), tasks=tasks)
 
 
 def _described(still_open: Open) -> str:

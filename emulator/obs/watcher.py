@@ -94,8 +94,12 @@ class Watcher:
     @property
     def pending(self) -> int:
         """How many keys wait for their call, the one being called included; a burst not yet at rest counts too."""
+        return self.pending_of(None)
+
+    def pending_of(self, keys: Collection[str] | None) -> int:
+        """How many of some keys do, or with None of all."""
         with self._condition:
-            return self._pending(None)
+            return self._pending(keys)
 
     def start(self) -> None:
         """Begin to watch; every key is called once, since it may have changed before. No effect when started."""

@@ -142,7 +142,7 @@ class Project:
         runtime = self.emulator.runtime
         ids = {entry.record.id for entry in runtime.store.entries(self.project_id)}
         if not runtime.tasks.wait_idle(timeout_s, ids):
-            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(runtime)}")
+            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(runtime, self.project_id)}")
 
     def requests(self, operation: str | None = None) -> list[LoggedRequest]:
         """What clients have sent to this project, oldest first, with what they were answered; the latest 1,000."""

@@ -49,6 +49,29 @@ def test_where_changes_are_not_applied_nobody_waits_for_them(settings: Settings,
         control.session.close()
 
 
+def test_one_project_does_not_wait_for_another(emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
+    held = api.dataset()
+    control.call("PUT", "transitions?project_id=project", json={"publish": HOLD})
+    api.call("POST", f"/{held}/versions", 201, json={})
+    other = Api(emu.url, "other")
+    for folder in ("in2", "out2"):
+        (bucket / folder).mkdir()
+    source = [{"data_type": 0, "data_path": "/bucket/in2/"}]
+    dataset_id = other.dataset(data_sources=source, work_path="/bucket/out2/")
+    for number in range(1, 4):
+        (bucket / f"in2/{number}.png").write_bytes(picture())
+        assert control.call("POST", "wait-idle?project_id=other")["waited_ms"] < 10_000
+        assert other.samples(dataset_id)["sample_count"] == number
+    [task] = control.call("POST", "wait-idle?project_id=project&timeout_ms=50", 504)["open"]["tasks"]
+    assert task["dataset_id"] == held
+    control.call("PUT", "transitions?project_id=other", json={"publish": HOLD})
+    other.call("POST", f"/{dataset_id}/versions", 201, json={})
+    body = control.call("POST", "wait-idle?project_id=other&timeout_ms=50", 504)
+    assert [task["dataset_id"] for task in body["open"]["tasks"]] == [dataset_id]
+    assert held not in body["error_msg"]
+    other.session.close()
+
+
 @pytest.mark.parametrize("timeout_ms", [0, 200])
 def test_what_is_held_is_named_when_the_time_is_over(
     api: Api, control: Control, pictures: Path, timeout_ms: int
