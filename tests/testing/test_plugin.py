@@ -405,6 +405,7 @@ def before(modelarts_emulator):
 def test_one(before, modelarts_dataset, number):
     dataset = modelarts_dataset(5, labels={"0000.jpg": "cat"})
     dataset.publish()
+    dataset.refresh()
     assert watches() > before[1]
 
 def test_after(before, modelarts_emulator):
