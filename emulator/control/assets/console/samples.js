@@ -9,18 +9,21 @@ import { typeOf } from "./types.js";
 const PAGE = 100; // the most that one call answers
 const KEPT = 20; // pages
 const GAP = 10;
+// The least width and the height of what a sample stands in, in pixels.
+const SIZES = { text: [300, 150], row: [300, 64], sound: [300, 120] };
 const STATES = [["", "every state"], ["ALL", "labelled"], ["NONE", "unlabelled"], ["AUTO_ANNOTATION", "to be confirmed"]];
 
 export function samplesTab(target, context) {
   const { id, dataset } = context;
   const type = dataset.dataset_type;
   const unit = typeOf(type).unit;
-  const [cellWidth, cellHeight] = unit === "text" || unit === "row" ? [320, 150] : unit === "sound" ? [320, 120] : [190, 186];
+  const [leastWidth, cellHeight] = SIZES[unit] ?? [170, 186];
   const pages = new Map(); // by number; the one used last is last
   const loading = new Map(); // promises, by epoch and number
   const cells = new Map(); // by place
   let total = 0;
   let columns = 1;
+  let cellWidth = leastWidth;
   let epoch = 0;
 
   const state = select({ "aria-label": "State", onchange: restart }, STATES, "");
@@ -30,7 +33,8 @@ export function samplesTab(target, context) {
   const told = h("span.faint", { role: "status" });
   const upload = h("input", { type: "file", multiple: true, class: "hidden", "aria-label": "Upload files", onchange: () => send([...upload.files]) });
   const space = h("ul.space", { "aria-label": "Samples" });
-  const view = h("div.grid", { tabindex: "0" }, space);
+  const columnNames = unit === "row" ? (dataset.schema ?? []).map((each) => h("span", {}, each.name)) : [];
+  const view = h("div.grid", { tabindex: "0" }, columnNames.length ? h("p.text.cells.names", {}, columnNames) : null, space);
   let typing = 0;
 
   show(target,
@@ -85,7 +89,10 @@ export function samplesTab(target, context) {
   }
 
   function layOut() {
-    columns = Math.max(1, Math.floor((view.clientWidth + GAP) / (cellWidth + GAP)));
+    const width = space.clientWidth;
+    columns = Math.max(1, Math.floor((width + GAP) / (Math.min(leastWidth, width / 2) + GAP)));
+    if (unit === "row" || (width < 500 && leastWidth > 200)) columns = 1;
+    cellWidth = Math.floor((width - GAP * (columns - 1)) / columns);
     space.style.height = `${Math.ceil(total / columns) * (cellHeight + GAP)}px`;
     for (const cell of cells.values()) cell.remove();
     cells.clear();
