@@ -56,9 +56,9 @@ def register(app: App, emu: Runtime, access: Access) -> None:
     """Add every route of the table, and the error bodies of everything that has no route."""
     for routes in ROUTES.values():
         for route in routes:
-            rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<path:label_name>")
+            rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<anything:label_name>")
             app.add_url_rule(rule, route.operation, _view(route, emu, access), methods=[route.method])
-            if "<path:" not in rule:
+            if "<anything:" not in rule:
                 app.shorten(route.path, route.method, route.operation)
     app.after_request(_with_reason)
     app.register_error_handler(HTTPException, _http_error)

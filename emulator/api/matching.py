@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flask import Flask, Request
-from werkzeug.routing import MapAdapter, Rule
+from werkzeug.routing import MapAdapter, PathConverter, Rule
 
 
 class _Template(NamedTuple):
@@ -41,6 +41,14 @@ def _build_nothing(rule: Rule, **_: Any) -> tuple[str, str]:
     raise LookupError(f"no URL is built from {rule.rule}")
 
 
+class _Anything(PathConverter):
+    """All the rest of a path: unlike ``path``, it may begin with a slash."""
+
+    regex = ".+"
+    weight = 200
+    part_isolating = False
+
+
 class App(Flask):
     """A Flask application that takes the short way to the routes ``shorten`` was told of."""
 
@@ -48,6 +56,7 @@ class App(Flask):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
+        self.url_map.converters["anything"] = _Anything
         self._templates: defaultdict[tuple[str, int], list[_Template]] = defaultdict(list)
 
     def shorten(self, path: str, method: str, endpoint: str) -> None:

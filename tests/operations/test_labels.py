@@ -100,7 +100,7 @@ def test_the_three_policies_of_deletion(
     assert [label["name"] for s in api.samples(labelled)["samples"] for label in s["labels"]] == ["y"]
 
 
-@pytest.mark.parametrize("name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#"])
+@pytest.mark.parametrize("name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#", "/a", "//", "a/", "a//b"])
 def test_a_label_is_named_in_the_path(api: Api, bucket: Path, name: str) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset(labels=[{"name": name}])
