@@ -240,7 +240,7 @@ class UpdateDatasetRequest(Wire, kw_only=True):
     add_tags: list[Label] | None = None
     """As ``add_labels``: the reference's example has this name."""
     current_version_id: str | None = None
-    dataset_name: str | None = None
+    dataset_name: DatasetName | None = None
     delete_labels: list[Label] | None = None
     description: Description | None = None
     update_labels: list[Label] | None = None

@@ -124,27 +124,37 @@ def update_dataset(emu: Runtime, target: Target, request: UpdateDatasetRequest) 
     LABEL_INCOMPATIBLE, VERSION_NOT_FOUND, PUBLISHING, PUBLISHING_ANNOTATION, SWITCHING.
     """
     record = emu.dataset(target.project_id, target.dataset_id)
-    changed = request.delete_labels or request.add_labels or request.update_labels
-    if changed:
+    if request.delete_labels or request.add_labels or request.add_tags or request.update_labels:
         require_annotation_allowed(emu, record)
-    with emu.naming, emu.store.writing(record.id) as dataset:
+
+    def change(dataset: DatasetWriter) -> None:
+        _change(emu, dataset, request)
+
+    with emu.naming:
         if request.dataset_name is not None and request.dataset_name != record.name:
             require_free_name(emu, target.project_id, request.dataset_name)
-        _update_labels(dataset, request)
-        current = dataset.record
-        dataset.put_record(
-            msgspec.structs.replace(
-                current,
-                name=current.name if request.dataset_name is None else request.dataset_name,
-                description=current.description if request.description is None else request.description,
-                update_time=emu.clock.now_ms(),
-            )
-        )
         if request.current_version_id is not None:
-            target.version(dataset, request.current_version_id)
-    if request.current_version_id is not None and request.current_version_id != record.current_version_id:
-        switch_version(emu, record, request.current_version_id)
+            with emu.store.reading(record.id) as dataset:
+                target.version(dataset, request.current_version_id)
+        if request.current_version_id in (None, record.current_version_id):
+            with emu.store.writing(record.id) as dataset:
+                change(dataset)
+        else:
+            switch_version(emu, record, str(request.current_version_id), change)
     return UpdateDatasetResponse(dataset_id=record.id)
+
+
+def _change(emu: Runtime, dataset: DatasetWriter, request: UpdateDatasetRequest) -> None:
+    _update_labels(dataset, request)
+    current = dataset.record
+    dataset.put_record(
+        msgspec.structs.replace(
+            current,
+            name=current.name if request.dataset_name is None else request.dataset_name,
+            description=current.description if request.description is None else request.description,
+            update_time=emu.clock.now_ms(),
+        )
+    )
 
 
 def delete_dataset(emu: Runtime, target: Target) -> None:

@@ -6,7 +6,7 @@ Reference: ``api-ref/source/data_management/dataset_version_management/``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -164,9 +164,12 @@ def delete_version(emu: Runtime, target: Target) -> None:
     emu.store.drop_version(record.id, target.version_id)
 
 
-def switch_version(emu: Runtime, record: DatasetRecord, version_id: str) -> None:
+def switch_version(
+    emu: Runtime, record: DatasetRecord, version_id: str, change: Callable[[DatasetWriter], None]
+) -> None:
     """Make samples, labels and annotations those of a version, in the background; status 7 while it runs.
 
+    ``change`` is what else was asked for: it is done together with the status, or not at all.
     Raises VERSION_NOT_NORMAL and the error of a task in its way.
     """
     with claim(emu, record, "switch") as right:
@@ -174,6 +177,7 @@ def switch_version(emu: Runtime, record: DatasetRecord, version_id: str) -> None
             version = dataset.version(version_id)
             if version is None or version.status != VersionStatus.RUNNING:
                 raise ApiError(VERSION_NOT_NORMAL, version_id)
+            change(dataset)
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.SWITCHING))
         right.run(lambda: _run_switch(emu, record.id, version))
 

@@ -172,6 +172,14 @@ def test_a_list_shows_labels_and_previews_when_asked(api: Api, bucket: Path) -> 
     assert api.session.get(full["samples"][0]["url"], timeout=10).content == picture()
 
 
+@pytest.mark.parametrize("name", ["", "a b", "x" * 101, "ü"])
+def test_a_new_name_keeps_the_rules_of_names(api: Api, name: str) -> None:
+    dataset_id = api.dataset()
+    before = api.call("GET", f"/{dataset_id}")
+    assert api.refused("PUT", f"/{dataset_id}", json={"dataset_name": name, "description": "new"}) == "ModelArts.4396"
+    assert api.call("GET", f"/{dataset_id}") == before
+
+
 def test_update_changes_name_description_and_labels(api: Api) -> None:
     dataset_id = api.dataset(labels=[{"name": "a"}, {"name": "b"}])
     body = {

@@ -146,3 +146,16 @@ def test_a_deleted_version_leaves_its_files(api: Api, bucket: Path) -> None:
     assert api.refused("DELETE", path) == "ModelArts.4353"
     assert local(bucket, version["manifest_path"]).exists()
     assert api.refused("GET", f"/{dataset_id}/data-annotations/samples?version_id={version['version_id']}")
+
+
+def test_a_refused_switch_changes_nothing_else(api: Api, bucket: Path) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    dataset_id = api.dataset(labels=[{"name": "x"}])
+    first = api.publish(dataset_id)["version_id"]
+    api.publish(dataset_id)
+    api.session.put(f"{api.url}/_emulator/transitions", json={"publish": {"mode": "hold"}}, timeout=10)
+    api.call("POST", f"/{dataset_id}/versions", 201, json={})
+    before = api.call("GET", f"/{dataset_id}")
+    body = {"dataset_name": "renamed", "description": "new", "current_version_id": first}
+    assert api.refused("PUT", f"/{dataset_id}", json=body) == "ModelArts.4343"
+    assert api.call("GET", f"/{dataset_id}") == before
