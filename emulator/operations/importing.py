@@ -178,6 +178,11 @@ class Import:
             return False
         return not wanted.difficult_only or _is_difficult(item)
 
+    def require_fitting(self, item: SampleRecord, shape: tuple[int, int, int] | None = None) -> None:
+        """Raise ApiError for labels that cannot be its own: before what would be a sample without them is there."""
+        if item.labels and self.wanted.annotations:
+            checked_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
+
     def _attempt(self, item: SampleRecord, action: Callable[[SampleRecord], T]) -> T | None:
         """Do something with one item; a documented refusal is its problem."""
         try:
@@ -242,6 +247,9 @@ class FileImport(Import):
         is_frame = self.record.type == 600 and item.type is SampleType.IMAGE
         if not is_frame and not self.kind.holds(item.path):
             raise ApiError(TYPE_MISMATCH, f"a file must end in {', '.join(self.kind.extensions)}")
+        if self.wanted.samples and not self.placement.is_placed(item.path):
+            is_picture = is_frame or self.kind.sample_type is SampleType.IMAGE
+            self.require_fitting(item, self._shape_at(item.path) if item.labels and is_picture else None)
         parent = self._parent(item) if is_frame else None
         path = self.place(item.path)
         identity = sample_id(self.record.id, path)
@@ -256,6 +264,13 @@ class FileImport(Import):
         if self.wanted.is_manifest:
             self.tally.total_file_size += size
         return msgspec.structs.replace(item, id=identity, path=path, parent=parent), fresh
+
+    def _shape_at(self, path: str) -> tuple[int, int, int] | None:
+        """The size of a picture where it lies now. Raises ApiError."""
+        place = ObsPath.parse(f"/{path}")
+        if self.emu.tree.stat(place) is None:
+            raise ApiError(FILE_NOT_FOUND, str(place))
+        return read_header(self.emu.tree.local(place))
 
     def _fresh(self, identity: str, path: str, sample_type: SampleType, parent: str | None) -> SampleRecord:
         place = ObsPath.parse(f"/{path}")

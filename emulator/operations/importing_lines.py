@@ -66,7 +66,7 @@ class TextImport(_LineImport):
 
     def prepared(self, item: SampleRecord) -> tuple[SampleRecord, SampleRecord | None] | None:
         """The sample of a text: of equal ones the first, then the second, and so on. Raises ApiError."""
-        _require_line(item)
+        self._require_good(item)
         key = _key(item)
         ids, place = self._ids.get(key, []), self._seen[key]
         self._seen[key] += 1
@@ -110,8 +110,22 @@ class TextImport(_LineImport):
     def _lines(self) -> Iterator[SampleRecord]:
         for item in self.items():
             self.tally.total_sample_count += 1
-            if not isinstance(item, Problem) and self.is_wanted(item) and _fault(item) is None:
+            if not isinstance(item, Problem) and self.is_wanted(item) and self._is_good(item):
                 yield item
+
+    def _is_good(self, item: SampleRecord) -> bool:
+        """Whether an item can be a sample; that it cannot is told when its turn comes."""
+        try:
+            self._require_good(item)
+        except ApiError:
+            return False
+        return True
+
+    def _require_good(self, item: SampleRecord) -> None:
+        fault = _fault(item)
+        if fault:
+            raise ApiError(TYPE_MISMATCH, fault)
+        self.require_fitting(item)
 
     def _write_file(self, source: str, news: Sequence[SampleRecord]) -> None:
         relative = self.relative(source)
@@ -171,12 +185,6 @@ def _key(sample: SampleRecord) -> bytes:
 
 def _is_result(path: str) -> bool:
     return path.endswith("_result.txt")
-
-
-def _require_line(item: SampleRecord) -> None:
-    fault = _fault(item)
-    if fault:
-        raise ApiError(TYPE_MISMATCH, fault)
 
 
 def _fault(item: SampleRecord) -> str | None:

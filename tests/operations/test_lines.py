@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.operations.test_imports import ended, imported, write
+from tests.operations.test_imports import ended, imported, write, write_manifest
 from tests.support import Api, poll
 
 
@@ -133,6 +133,22 @@ def test_texts_with_their_labels_in_a_file_of_their_own(api: Api, bucket: Path) 
     dataset_id = api.dataset(dataset_type=100)
     imported(api, dataset_id, "/bucket/else/", label_format={"label_type": "0"})
     assert texts(api, dataset_id) == {"with a\ttab": ["positive"], "second": ["negative", "bad"], "third": []}
+
+
+def test_a_text_whose_labels_cannot_be_its_own_is_left_out(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "known\n")
+    dataset_id = api.dataset(dataset_type=101)
+
+    def line(text: str, end: int) -> Any:
+        property_ = {"@modelarts:start_index": 0, "@modelarts:end_index": end}
+        entity = {"type": "modelarts/text_entity", "name": "x", "property": property_}
+        return {"source": f"content://{text}", "annotation": [entity]}
+
+    manifest = write_manifest(bucket, [line("good", 4), line("bad", 4), line("known", 6)])
+    task = imported(api, dataset_id, manifest, import_type="manifest")
+    assert (task["imported_sample_count"], task["error_msg"].count("does not lie inside the text")) == (1, 2)
+    assert texts(api, dataset_id) == {"known": [], "good": ["x"]}
+    assert (bucket / "in/a.txt").read_text() == "known\n"
 
 
 def test_included_labels_choose_lines(api: Api, bucket: Path) -> None:
