@@ -8,24 +8,24 @@ const SHOWN = 200;
 
 export function versionsTab(target, context) {
   const { id } = context;
-  let chosen = [];
+  let chosen = []; // ids of versions to be compared; they stay chosen when the table is made anew
 
   async function load() {
     const found = await attempt(() => api("GET", `/${id}/versions`));
     if (!found) return;
-    const compare = h("button", { type: "button", disabled: true, onclick: () => comparison(...chosen) }, "Compare the two chosen");
+    const versions = found.versions ?? [];
+    chosen = chosen.filter((id_) => versions.some((each) => each.version_id === id_));
+    const compare = h("button", { type: "button", disabled: chosen.length !== 2, onclick: () => comparison(...chosen) }, "Compare the two chosen");
     const choose = (version, isOn) => {
-      chosen = chosen.filter((each) => each !== version);
-      if (isOn) chosen.push(version);
+      chosen = chosen.filter((each) => each !== version.version_id);
+      if (isOn) chosen.push(version.version_id);
       compare.disabled = chosen.length !== 2;
     };
-    chosen = [];
-    const versions = found.versions ?? [];
     show(target, h("div.bar", {}, compare),
       h("table", {},
         h("thead", {}, h("tr", {}, ["Compare", "Name", "Status", "Samples", "Labelled", "Added", "Deleted", "Changed", "Made", "Do"].map((each) => h("th", { scope: "col" }, each)))),
         h("tbody", {}, versions.map((version) => h("tr", {},
-          h("td", {}, h("input", { type: "checkbox", "aria-label": `Compare ${version.version_name}`, onchange: (event) => choose(version, event.target.checked) })),
+          h("td", {}, h("input", { type: "checkbox", "aria-label": `Compare ${version.version_name}`, checked: chosen.includes(version.version_id), onchange: (event) => choose(version, event.target.checked) })),
           h("th", { scope: "row" }, version.version_name, version.is_current ? h("span.tag.good", {}, "current") : null),
           h("td", {}, h(version.status === 1 ? "span.tag.good" : version.status === 4 ? "span.tag.bad" : "span.tag.busy", {}, STATUS[version.status] ?? version.status), version.message ? h("small.bad", {}, version.message) : null),
           ["total_sample_count", "annotated_sample_count", "add_sample_count", "deleted_sample_count", "modified_sample_count"].map((name) => h("td.number", {}, count(version[name]))),
@@ -62,7 +62,7 @@ export function versionsTab(target, context) {
   }
 
   async function comparison(one, other) {
-    const [first, second] = await Promise.all([one, other].map((each) => attempt(() => api("GET", `/${id}/versions/${each.version_id}`))));
+    const [first, second] = await Promise.all([one, other].map((each) => attempt(() => api("GET", `/${id}/versions/${each}`))));
     if (!first || !second) return;
     const rows = [["samples", first.total_sample_count, second.total_sample_count], ["labelled", first.annotated_sample_count, second.annotated_sample_count]];
     const stats = (version) => new Map((version.label_stats ?? []).map((each) => [each.name, each.sample_count]));
