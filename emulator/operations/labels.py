@@ -50,6 +50,7 @@ from emulator.store import DatasetReader, DatasetWriter
 
 MAX_LABELS = 10_000
 SHORTCUT = "@modelarts:shortcut"
+ENDS = ("@modelarts:from_type", "@modelarts:to_type")
 
 
 def list_labels(emu: Runtime, target: Target, query: ListLabelsQuery) -> ListLabelsResponse:
@@ -143,8 +144,7 @@ def _delete(emu: Runtime, dataset: DatasetWriter, label: Label, policy: int) -> 
 
 def _require_unused_entity(dataset: DatasetReader, entity: Label) -> None:
     for label in dataset.labels:
-        ends = (label.property or {}).get("@modelarts:from_type"), (label.property or {}).get("@modelarts:to_type")
-        if entity.name in ends:
+        if entity.name in [(label.property or {}).get(end) for end in ENDS]:
             raise ApiError(ENTITY_IN_USE, f"{entity.name}: by {label.name}")
 
 
@@ -197,6 +197,17 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
     dataset.remove_label(str(known.name), known.type)
     dataset.put_label(new)
     relabel_samples(dataset, known, str(new.name))
+    if known.type == LabelType.TRIPLET_ENTITY:
+        _rename_ends(dataset, str(known.name), str(new.name))
+
+
+def _rename_ends(dataset: DatasetWriter, old: str, new: str) -> None:
+    """Let relations name an entity by its new name."""
+    for label in list(dataset.labels):
+        property_ = label.property or {}
+        ends = {end: new for end in ENDS if property_.get(end) == old}
+        if ends:
+            dataset.put_label(msgspec.structs.replace(label, property={**property_, **ends}))
 
 
 def delete_label(dataset: DatasetWriter, label: Label) -> None:

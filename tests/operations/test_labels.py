@@ -127,6 +127,17 @@ def test_an_entity_that_a_relation_uses_stays(api: Api) -> None:
     assert api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}]})["success"] is True
 
 
+def test_a_renamed_entity_keeps_its_relations(api: Api) -> None:
+    ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
+    labels = [{"name": "Book", "type": 103}, {"name": "Author"}, {"name": "cites", "type": 102, "property": ends}]
+    dataset_id = api.dataset(dataset_type=102, labels=labels)
+    path = f"/{dataset_id}/data-annotations/labels"
+    api.call("PUT", f"{path}/Book?label_type=103", 204, json={"@modelarts:rename_to": "Work"})
+    found = {label["name"]: label["property"] for label in api.call("GET", path)["labels"]}
+    assert found["cites"] == {"@modelarts:from_type": "Work", "@modelarts:to_type": "Author"}
+    assert api.refused("DELETE", f"{path}/Work?label_type=103") == "ModelArts.4415"
+
+
 def test_what_can_be_searched_for_is_told(api: Api, labelled: str) -> None:
     answer = api.call("GET", f"/{labelled}/data-annotations/search-condition")
     assert [label["name"] for label in answer["labels"]] == ["x", "y"]
