@@ -29,7 +29,7 @@ from emulator.ids import sample_id
 from emulator.images import read_header_bytes
 from emulator.kinds import KINDS
 from emulator.obs.paths import ObsPath
-from emulator.obs.scan import Entry
+from emulator.obs.scan import Entry, is_ignored
 from emulator.obs.tree import ObjectStat
 from emulator.operations.annotate import annotated, checked_metadata
 from emulator.operations.labels import ensure_labels
@@ -62,6 +62,8 @@ class _Upload:
         path = self.directory.join(name)
         if path.is_directory:
             raise ApiError(PATH_INVALID, f"{sample.name}: names a directory")
+        if any(map(is_ignored, name.split("/"))):
+            raise ApiError(PATH_INVALID, f"{sample.name}: a hidden or temporary file is no sample")
         if not self.kind.holds(path.name):
             raise ApiError(TYPE_MISMATCH, f"{sample.name}: a file must end in {', '.join(self.kind.extensions)}")
         return path
@@ -238,7 +240,8 @@ def _decoded(sample: Sample) -> bytes:
     if not isinstance(sample.data, str) or not sample.data:
         raise ApiError(UPLOAD_FAILED, f"{sample.name}: data must be the file in base64")
     try:
-        return base64.b64decode(sample.data, validate=True)
+        # Many encoders break lines, as in mail.
+        return base64.b64decode(sample.data.replace("\r", "").replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
         raise ApiError(UPLOAD_FAILED, f"{sample.name}: data is no valid base64") from None
 

@@ -149,6 +149,13 @@ def test_an_uploaded_picture_is_a_file_and_a_sample(api: Api, dataset_id: str, b
     ]
 
 
+def test_base64_may_have_its_lines_broken(api: Api, dataset_id: str, bucket: Path) -> None:
+    for number, end in enumerate(("\n", "\r\n")):
+        data = base64.encodebytes(picture()).decode().replace("\n", end)
+        assert upload(api, dataset_id, name=f"new{number}.png", data=data)["success"] is True
+        assert (bucket / f"in/new{number}.png").read_bytes() == picture()
+
+
 @pytest.mark.parametrize(
     ("sample", "code"),
     [
@@ -157,6 +164,8 @@ def test_an_uploaded_picture_is_a_file_and_a_sample(api: Api, dataset_id: str, b
         ({"name": "a\0.png"}, "ModelArts.4313"),
         ({"name": "a\\b.png"}, "ModelArts.4313"),
         ({"name": "x" * 300 + ".png"}, "ModelArts.4313"),
+        ({"name": ".a.png"}, "ModelArts.4313"),
+        ({"name": "~$a/b.png"}, "ModelArts.4313"),
         ({"name": "a.exe"}, "ModelArts.4399"),
         ({"data": b"a text file called png"}, "ModelArts.4423"),
         ({"data": picture()[:20]}, "ModelArts.4423"),
