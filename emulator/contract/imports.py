@@ -87,7 +87,7 @@ class ImportTaskRequest(Wire, kw_only=True):
     included_tags: list[str] | None = None
     """As ``included_labels``, by name."""
     label_format: LabelFormat | None = None
-    with_column_header: bool = False
+    with_column_header: bool | None = None
 
 
 class ImportTaskResponse(Wire, kw_only=True):

@@ -32,6 +32,7 @@ INFERENCE_LOC = "@modelarts:inference_loc"
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _BOM = b"\xef\xbb\xbf"
 _CONTENT = "content://"
+HAND = "human"
 SEGMENTATION = "modelarts/image_segmentation"
 
 # What a label's type is called in a manifest.
@@ -188,13 +189,15 @@ def _label(annotation: Annotation, label_type: LabelType) -> SampleLabel:
         property_["@modelarts:hard"] = annotation.hard
     if annotation.hard_coefficient is not None:
         property_["@modelarts:hard_coefficient"] = str(annotation.hard_coefficient)
+    # Of videos, a label says how it came about, unless it was by hand.
+    is_told = label_type is LabelType.VIDEO and annotation.annotated_by != HAND
     return SampleLabel(
         name=annotation.name,
         id=annotation.id,
         type=label_type,
         property=property_,
         score=annotation.confidence,
-        annotated_by=annotation.annotated_by if label_type is LabelType.VIDEO else None,
+        annotated_by=annotation.annotated_by if is_told else None,
     )
 
 
@@ -210,8 +213,12 @@ def _metadata(line: Line) -> dict[str, Any]:
 
 
 def _milliseconds(text: str) -> int:
-    moment = datetime.strptime(text, TIME_FORMAT).replace(tzinfo=timezone.utc)
-    return int(moment.timestamp() * 1000)
+    """A time as manifests have it, in UTC, or as ISO 8601 has it. Raises ValueError."""
+    try:
+        moment = datetime.strptime(text, TIME_FORMAT)
+    except ValueError:
+        moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() * 1000)
 
 
 def as_line(sample: SampleRecord, scheme: str, annotation_loc: str | None = None) -> Line:
@@ -234,7 +241,7 @@ def as_line(sample: SampleRecord, scheme: str, annotation_loc: str | None = None
 
 def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annotation]:
     time = _creation_time(sample)
-    by = (sample.annotated_by or "human").partition("/")[0]
+    by = (sample.annotated_by or HAND).partition("/")[0]
     if annotation_loc is not None:
         return [
             Annotation(

@@ -128,6 +128,9 @@ def _wanted(emu: Runtime, target: Target, record: DatasetRecord, request: Import
     is_manifest = _is_manifest(request, text)
     path = ObsPath.parse(text) if is_manifest else ObsPath.directory(text)
     header = source.with_column_header if source and source.with_column_header is not None else None
+    if header is None:
+        # By default there is none; but what a manifest names may be a version's, which usually has one.
+        header = request.with_column_header if is_manifest else bool(request.with_column_header)
     wanted = Wanted(
         source=path,
         is_manifest=is_manifest,
@@ -143,7 +146,7 @@ def _wanted(emu: Runtime, target: Target, record: DatasetRecord, request: Import
         options=layouts.Options(
             annotation_format=request.annotation_format,
             label_format=request.label_format or record.label_format,
-            with_column_header=request.with_column_header if header is None else header,
+            with_column_header=header,
             schema=record.schema,
             schema_maps=(source.schema_maps if source else None) or (),
         ),

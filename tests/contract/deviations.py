@@ -45,6 +45,7 @@ TYPES: dict[str, str] = {
     r"@modelarts:feature: options": "these are the shapes; a feature is points, and checked after its shape",
     r"@modelarts:hard(_reasons)?: options": "other values are kept as well; only the documented ones have a text",
     r"data_type: default 0": "absent means 0",
+    r"ImportTask >with_column_header: default": "absent is told apart: a manifest's files may tell for themselves",
     r"work_path_type: default 0": "mandatory, so that the default can never be taken",
     r"export_params\.\w+: default": "absent is told apart from the default; what is kept and answered has it",
     r"(DeleteLabelAndSamples|UpdateLabel) <": "a 204 has no body",

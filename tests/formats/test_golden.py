@@ -74,6 +74,17 @@ def test_a_manifest_says_what_it_means() -> None:
     assert sample.text[0:12] == '"Three Body"'
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["2019-01-23 11:30:30", "2019-01-23T11:30:30", "2019-01-23T11:30:30.000Z", "2019-01-23T13:30:30+02:00"],
+)
+def test_times_may_be_written_as_iso_8601(text: str) -> None:
+    annotation = {"type": "modelarts/image_classification", "name": "a", "creation-time": text}
+    line = json.dumps({"source": "obs://bucket/1.png", "annotation": [annotation]}).encode()
+    (sample,) = samples(manifest.read(io.BytesIO(line), DatasetType.IMAGE_CLASSIFICATION, open_golden))
+    assert sample.annotated_time == 1_548_243_030_000
+
+
 def test_the_scheme_can_be_chosen() -> None:
     out = io.BytesIO()
     manifest.write([SampleRecord(id="x", path="b/a.png", type=SampleType.IMAGE, time=0)], out, scheme="s3")

@@ -112,7 +112,7 @@ LABELS: dict[int, list[list[dict[str, Any]]]] = {
             }
         ]
     ],
-    600: [[{"name": "fight", "annotated_by": "human"}]],
+    600: [[{"name": "fight"}], [{"name": "run", "annotated_by": "auto"}]],
     900: [],
 }
 
@@ -172,7 +172,8 @@ def test_a_published_manifest_makes_the_same_dataset_again(api: Api, bucket: Pat
     assert described(api, other) == described(api, dataset_id)
 
 
-def test_a_table_is_published_as_csv_and_comes_back(api: Api, bucket: Path) -> None:
+@pytest.mark.parametrize("members", [{}, {"with_column_header": True}])
+def test_a_table_is_published_as_csv_and_comes_back(api: Api, bucket: Path, members: Any) -> None:
     write(bucket, "in/a.csv", 'name,value,note\nx,-1.5,"a ""quoted"", cell"\ny,=1+1,"two\nlines"\nshort,row\n')
     dataset_id = api.dataset(dataset_type=400)
     cells = [sample["sample_data"] for sample in api.samples(dataset_id, "?order=asc")["samples"]]
@@ -187,7 +188,7 @@ def test_a_table_is_published_as_csv_and_comes_back(api: Api, bucket: Path) -> N
     assert "\t=1+1" in written
     (bucket / "new").mkdir()
     other = api.dataset(dataset_name="other", dataset_type=400, data_sources=[{"data_path": "/bucket/new/"}])
-    task = imported(api, other, version["manifest_path"], with_column_header=True)
+    task = imported(api, other, version["manifest_path"], **members)
     assert (task["status"], task["imported_sample_count"]) == ("COMPLETED", 2)
     assert [s["sample_data"] for s in api.samples(other, "?order=asc")["samples"]] == cells
     assert api.call("GET", f"/{other}")["schema"] == details["schema"]
