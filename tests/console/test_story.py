@@ -195,3 +195,71 @@ def test_keys_alone_are_enough(demo: str, at: Callable[..., Page]) -> None:
     until(page, "(old) => document.querySelector('dialog h2').innerText !== old", first)
     page.keyboard.press("Escape")
     until(page, "document.querySelector('dialog') === null && document.activeElement.className === 'open'")
+
+
+def test_a_part_of_a_text_becomes_an_entity(demo: str, at: Callable[..., Page]) -> None:
+    page = at(demo).open(f"#/datasets/{dataset(demo, 'people')['dataset_id']}")
+    page.get_by_label("State").select_option("NONE")
+    page.locator(".cell .open").first.click()
+    page.wait_for_selector("dialog .stage .text")
+    text = page.locator("dialog .stage .text").inner_text()
+    page.evaluate("""() => {
+        const node = document.querySelector("dialog .stage .text").firstChild, range = document.createRange();
+        range.setStart(node, 2);
+        range.setEnd(node, 7);
+        getSelection().removeAllRanges();
+        getSelection().addRange(range);
+    }""")
+    page.locator("dialog .tools button").first.click()
+    page.wait_for_selector("dialog .given li")
+    assert "2–7" in page.locator("dialog .given").inner_text()
+    assert page.locator("dialog mark").inner_text().startswith(text[2:7])
+
+
+def test_files_that_are_dropped_are_uploaded(demo: str, at: Callable[..., Page]) -> None:
+    page = at(demo).open(f"#/datasets/{dataset(demo, 'scenes')['dataset_id']}")
+    page.wait_for_selector(".cell .open")
+    before = dataset(demo, "scenes")["total_sample_count"]
+    page.evaluate("""() => new Promise((resolve) => {
+        const canvas = document.createElement("canvas");
+        canvas.toBlob((blob) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([blob], "dropped.png", { type: "image/png" }));
+            document.querySelector(".grid").dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+            resolve();
+        });
+    })""")
+    page.wait_for_selector(".note >> text=1 uploaded")
+    assert dataset(demo, "scenes")["total_sample_count"] == before + 1
+
+
+def test_every_kind_of_shape_is_drawn(demo: str, at: Callable[..., Page]) -> None:
+    page = at(demo).open(f"#/datasets/{dataset(demo, 'shapes')['dataset_id']}")
+    page.get_by_label("State").select_option("ALL")
+    page.wait_for_selector(".cell svg.shapes > *")
+    kinds = page.evaluate("[...new Set([...document.querySelectorAll('.shapes > *')].map((e) => e.tagName))].sort()")
+    assert kinds == ["circle", "polygon", "polyline", "rect"]
+    each = "(e) => e.style.getPropertyValue('--colour')"
+    assert page.evaluate(f"new Set([...document.querySelectorAll('.shapes > *')].map({each})).size") == 7
+
+
+def test_sounds_can_be_played(demo: str, at: Callable[..., Page]) -> None:
+    page = at(demo).open(f"#/datasets/{dataset(demo, 'sounds')['dataset_id']}")
+    page.wait_for_selector(".cell audio")
+    page.locator(".cell .open").first.click()
+    page.wait_for_selector("dialog audio")
+    until(page, "document.querySelector('dialog audio').duration > 0")
+
+
+def test_tasks_and_their_progress_are_seen(demo: str, at: Callable[..., Page]) -> None:
+    identity = dataset(demo, "shapes")["dataset_id"]
+    opened = at(demo)
+    page = opened.open(f"#/datasets/{identity}/tasks")
+    page.wait_for_selector("tbody tr")
+    call(f"{demo}/_emulator/transitions", "PUT", {"sync": {"mode": "hold", "before": "COMPLETED"}})
+    page.get_by_role("button", name="Synchronize").click()
+    page.wait_for_selector("tbody .tag.busy >> text=RUNNING")
+    page.wait_for_selector("#status >> text=synchronizing")
+    call(f"{demo}/_emulator/transitions", "PUT", {})
+    page.wait_for_selector("tbody .tag.good >> text=COMPLETED")
+    page.wait_for_selector("#status >> text=ready")

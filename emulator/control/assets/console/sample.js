@@ -56,6 +56,7 @@ export function openSample(context, list) {
       h("ul.chips.tools", {}, labels.slice(0, 50).map((label, number) => h("li", {},
         h("button.chip", {
           type: "button", style: { "--colour": colourOf(label, labels) }, "aria-pressed": String(isOn(label)), onclick: () => use(label),
+          onmousedown: (event) => event.preventDefault(), // the text that is selected stays so
         }, number < 9 ? h("kbd", {}, number + 1) : null, label.name)))),
       h("form.row", { onsubmit: add }, input, h("button", {}, "Add")),
     ];
