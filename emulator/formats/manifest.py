@@ -241,7 +241,9 @@ def as_line(sample: SampleRecord, scheme: str, annotation_loc: str | None = None
 
 def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annotation]:
     time = _creation_time(sample)
-    by = (sample.annotated_by or HAND).partition("/")[0]
+    by = sample.annotated_by or HAND
+    if by.startswith(f"{HAND}/"):
+        by = HAND  # whose it was is nothing to others
     if annotation_loc is not None:
         return [
             Annotation(

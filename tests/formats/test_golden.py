@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from pycocotools.coco import COCO
 
+from emulator.contract.samples import SampleLabel
 from emulator.contract.sources import LabelFormat
 from emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
 from emulator.formats import coco, folders, layouts, manifest, tabular, text, voc, yolo
@@ -83,6 +84,17 @@ def test_times_may_be_written_as_iso_8601(text: str) -> None:
     line = json.dumps({"source": "obs://bucket/1.png", "annotation": [annotation]}).encode()
     (sample,) = samples(manifest.read(io.BytesIO(line), DatasetType.IMAGE_CLASSIFICATION, open_golden))
     assert sample.annotated_time == 1_548_243_030_000
+
+
+@pytest.mark.parametrize(
+    ("who", "written"), [("human/a/b", "human"), ("modelarts/active-learning", "modelarts/active-learning")]
+)
+def test_a_machine_stays_the_one_that_labelled(who: str, written: str) -> None:
+    sample = SampleRecord(id="1", path="bucket/1.png", type=SampleType.IMAGE, time=0, annotated_by=who)
+    sample.labels = [SampleLabel(name="a", type=LabelType.IMAGE_CLASSIFICATION)]
+    out = io.BytesIO()
+    manifest.write([sample], out)
+    assert [each["annotated-by"] for each in json.loads(out.getvalue())["annotation"]] == [written]
 
 
 def test_the_scheme_can_be_chosen() -> None:
