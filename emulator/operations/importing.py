@@ -7,7 +7,7 @@ each batch one atomic group. An item that is wrong fails alone: it is counted, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from typing import BinaryIO, TypeVar
 
@@ -78,6 +78,12 @@ class Tally:
         self.problem_count += 1
         if len(self.problems) < TOLD:
             self.problems.append(problem)
+
+    def plus(self, other: Tally) -> Tally:
+        """How far both are together."""
+        both = Tally(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+        both.problems = both.problems[:TOLD]
+        return both
 
     def counts(self) -> dict[str, int]:
         """The counts that a task answers with."""

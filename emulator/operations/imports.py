@@ -218,12 +218,12 @@ def _start(
 
 
 def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_initial: bool) -> None:
-    latest = Tally()
+    done = latest = Tally()
 
     def note(tally: Tally) -> None:
         nonlocal latest
-        latest = tally
-        _note(emu, dataset_id, task, TaskStatus.RUNNING, tally)
+        latest = done.plus(tally)
+        _note(emu, dataset_id, task, TaskStatus.RUNNING, latest)
 
     try:
         emu.transitions.enter("import", dataset_id, TaskStatus.STARTING.value)
@@ -236,7 +236,7 @@ def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_ini
         sources = input_directories(record) if is_initial else [wanted.source]
         for source in sources:
             each = replace(wanted, source=source)
-            latest = _IMPORTS[KINDS[record.type].unit](emu, record, each, note).run()
+            done = latest = done.plus(_IMPORTS[KINDS[record.type].unit](emu, record, each, note).run())
         emu.transitions.enter("import", dataset_id, TaskStatus.COMPLETED.value)
     except (ApiError, OSError) as error:
         failure = error if isinstance(error, ApiError) else ApiError(IMPORT_FAILED, error.strerror or str(error))

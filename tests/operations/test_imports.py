@@ -262,6 +262,20 @@ def test_a_dataset_brings_the_labels_of_its_input_along(api: Api, bucket: Path) 
     assert labels(api, answer["dataset_id"]) == {"1.png": ["cat"], "2.png": []}
 
 
+def test_the_import_of_a_new_dataset_counts_all_its_inputs(api: Api, bucket: Path) -> None:
+    for name in ("in/cat/1.png", "in/dog/2.png", "more/cat/3.png"):
+        write(bucket, name, picture())
+    write(bucket, "in/4.png", picture())
+    write(bucket, "in/4.txt", "x" * 2_000)
+    sources = [{"data_path": "/bucket/in/"}, {"data_path": "/bucket/more/"}]
+    dataset_id = api.dataset(data_sources=sources, import_annotations=True)
+    (task,) = api.call("GET", f"/{dataset_id}/import-tasks")["import_tasks"]
+    counts = ("total_sample_count", "imported_sample_count", "annotated_sample_count", "finished_file_count")
+    assert [task[count] for count in counts] == [4, 3, 3, 4]
+    assert task["status"] == "COMPLETED" and "4.png" in task["error_msg"]
+    assert labels(api, dataset_id) == {"1.png": ["cat"], "2.png": ["dog"], "3.png": ["cat"], "4.png": []}
+
+
 def test_no_import_starts_where_there_is_nothing_to_bring(api: Api, bucket: Path) -> None:
     write(bucket, "in/2.png", picture())
     body = {
