@@ -60,6 +60,8 @@ class Tasks:
         self._thread = threading.local()
         self._quiet = threading.Condition()
         self._open: Counter[tuple[str, str]] = Counter()
+        self._told: Counter[tuple[str, str]] = Counter()
+        """Of those, the tasks that have told their end."""
         self._stopping = False
 
     @property
@@ -74,9 +76,17 @@ class Tasks:
             return sorted(self._open.elements())
 
     def running(self, dataset_id: str) -> set[str]:
-        """The kinds of task that have not ended for a dataset."""
+        """The kinds of task that have not told their end for a dataset."""
         with self._quiet:
-            return {kind for owner, kind in self._open if owner == dataset_id}
+            return {kind for owner, kind in self._open - self._told if owner == dataset_id}
+
+    def told(self, dataset_id: str, kind: str) -> None:
+        """A task is telling its end, and is in nobody's way any more: a client that reads of it may go on at once.
+
+        To be called where the end is written, while nobody else can write.
+        """
+        with self._quiet:
+            self._told[dataset_id, kind] += 1
 
     def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> Claim:
         """Take the right to run a task, so that what is written for it cannot collide. Raises Busy.
@@ -85,7 +95,7 @@ class Tasks:
         """
         with self._quiet:
             for other in excluded:
-                if self._open[dataset_id, other]:
+                if self._open[dataset_id, other] > self._told[dataset_id, other]:
                     raise Busy(other)
             self._open[dataset_id, kind] += 1
         return Claim(self, dataset_id, kind)
@@ -96,7 +106,9 @@ class Tasks:
     def _release(self, dataset_id: str, kind: str) -> None:
         with self._quiet:
             self._open[dataset_id, kind] -= 1
+            self._told[dataset_id, kind] -= 1
             self._open += Counter()  # drop what has come to zero
+            self._told += Counter()  # or below: it ended without a word
             self._quiet.notify_all()
 
     def _run(self, dataset_id: str, kind: str, work: Callable[[], None]) -> None:

@@ -70,3 +70,29 @@ def test_what_excludes_a_task_is_named(tasks: Tasks) -> None:
             tasks.claim("d", "publish", excluded=("sync",))
         assert tasks.running("d") == {"sync"}
     assert tasks.open == 0
+
+
+def test_who_has_told_its_end_is_in_nobodys_way() -> None:
+    tasks = Tasks()
+    leave, told = threading.Event(), threading.Event()
+
+    def work() -> None:
+        tasks.told("d", "publish")
+        told.set()
+        leave.wait(10)
+
+    tasks.claim("d", "publish").run(work)
+    assert told.wait(10)
+    assert tasks.running("d") == set()
+    assert tasks.listing() == [("d", "publish")]
+    assert not tasks.wait_idle(0)
+    with tasks.claim("d", "publish", excluded=("publish",)):
+        assert tasks.running("d") == {"publish"}
+        leave.set()
+        poll(lambda: len(tasks.listing()) == 1, "the first has ended")
+        with pytest.raises(Busy):
+            tasks.claim("d", "publish", excluded=("publish",))
+    assert tasks.wait_idle(10)
+    with pytest.raises(Busy), tasks.claim("d", "publish"):
+        tasks.claim("d", "publish", excluded=("publish",))
+    tasks.stop()

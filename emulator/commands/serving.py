@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -151,8 +152,10 @@ def _warn(settings: Settings) -> None:
 
 def _wait() -> None:
     """Sleep until a signal ends it."""
+    # Not without end: a signal that comes the moment before one falls asleep is only noticed on waking.
+    asleep = threading.Event()
     while True:
-        signal.pause()
+        asleep.wait(0.5)
 
 
 def _interrupt(number: int, frame: object) -> None:

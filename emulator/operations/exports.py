@@ -217,5 +217,6 @@ def _note(
             )
         )
         if status is not ExportStatus.RUNNING:
+            emu.tasks.told(dataset_id, "export")
             record = dataset.record
             dataset.put_record(msgspec.structs.replace(record, open_exports=record.open_exports - 1))

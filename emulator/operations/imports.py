@@ -270,6 +270,7 @@ def _note(
         )
         record = dataset.record
         if ended:
+            emu.tasks.told(dataset_id, "import")
             dataset.put_record(msgspec.structs.replace(record, status=DatasetStatus.NORMAL, data_update_time=now))
         elif record.status != DatasetStatus.IMPORTING:
             dataset.put_record(msgspec.structs.replace(record, status=DatasetStatus.IMPORTING))

@@ -106,6 +106,7 @@ def _note(
         )
         record = dataset.record
         if ended:
+            emu.tasks.told(dataset_id, "sync")
             missing = error is not None and error.error == PATH_NOT_FOUND
             rest = (
                 DatasetStatus.ABNORMAL if missing and record.status == DatasetStatus.CREATING else DatasetStatus.NORMAL

@@ -289,6 +289,7 @@ def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decim
         message = f"{PUBLISH_FAILED.message}: {why}"
         done = msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message)
     with emu.store.writing(dataset_id) as dataset:
+        emu.tasks.told(dataset_id, "publish")
         dataset.put_version(msgspec.structs.replace(done, update_time=emu.clock.now_ms()))
         good = done.status == VersionStatus.RUNNING
         record = dataset.record
@@ -395,6 +396,7 @@ def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
         why = error.message if isinstance(error, ApiError) else str(error)
         log.error("Dataset %s could not be switched to version %s: %s", dataset_id, version.version_name, why)
         with emu.store.writing(dataset_id) as dataset:
+            emu.tasks.told(dataset_id, "switch")
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, message=why))
 
 
@@ -402,6 +404,7 @@ def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
     with version_samples(emu, dataset_id, version.version_id) as samples, emu.store.writing(dataset_id) as dataset:
         _restore(dataset, samples.select(Selection()))
         dataset.replace_labels(version.labels)
+        emu.tasks.told(dataset_id, "switch")
         dataset.put_record(
             msgspec.structs.replace(
                 dataset.record,

@@ -159,3 +159,18 @@ def test_a_refused_switch_changes_nothing_else(api: Api, bucket: Path) -> None:
     body = {"dataset_name": "renamed", "description": "new", "current_version_id": first}
     assert api.refused("PUT", f"/{dataset_id}", json=body) == "ModelArts.4343"
     assert api.call("GET", f"/{dataset_id}") == before
+
+
+def test_whoever_reads_that_a_task_has_ended_can_go_on_at_once(api: Api, bucket: Path) -> None:
+    """No moment between what is read and what is allowed."""
+    (bucket / "in/a.png").write_bytes(picture())
+    dataset_id = api.dataset(labels=[{"name": "x"}])
+    [sample_id] = api.ids(dataset_id).values()
+    for number in range(60):
+        version = api.call("POST", f"/{dataset_id}/versions", 201, json={})["version_id"]
+        while api.call("GET", f"/{dataset_id}/versions/{version}")["status"] == 0:
+            pass
+        api.label(dataset_id, {sample_id: [{"name": f"{number}"}]})
+        api.call("POST", f"/{dataset_id}/sync-data")
+        while api.call("GET", f"/{dataset_id}/sync-data/status")["status"] != "COMPLETED":
+            pass
