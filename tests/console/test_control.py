@@ -49,7 +49,8 @@ def test_a_request_is_copied_as_it_was_sent(console: Page, emu: Emulator, api: A
     page.locator("tbody button").first.click()
     for form, start in (("curl", "curl "), ("python", "import requests"), ("pytest", "def test_recorded")):
         page.get_by_role("button", name=f"Copy as {form}").click()
-        until(page, f"navigator.clipboard.readText().then((text) => text.includes({start!r}) && text.includes('/nothing'))")
+        copied = f"(text) => text.includes({start!r}) && text.includes('/nothing')"
+        until(page, f"navigator.clipboard.readText().then({copied})")
 
 
 def test_labels_get_colours_and_versions_are_switched(console: Page, emu: Emulator, api: Api, bucket: Path) -> None:
