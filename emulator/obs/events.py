@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import os
 import sys
+import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
@@ -52,10 +55,11 @@ class EventSource:
         from watchdog.observers.inotify import InotifyObserver  # noqa: PLC0415
 
         _mute(inotify_c)
+        logging.getLogger("watchdog.observers.inotify").addFilter(_is_news)
         self._listener = listener
         self._limit = _WatchLimit()
         self._watches: dict[str, ObservedWatch] = {}
-        self._burst = Burst()
+        self._doubts = Doubts()
         try:
             self._observer: BaseObserver = InotifyObserver()
         except OSError:
@@ -65,7 +69,7 @@ class EventSource:
 
     def add(self, folder: str) -> None:
         """Watch a folder and all below it. Raises OSError: it is gone, or no watch is left."""
-        handler = _Handler(folder, self._listener, self._burst)
+        handler = _Handler(folder, self._listener, self._doubts)
         self._watches[folder] = self._observer.schedule(handler, folder, recursive=True, event_filter=_WANTED)
         # watchdog passes over subfolders that it gets no watch for.
         self._limit.require_one_left()
@@ -76,20 +80,19 @@ class EventSource:
             self._observer.unschedule(watch)
 
     def unsure(self) -> bool:
-        """Whether a burst may have overflowed the kernel's queue."""
-        return self._burst.is_large()
+        """Whether events may have been lost or misunderstood."""
+        return self._doubts.there_are()
 
     def check(self) -> None:
-        """Watch everything anew after a burst that may have overflowed the queue. Raises OSError as ``add``."""
-        if self._burst.is_over():
-            for folder in list(self._watches):
-                self.remove(folder)
-                self._listener.lost(folder)
+        """Watch anew what is in doubt, once it is at rest. Raises OSError as ``add``."""
+        for folder in self._doubts.to_resolve(self._watches.keys()):
+            self.remove(folder)
+            self._listener.lost(folder)
         for emitter in self._observer.emitters.copy():
             if not emitter.is_alive():
                 self._listener.lost(str(emitter.watch.path))
-        if self._burst.new_folders:
-            self._burst.new_folders = False
+        if self._doubts.new_folders:
+            self._doubts.new_folders = False
             self._limit.require_one_left()
 
     def stop(self) -> None:
@@ -103,14 +106,14 @@ class EventSource:
 class _Handler(FileSystemEventHandler):
     """Judges the events below one folder; runs on the observer's thread."""
 
-    def __init__(self, folder: str, listener: Listener, burst: Burst) -> None:
+    def __init__(self, folder: str, listener: Listener, doubts: Doubts) -> None:
         self._folder = folder
         self._listener = listener
-        self._burst = burst
+        self._doubts = doubts
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Pass on what matters."""
-        self._burst.count(new_folder=event.is_directory)
+        self._doubts.count(self._folder, event)
         source = os.fsdecode(event.src_path)
         if isinstance(event, DirDeletedEvent) and source == self._folder:
             self._listener.lost(self._folder)
@@ -128,39 +131,57 @@ class _Handler(FileSystemEventHandler):
         return bool(inner) and not any(map(is_ignored, inner.split("/")))
 
 
-class Burst:
-    """Counts events, since the kernel drops what does not fit its queue, and not every watchdog tells.
+class Doubts:
+    """The folders whose events may not tell all that happens, until they are watched anew.
 
-    An overflow leaves a full queue to be read, so a burst of fewer events than a quarter of the queue had none: no
-    event that is passed on stands for more than four in the queue.
+    After a burst all of them: the kernel drops what does not fit its queue, and not every watchdog tells. An overflow
+    leaves a full queue to be read, so a burst of fewer events than a quarter of the queue had none: no event that is
+    passed on stands for more than four in the queue.
+
+    After a folder has been renamed, the folder above: watchdog reads events later than they happen. What was made in
+    it before is then no longer where it is looked for, gets no watch, or the events of another folder.
     """
 
     QUIET_S = 0.2
+    PATIENCE_S = 2.0
+    """Where the quiet does not come, doubts wait no longer than this."""
     _FORGET_S = 5.0
 
     def __init__(self, threshold: int | None = None) -> None:
         self._threshold = threshold or _queue_length() // 4
         self._events = 0
         self._last = 0.0
+        self._since = 0.0
+        self._renamed: set[str] = set()
+        self._lock = threading.Lock()
         self.new_folders = False
 
-    def count(self, *, new_folder: bool) -> None:
-        """Note an event."""
+    def count(self, folder: str, event: FileSystemEvent) -> None:
+        """Note an event below a watched folder."""
         now = time.monotonic()
-        self._events = 1 if not self.is_large() and now - self._last > self._FORGET_S else self._events + 1
-        self._last = now
-        self.new_folders |= new_folder
+        with self._lock:
+            had_some = self.there_are()
+            self._events = 1 if not had_some and now - self._last > self._FORGET_S else self._events + 1
+            self._last = now
+            self.new_folders |= event.is_directory
+            if isinstance(event, DirMovedEvent):
+                self._renamed.add(folder)
+            if not had_some:
+                self._since = now
 
-    def is_large(self) -> bool:
-        """Whether events may have been lost."""
-        return self._events >= self._threshold
+    def there_are(self) -> bool:
+        """Whether anything is in doubt."""
+        return bool(self._renamed) or self._events >= self._threshold
 
-    def is_over(self) -> bool:
-        """Whether a large burst has come to rest; then the count begins anew."""
-        if not self.is_large() or time.monotonic() - self._last < self.QUIET_S:
-            return False
-        self._events = 0
-        return True
+    def to_resolve(self, watched: Collection[str]) -> list[str]:
+        """Which of the watched folders are to be watched anew now; they are in doubt no longer."""
+        now = time.monotonic()
+        with self._lock:
+            if not self.there_are() or (now - self._last < self.QUIET_S and now - self._since < self.PATIENCE_S):
+                return []
+            folders = watched if self._events >= self._threshold else self._renamed.intersection(watched)
+            self._events, self._renamed = 0, set()
+            return list(folders)
 
 
 class _WatchLimit:
@@ -202,6 +223,11 @@ def _mute(module: ModuleType) -> None:
     """
     if hasattr(module, "warnings"):
         vars(module)["warnings"] = _Mute
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of watchdog's tells anything; that a watch has ended it calls an error, whoever has ended it."""
+    return "called when the thread is inactive" not in record.getMessage()
 
 
 def _last_error() -> OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
 import os
@@ -11,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from watchdog.events import DirCreatedEvent, DirMovedEvent, FileClosedEvent
 
 from emulator.obs import events
 from emulator.obs import watcher as watcher_module
-from emulator.obs.events import Burst
+from emulator.obs.events import Doubts
 from emulator.obs.scan import walk
 from emulator.obs.watcher import Watcher
 from emulator.obs.writing import is_being_written
@@ -256,15 +259,55 @@ def test_a_burst_that_may_have_overflowed_the_queue_is_read_again(
         mirror.expect(*names)
 
 
+def test_what_was_made_in_a_folder_just_before_its_rename_is_followed(listening: Mirror) -> None:
+    """By the time watchdog reads that a folder was made, it lies elsewhere: it is watched all the same."""
+    (listening.folder / "one").mkdir()
+    (listening.folder / "one/a.jpg").write_bytes(b"1")
+    listening.expect("one/a.jpg")
+    listening.settled()
+    system = ctypes.PyDLL(None)  # calls without giving up the interpreter: nobody reads an event between these two
+    assert system.mkdir(os.fsencode(listening.folder / "one/inner"), 0o777) == 0
+    assert system.rename(os.fsencode(listening.folder / "one"), os.fsencode(listening.folder / "two")) == 0
+    listening.expect("two/a.jpg")
+    listening.settled()
+    (listening.folder / "two/inner/b.jpg").write_bytes(b"1")
+    listening.expect("two/a.jpg", "two/inner/b.jpg")
+
+
+def test_the_end_of_a_watch_is_no_news(listening: Mirror, caplog: pytest.LogCaptureFixture) -> None:
+    observer = listening.watcher._places._source._observer
+    emitter = next(iter(observer.emitters))
+    observer.unschedule(emitter.watch)
+    emitter.queue_events(0)  # as its thread does, when it hears too late
+    assert caplog.messages == []
+
+
 def test_a_small_burst_is_not_read_again() -> None:
-    burst = Burst(threshold=3)
-    burst.count(new_folder=False)
-    burst.count(new_folder=False)
-    assert not burst.is_large()
-    burst.count(new_folder=True)
-    assert burst.is_large()
-    assert burst.new_folders
-    assert not burst.is_over()  # not yet at rest
+    doubts = Doubts(threshold=3)
+    doubts.count("a", FileClosedEvent("a/1"))
+    doubts.count("a", FileClosedEvent("a/2"))
+    assert not doubts.there_are()
+    assert not doubts.to_resolve(["a", "b"])
+    doubts.count("a", DirCreatedEvent("a/3"))
+    assert doubts.there_are()
+    assert doubts.new_folders
+    assert not doubts.to_resolve(["a", "b"])  # not yet at rest
+
+
+def test_doubts_wait_for_a_rest_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(events, "time", SimpleNamespace(monotonic=lambda: now))
+    doubts = Doubts(threshold=1_000)
+    doubts.count("a", DirMovedEvent("a/1", "a/2"))
+    for _ in range(12):
+        doubts.count("b", FileClosedEvent("b/1"))
+        assert not doubts.to_resolve(["a", "b"])
+        now += Doubts.QUIET_S * 0.9
+    assert doubts.to_resolve(["a", "b"]) == ["a"]
+    assert not doubts.there_are()
+    doubts.count("a", DirMovedEvent("a/2", "a/3"))
+    now += Doubts.QUIET_S
+    assert doubts.to_resolve(["b"]) == []  # watched no longer
 
 
 def test_changes_during_a_call_lead_to_one_more(tmp_path: Path) -> None:
