@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
 from emulator.commands import FAILED, OK, PROGRAM
+from emulator.commands.ending import ended
 from emulator.commands.output import Output
 from emulator.commands.serving import serve
 from emulator.config import Settings
@@ -19,6 +21,7 @@ from emulator.failures import Failed, UsageError
 
 LOG = "emulator.log"
 _LINES = 5
+_MAX_FILES = 4096
 _TAIL_BYTES = 16_384
 
 
@@ -27,29 +30,28 @@ def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
 
     The log is a file of the data directory; in memory mode it goes nowhere, unless a file is named.
     """
-    log = _opened(settings, log_file)
+    path = log_file or (settings.data_dir / LOG if settings.data_dir else None)
+    log = _opened(path)
     start = log.seek(0, os.SEEK_END)
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.close(reading)
-        _become(settings, log, lambda url: _tell(writing, url))
+        _become(log.fileno(), writing, lambda: serve(settings, Output(), ready=lambda url: _tell(writing, url)))
     os.close(writing)
     url = _heard(reading, child)
     if not url:
         _, status = os.waitpid(child, 0)
         log.seek(max(start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
         raise _failure(log.read().decode("utf-8", "replace"), os.waitstatus_to_exitcode(status))
-    where = log.name if isinstance(log.name, str) else None
-    document = {"url": url, "pid": child, "log_file": where}
+    document = {"url": url, "pid": child, "log_file": str(path) if path else None}
     end = f"--data-dir {settings.data_dir}" if settings.data_dir else f"--url {url}"
-    logged = f", log in {where}" if where else ""
+    logged = f", log in {path}" if path else ""
     out.result(document, f"listening on {url}\nprocess {child}{logged}; end it with: {PROGRAM} stop {end}")
     return OK
 
 
-def _opened(settings: Settings, log_file: Path | None) -> IO[bytes]:
-    path = log_file or (settings.data_dir / LOG if settings.data_dir else None)
+def _opened(path: Path | None) -> IO[bytes]:
+    """The log, to be written at its end and read by whoever has started it. Raises UsageError."""
     try:
         if path is None:
             return tempfile.TemporaryFile()
@@ -59,20 +61,19 @@ def _opened(settings: Settings, log_file: Path | None) -> IO[bytes]:
         raise UsageError(f"cannot write the log file {path}: {error.strerror}") from None
 
 
-def _become(settings: Settings, log: IO[bytes], ready: Callable[[str], None]) -> NoReturn:
-    """Be the emulator from here on, without terminal and parent."""
+def _become(log: int, pipe: int, command: Callable[[], int]) -> NoReturn:
+    """Be a process of its own from here on: without terminal, without anything that the parent has open."""
     code = FAILED
     try:
         os.setsid()
-        sys.stdout.flush()
-        with Path(os.devnull).open("rb") as nothing:
-            os.dup2(nothing.fileno(), 0)
-        for number in (1, 2):
-            os.dup2(log.fileno(), number)
-        code = serve(settings, Output(), ready=ready)
-    except (UsageError, Failed) as error:
-        print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
-        code = error.code
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        os.closerange(3, pipe)
+        os.closerange(pipe + 1, _MAX_FILES)
+        code = ended(command)
+    except BaseException:
+        traceback.print_exc()  # nobody else would tell
     finally:
         with suppress(OSError):
             sys.stdout.flush()

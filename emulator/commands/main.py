@@ -1,20 +1,19 @@
-"""Finds the command, reads its options, runs it, and turns what goes wrong into one line and an exit code."""
+"""Finds the command, reads its options, and runs it."""
 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from argparse import SUPPRESS
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import emulator
-from emulator.commands import COMMANDS, EXITS, INTERRUPTED, OK, PROGRAM
+from emulator.commands import COMMANDS, EXITS, PROGRAM
+from emulator.commands.ending import ended
 from emulator.commands.output import Output, add_output
 from emulator.config import DESCRIPTION, read_options
-from emulator.contract.errors import ApiError
-from emulator.failures import Failed, UsageError
+from emulator.failures import UsageError
 from emulator.flags import Parser, settings_of_environment
 
 
@@ -32,21 +31,7 @@ class Command(Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked, and return the exit code; what goes wrong is one line of standard error."""
-    try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
-    except (UsageError, Failed) as error:
-        return _said(error)
-    except BrokenPipeError:
-        # Whoever read has seen enough; what is still in the buffer goes nowhere, without another complaint.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except ApiError as error:
-        return _said(Failed(error.message))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _said(Failed(f"{where}{error.strerror or error}"))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return ended(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def load(name: str) -> Command:
@@ -82,8 +67,3 @@ def _run(arguments: list[str]) -> int:
     command = load(name)
     options = read_options(parser_of(name), arguments, settings_of_environment() if command.SETTINGS else ())
     return command.run(options, Output(json=options.pop("json"), quiet=options.pop("quiet")))
-
-
-def _said(error: UsageError | Failed) -> int:
-    print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
-    return error.code

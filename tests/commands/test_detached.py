@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -44,6 +45,20 @@ def test_it_is_started_found_and_stopped_by_its_data_directory(shell: Shell) -> 
     # At once again: nothing of the first is in the way.
     assert shell.detached()["pid"] != started["pid"]
     assert shell.run("stop", "--quiet") == ""
+
+
+def test_it_keeps_nothing_open_of_whoever_has_started_it(shell: Shell) -> None:
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "emulator", "start", "--detach", "--port", "0", "--memory"]
+    options: dict[str, Any] = {"cwd": shell.folder, "env": shell.environment, "pass_fds": [writing]}
+    # That this returns is half of the test: the output is read to its end.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, **options)
+    os.close(writing)
+    os.set_blocking(reading, False)
+    assert os.read(reading, 1) == b""  # the end, rather than nothing yet
+    os.close(reading)
+    assert "listening on http://127.0.0.1:" in done.stdout and done.stderr == ""
+    shell.run("stop")
 
 
 def test_one_in_memory_is_found_when_it_is_the_only_one(shell: Shell) -> None:
