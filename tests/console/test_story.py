@@ -37,7 +37,7 @@ def test_the_story(demo: str, at: Callable[..., Page], screenshots: Path) -> Non
 
     # Filter, and label with the keyboard.
     page.get_by_role("link", name="digits", exact=True).click()
-    page.wait_for_selector(".cell img")
+    page.wait_for_selector(".cell canvas")
     page.get_by_label("State").select_option("NONE")
     digits = dataset(demo, "digits")
     unlabelled = digits["total_sample_count"] - digits["annotated_sample_count"]
@@ -171,7 +171,7 @@ def test_a_dataset_is_made_uploaded_to_and_deleted(demo: str, at: Callable[..., 
     page.wait_for_selector(".note.bad")
     picture = Path(__file__).parents[2] / "fixtures/scenes"
     page.locator("input[type=file]").set_input_files(next(picture.glob("*.jpg")))
-    page.wait_for_selector(".cell img")
+    page.wait_for_selector(".cell canvas")
     page.get_by_role("link", name="labels").click()
     page.get_by_role("button", name="Add a label").wait_for()
     page.get_by_role("textbox", name="Name", exact=True).fill("mine")
@@ -241,6 +241,21 @@ def test_every_kind_of_shape_is_drawn(demo: str, at: Callable[..., Page]) -> Non
     assert kinds == ["circle", "polygon", "polyline", "rect"]
     each = "(e) => e.style.getPropertyValue('--colour')"
     assert page.evaluate(f"new Set([...document.querySelectorAll('.shapes > *')].map({each})).size") == 7
+
+
+def test_a_box_that_is_not_drawn_to_its_end_is_none(demo: str, at: Callable[..., Page]) -> None:
+    page = at(demo).open(f"#/datasets/{dataset(demo, 'scenes')['dataset_id']}")
+    page.locator(".cell .open").first.click()
+    box = page.locator("dialog svg.canvas").bounding_box()
+    before = page.locator("dialog .given li").count()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5 + 30, box["y"] + box["height"] * 0.1 + 30)
+    assert page.locator("dialog rect.new").count() == 1
+    page.evaluate("document.querySelector('dialog svg.canvas').dispatchEvent(new PointerEvent('pointercancel'))")
+    page.mouse.up()
+    assert page.locator("dialog rect.new").count() == 0
+    assert page.locator("dialog .given li").count() == before
 
 
 def test_sounds_can_be_played(demo: str, at: Callable[..., Page]) -> None:

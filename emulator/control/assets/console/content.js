@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { overlay } from "./shapes.js";
+import { thumbnail } from "./thumbnail.js";
 import { colourOf, typeOf } from "./types.js";
 
 const AT_START = "@modelarts:start_index";
@@ -32,7 +33,7 @@ function marked(sample, labels) {
 
 function picture(sample, labels, source, alt) {
   return h("div.picture", {},
-    h("img", { src: source, alt, loading: "lazy", decoding: "async" }), overlay(sample, labels));
+    thumbnail(source, alt), overlay(sample, labels));
 }
 
 /** What stands in a grid. */

@@ -163,9 +163,11 @@ export function openSample(context, list) {
         const [[left, top], [right, bottom]] = feature;
         for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) shape.setAttribute(name, value);
       };
-      svg.addEventListener("pointermove", move);
-      svg.addEventListener("pointerup", () => {
-        svg.removeEventListener("pointermove", move);
+      const drag = new AbortController();
+      const ends = (what, happens) => svg.addEventListener(what, () => { drag.abort(); happens(); }, { signal: drag.signal });
+      svg.addEventListener("pointermove", move, { signal: drag.signal });
+      ends("pointercancel", draw); // as when a finger turns out to scroll
+      ends("pointerup", () => {
         const given = [...(sample.labels ?? [])];
         if (isMoved) {
           chosen = number;
@@ -179,7 +181,7 @@ export function openSample(context, list) {
           shape.remove();
           chosen = -1;
         }
-      }, { once: true });
+      });
     });
   }
 

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { chips, preview } from "./content.js";
 import { attempt, count, h, note, select, show } from "./dom.js";
 import { openSample } from "./sample.js";
+import { takeAway } from "./thumbnail.js";
 import { typeOf } from "./types.js";
 
 const PAGE = 100; // the most that one call answers
@@ -66,7 +67,7 @@ export function samplesTab(target, context) {
     }
     told.textContent = `${count(total)} samples`;
     for (const old of pages.keys()) if (pages.size > KEPT && old !== number) pages.delete(old);
-    for (const [place, cell] of cells) if (Math.floor(place / PAGE) === number) cell.replaceWith(fresh(place));
+    for (const [place, cell] of cells) if (Math.floor(place / PAGE) === number) replace(cell, place);
     draw();
   }
 
@@ -88,13 +89,18 @@ export function samplesTab(target, context) {
     return cell;
   }
 
+  function replace(cell, place) {
+    cell.before(fresh(place));
+    takeAway(cell);
+  }
+
   function layOut() {
     const width = space.clientWidth;
     columns = Math.max(1, Math.floor((width + GAP) / (Math.min(leastWidth, width / 2) + GAP)));
     if (unit === "row" || (width < 500 && leastWidth > 200)) columns = 1;
     cellWidth = Math.floor((width - GAP * (columns - 1)) / columns);
     space.style.height = `${Math.ceil(total / columns) * (cellHeight + GAP)}px`;
-    for (const cell of cells.values()) cell.remove();
+    for (const cell of cells.values()) takeAway(cell);
     cells.clear();
   }
 
@@ -104,7 +110,7 @@ export function samplesTab(target, context) {
     const last = Math.min(total, (Math.ceil((view.scrollTop + view.clientHeight) / row) + 2) * columns);
     for (const [place, cell] of cells) {
       if (place < first || place >= last) {
-        cell.remove();
+        takeAway(cell);
         cells.delete(place);
       }
     }
@@ -164,7 +170,7 @@ export function samplesTab(target, context) {
   const resized = new ResizeObserver(() => { layOut(); draw(); });
   resized.observe(view);
   restart();
-  return { changed: refresh, leave: () => resized.disconnect() };
+  return { changed: refresh, leave: () => { resized.disconnect(); for (const cell of cells.values()) takeAway(cell); } };
 }
 
 function base64(file) {
