@@ -64,7 +64,9 @@ class Runtime:
             raise
         self.root = Path(self._temporary or settings.data_dir or "")
         (self.root / "obs").mkdir(exist_ok=True)
-        self.tree = ObjectTree(self.root / "obs", settings.buckets, fsync=durability is Durability.FULL)
+        self.tree = ObjectTree(
+            self.root / "obs", settings.buckets, fsync=durability is Durability.FULL, clock=self.clock
+        )
         self.metadata = MetadataStore(self.root / "object-metadata.sqlite" if settings.data_dir else None)
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)

@@ -64,12 +64,14 @@ class ClockControl:
             raise ApiError(PARAMETER_INVALID, "the time must be from 1970 to 8999")
         if request.real:
             self._clock.real()
+        if request.freeze:
+            self._clock.freeze()  # before it is set, or it would go on until it is stopped
         if start_ms is not None:
             self._clock.set(start_ms)
         if request.advance_ms:
             self._clock.advance(request.advance_ms)
-        if request.freeze is not None:
-            (self._clock.freeze if request.freeze else self._clock.unfreeze)()
+        if request.freeze is False:
+            self._clock.unfreeze()
         return self.show_clock()
 
 

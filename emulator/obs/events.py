@@ -110,6 +110,7 @@ class _Handler(FileSystemEventHandler):
         self._folder = folder
         self._listener = listener
         self._doubts = doubts
+        self._unclosed: set[str] = set()
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Pass on what matters."""
@@ -119,7 +120,13 @@ class _Handler(FileSystemEventHandler):
             self._listener.lost(self._folder)
             return
         paths = [path for path in (source, os.fsdecode(event.dest_path)) if self._counts(path)]
-        if paths and not (isinstance(event, FileCreatedEvent) and self._can_wait(source)):
+        if isinstance(event, FileClosedEvent) and _has_no_name(source):
+            # It was made without one. If it has been given one meanwhile, nothing else tells of its end.
+            paths = list(self._unclosed)
+        self._unclosed.difference_update(paths)
+        if paths and isinstance(event, FileCreatedEvent) and self._can_wait(source):
+            self._unclosed.add(source)
+        elif paths:
             self._listener.changed(self._folder, paths)
 
     def _can_wait(self, path: str) -> bool:
@@ -129,6 +136,11 @@ class _Handler(FileSystemEventHandler):
     def _counts(self, path: str) -> bool:
         inner = path[len(self._folder) + 1 :]
         return bool(inner) and not any(map(is_ignored, inner.split("/")))
+
+
+def _has_no_name(path: str) -> bool:
+    """Whether what was closed is a file without a name; the kernel tells of one as of ``#`` and its number."""
+    return path.rpartition("/")[2].startswith("#") and not os.path.lexists(path)
 
 
 class Doubts:

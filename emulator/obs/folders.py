@@ -5,16 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import BinaryIO
 
 PATH_FAULTS = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO, errno.EILSEQ})
 """What the system answers when the path itself is at fault."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
+_UNNAMED: int | None = getattr(os, "O_TMPFILE", None)
+_NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
+_DESCRIPTORS = "/proc/self/fd"
+_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 def open_folder(root: str, segments: Sequence[str], *, create: bool, fsync: bool) -> int:
@@ -48,8 +53,20 @@ def _enter(folder: int, name: str, *, create: bool, fsync: bool) -> int:
 
 
 @contextmanager
-def temporary(folder: int) -> Iterator[tuple[BinaryIO, str]]:
-    """Give a new hidden file in the folder, open for writing, and its name; what is left of it is removed."""
+def temporary(folder: int, *, named: bool = True) -> Iterator[tuple[BinaryIO, str]]:
+    """Give a new file in the folder, open for writing, and what ``give_name`` finds it by; else nothing is left of it.
+
+    Its name is a hidden one. With ``named`` False it has none, where the system can do so: it is made faster, by
+    several threads at once, and a crash leaves nothing behind; its first name must be one that is free.
+    """
+    if not named and (unnamed := _unnamed(folder)) is not None:
+        writer, reader = unnamed
+        try:
+            with os.fdopen(writer, "wb") as file:
+                yield file, f"{_DESCRIPTORS}/{reader}"
+        finally:
+            os.close(reader)
+        return
     name = f".~{secrets.token_hex(8)}"
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
     try:
@@ -60,18 +77,54 @@ def temporary(folder: int) -> Iterator[tuple[BinaryIO, str]]:
             os.unlink(name, dir_fd=folder)
 
 
+def _unnamed(folder: int) -> tuple[int, int] | None:
+    """Open a new file without a name for writing and, to hold it once it is written, for reading."""
+    if _UNNAMED is None:
+        return None
+    try:
+        writer = os.open(".", os.O_WRONLY | os.O_CLOEXEC | _UNNAMED, 0o666, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _NO_UNNAMED:
+            return None
+        raise
+    try:
+        return writer, os.open(f"{_DESCRIPTORS}/{writer}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # no /proc
+        os.close(writer)
+        return None
+
+
 def give_name(folder: int, temporary_name: str, name: str, *, overwrite: bool) -> None:
-    """Let a file take its final name in one step. Raises FileExistsError if it is taken and not to be overwritten."""
+    """Let a file take its final name in one step. Raises FileExistsError if it is taken and not to be overwritten.
+
+    The file must be closed: who hears of the name takes a file that is being written for one that is not whole.
+    """
     if not overwrite:
+        unnamed = temporary_name.startswith(_DESCRIPTORS)
         try:
-            os.link(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            os.link(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=unnamed)
             return
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
+        if unnamed:
+            _give_copy(folder, temporary_name, name)
+            return
         # A file system without hard links: an empty file holds the name until the real one replaces it.
         os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder))
     os.replace(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _give_copy(folder: int, source: str, name: str) -> None:
+    """As ``give_name``, where a file without a name cannot be given any."""
+    with Path(source).open("rb") as unnamed, temporary(folder) as (file, hidden):
+        with file:
+            shutil.copyfileobj(unnamed, file)
+            file.flush()
+            times = os.fstat(unnamed.fileno())
+            os.utime(file.fileno(), ns=(times.st_atime_ns, times.st_mtime_ns))
+            os.fsync(file.fileno())
+        give_name(folder, hidden, name, overwrite=False)
 
 
 def is_link(folder: int, name: str) -> bool:

@@ -76,13 +76,16 @@ class _Fingerprint:
     def renew(self) -> bool:
         """Look again; whether it has changed. Raises OSError if a folder cannot be read."""
         value, newest, unfinished = 0, self._newest_ns, set()
+        now_ns = time.time_ns()
         for entry in walk(self._folder, "", within="/"):
             recent = entry.mtime_ns > self._newest_ns - self._RECENT_NS
             # Closing a file changes neither size nor time, yet only then it is complete.
             if (recent or entry.local in self._unfinished) and is_being_written(entry.local):
                 unfinished.add(entry.local)
             value = hash((value, entry.path, entry.size, entry.mtime_ns))
-            newest = max(newest, entry.mtime_ns)
+            # One file from the future must not make all that follow look old.
+            if entry.mtime_ns <= now_ns:
+                newest = max(newest, entry.mtime_ns)
         changed = value != self._value or unfinished != self._unfinished
         self._value, self._newest_ns, self._unfinished = value, newest, unfinished
         return changed

@@ -6,6 +6,7 @@ step by step without following any, so that a link swapped in meanwhile is refus
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from emulator.clock import Clock, SystemClock
 from emulator.contract.errors import (
     BUCKET_NOT_FOUND,
     FILE_NOT_FOUND,
@@ -38,12 +40,17 @@ class ObjectStat(NamedTuple):
 class ObjectTree:
     """The buckets below ``root``, and existing folders ``mounts`` as further buckets, which come first.
 
-    With ``fsync`` a written object survives power loss. Raises ``PATH_INVALID`` for a mount's name and
-    NotADirectoryError for its folder.
+    With ``fsync`` a written object survives power loss; its time is the clock's. Raises ``PATH_INVALID`` for a mount's
+    name and NotADirectoryError for its folder.
     """
 
-    def __init__(self, root: Path, mounts: Mapping[str, Path] | None = None, *, fsync: bool = True) -> None:
+    def __init__(
+        self, root: Path, mounts: Mapping[str, Path] | None = None, *, fsync: bool = True, clock: Clock | None = None
+    ) -> None:
         self._fsync = fsync
+        self._clock = clock or SystemClock()
+        # Two objects of one millisecond, as while the clock stands still, differ in their time nevertheless.
+        self._nanoseconds = itertools.cycle(range(1_000_000))
         self._mounts: dict[str, str] = {}
         self._reported = Reported()
         root.mkdir(parents=True, exist_ok=True)
@@ -214,26 +221,36 @@ class ObjectTree:
             return file.read(-1 if limit is None else limit)
 
     def write(
-        self, path: ObsPath, data: bytes | Iterable[bytes], *, overwrite: bool = True, flush: bool = True
+        self,
+        path: ObsPath,
+        data: bytes | Iterable[bytes],
+        *,
+        overwrite: bool = True,
+        flush: bool = True,
+        at_ms: int | None = None,
     ) -> ObjectStat:
         """Write an object whole or not at all, with the directories above it; return its size and time.
+
+        Its time is now, or ``at_ms`` in milliseconds since the epoch.
 
         With ``flush`` False its name survives power loss only once ``flush`` has been called for its directory: one
         call for a batch. The bytes are safe before they get the name either way.
 
-        The bytes go to a hidden file beside it, which then takes the name. Raises FileExistsError if the name is
-        taken and ``overwrite`` is False; ``PATH_INVALID`` for a directory; ``OBS_ERROR`` if the disk refuses.
+        The bytes go to a file with a hidden name, or none, which then takes the name. Raises FileExistsError if the
+        name is taken and ``overwrite`` is False; ``PATH_INVALID`` for a directory; ``OBS_ERROR`` if the disk refuses.
         """
         chunks = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
         with self._parent(path, create=True, follow=False) as (folder, name):
-            with folders.temporary(folder) as (file, temporary):
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                if self._fsync:
-                    os.fsync(file.fileno())
-                # While it is open: whatever has the name a moment later is not what has been written here.
-                written = os.fstat(file.fileno())
+            with folders.temporary(folder, named=overwrite) as (file, temporary):
+                with file:
+                    for chunk in chunks:
+                        file.write(chunk)
+                    file.flush()
+                    self._stamp(file, at_ms)
+                    if self._fsync:
+                        os.fsync(file.fileno())
+                    # While it is open: whatever has the name a moment later is not what has been written here.
+                    written = os.fstat(file.fileno())
                 folders.give_name(folder, temporary, name, overwrite=overwrite)
             if self._fsync and flush:
                 os.fsync(folder)
@@ -265,6 +282,12 @@ class ObjectTree:
             return self.write(target, chunks, overwrite=overwrite, flush=flush)
 
     # Inside
+
+    def _stamp(self, file: BinaryIO, at_ms: int | None) -> None:
+        """Give a file the time of the clock."""
+        now = self._clock.now_ms() if at_ms is None else at_ms
+        time_ns = now * 1_000_000 + next(self._nanoseconds)
+        os.utime(file.fileno(), ns=(time_ns, time_ns))
 
     def _skipped(self, skip: Collection[ObsPath]) -> list[str]:
         return [str(self.local(each)) for each in skip if self.has_bucket(each.bucket)]

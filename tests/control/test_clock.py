@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from emulator.clock import AdjustableClock
+from emulator.control.clock import ClockChange, ClockControl
 from emulator.server import Emulator
 from tests.control.conftest import Control
 from tests.support import Api, picture, poll
@@ -51,6 +55,21 @@ def test_a_stopped_time_stands_still_until_it_is_moved(control: Control) -> None
     assert (state["frozen"], AT_MS <= state["now_ms"] < AT_MS + HOUR_MS) == (False, True)
     poll(lambda: control.call("GET", "clock")["now_ms"] > AT_MS, "it goes on")
     assert abs(control.call("PUT", "clock", json={"real": True})["now_ms"] - now_ms()) < HOUR_MS
+
+
+def test_a_time_that_is_set_and_stopped_in_one_call_is_that_very_time() -> None:
+    class Hurried:
+        """Time that goes on whenever it is asked for."""
+
+        def __init__(self) -> None:
+            self.ms = 0
+
+        def now_ms(self) -> int:
+            self.ms += 10
+            return self.ms
+
+    state = ClockControl(AdjustableClock(Hurried())).change_clock(ClockChange(at=AT, advance_ms=5, freeze=True))
+    assert state.now_ms == AT_MS + 5
 
 
 @pytest.mark.parametrize("at", [AT, AT_MS, "2030-05-17T14:00:00+02:00", "2030-05-17T12:00:00"])
@@ -102,6 +121,42 @@ def test_every_time_stamp_follows(api: Api, control: Control, pictures: Path) ->
     control.call("POST", "wait-idle")
     status = api.call("GET", f"/{dataset_id}/sync-data/status")
     assert (status["create_time"], status["duration_time"]) == (AT_MS + 2 * HOUR_MS, 0)
+
+
+def test_the_time_of_an_object_follows(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
+    """What the emulator writes has the clock's time, as an object and as a sample; the files of others their own."""
+    dataset_id = api.dataset()
+    control.call("PUT", "clock", json={"at": AT, "freeze": True})
+    data = base64.b64encode(picture()).decode()
+    body = {"samples": [{"name": "new.png", "data": data}]}
+    uploaded = api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)["results"][0]["info"]
+    sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{uploaded}")
+    assert sample["sample_time"] == AT_MS
+    control.call("PUT", "clock", json={"advance_ms": -2 * DAY_MS})
+    for name in ("b.png", "c.png"):
+        requests.put(f"{emu.url}/bucket/in/{name}", data=picture(50, 50), timeout=10).raise_for_status()
+    control.call("POST", "wait-idle")
+    answer = requests.head(f"{emu.url}/bucket/in/b.png", timeout=10)
+    assert parsedate_to_datetime(answer.headers["Last-Modified"]).timestamp() * 1000 == AT_MS - 2 * DAY_MS
+    listed = {each["sample_name"]: each["sample_time"] for each in api.samples(dataset_id)["samples"]}
+    assert listed["b.png"] == listed["c.png"] == AT_MS - 2 * DAY_MS
+    assert next(iter(listed)) == "new.png"
+
+
+def test_an_object_is_seen_to_change_while_the_time_stands_still(
+    emu: Emulator, api: Api, control: Control, bucket: Path
+) -> None:
+    dataset_id = api.dataset()
+    control.call("PUT", "clock", json={"at": AT, "freeze": True})
+    sizes = []
+    for size in ((50, 40), (40, 50)):
+        data = picture(*size) + b"\0" * 10
+        data += b"\0" * (1000 - len(data))
+        requests.put(f"{emu.url}/bucket/in/a.png", data=data, timeout=10).raise_for_status()
+        control.call("POST", "wait-idle")
+        [sample] = api.samples(dataset_id)["samples"]
+        sizes.append(sample["metadata"]["@modelarts:size"][:2])
+    assert sizes == [[50, 40], [40, 50]]
 
 
 def test_order_follows(api: Api, control: Control, bucket: Path) -> None:

@@ -149,15 +149,50 @@ def test_a_write_that_fails_leaves_what_was_there(tree: ObjectTree, bucket: Path
     assert names(bucket / "dir") == ["a.jpg"]
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_a_taken_name_is_kept(tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+@pytest.mark.parametrize("unnamed", [os.O_TMPFILE, None], ids=["unnamed", "named"])
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_taken_name_is_kept(
+    tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, links: bool, unnamed: int | None
+) -> None:
+    monkeypatch.setattr(folders, "_UNNAMED", unnamed)
     if not links:
         monkeypatch.setattr(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "no links here")))
-    assert tree.write(OBJECT, b"first", overwrite=False).size == 5
+    written = tree.write(OBJECT, b"first", overwrite=False)
+    assert written == tree.stat(OBJECT)
+    assert written.size == 5
     with pytest.raises(FileExistsError):
         tree.write(OBJECT, b"second", overwrite=False)
     assert tree.read(OBJECT) == b"first"
     assert names(bucket / "dir") == ["a.jpg"]
+
+
+@pytest.mark.parametrize("way", ["refused", "no /proc"])
+def test_where_files_need_a_name_a_new_one_has_a_hidden_one(
+    tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "refused":
+        monkeypatch.setattr(folders, "_UNNAMED", os.O_DIRECTORY)  # opening a folder for writing is EISDIR, as there
+    else:
+        monkeypatch.setattr(folders, "_DESCRIPTORS", "/proc/no/such")
+
+    def chunks() -> Iterator[bytes]:
+        assert [name[:2] for name in names(bucket / "dir")] == [".~"]
+        yield b"whole"
+
+    tree.write(OBJECT, chunks(), overwrite=False)
+    assert tree.read(OBJECT) == b"whole"
+    assert names(bucket / "dir") == ["a.jpg"]
+
+
+def test_a_new_file_is_not_there_before_it_is_whole(tree: ObjectTree, bucket: Path) -> None:
+    """And not even hidden: who is killed leaves nothing."""
+
+    def chunks() -> Iterator[bytes]:
+        assert names(bucket / "dir") == []
+        yield b"whole"
+
+    tree.write(OBJECT, chunks(), overwrite=False)
+    assert stat.S_IMODE((bucket / "dir/a.jpg").stat().st_mode) & 0o600 == 0o600
 
 
 def test_of_many_who_want_one_name_one_gets_it(tree: ObjectTree) -> None:

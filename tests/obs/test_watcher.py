@@ -138,6 +138,41 @@ def test_hard_links_and_symbolic_links(mirror: Mirror, tmp_path: Path) -> None:
     mirror.expect("hard.jpg", "soft.jpg")
 
 
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files have names here")
+@pytest.mark.parametrize("named_first", [True, False])
+def test_a_file_that_is_given_its_name_late(mirror: Mirror, tmp_path: Path, named_first: bool) -> None:
+    """Written without a name, and closed before or after it has got one."""
+    writer = os.open(mirror.folder, os.O_WRONLY | os.O_TMPFILE, 0o666)
+    os.write(writer, b"1")
+    reader = os.open(f"/proc/self/fd/{writer}", os.O_RDONLY)
+    if not named_first:
+        os.close(writer)
+    inside = os.open(mirror.folder, os.O_RDONLY)
+    os.link(f"/proc/self/fd/{reader}", "late.jpg", dst_dir_fd=inside, follow_symlinks=True)
+    os.close(inside)
+    if named_first:
+        (mirror.folder / "other.jpg").write_bytes(b"1")
+        mirror.expect("other.jpg")  # so the late one's name has been told before
+        (mirror.folder / "other.jpg").unlink()
+        mirror.expect()
+        os.close(writer)
+    os.close(reader)
+    mirror.expect("late.jpg")
+
+
+def test_a_file_from_the_future_does_not_hide_what_is_written_now(mirror: Mirror) -> None:
+    (mirror.folder / "future.jpg").write_bytes(b"1")
+    ahead = time.time() + 10 * 365 * 24 * 3600
+    os.utime(mirror.folder / "future.jpg", (ahead, ahead))
+    mirror.expect("future.jpg")
+    with (mirror.folder / "now.jpg").open("wb") as file:
+        file.write(b"1")
+        file.flush()
+        (mirror.folder / "other.jpg").write_bytes(b"1")
+        mirror.expect("future.jpg", "other.jpg")
+    mirror.expect("future.jpg", "now.jpg", "other.jpg")  # closing it changes neither its size nor its time
+
+
 def test_new_folders_with_files_made_at_once(mirror: Mirror) -> None:
     for number in range(20):
         deep = mirror.folder / f"{number}" / "deep" / "er"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -147,6 +148,31 @@ def test_an_uploaded_picture_is_a_file_and_a_sample(api: Api, dataset_id: str, b
     assert [label["name"] for label in api.samples(dataset_id, "?label_name=fresh")["samples"][0]["labels"]] == [
         "fresh"
     ]
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["all names differ", "a name comes twice"])
+def test_many_pictures_in_one_call_are_answered_in_their_order(
+    api: Api, dataset_id: str, bucket: Path, twice: bool
+) -> None:
+    """Each fails alone; of two with one name the first has it. The list, newest first, has them as they were sent."""
+    before = {thread.name for thread in threading.enumerate()}
+    samples: list[dict[str, Any]] = [
+        {"name": f"many/{(number * 7) % 40:02}.png", "data": base64.b64encode(picture(20 + number, 20)).decode()}
+        for number in range(40)
+    ]
+    samples[5]["data"] = "%%%"
+    samples[6]["name"] = "many/wrong.exe"
+    if twice:
+        samples[9]["name"] = samples[8]["name"]
+    answer = api.call("POST", f"/{dataset_id}/data-annotations/samples", json={"samples": samples})
+    codes = {number: each["error_code"] for number, each in enumerate(answer["results"]) if not each["success"]}
+    assert codes == {5: "ModelArts.4421", 6: "ModelArts.4399"} | ({9: "ModelArts.4422"} if twice else {})
+    good = [sample["name"] for number, sample in enumerate(samples) if number not in codes]
+    assert [each["name"] for each in answer["results"] if each["success"]] == [f"/bucket/in/{name}" for name in good]
+    assert (bucket / "in" / good[6]).read_bytes() == base64.b64decode(samples[8]["data"])
+    listed = api.samples(dataset_id, "?limit=100")["samples"]
+    assert [each["sample_name"] for each in listed if "many/" in each["source"]] == [name[5:] for name in good[::-1]]
+    assert {thread.name for thread in threading.enumerate()} <= before
 
 
 def test_base64_may_have_its_lines_broken(api: Api, dataset_id: str, bucket: Path) -> None:
