@@ -31,6 +31,7 @@ _POINTS: dict[Shape, tuple[int, int]] = {
     Shape.POLYLINE: (2, 10_000),
 }
 _NAMELESS = (LabelType.SPEECH_CONTENT, LabelType.SPEECH_PARAGRAPH)
+_ENDS = ("@modelarts:from", "@modelarts:to")
 _TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
 
 
@@ -162,12 +163,26 @@ def _seconds(time: str) -> float:
 
 def _check_relations(labels: Sequence[SampleLabel]) -> None:
     """Both ends of a relation are ids of entities on the same sample."""
-    entities = {label.id for label in labels if label.type == LabelType.TRIPLET_ENTITY and label.id}
+    entities = _entities(labels)
     for label in labels:
         if label.type == LabelType.TRIPLET_RELATION and label.property:
-            for end in ("@modelarts:from", "@modelarts:to"):
+            for end in _ENDS:
                 if label.property[end] not in entities:
                     raise ApiError(TRIPLET_ENTITY_NOT_FOUND, f"{label.name}: {end} {label.property[end]!r}")
+
+
+def attached(labels: Sequence[SampleLabel]) -> list[SampleLabel]:
+    """The labels of a sample without the relations that have lost an entity."""
+    entities = _entities(labels)
+    return [
+        label
+        for label in labels
+        if label.type != LabelType.TRIPLET_RELATION or all((label.property or {}).get(end) in entities for end in _ENDS)
+    ]
+
+
+def _entities(labels: Sequence[SampleLabel]) -> set[str]:
+    return {label.id for label in labels if label.type == LabelType.TRIPLET_ENTITY and label.id}
 
 
 _CHECKS = {

@@ -7,6 +7,7 @@ keep their labels wherever they move to.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -37,6 +38,7 @@ class Lines:
     def __init__(self, store: Store, tree: ObjectTree, record: DatasetRecord, told: Told | None = None) -> None:
         self._store, self._tree, self._record = store, tree, record
         self._told = told
+        self._buried: dict[str, set[str]] | None = None
         self.added = self.removed = self.changed = 0
 
     def follow(self, entries: Iterable[Entry]) -> None:
@@ -73,7 +75,7 @@ class Lines:
 
     def _read_file(self, entry: Entry, file: FileRecord | None) -> None:
         reading = (file.reading if file else None) or reading_of(self._record, entry.path)
-        before = self._ids(entry.path)
+        live, before = self._ids(entry.path)
         try:
             self._put(self._samples(entry, reading), before)
         except ApiError as error:
@@ -87,7 +89,7 @@ class Lines:
                 path=entry.path, signature=(entry.size, entry.mtime_ns), reading=file.reading if file else None
             )
             dataset.put_file(read)
-        self.removed += len(before)
+        self.removed += len(before & live)
         self.changed += file is not None and file.signature is not None
 
     def _samples(self, entry: Entry, reading: Reading) -> Iterator[SampleRecord]:
@@ -143,16 +145,22 @@ class Lines:
                 dataset.put_samples(batch)
             self.added += len(batch)
 
-    def _ids(self, path: str) -> set[str]:
+    def _ids(self, path: str) -> tuple[set[str], set[str]]:
+        """The samples of a file; and these with those that were deleted, which end with their line."""
         folder = path[: path.rfind("/") + 1]
         wanted = Selection(directory=folder, predicate=lambda sample: sample.path == path)
         with self._store.reading(self._record.id) as dataset:
-            return {sample.id for sample in dataset.select(wanted)}
+            live = {sample.id for sample in dataset.select(wanted)}
+            if self._buried is None:
+                self._buried = defaultdict(set)
+                for sample in dataset.tombstones():
+                    self._buried[sample.path].add(sample.id)
+        return live, live | self._buried.pop(path, set())
 
     def _forget(self, path: str) -> None:
-        gone = self._ids(path)
+        live, gone = self._ids(path)
         with self._store.writing(self._record.id) as dataset:
             for identity in gone:
                 dataset.remove_sample(identity)
             dataset.remove_file(path)
-        self.removed += len(gone)
+        self.removed += len(live)

@@ -42,9 +42,9 @@ def _build_nothing(rule: Rule, **_: Any) -> tuple[str, str]:
 
 
 class _Anything(PathConverter):
-    """All the rest of a path: unlike ``path``, it may begin with a slash."""
+    """All the rest of a path: unlike ``path``, it may begin with a slash, and hold line ends."""
 
-    regex = ".+"
+    regex = "(?s:.+)"
     weight = 200
     part_isolating = False
 

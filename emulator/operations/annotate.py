@@ -65,15 +65,11 @@ def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: boo
     The source of a text line or table row is not deleted: its file holds other samples.
     """
     sample = require_sample(dataset, identity)
-    signature = sample.signature
+    tombstone = sample.tombstone()
     if delete_source and KINDS[dataset.record.type].unit == "file":
         emu.tree.delete(ObsPath.parse("/" + sample.path))
-        signature = None
-    dataset.put_sample(
-        SampleRecord(
-            id=sample.id, path=sample.path, type=sample.type, time=sample.time, signature=signature, deleted=True
-        )
-    )
+        tombstone.signature = None
+    dataset.put_sample(tombstone)
 
 
 def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:

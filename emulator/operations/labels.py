@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from emulator.annotation import check_name
+from emulator.annotation import attached, check_name
 from emulator.contract.errors import (
     ENTITY_IN_USE,
     LABEL_EXISTS,
@@ -142,10 +142,15 @@ def _delete(emu: Runtime, dataset: DatasetWriter, label: Label, policy: int) -> 
     delete_label(dataset, known)
 
 
-def _require_unused_entity(dataset: DatasetReader, entity: Label) -> None:
+def _require_unused_entity(dataset: DatasetWriter, entity: Label) -> None:
+    """Raise ENTITY_IN_USE where relations need such entities: by their definition, or on a sample."""
     for label in dataset.labels:
         if entity.name in [(label.property or {}).get(end) for end in ENDS]:
             raise ApiError(ENTITY_IN_USE, f"{entity.name}: by {label.name}")
+    for sample in dataset.labelled(str(entity.name), entity.type):
+        left = [item for item in sample.labels if (item.name, item.type) != (entity.name, entity.type)]
+        if len(attached(left)) < len(left):
+            raise ApiError(ENTITY_IN_USE, f"{entity.name}: on sample {sample.id}")
 
 
 def outcome(action: Any) -> BatchResponse:
@@ -218,7 +223,10 @@ def delete_label(dataset: DatasetWriter, label: Label) -> None:
 
 
 def relabel_samples(dataset: DatasetWriter, label: Label, name: str | None) -> None:
-    """Give a label another name on every sample that has it, or take it off where ``name`` is None."""
+    """Give a label another name on every sample that has it, or take it off where ``name`` is None.
+
+    Relations between entities that are taken off go with them.
+    """
     for sample in list(dataset.labelled(str(label.name), label.type)):
         labels: list[SampleLabel] = []
         for item in sample.labels:
@@ -226,7 +234,7 @@ def relabel_samples(dataset: DatasetWriter, label: Label, name: str | None) -> N
                 labels.append(item)
             elif name is not None:
                 labels.append(msgspec.structs.replace(item, name=name))
-        dataset.put_sample(relabelled(sample, labels))
+        dataset.put_sample(relabelled(sample, attached(labels)))
 
 
 def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from emulator.contract.errors import PATH_NOT_FOUND, SYNC_FAILED, ApiError
 from emulator.contract.synchronization import SyncDataSourceStateResponse
 from emulator.contract.wire import DatasetStatus, TaskStatus
+from emulator.operations.restoring import bring_back
 from emulator.operations.target import Target
 from emulator.operations.tasks import claim
 from emulator.runtime import Runtime, input_directories
@@ -70,6 +71,8 @@ def _synchronize(emu: Runtime, dataset_id: str, task: TaskRecord) -> None:
     try:
         emu.transitions.enter("sync", dataset_id, TaskStatus.RUNNING.value)
         _note(emu, dataset_id, task, TaskStatus.RUNNING)
+        with emu.store.writing(dataset_id) as dataset:
+            bring_back(dataset)
         outcome = emu.reconcile(dataset_id, lambda done: _note(emu, dataset_id, task, TaskStatus.RUNNING))
         emu.transitions.enter("sync", dataset_id, TaskStatus.COMPLETED.value)
         counts = {"add_sample_count": outcome.added, "deleted_sample_count": outcome.removed}

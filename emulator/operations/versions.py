@@ -6,7 +6,7 @@ Reference: ``api-ref/source/data_management/dataset_version_management/``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -42,6 +42,7 @@ from emulator.operations.annotate import without_hard
 from emulator.operations.filters import ratio_range
 from emulator.operations.labels import label_stats
 from emulator.operations.publish import write_version
+from emulator.operations.restoring import restore
 from emulator.operations.target import Target, version_samples
 from emulator.operations.tasks import claim
 from emulator.runtime import Runtime
@@ -402,7 +403,7 @@ def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
 
 def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
     with version_samples(emu, dataset_id, version.version_id) as samples, emu.store.writing(dataset_id) as dataset:
-        _restore(dataset, samples.select(Selection()))
+        restore(dataset, samples.select(Selection()))
         dataset.replace_labels(version.labels)
         emu.tasks.told(dataset_id, "switch")
         dataset.put_record(
@@ -414,12 +415,3 @@ def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
                 update_time=emu.clock.now_ms(),
             )
         )
-
-
-def _restore(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:
-    gone = set(dataset.ids())
-    for sample in samples:
-        gone.discard(sample.id)
-        dataset.put_sample(sample)
-    for sample_id in gone:
-        dataset.remove_sample(sample_id)

@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, gc=False):
     metadata: _MetadataOf = _MetadataOf()
     annotated_by: str | None = None
     deleted: bool = False
+    aside: bool = False
 
     def key(self, number: int) -> int:
         """Where it stands in every ordered index."""

@@ -68,6 +68,7 @@ class SampleIndex:
         self._label_counts: dict[LabelKey, int] = {}
         self._labelers: dict[str, int] = {}
         self._hard = 0
+        self._aside = 0
 
     def __len__(self) -> int:
         return self._size
@@ -80,7 +81,7 @@ class SampleIndex:
             total=live,
             annotated=len(self._lists.get(SampleStatus.MANUAL_ANNOTATION, ())),
             unconfirmed=len(self._lists.get(SampleStatus.AUTO_ANNOTATION, ())),
-            deleted=self._size - live,
+            deleted=self._size - live - self._aside,
             hard=self._hard,
         )
 
@@ -153,6 +154,7 @@ class SampleIndex:
             if known.id != after.id:  # only a journal that has been tampered with
                 self._ids.remove(known.id, number)
                 self._add_id(after.id, number)
+        self._aside += after.aside - (known.aside if known else False)
         self._place(number, document, after)
         self._move(number, known, after)
 
@@ -164,6 +166,7 @@ class SampleIndex:
         self._combined.clear()
         facts = facts_of(document)
         self._move(number, facts, None)
+        self._aside -= facts.aside
         self._ids.remove(facts.id, number)
         self._documents[number] = None
         self._fingerprints[number] = UNKNOWN_FINGERPRINT
@@ -239,6 +242,7 @@ class SampleIndex:
                 prints[number] = fingerprint(facts.path, *facts.signature)
             ids.add(facts.id, number)
             if facts.deleted:
+                self._aside += facts.aside
                 continue
             time, path = facts.time, facts.path
             key = time << NUMBER_BITS | number if 0 <= time <= MAX_TIME else facts.key(number)

@@ -74,6 +74,15 @@ class SampleReader:
             documents = self._samples.documents()
         return [document for document in documents if document is not None]
 
+    def tombstones(self) -> Iterator[SampleRecord]:
+        """What has been taken out of the dataset while its objects stayed, as of now."""
+        with self._memory:
+            count = len(self._samples) - self._samples.counts.total
+            documents = self._samples.documents() if count else []
+        for document in documents:
+            if document is not None and _DELETED in document and (sample := decode_sample(document)).deleted:
+                yield sample
+
     def signature(self, sample_id: str) -> int | None:
         """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
         return self._samples.signature(sample_id)

@@ -60,6 +60,20 @@ class SampleRecord(Record, kw_only=True, gc=False):
     """Sample id of the video a frame was taken from."""
     deleted: bool = False
     """A tombstone: deleted through the API while ``signature`` still describes the object, or None if that went too."""
+    aside: bool = False
+    """A tombstone that is no deletion: a switch of versions has taken it out, until the next synchronization."""
+
+    def tombstone(self, *, aside: bool = False) -> SampleRecord:
+        """What stays of it when it is taken out, so that its object does not bring it back."""
+        return SampleRecord(
+            id=self.id,
+            path=self.path,
+            type=self.type,
+            time=self.time,
+            signature=self.signature,
+            deleted=True,
+            aside=aside,
+        )
 
 
 class TaskRecord(Record, kw_only=True):

@@ -100,7 +100,9 @@ def test_the_three_policies_of_deletion(
     assert [label["name"] for s in api.samples(labelled)["samples"] for label in s["labels"]] == ["y"]
 
 
-@pytest.mark.parametrize("name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#", "/a", "//", "a/", "a//b"])
+@pytest.mark.parametrize(
+    "name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#", "/a", "//", "a/", "a//b", "a\nb", "\r"]
+)
 def test_a_label_is_named_in_the_path(api: Api, bucket: Path, name: str) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset(labels=[{"name": name}])
@@ -125,6 +127,24 @@ def test_an_entity_that_a_relation_uses_stays(api: Api) -> None:
     answer = api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}, {"name": "wrote"}]})
     assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4415", None]
     assert api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}]})["success"] is True
+
+
+def test_an_entity_goes_with_its_relations_or_stays(api: Api, bucket: Path) -> None:
+    (bucket / "in/a.txt").write_text("Ada met Charles\n")
+    dataset_id = api.dataset(dataset_type=102)
+    [sample_id] = [sample["sample_id"] for sample in api.samples(dataset_id)["samples"]]
+    ends = [
+        {"name": name, "id": name, "property": {"@modelarts:start_index": start, "@modelarts:end_index": start + 3}}
+        for name, start in (("Ada", 0), ("Charles", 8))
+    ]
+    relation = {"name": "met", "property": {"@modelarts:from": "Ada", "@modelarts:to": "Charles"}}
+    api.label(dataset_id, {sample_id: [*ends, relation]})
+    path = f"/{dataset_id}/data-annotations/labels"
+    assert api.refused("DELETE", f"{path}/Ada?label_type=103") == "ModelArts.4415"
+    api.call("PUT", f"/{dataset_id}", json={"delete_labels": [{"name": "Ada"}]})
+    [sample] = api.samples(dataset_id)["samples"]
+    assert [label["name"] for label in sample["labels"]] == ["Charles"]
+    api.call("DELETE", f"{path}/Charles?label_type=103", 204)
 
 
 def test_a_renamed_entity_keeps_its_relations(api: Api) -> None:

@@ -81,6 +81,12 @@ def test_a_deleted_line_stays_deleted_while_its_file_changes(api: Api, bucket: P
     assert (bucket / "in/a.txt").read_text() == "one\ntwo\n"
     write(bucket, "in/a.txt", "one\ntwo\nthree\n")
     follows(api, dataset_id, {"two": [], "three": []})
+    assert api.ready(dataset_id)["deleted_sample_count"] == 1
+    write(bucket, "in/a.txt", "three\n")
+    follows(api, dataset_id, {"three": []})
+    assert api.ready(dataset_id)["deleted_sample_count"] == 0
+    write(bucket, "in/a.txt", "three\none\n")
+    follows(api, dataset_id, {"three": [], "one": []})
 
 
 def test_labels_behind_a_separator_come_along_at_creation(api: Api, bucket: Path) -> None:
