@@ -21,6 +21,7 @@ from emulator.iam.tokens import Token, Tokens
 from emulator.iam.users import ANONYMOUS, DEFAULT_DOMAIN, Accounts, Principal, Project, User, derived_id
 
 NO_SUCH_THING = Error(404, "Not Found", "Could not find it.")
+UNKNOWN_METHOD = Error(401, "Unauthorized", "Attempted to authenticate with an unsupported method.")
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 
 
@@ -109,8 +110,13 @@ class _Keystone:
         return _json(200, {"version": {**version, "media-types": [media]}})
 
     def log_in(self) -> Response:
-        """Give a token for a password, or for another token. Raises WRONG_PASSWORD, INVALID_TOKEN, PARAMETER_ERROR."""
+        """Give a token for a password, or for another token.
+
+        Raises WRONG_PASSWORD, UNKNOWN_METHOD, INVALID_TOKEN, PARAMETER_ERROR, NO_SUCH_PROJECT.
+        """
         auth = _log_in_request(request.get_data()).auth
+        if self._accounts.strict and (unknown := set(auth.identity.methods) - {"password", "token"}):
+            raise ApiError(UNKNOWN_METHOD, ", ".join(sorted(unknown)))
         earlier = self._earlier_token(auth.identity)
         user = earlier.user if earlier else self._user(auth.identity)
         project, domain = self._scope(auth.scope, user)

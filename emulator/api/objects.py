@@ -33,7 +33,7 @@ from emulator.contract.errors import (
     Error,
 )
 from emulator.iam.access import Access, Grant
-from emulator.iam.requests import SignedRequest, from_environ
+from emulator.iam.requests import OWN_PREFIXES, SignedRequest, from_environ
 from emulator.iam.users import ANONYMOUS
 from emulator.obs.refusals import (
     INTERNAL_ERROR,
@@ -130,7 +130,7 @@ class Endpoint:
         anonymous = Call(self._storage, signed, bucket, key, Grant(ANONYMOUS), request.environ)
         try:
             # Before it knows how to sign, a client asks, unsigned, which dialects are spoken.
-            asks_for_dialect = signed.method == "HEAD" and "apiversion" in signed.parameters
+            asks_for_dialect = signed.method == "HEAD" and "apiversion" in signed.parameters and not key
             grant = anonymous.grant if asks_for_dialect else self._access.authenticate_object(signed)
             response = self._handled(Call(self._storage, signed, bucket, key, grant, request.environ))
         except ApiError as refusal:
@@ -203,9 +203,7 @@ def _speaks_storage(signed: SignedRequest) -> bool:
     if signed.header("authorization").startswith(("OBS ", "AWS ", "AWS4-")):
         return True
     named = {"AccessKeyId", "AWSAccessKeyId", "X-Amz-Algorithm", "apiversion", "x-image-process"}
-    return bool(named & signed.parameters.keys()) or any(
-        name.startswith(("x-obs-", "x-amz-")) for name in signed.headers
-    )
+    return bool(named & signed.parameters.keys()) or any(name.startswith(OWN_PREFIXES) for name in signed.headers)
 
 
 def _translated(refusal: ApiError) -> ApiError:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 
 from flask import Response
 
+from emulator.api.objects_digests import compared
 from emulator.api.objects_xml import OBS_NAMESPACE, S3_NAMESPACE, Item, document
 from emulator.clock import Clock
 from emulator.contract.errors import ApiError
@@ -23,11 +21,8 @@ from emulator.images import ImageCache
 from emulator.obs.metadata import Metadata, MetadataStore, guess_type
 from emulator.obs.paths import ObsPath
 from emulator.obs.refusals import (
-    BAD_DIGEST,
-    DIGEST_MISMATCH,
     INCOMPLETE_BODY,
     INVALID_ARGUMENT,
-    INVALID_DIGEST,
     MALFORMED_XML,
     OBJECT_TOO_LARGE,
 )
@@ -108,18 +103,22 @@ class Call:
 
     # What comes with it
 
-    def body(self) -> Iterator[bytes]:
+    def body(self, *, checksums: bool = True) -> Iterator[bytes]:
         """Yield the bytes, without ``aws-chunked`` framing; digests that came with them are compared at the end.
 
-        Raises BAD_DIGEST, DIGEST_MISMATCH, INCOMPLETE_BODY, OBJECT_TOO_LARGE, and as ``chunks.decoded``.
+        Without ``checksums`` those in the headers are not the body's. Raises INCOMPLETE_BODY, OBJECT_TOO_LARGE, and as
+        ``chunks.decoded`` and ``objects_digests.compared``.
         """
         if self.content_length() > MAX_OBJECT:
             raise ApiError(OBJECT_TOO_LARGE, f"more than {MAX_OBJECT} bytes")
+        trailers: dict[str, str] = {}
         if is_chunked(self.request.headers):
-            pieces = decoded(self.environ["wsgi.input"], self.request.headers, self.grant.chunk_check)
+            pieces = decoded(self.environ["wsgi.input"], self.request.headers, self.grant.chunk_check, trailers)
         else:
             pieces = _plain(self.environ["wsgi.input"], self.content_length())
-        return _compared(pieces, self._digests())
+        # What has been signed counts, not what was added beside it.
+        sha256 = self.grant.body_digest or self.own_header("content-sha256")
+        return compared(pieces, self.request.headers, sha256=sha256, checksums=checksums, trailers=trailers)
 
     def content_length(self) -> int:
         """The length of the body as it was sent, in bytes. Raises INVALID_ARGUMENT."""
@@ -128,11 +127,11 @@ class Call:
             raise ApiError(INVALID_ARGUMENT, "Content-Length is not a number")
         return int(text)
 
-    def small_body(self, limit: int) -> bytes:
+    def small_body(self, limit: int, *, checksums: bool = True) -> bytes:
         """The whole body, at most ``limit`` bytes. Raises MALFORMED_XML for more, and as ``body``."""
         if self.content_length() > limit:
             raise ApiError(MALFORMED_XML, f"more than {limit} bytes")
-        return b"".join(self.body())
+        return b"".join(self.body(checksums=checksums))
 
     def given_headers(self) -> dict[str, str]:
         """The headers that an object keeps: some of HTTP's own, and ``meta-…``."""
@@ -150,22 +149,6 @@ class Call:
         """What the request says about an object; the type by its name where the request has none."""
         return Metadata(etag, self.request.header("content-type") or guess_type(self.key), self.given_headers())
 
-    def _digests(self) -> list[tuple[Any, str, ApiError]]:
-        """Return running digests, the hex that each must come to, and what to raise if it does not."""
-        found: list[tuple[Any, str, ApiError]] = []
-        if given := self.request.header("content-md5"):
-            try:
-                expected = b64decode(given, validate=True)
-            except (Base64Error, ValueError):
-                raise ApiError(INVALID_DIGEST) from None
-            if len(expected) != 16:
-                raise ApiError(INVALID_DIGEST)
-            found.append((hashlib.md5(usedforsecurity=False), expected.hex(), ApiError(BAD_DIGEST)))
-        sha256 = self.own_header("content-sha256").lower()
-        if len(sha256) == 64:
-            found.append((hashlib.sha256(), sha256, ApiError(DIGEST_MISMATCH)))
-        return found
-
 
 def _plain(stream: Any, length: int) -> Iterator[bytes]:
     while length:
@@ -174,13 +157,3 @@ def _plain(stream: Any, length: int) -> Iterator[bytes]:
             raise ApiError(INCOMPLETE_BODY)
         length -= len(piece)
         yield piece
-
-
-def _compared(pieces: Iterable[bytes], digests: list[tuple[Any, str, ApiError]]) -> Iterator[bytes]:
-    for piece in pieces:
-        for digest, _, _ in digests:
-            digest.update(piece)
-        yield piece
-    for digest, expected, refusal in digests:
-        if digest.hexdigest() != expected:
-            raise refusal

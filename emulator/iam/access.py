@@ -21,10 +21,14 @@ from emulator.obs.refusals import ACCESS_DENIED, UNKNOWN_ACCESS_KEY
 
 
 class Grant(NamedTuple):
-    """Who may do what they ask of object storage, and what judges the chunks of their body, if those are signed."""
+    """Who may do what they ask of object storage, and what their signature says of the body, where it says anything.
+
+    ``body_digest`` as ``V4Signature`` has it; ``chunk_check`` judges the chunks, if those are signed.
+    """
 
     principal: Principal
     chunk_check: ChunkCheck | None = None
+    body_digest: str | None = None
 
 
 class Access:
@@ -57,9 +61,9 @@ class Access:
     def authenticate_object(self, request: SignedRequest) -> Grant:
         """Return who calls object storage.
 
-        Raises ACCESS_DENIED, EXPIRED, UNKNOWN_ACCESS_KEY, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or TIME_SKEWED, if
-        strict; of a signed URL also when open, as far as it can be judged there: expiry always, the signature where
-        the access key is known.
+        Raises ACCESS_DENIED, EXPIRED, UNKNOWN_ACCESS_KEY, INVALID_ARGUMENT, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or
+        TIME_SKEWED, if strict; of a signed URL also when open, as far as it can be judged there: expiry always, the
+        signature where the access key is known.
         """
         signature = self._object_signature(request)
         if signature is None:
@@ -72,10 +76,10 @@ class Access:
             signature.verify(key.secret, self._clock)
         elif in_url:
             signature.require_current(self._clock)
-        check = (
-            signature.chunk_check(key.secret) if key and self.strict and isinstance(signature, V4Signature) else None
-        )
-        return Grant(self._accounts.principal_of_key(signature.access_key), check)
+        principal = self._accounts.principal_of_key(signature.access_key)
+        if key and self.strict and isinstance(signature, V4Signature):
+            return Grant(principal, signature.chunk_check(key.secret), signature.body_digest)
+        return Grant(principal)
 
     def _object_signature(self, request: SignedRequest) -> V4Signature | V2Signature | None:
         try:

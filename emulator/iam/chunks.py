@@ -6,17 +6,19 @@ Reference: Amazon S3 API reference, "Transferring Payload in Multiple Chunks".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from typing import Protocol
 
 from emulator.contract.errors import ApiError
 from emulator.iam.v4_signature import ChunkCheck
-from emulator.obs.refusals import ACCESS_DENIED, INCOMPLETE_BODY, INVALID_REQUEST
+from emulator.obs.refusals import ACCESS_DENIED, INCOMPLETE_BODY, INVALID_REQUEST, MALFORMED_TRAILER
 
 _MAX_CHUNK = 16 << 20  # a signed chunk is held in memory until it has been judged
 _PIECE = 1 << 20
 _LENGTH = re.compile(r"[0-9a-fA-F]{1,16}")
 _SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+_TRAILER_SIGNATURE = "x-amz-trailer-signature"
+_MAX_TRAILERS = 16
 
 
 class Lines(Protocol):
@@ -35,13 +37,25 @@ def is_chunked(headers: Mapping[str, str]) -> bool:
     return "aws-chunked" in coding or headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
 
 
-def decoded(body: Lines, headers: Mapping[str, str], check: ChunkCheck | None = None) -> Iterator[bytes]:
-    """Yield the bytes of the chunks, none before it has been judged by ``check``.
+def announced_trailers(headers: Mapping[str, str]) -> list[str]:
+    """Return the names of what is to come behind the last chunk, in lower case."""
+    names = headers.get("x-amz-trailer", "") if is_chunked(headers) else ""
+    return [name.strip().lower() for name in names.split(",") if name.strip()]
 
-    Trailers are read over. Raises INCOMPLETE_BODY, INVALID_REQUEST for what is no chunk, SIGNATURE_MISMATCH, and
-    ACCESS_DENIED where chunks should be signed and are not.
+
+def decoded(
+    body: Lines,
+    headers: Mapping[str, str],
+    check: ChunkCheck | None = None,
+    trailers: MutableMapping[str, str] | None = None,
+) -> Iterator[bytes]:
+    """Yield the bytes of the chunks, none before it has been judged by ``check``; at the end fill ``trailers``.
+
+    Raises INCOMPLETE_BODY, INVALID_REQUEST for what is no chunk, SIGNATURE_MISMATCH, ACCESS_DENIED where chunks
+    should be signed and are not, and MALFORMED_TRAILER where one is missing that was announced.
     """
-    signed = headers.get("x-amz-content-sha256", "").startswith(_SIGNED)
+    mode = headers.get("x-amz-content-sha256", "")
+    signed = mode.startswith(_SIGNED)
     announced = headers.get("x-amz-decoded-content-length", "")
     total = 0
     while True:
@@ -55,6 +69,9 @@ def decoded(body: Lines, headers: Mapping[str, str], check: ChunkCheck | None = 
             break
     if announced.isdecimal() and int(announced) != total:
         raise ApiError(INCOMPLETE_BODY, f"{total} bytes of {announced}")
+    found = _trailers(body, announced_trailers(headers), check if signed and mode.endswith("-TRAILER") else None)
+    if trailers is not None:
+        trailers.update(found)
 
 
 def _head(body: Lines) -> tuple[int, str]:
@@ -73,12 +90,33 @@ def _chunk(body: Lines, size: int, signature: str, check: ChunkCheck | None) -> 
         if size > _MAX_CHUNK:
             raise ApiError(INVALID_REQUEST, f"a signed chunk is larger than {_MAX_CHUNK} bytes")
         whole = b"".join(_exactly(body, size))
-        check(signature, whole)
+        check.chunk(signature, whole)
         yield from (whole,) if whole else ()
     else:
         yield from _exactly(body, size)
     if size and body.readline(2) != b"\r\n":
         raise ApiError(INVALID_REQUEST, "a chunk is longer than it says")
+
+
+def _trailers(body: Lines, announced: Collection[str], check: ChunkCheck | None) -> dict[str, str]:
+    """Read ``name:value`` up to an empty line, or the end."""
+    found: dict[str, str] = {}
+    signature, covered = "", b""
+    for _ in range(_MAX_TRAILERS):
+        line = body.readline(1024).strip()
+        if not line:
+            break
+        name, _, value = line.decode("latin-1").partition(":")
+        if name.strip().lower() == _TRAILER_SIGNATURE:
+            signature = value.strip()
+        else:
+            found[name.strip().lower()] = value.strip()
+            covered += line + b"\n"
+    if missing := [name for name in announced if name not in found]:
+        raise ApiError(MALFORMED_TRAILER, f"{missing[0]} is missing")
+    if check:
+        check.trailer(signature, covered)
+    return found
 
 
 def _exactly(body: Lines, size: int) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -15,12 +15,15 @@ from urllib.parse import quote, unquote
 
 from emulator.clock import Clock
 from emulator.contract.errors import ApiError
-from emulator.obs.refusals import SIGNATURE_MALFORMED, TIME_SKEWED
+from emulator.obs.refusals import ACCESS_DENIED, SIGNATURE_MALFORMED, TIME_SKEWED
 
 WINDOW_MS = 15 * 60 * 1000
 """How far the time in a signed request may be from the server's."""
 
 _ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")  # a client that takes us for a proxy sends it
+
+OWN_PREFIXES = ("x-obs-", "x-amz-")
+"""How the headers of object storage begin, in its two dialects."""
 
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
@@ -117,6 +120,16 @@ def canonical_queries(request: SignedRequest, without: str = "") -> list[str]:
 def canonical_headers(request: SignedRequest, names: str) -> str:
     """Return the signed headers, one a line, blanks collapsed; ``names`` is ``a;b`` in the order of the signature."""
     return "".join(f"{name}:{' '.join(request.header(name).split())}\n" for name in names.lower().split(";"))
+
+
+def require_signed(request: SignedRequest, names: Collection[str], prefixes: Collection[str] = ()) -> None:
+    """Let a request pass whose ``x-obs-…`` and ``x-amz-…`` headers are all signed: by name, or by prefix.
+
+    What a header says that was added on the way, such as another object to copy, has no effect. Raises ACCESS_DENIED.
+    """
+    for name in request.headers:
+        if name.startswith(OWN_PREFIXES) and name not in names and not name.startswith(tuple(prefixes)):
+            raise ApiError(ACCESS_DENIED, f"the header {name} is not signed")
 
 
 def split_authorization(text: str) -> dict[str, str]:

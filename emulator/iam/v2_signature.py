@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from emulator.clock import Clock
 from emulator.contract.errors import ApiError
-from emulator.iam.requests import SignedRequest, mail_time, require_recent
+from emulator.iam.requests import SignedRequest, mail_time, require_recent, require_signed
 from emulator.obs.refusals import ACCESS_DENIED, SIGNATURE_MALFORMED, SIGNATURE_MISMATCH
 from emulator.obs.signing import canonical_resources, require_unexpired, same, sign_sha1
 
@@ -61,11 +61,15 @@ class V2Signature:
         require_recent(mail_time(date), clock)
 
     def verify(self, secret: str, clock: Clock) -> None:
-        """Believe it. Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH or SIGNATURE_MALFORMED."""
+        """Believe it. Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or ACCESS_DENIED.
+
+        The last is for a header of the other dialect, which this one does not sign.
+        """
         self.require_current(clock)
         head = self._signed_head()
         for resource in canonical_resources(self.request.resource_path, self.request.query):
             if same(sign_sha1(secret.encode(), head + resource), self.signature):
+                require_signed(self.request, (), (self.prefix,))
                 return
         raise ApiError(SIGNATURE_MISMATCH)
 

@@ -5,7 +5,7 @@ Reference: Amazon S3 API reference, "Authenticating Requests (AWS Signature Vers
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
@@ -24,18 +24,42 @@ from emulator.iam.requests import (
     hmac_sha256,
     mail_time,
     require_recent,
+    require_signed,
     sha256_hex,
     split_authorization,
 )
-from emulator.obs.refusals import EXPIRED, SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, TIME_SKEWED
+from emulator.obs.refusals import EXPIRED, INVALID_ARGUMENT, SIGNATURE_MALFORMED, SIGNATURE_MISMATCH, TIME_SKEWED
 from emulator.obs.signing import same
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _MAX_LIFETIME_S = 7 * 24 * 3600
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Every signature is over these two, whether or not they stand among the signed headers.
+_ALWAYS_SIGNED = ("x-amz-date", "x-amz-content-sha256")
 
-ChunkCheck = Callable[[str, bytes], None]
-"""Given the signature of the next chunk and its bytes; raises SIGNATURE_MISMATCH."""
+
+class ChunkCheck:
+    """Judges the chunks of a streamed body in their order: each signature covers the one before."""
+
+    def __init__(self, key: bytes, date: str, scope: str, seed: str) -> None:
+        self._key = key
+        self._when = f"{date}\n{scope}"
+        self._previous = seed
+
+    def chunk(self, signature: str, data: bytes) -> None:
+        """Judge the next chunk. Raises SIGNATURE_MISMATCH."""
+        self._next("PAYLOAD", f"{EMPTY_SHA256}\n{sha256(data).hexdigest()}", signature)
+
+    def trailer(self, signature: str, lines: bytes) -> None:
+        """Judge the trailer, ``name:value`` a line, which comes after the last chunk. Raises SIGNATURE_MISMATCH."""
+        self._next("TRAILER", sha256(lines).hexdigest(), signature)
+
+    def _next(self, kind: str, digests: str, signature: str) -> None:
+        text = f"{ALGORITHM}-{kind}\n{self._when}\n{self._previous}\n{digests}"
+        if not same(hmac_sha256(self._key, text).hex(), signature):
+            raise ApiError(SIGNATURE_MISMATCH, f"of the body: {kind.lower()}")
+        self._previous = signature
 
 
 @dataclass(frozen=True)
@@ -83,32 +107,44 @@ class V4Signature:
             raise ApiError(EXPIRED)
 
     def verify(self, secret: str, clock: Clock) -> None:
-        """Believe it. Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH or SIGNATURE_MALFORMED.
+        """Believe it.
 
-        The body is believed to have the announced digest; whoever reads it compares.
+        Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED, ACCESS_DENIED for a header of the service
+        that is not signed, and INVALID_ARGUMENT for a digest that is none. The body is believed to have
+        ``body_digest``; whoever reads it compares.
         """
         self.require_current(clock)
-        if "host" not in self.signed_headers.split(";") or not self.date.startswith(self.scope.partition("/")[0]):
-            raise ApiError(SIGNATURE_MALFORMED, "host must be signed, and the scope must have the date's day")
+        self._require_form()
         key = self._key(secret)
         for canonical in self._canonical_requests():
             text = f"{ALGORITHM}\n{self.date}\n{self.scope}\n{sha256_hex(canonical)}"
             if same(hmac_sha256(key, text).hex(), self.signature):
+                require_signed(self.request, (*self.signed_headers.split(";"), *_ALWAYS_SIGNED))
                 return
         raise ApiError(SIGNATURE_MISMATCH)
 
+    @property
+    def body_digest(self) -> str:
+        """What is signed of the body: its SHA-256 in hex, or that it is unsigned or comes in chunks."""
+        given = self.request.header("x-amz-content-sha256") or self.request.header("x-obs-content-sha256")
+        return given or (EMPTY_SHA256 if self.lifetime is None else UNSIGNED)
+
     def chunk_check(self, secret: str) -> ChunkCheck:
-        """Return what judges the chunks of a streamed body, in their order: each signature covers the one before."""
-        key, previous = self._key(secret), self.signature
+        """Return what judges the chunks of a streamed body."""
+        return ChunkCheck(self._key(secret), self.date, self.scope, self.signature)
 
-        def check(signature: str, chunk: bytes) -> None:
-            nonlocal previous
-            head = f"{ALGORITHM}-PAYLOAD\n{self.date}\n{self.scope}\n{previous}\n{EMPTY_SHA256}\n"
-            if not same(hmac_sha256(key, head + sha256(chunk).hexdigest()).hex(), signature):
-                raise ApiError(SIGNATURE_MISMATCH, "of a chunk of the body")
-            previous = signature
-
-        return check
+    def _require_form(self) -> None:
+        day, _, *service = self.scope.split("/")
+        if (
+            "host" not in self.signed_headers.split(";")
+            or not self.date.startswith(day)
+            or service != ["s3", "aws4_request"]
+        ):
+            why = "host must be signed, and the scope be the date's day, a region, s3 and aws4_request"
+            raise ApiError(SIGNATURE_MALFORMED, why)
+        digest = self.body_digest
+        if not (_SHA256.fullmatch(digest) or digest == UNSIGNED or digest.startswith("STREAMING-")):
+            raise ApiError(INVALID_ARGUMENT, "x-amz-content-sha256 is neither a digest nor the name of a way to sign")
 
     def _key(self, secret: str) -> bytes:
         key = f"AWS4{secret}".encode()
@@ -122,11 +158,9 @@ class V4Signature:
         # Object storage encodes the path once; signers made for other services encode it twice.
         paths = dict.fromkeys((raw, encoded(decoded, "/"), encoded(raw, "/")))
         in_url = self.lifetime is not None
-        digest = self.request.header("x-amz-content-sha256") or self.request.header("x-obs-content-sha256")
-        digest = digest or (UNSIGNED if in_url else EMPTY_SHA256)
         headers = canonical_headers(self.request, self.signed_headers)
         return [
-            f"{self.request.method}\n{path}\n{query}\n{headers}\n{self.signed_headers}\n{digest}"
+            f"{self.request.method}\n{path}\n{query}\n{headers}\n{self.signed_headers}\n{self.body_digest}"
             for path in paths
             for query in canonical_queries(self.request, "X-Amz-Signature" if in_url else "")
         ]

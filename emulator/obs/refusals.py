@@ -39,8 +39,12 @@ KEY_TOO_LONG = Error(400, "KeyTooLongError", "Your key is too long")
 INVALID_ARGUMENT = Error(400, "InvalidArgument", "Invalid Argument")
 INVALID_REQUEST = Error(400, "InvalidRequest", "Invalid Request")
 BAD_DIGEST = Error(400, "BadDigest", "The Content-MD5 you specified did not match what we received.")
+BAD_CHECKSUM = Error(400, "BadDigest", "The checksum you specified did not match what we received.")
 INVALID_DIGEST = Error(400, "InvalidDigest", "The Content-MD5 you specified is not valid.")
 INCOMPLETE_BODY = Error(400, "IncompleteBody", "You did not provide the number of bytes the request announced")
+MALFORMED_TRAILER = Error(
+    400, "MalformedTrailerError", "The request contained trailing data that was not well-formed or not as announced."
+)
 MALFORMED_XML = Error(
     400, "MalformedXML", "The XML you provided was not well-formed or did not have the right elements."
 )

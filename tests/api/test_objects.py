@@ -201,6 +201,12 @@ def test_put_on_condition(server):
         ({"Content-MD5": "nonsense"}, (400, "InvalidDigest")),
         ({"Content-MD5": "AAAA"}, (400, "InvalidDigest")),
         ({"x-amz-content-sha256": "0" * 64}, (400, "XAmzContentSHA256Mismatch")),
+        ({"x-amz-content-sha256": "z" * 64}, (400, "XAmzContentSHA256Mismatch")),
+        ({"x-amz-checksum-crc32": "AAAAAA=="}, (400, "BadDigest")),
+        ({"x-amz-checksum-sha1": "A" * 27 + "="}, (400, "BadDigest")),
+        ({"x-amz-checksum-sha256": "A" * 43 + "="}, (400, "BadDigest")),
+        ({"x-amz-checksum-crc32": "AAAA"}, (400, "InvalidRequest")),
+        ({"x-amz-checksum-crc32": "nonsense"}, (400, "InvalidRequest")),
         ({"Content-Encoding": "aws-chunked"}, (400, "IncompleteBody")),
     ],
 )
@@ -219,6 +225,20 @@ def test_a_chunked_body_is_put_together(server):
     assert answer.raw.read(decode_content=False) == b"hello world"
     assert answer.headers["Content-Encoding"] == "gzip"
     answer.close()
+
+
+@pytest.mark.parametrize(
+    ("trailer", "expected"),
+    [(b"AAAAAA==", "BadDigest"), (b"AAAA", "InvalidRequest"), (None, "MalformedTrailerError")],
+)
+def test_a_checksum_behind_the_chunks_is_compared(server, trailer, expected):
+    headers = {"Content-Encoding": "aws-chunked", "x-amz-trailer": "x-amz-checksum-crc32"}
+    lines = b"" if trailer is None else b"x-amz-checksum-crc32:" + trailer + b"\r\n"
+    answer = call(server, "PUT", "/bucket/a.txt", data=b"5\r\nhello\r\n0\r\n" + lines + b"\r\n", headers=headers)
+    assert code(answer) == (400, expected)
+    assert list((server.buckets / "bucket").iterdir()) == []
+    right = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
+    assert call(server, "PUT", "/bucket/a.txt", data=right, headers=headers).status_code == 200
 
 
 def test_an_empty_object_that_the_client_announces(server):
@@ -481,10 +501,10 @@ def part(server, upload, number, data, key="big.bin"):
     return call(server, "PUT", f"/bucket/{key}?partNumber={number}&uploadId={upload}", data=data)
 
 
-def complete(server, upload, parts, key="big.bin"):
+def complete(server, upload, parts, key="big.bin", **headers):
     rows = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{etag}</ETag></Part>" for n, etag in parts)
     body = f"<CompleteMultipartUpload>{rows}</CompleteMultipartUpload>"
-    return call(server, "POST", f"/bucket/{key}?uploadId={upload}", data=body)
+    return call(server, "POST", f"/bucket/{key}?uploadId={upload}", data=body, headers=headers)
 
 
 BIG = os.urandom(150_000)
@@ -505,6 +525,13 @@ def test_parts_become_an_object(server):
     assert (whole.headers["Content-Type"], whole.headers["x-amz-meta-who"]) == ("text/x-mine", "me")
     assert whole.headers["ETag"] == listed(answer, "ETag")[0]
     assert list((server.folder / "uploads").iterdir()) == []
+
+
+def test_a_checksum_of_the_object_is_not_that_of_the_list_of_its_parts(server):
+    upload = begin(server)
+    etag = part(server, upload, 1, b"hello").headers["ETag"]
+    answer = complete(server, upload, [(1, etag)], **{"x-amz-checksum-crc32": "NhCmhg=="})
+    assert answer.status_code == 200, answer.text
 
 
 def test_a_part_may_be_a_piece_of_another_object(server):

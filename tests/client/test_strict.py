@@ -6,7 +6,8 @@ What a clock would have to be moved for, as the end of a token, stands in ``test
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 from xml.etree import ElementTree
 
@@ -77,9 +78,11 @@ class Strict:
         return str(sample["source"])
 
 
-def login(strict: Strict, name: str, password: str, project: str | None = None) -> Request:
+def login(
+    strict: Strict, name: str, password: str, project: str | None = None, methods: Sequence[str] = ("password",)
+) -> Request:
     user = {"name": name, "password": password, "domain": {"name": "local"}}
-    auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}
+    auth: dict[str, Any] = {"identity": {"methods": methods, "password": {"user": user}}}
     if project:
         auth["scope"] = {"project": {"name": project, "domain": {"name": "local"}}}
     return Request("POST", f"{strict.url}/v3/auth/tokens", json={"auth": auth})
@@ -163,6 +166,7 @@ def old_signed(request: Request, **arguments: Any) -> Request:
 RIGHT_TOKEN = token(lambda s: s.token)
 RIGHT_SDK = signed(signing.sdk)
 TOKEN, PROJECT, SIGNATURE = (401, "ModelArts.6620"), (403, "ModelArts.0210"), (403, "ModelArts.0206")
+OTHER = picture(10, 10)
 DENIED, MISMATCH = (403, "AccessDenied"), (403, "SignatureDoesNotMatch")
 UNKNOWN_KEY, SKEWED = (403, "InvalidAccessKeyId"), (403, "RequestTimeTooSkewed")
 
@@ -229,6 +233,11 @@ CASES: dict[str, Case] = {
         lambda s: login(s, "alice", "pw-a", "blue"),
         (401, "IAM.401"),
     ),
+    "another way to log in": (
+        lambda s: login(s, "alice", "pw-a"),
+        lambda s: login(s, "alice", "pw-a", methods=["password", "totp"]),
+        (401, "IAM.401"),
+    ),
     "logging in with no token": (lambda s: renewal(s, s.token), lambda s: renewal(s, "0" * 64), TOKEN),
     "the catalogue without a token": (
         lambda s: s.get(s.url + "/v3/auth/catalog", X_Auth_Token=s.token),
@@ -253,7 +262,29 @@ CASES: dict[str, Case] = {
         lambda s: body(put(signing.s3)(s), picture(10, 10)),
         (400, "XAmzContentSHA256Mismatch"),
     ),
+    "another body and its digest, which is not signed": (
+        put(signing.s3),
+        lambda s: changed(body(put(signing.s3)(s), OTHER), x_obs_content_sha256=sha256(OTHER).hexdigest()),
+        DENIED,
+    ),
+    "a checksum that is not the body's": (
+        put(signing.s3),
+        lambda s: signing.s3(Request("PUT", s.object, data=OTHER, headers={"x-amz-checksum-crc32": "AAAAAA=="})),
+        (400, "BadDigest"),
+    ),
+    "an object behind a question": (
+        lambda s: Request("HEAD", f"{s.url}/bucket?apiversion"),
+        lambda s: Request("HEAD", s.object + "?apiversion"),
+        DENIED,
+    ),
 }
+for _name, _sign in {"OBS": signing.obs, "AWS4": signing.s3}.items():
+    _right = put(_sign)
+    CASES[f"{_name}: another object to copy"] = (
+        _right,
+        lambda s, r=_right: changed(r(s), x_amz_copy_source="/bucket/in/b.png"),
+        DENIED,
+    )
 for _name, _sign in {"OBS": signing.obs, "AWS": old_signed, "AWS4": signing.s3}.items():
     _right = signed(_sign)
     CASES |= {
@@ -296,6 +327,8 @@ def test_it_is_refused_and_the_right_one_passes(strict: Strict, name: str) -> No
 
 
 def code_of(answer: Response) -> str:
+    if answer.request.method == "HEAD":
+        return answer.headers["x-obs-error-code"]
     if answer.text.startswith("<"):
         return ElementTree.fromstring(answer.text).findtext("{*}Code") or ""
     return str(answer.json()["error_code"])

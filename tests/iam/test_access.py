@@ -11,7 +11,7 @@ from email.utils import formatdate
 from urllib.parse import quote
 
 import pytest
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -25,6 +25,7 @@ from emulator.ids import Ids
 from emulator.obs.refusals import (
     ACCESS_DENIED,
     EXPIRED,
+    INVALID_ARGUMENT,
     SIGNATURE_MALFORMED,
     SIGNATURE_MISMATCH,
     TIME_SKEWED,
@@ -267,6 +268,7 @@ def test_an_older_signature_passes(strict, dialect, own_date):
         ({"REQUEST_URI": "/bucket/a%20b.txt?acl&uploads"}, SIGNATURE_MISMATCH),
         ({"CONTENT_TYPE": "text/html"}, SIGNATURE_MISMATCH),
         ({"HTTP_X_OBS_META_WHO": "you", "HTTP_X_AMZ_META_WHO": "you"}, SIGNATURE_MISMATCH),
+        ({"HTTP_X_OBS_COPY_SOURCE": "/bucket/s", "HTTP_X_AMZ_COPY_SOURCE": "/bucket/s"}, SIGNATURE_MISMATCH),
         ({"HTTP_CONTENT_MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, SIGNATURE_MISMATCH),
         ({"HTTP_DATE": "Thu, 01 Jan 1970 00:00:00 GMT"}, TIME_SKEWED),
         ({"HTTP_DATE": "now"}, SIGNATURE_MALFORMED),
@@ -280,6 +282,13 @@ def test_an_older_signature_passes(strict, dialect, own_date):
 )
 def test_an_older_signature_that_is_wrong(strict, dialect, change, expected):
     assert refused(strict.access.authenticate_object, from_environ({**v2_signed(dialect), **change})) is expected
+
+
+@pytest.mark.parametrize(("dialect", "other"), [("OBS", "HTTP_X_AMZ_"), ("AWS", "HTTP_X_OBS_")])
+@pytest.mark.parametrize("name", ["COPY_SOURCE", "META_WHO"])
+def test_what_the_other_dialect_says_is_not_signed(strict, dialect, other, name):
+    added = {**v2_signed(dialect), other + name: "/bucket/secret"}
+    assert refused(strict.access.authenticate_object, from_environ(added)) is ACCESS_DENIED
 
 
 def test_another_secret_is_a_mismatch(strict):
@@ -336,14 +345,34 @@ def test_our_own_urls_pass_and_only_unchanged(strict, open_):
 # Object storage, newer signature, signed by botocore
 
 
-def v4_signed(*, query=False, secret="sk-a", key="AKA", uri="/bucket/a%20b.txt", headers=None, method="GET"):
+class Digesting(S3SigV4Auth):
+    """Signs whatever digest it is given."""
+
+    digest = ""
+
+    def payload(self, request):
+        return self.digest or super().payload(request)
+
+
+def v4_signed(
+    *,
+    query=False,
+    secret="sk-a",
+    key="AKA",
+    uri="/bucket/a%20b.txt",
+    headers=None,
+    method="GET",
+    service="s3",
+    digest="",
+):
     request = AWSRequest(method, f"http://{HOST}{uri}", headers=headers or {}, data=b"")
-    signer = S3SigV4QueryAuth if query else S3SigV4Auth
     credentials = Credentials(key, secret)
     if query:
-        signer(credentials, "s3", "eu-de", expires=600).add_auth(request)
+        S3SigV4QueryAuth(credentials, service, "eu-de", expires=600).add_auth(request)
         return environ(method, request.url.removeprefix(f"http://{HOST}"))
-    signer(credentials, "s3", "eu-de").add_auth(request)
+    signer = Digesting(credentials, service, "eu-de")
+    signer.digest = digest
+    signer.add_auth(request)
     return environ(method, uri, dict(request.headers.items()))
 
 
@@ -369,6 +398,12 @@ def test_a_newer_signature_passes(strict, query, uri):
         (lambda: changed(v4_signed(), HTTP_X_AMZ_DATE="x"), SIGNATURE_MALFORMED),
         (lambda: changed(v4_signed(), HTTP_AUTHORIZATION="AWS4-HMAC-SHA256 nonsense"), SIGNATURE_MALFORMED),
         (lambda: changed(v4_signed(), HTTP_AUTHORIZATION="AWS4-HMAC-SHA256 Credential=AKA"), SIGNATURE_MALFORMED),
+        (lambda: v4_signed(service="ec2"), SIGNATURE_MALFORMED),
+        (lambda: v4_signed(digest="x"), INVALID_ARGUMENT),
+        (lambda: changed(v4_signed(), HTTP_X_AMZ_COPY_SOURCE="/bucket/s"), ACCESS_DENIED),
+        (lambda: changed(v4_signed(), HTTP_X_OBS_COPY_SOURCE="/bucket/s"), ACCESS_DENIED),
+        (lambda: changed(v4_signed(), HTTP_X_OBS_CONTENT_SHA256="0" * 64), ACCESS_DENIED),
+        (lambda: changed(v4_signed(query=True), HTTP_X_AMZ_COPY_SOURCE="/bucket/s"), ACCESS_DENIED),
         (lambda: v4_signed(query=True, secret="sk-b"), SIGNATURE_MISMATCH),
         (lambda: changed(v4_signed(query=True), REQUEST_METHOD="PUT"), SIGNATURE_MISMATCH),
     ],
@@ -448,5 +483,26 @@ def test_chunk_signatures_follow_each_other(strict):
         digest = hashlib.sha256(chunk).hexdigest()
         text = "\n".join(["AWS4-HMAC-SHA256-PAYLOAD", date, scope, previous, empty, digest])
         previous = hmac.new(key, text.encode(), "sha256").hexdigest()
-        granted.chunk_check(previous, chunk)
-    assert refused(granted.chunk_check, previous, b"again") is SIGNATURE_MISMATCH
+        granted.chunk_check.chunk(previous, chunk)
+    assert refused(granted.chunk_check.chunk, previous, b"again") is SIGNATURE_MISMATCH
+    lines = b"x-amz-checksum-crc32:AAAAAA==\n"
+    text = "\n".join(["AWS4-HMAC-SHA256-TRAILER", date, scope, previous, hashlib.sha256(lines).hexdigest()])
+    assert refused(granted.chunk_check.trailer, previous, lines) is SIGNATURE_MISMATCH
+    granted.chunk_check.trailer(hmac.new(key, text.encode(), "sha256").hexdigest(), lines)
+
+
+def test_what_is_signed_of_the_body(strict):
+    def digest(**arguments):
+        return strict.access.authenticate_object(from_environ(v4_signed(method="PUT", **arguments))).body_digest
+
+    assert digest() == hashlib.sha256(b"").hexdigest()
+    assert digest(digest="UNSIGNED-PAYLOAD") == digest(query=True) == "UNSIGNED-PAYLOAD"
+
+
+def test_a_signature_that_says_nothing_of_the_body_is_for_none(strict):
+    request = AWSRequest("PUT", f"http://{HOST}/bucket/a.txt", data=b"")
+    SigV4Auth(Credentials("AKA", "sk-a"), "s3", "eu-de").add_auth(request)
+    signed = environ("PUT", "/bucket/a.txt", dict(request.headers.items()))
+    assert "HTTP_X_AMZ_CONTENT_SHA256" not in signed
+    granted = strict.access.authenticate_object(from_environ(signed))
+    assert granted.body_digest == hashlib.sha256(b"").hexdigest()

@@ -4,10 +4,30 @@ import pytest
 
 from emulator.contract.errors import ApiError
 from emulator.iam.chunks import decoded, is_chunked
-from emulator.obs.refusals import ACCESS_DENIED, INCOMPLETE_BODY, INVALID_REQUEST, SIGNATURE_MISMATCH
+from emulator.obs.refusals import (
+    ACCESS_DENIED,
+    INCOMPLETE_BODY,
+    INVALID_REQUEST,
+    MALFORMED_TRAILER,
+    SIGNATURE_MISMATCH,
+)
 
 UNSIGNED = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
 SIGNED = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
+
+
+class Check:
+    """Believes what is signed with ``good``, and keeps the trailer that it has been shown."""
+
+    shown = None
+
+    def chunk(self, signature, data):
+        if signature != "good":
+            raise ApiError(SIGNATURE_MISMATCH)
+
+    def trailer(self, signature, lines):
+        self.shown = lines
+        self.chunk(signature, lines)
 
 
 def read(body, headers=UNSIGNED, check=None):
@@ -56,12 +76,8 @@ def test_the_announced_length_must_come():
 
 
 def test_no_chunk_comes_before_it_has_been_judged():
-    def check(signature, chunk):
-        if signature != "good":
-            raise ApiError(SIGNATURE_MISMATCH)
-
     body = b"2;chunk-signature=good\r\nok\r\n3;chunk-signature=bad\r\nbad\r\n0;chunk-signature=good\r\n\r\n"
-    pieces = decoded(io.BytesIO(body), SIGNED, check)
+    pieces = decoded(io.BytesIO(body), SIGNED, Check())
     assert next(pieces) == b"ok"
     with pytest.raises(ApiError) as caught:
         next(pieces)
@@ -70,8 +86,39 @@ def test_no_chunk_comes_before_it_has_been_judged():
 
 def test_a_chunk_without_its_signature_is_refused():
     with pytest.raises(ApiError) as caught:
-        read(b"5\r\nhello\r\n0\r\n\r\n", SIGNED, lambda signature, chunk: None)
+        read(b"5\r\nhello\r\n0\r\n\r\n", SIGNED, Check())
     assert caught.value.error is ACCESS_DENIED
+
+
+TRAILER = {
+    "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+    "x-amz-trailer": "x-amz-checksum-crc32",
+}
+SIGNED_CHUNKS = b"2;chunk-signature=good\r\nok\r\n0;chunk-signature=good\r\n"
+
+
+def test_trailers_are_told_and_judged():
+    check, trailers = Check(), {}
+    body = SIGNED_CHUNKS + b"x-amz-checksum-crc32: AAAA\r\nx-amz-trailer-signature:good\r\n\r\n"
+    assert b"".join(decoded(io.BytesIO(body), TRAILER, check, trailers)) == b"ok"
+    assert trailers == {"x-amz-checksum-crc32": "AAAA"}
+    assert check.shown == b"x-amz-checksum-crc32: AAAA\n"
+
+
+@pytest.mark.parametrize(
+    ("trailer", "expected"),
+    [
+        (b"x-amz-checksum-crc32:AAAA\r\nx-amz-trailer-signature:bad\r\n\r\n", SIGNATURE_MISMATCH),
+        (b"x-amz-checksum-crc32:AAAA\r\n\r\n", SIGNATURE_MISMATCH),
+        (b"x-amz-trailer-signature:good\r\n\r\n", MALFORMED_TRAILER),
+        (b"\r\n", MALFORMED_TRAILER),
+        (b"", MALFORMED_TRAILER),
+    ],
+)
+def test_a_trailer_that_is_not_as_announced(trailer, expected):
+    with pytest.raises(ApiError) as caught:
+        read(SIGNED_CHUNKS + trailer, TRAILER, Check())
+    assert caught.value.error is expected
 
 
 def test_what_is_chunked():
