@@ -16,11 +16,12 @@ from emulator.contract.wire import DatasetType, LabelType, SampleType
 from emulator.formats import coco, folders, text, voc, yolo
 from emulator.formats.folders import stem
 from emulator.formats.problem import Problem
-from emulator.kinds import KINDS
-from emulator.obs.scan import Entry
+from emulator.kinds import IMAGES, KINDS
+from emulator.obs.scan import Entry, is_ignored
 from emulator.store.records import SampleRecord
 
 Open = Callable[[str], BinaryIO]
+_FILES = (*IMAGES, folders.LABELS, ".xml", ".manifest")
 Items = Iterator[SampleRecord | Problem]
 _D = DatasetType
 
@@ -134,10 +135,14 @@ def _read_voc(entries: Sequence[Entry], open_: Open) -> Items:
 
 
 class Names:
-    """Names in one directory for samples of many: of two that want the same, the second gets a number."""
+    """Names in one directory for samples of many: of two that want the same, the second gets a number.
 
-    def __init__(self) -> None:
+    ``reserved`` are whole names, stem and ending, that are somebody else's.
+    """
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
         self._taken: set[str] = set()
+        self._reserved = {name.casefold() for name in reserved}
 
     def unique(self, name: str) -> str:
         """A name like this one whose stem nobody has yet, so that label files beside it are its own as well."""
@@ -145,7 +150,9 @@ class Names:
         bare, dot, ending = last.rpartition(".")
         bare, ending = (bare, dot + ending) if dot and bare else (last, "")
         chosen, number = bare, 0
-        while (key := f"{folder}{slash}{chosen}".casefold()) in self._taken:
+        while (
+            key := f"{folder}{slash}{chosen}".casefold()
+        ) in self._taken or f"{key}{ending}".casefold() in self._reserved:
             number += 1
             chosen = f"{bare}-{number}"
         self._taken.add(key)
@@ -158,6 +165,7 @@ def write_directory(
     *,
     tree: bool,
     annotation_files: bool = True,
+    reserved: Iterable[str] = (),
     put: Callable[[str, bytes], None],
     copy: Callable[[SampleRecord, str], None],
 ) -> int:
@@ -165,9 +173,10 @@ def write_directory(
 
     Classification as a tree has a folder a label (a sample with several labels lies in the first one's, with a text
     file beside it that lists all), or flat with a text file beside each labelled sample. Detection has a VOC file
-    beside each labelled picture. Without ``annotation_files`` the samples are all there is.
+    beside each labelled picture. Without ``annotation_files`` the samples are all there is. No sample gets
+    one of the ``reserved`` names.
     """
-    names, count = Names(), 0
+    names, count = Names(reserved), 0
     for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
         labels = [str(label.name) for label in sample.labels]
         is_detection = dataset_type is _D.OBJECT_DETECTION
@@ -184,11 +193,13 @@ def write_directory(
 
 
 def _is_folder_name(label: str) -> bool:
+    """Whether a folder can have a label's name: one that is read again, and that no file beside it can have."""
     return (
         label not in (".", "..")
         and "/" not in label
         and "\\" not in label
         and label.isprintable()
-        and not label.startswith((".", "~$"))
+        and not is_ignored(label)
+        and not label.lower().endswith(_FILES)
         and len(label.encode("utf-8", "surrogatepass")) <= 255
     )

@@ -22,6 +22,7 @@ MASK_SOURCE, MASK_COLOR = "@modelarts:mask_source", "mask_color"
 SHAPE, FEATURE = "@modelarts:shape", "@modelarts:feature"
 # Members of a label's property that have an element of their own, and what they are where nobody said.
 _FLAGS = {"truncated": "0", "difficult": "0", "occluded": "0"}
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -69,6 +70,8 @@ def _add_object(root: Element, label: SampleLabel) -> None:
     property_ = label.property or {}
     item = SubElement(root, "object")
     _add(item, "name", label.name)
+    if label.name is not None and label.name != label.name.strip():
+        item[0].set(_SPACE, "preserve")
     _add(item, "pose", property_.get("pose", "Unspecified"))
     for flag, default in _FLAGS.items():
         _add(item, flag, property_.get(flag, default))
@@ -123,7 +126,7 @@ def _read_size(root: Element) -> tuple[int, int, int] | None:
 
 
 def _read_object(item: Element) -> SampleLabel:
-    name = item.findtext("name", "").strip()
+    name = _read_name(item)
     if not name:
         raise NotVoc("an <object> has no <name>")
     property_: dict[str, Any] = {}
@@ -146,6 +149,13 @@ def _read_object(item: Element) -> SampleLabel:
         property=property_,
         score=_number(item, "confidence") if score else None,
     )
+
+
+def _read_name(item: Element) -> str:
+    """A label's name, without what is around it, unless that belongs to it."""
+    element = item.find("name")
+    name = "" if element is None else element.text or ""
+    return name if element is not None and element.get(_SPACE) == "preserve" else name.strip()
 
 
 def _read_shape(element: Element, shape: Shape) -> list[list[float]]:

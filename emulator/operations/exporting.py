@@ -117,6 +117,7 @@ class Export:
                 samples,
                 tree=self.request.export_format == TREE,
                 annotation_files=not self._is_coco,
+                reserved=[self._manifest],
                 put=lambda name, data: written.write(self.path.join(name), data),
                 copy=copy,
             )
@@ -126,7 +127,7 @@ class Export:
                 written.write(self.path.join(COCO_FILE), document.getvalue())
             if not self.is_new_dataset:
                 lines.seek(0)
-                written.write(self.path.join(f"{self.record.name}.manifest"), iter(lambda: lines.read(CHUNK), b""))
+                written.write(self.path.join(self._manifest), iter(lambda: lines.read(CHUNK), b""))
 
     def _keep(self, lines: SpooledTemporaryFile[bytes], sample: SampleRecord, target: ObsPath) -> None:
         """Remember where a sample went: as a line of the manifest, for the COCO document, for the new dataset."""
@@ -147,6 +148,10 @@ class Export:
         return self.record.type is DatasetType.OBJECT_DETECTION and self.request.annotation_format == "COCO"
 
     @property
+    def _manifest(self) -> str:
+        return f"{self.record.name}.manifest"
+
+    @property
     def _scheme(self) -> str:
         return self.request.source_type_header.removesuffix("://")
 
@@ -154,6 +159,7 @@ class Export:
         """A dataset over what has been exported, with its annotations."""
         with self.emu.store.reading(self.record.id) as dataset:
             labels = dataset.labels
+        self.emu.tree.make_directory(self.path)  # where nothing was chosen, it may not be there
         record = new_dataset(
             self.emu,
             self.target,

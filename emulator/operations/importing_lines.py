@@ -191,7 +191,7 @@ def _fault(item: SampleRecord) -> str | None:
     """Why an item cannot be a line of a text file, if it cannot."""
     if item.text is None:
         return "a sample of this dataset is a text, as content://…"
-    if not item.text.strip() or "\n" in item.text or "\r" in item.text:
+    if not item.text.strip() or "\n" in item.text or item.text.endswith("\r"):
         return "a text must be one line"
     try:
         size = len(item.text.encode("utf-8"))

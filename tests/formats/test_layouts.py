@@ -99,6 +99,33 @@ def test_a_tree_has_a_folder_a_label(place: Place) -> None:
     assert sorted(path.name for path in place.root.glob("*.txt")) == ["2.txt", "3.txt", "4.txt", "5.txt", "6.txt"]
 
 
+def test_a_folder_of_a_label_is_in_no_file_s_way(place: Place) -> None:
+    samples = [
+        classified("1.png", "2.png"),
+        classified("2.png"),
+        classified("3.jpg", "4.txt"),
+        classified("a/4.jpg", "five.tmp", "x"),
+        classified("6.jpg", "v1.2"),
+    ]
+    copied = write(place, CLASSES, samples, tree=True)
+    assert [*copied] == ["1.png", "2.png", "3.jpg", "4.jpg", "v1.2/6.jpg"]
+    found, problems = read(place, CLASSES)
+    assert not problems
+    assert {name: sample.labels for name, sample in found.items()} == {n: s.labels for n, s in copied.items()}
+
+
+def test_reserved_names_are_nobody_s() -> None:
+    names = Names(["Data.manifest", "x"])
+    wanted = ["data.manifest", "a/data.manifest", "data.jpg", "x", "x.jpg"]
+    assert [names.unique(name) for name in wanted] == [
+        "data-1.manifest",
+        "a/data.manifest",
+        "data.jpg",
+        "x-1",
+        "x.jpg",
+    ]
+
+
 def test_names_are_unique_whatever_their_case() -> None:
     names = Names()
     wanted = ["1.jpg", "1.JPG", "1.png", "1-1.jpg", "A/1.jpg", "a/1.jpg", "ß.jpg", "SS.jpg", "x", "x.y", ".z", ".z"]

@@ -68,7 +68,7 @@ _NAME = st.text(
 _LABEL = st.sampled_from(sorted(_FEATURES)).flatmap(
     lambda shape: st.builds(
         drawn,
-        _NAME.filter(lambda name: name == name.strip()),
+        _NAME,
         st.just(shape),
         _FEATURES[shape],
         st.none() | st.floats(0, 1),

@@ -179,6 +179,32 @@ def test_a_new_dataset_works_over_what_was_exported(api: Api, bucket: Path, kind
     poll(lambda: api.samples(new)["sample_count"] == 5, "the new dataset follows its files")
 
 
+def test_a_new_dataset_of_nothing_is_empty(api: Api, dataset_id: str) -> None:
+    parameters = {
+        "export_dest": "NEW_DATASET",
+        "export_new_dataset_name": "empty",
+        "export_new_dataset_work_path": "/bucket/empty-out/",
+        "search_conditions": [{"sample_name": "there is none"}],
+    }
+    task = exported(api, dataset_id, "/bucket/none/yet/", export_type=3, export_params=parameters)
+    assert (task["status"], task["total_sample_count"]) == ("SUCCESSED", 0), task
+    (found,) = api.call("GET", "?search_content=empty")["datasets"]
+    assert (found["status"], found["total_sample_count"]) == (1, 0)
+
+
+def test_a_sample_named_like_the_manifest_is_exported_too(api: Api, bucket: Path) -> None:
+    for name in ("dataset-457f.manifest", "b.bin"):
+        write(bucket, f"in/{name}", name)
+    task = exported(api, api.dataset(dataset_type=900), export_type=2)
+    assert task["status"] == "SUCCESSED", task
+    assert (bucket / "exported/dataset-457f-1.manifest").read_text() == "dataset-457f.manifest"
+    lines = (bucket / "exported/dataset-457f.manifest").read_text().splitlines()
+    assert {json.loads(line)["source"] for line in lines} == {
+        "obs://bucket/exported/b.bin",
+        "obs://bucket/exported/dataset-457f-1.manifest",
+    }
+
+
 def test_hard_examples_are_cleared_or_kept(api: Api, bucket: Path) -> None:
     dataset_id = labelled_dataset(api, bucket, 0)
     for clear, count in ((True, 0), (False, 2)):

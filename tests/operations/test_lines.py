@@ -89,6 +89,16 @@ def test_a_deleted_line_stays_deleted_while_its_file_changes(api: Api, bucket: P
     follows(api, dataset_id, {"three": [], "one": []})
 
 
+def test_a_line_with_carriage_returns_comes_back_from_a_manifest(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "one\rtwo\n \rthree\r\n")
+    version = api.publish(api.dataset(dataset_type=101))
+    (bucket / "in2").mkdir()
+    source = [{"data_type": 0, "data_path": "/bucket/in2/"}]
+    other = api.dataset(dataset_name="other", dataset_type=101, data_sources=source, work_path="/bucket/out2/")
+    assert imported(api, other, version["manifest_path"])["status"] == "COMPLETED"
+    assert texts(api, other) == {"one\rtwo": [], " \rthree": []}
+
+
 def test_labels_behind_a_separator_come_along_at_creation(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "It is good\tpositive,useful\nIt is bad\tnegative\nunlabelled\n")
     answer = api.call(
