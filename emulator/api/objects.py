@@ -22,6 +22,7 @@ from emulator.api import objects_write as objects
 from emulator.api.objects_call import Call, Storage
 from emulator.api.objects_read import get_object
 from emulator.api.objects_settings import SUBRESOURCES, get_setting, put_setting
+from emulator.api.objects_uploads import list_uploads
 from emulator.api.objects_xml import document
 from emulator.contract.errors import (
     BUCKET_NOT_FOUND,
@@ -73,7 +74,7 @@ _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("bucket", "GET", "location"): buckets.bucket_location,
     ("bucket", "GET", "versioning"): buckets.versioning,
     ("bucket", "GET", "storageinfo"): buckets.storage_info,
-    ("bucket", "GET", "uploads"): parts.list_uploads,
+    ("bucket", "GET", "uploads"): list_uploads,
     ("bucket", "POST", "delete"): objects.delete_objects,
     ("object", "PUT", ""): objects.put_object,
     ("object", "PUT", "copy"): objects.copy_object,

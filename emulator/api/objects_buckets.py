@@ -10,8 +10,8 @@ from contextlib import suppress
 from flask import Response
 
 from emulator.api.objects_call import Call
-from emulator.api.objects_parts import abort_uploads_of
 from emulator.api.objects_read import object_metadata
+from emulator.api.objects_uploads import abort_uploads_of
 from emulator.api.objects_xml import Item, iso_time, key_text
 from emulator.contract.errors import ApiError
 from emulator.iam.users import derived_id

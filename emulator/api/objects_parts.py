@@ -1,26 +1,22 @@
-"""Multipart uploads: parts are files in a folder of their own until the upload is completed or aborted.
-
-The folder ``<uploads>/<upload id>/`` has ``upload.json``, and a file ``<number>.<MD5>`` a part.
-"""
+"""Multipart uploads: parts are files in the upload's own folder until it is completed or aborted."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-import msgspec
 from flask import Response
 
 from emulator.api.objects_call import Call
-from emulator.api.objects_read import opened, parse_range, stat_of
-from emulator.api.objects_write import source_of, written
+from emulator.api.objects_read import find_object, parse_range
+from emulator.api.objects_uploads import Upload, find_upload, keep_upload
+from emulator.api.objects_write import require_source_conditions, source_of, written
 from emulator.api.objects_xml import MAX_BODY, Item, iso_time, key_text, parse, text_of
 from emulator.contract.errors import ApiError
 from emulator.obs.metadata import Metadata, etag_of_parts
@@ -38,16 +34,7 @@ MAX_PART_NUMBER = 10_000
 MIN_PART_BYTES = 100 * 1024
 """OBS's limit for every part but the last; S3's is 5 MB."""
 
-_UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _PIECE = 1 << 20
-
-
-class _Upload(msgspec.Struct, frozen=True):
-    bucket: str
-    key: str
-    started_ms: int
-    content_type: str
-    headers: dict[str, str]
 
 
 class _Part(NamedTuple):
@@ -66,12 +53,8 @@ def start_upload(call: Call) -> Response:
         raise ApiError(NO_SUCH_BUCKET, call.bucket)
     call.storage.tree.local(call.path)
     given = call.given_metadata()
-    upload = _Upload(call.bucket, call.key, call.storage.clock.now_ms(), given.content_type, dict(given.headers))
-    upload_id = call.storage.ids.upload()
-    folder = call.storage.uploads / upload_id
-    folder.mkdir(parents=True)
-    (folder / "upload.json").write_bytes(msgspec.json.encode(upload))
-    row: list[Item] = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload_id)]
+    upload = Upload(call.bucket, call.key, call.storage.clock.now_ms(), given.content_type, dict(given.headers))
+    row: list[Item] = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", keep_upload(call, upload))]
     return call.xml("InitiateMultipartUploadResult", row)
 
 
@@ -82,19 +65,24 @@ def put_part(call: Call) -> Response:
 
 
 def copy_part(call: Call) -> Response:
-    """Keep a part that is a piece of another object. Raises NO_SUCH_UPLOAD, NO_SUCH_KEY, RANGE_NOT_SATISFIABLE."""
-    with opened(source_of(call)) as file:
-        size = stat_of(file).size
-        wanted = parse_range(call.own_header("copy-source-range"), size)
-        start, stop = wanted or (0, size)
-        part = _kept(call, _piece(file.fileno(), start, stop))
+    """Keep a part that is a piece of another object.
+
+    Raises NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE.
+    """
+    found = find_object(source_of(call))
+    with found.file as file:
+        require_source_conditions(call, found)
+        wanted = parse_range(call.own_header("copy-source-range"), found.stat.size)
+        start, stop = wanted or (0, found.stat.size)
+        file.seek(start)
+        part = _kept(call, _piece(file, stop - start))
     modified = iso_time(part.file.stat().st_mtime_ns)
     return call.xml("CopyPartResult", [("LastModified", modified), ("ETag", f'"{part.etag}"')])
 
 
 def list_parts(call: Call) -> Response:
     """List a page of the parts of an upload. Raises NO_SUCH_UPLOAD or INVALID_ARGUMENT."""
-    folder, _ = _upload(call)
+    folder, _ = find_upload(call)
     after, limit = call.number("part-number-marker", 0, MAX_PART_NUMBER), call.number("max-parts", 1000, 1000)
     parts = [part for part in _parts(folder) if part.number > after]
     shown = parts[:limit]
@@ -103,7 +91,7 @@ def list_parts(call: Call) -> Response:
         ("Key", key_text(call.key, call.parameter("encoding-type"))),
         ("UploadId", call.parameter("uploadId")),
         ("PartNumberMarker", after),
-        ("NextPartNumberMarker", shown[-1].number if len(shown) < len(parts) and shown else None),
+        ("NextPartNumberMarker", shown[-1].number if shown else after),
         ("MaxParts", limit),
         ("IsTruncated", len(shown) < len(parts)),
         ("StorageClass", "STANDARD"),
@@ -120,7 +108,7 @@ def complete_upload(call: Call) -> Response:
 
     Raises NO_SUCH_UPLOAD, MALFORMED_XML, INVALID_PART, INVALID_PART_ORDER or PART_TOO_SMALL.
     """
-    folder, upload = _upload(call)
+    folder, upload = find_upload(call)
     # A checksum that comes with this is the object's, not that of the list of parts.
     root = parse(call.small_body(MAX_BODY, checksums=False), "CompleteMultipartUpload")
     named = [(text_of(part, "PartNumber"), text_of(part, "ETag")) for part in root.findall("Part")]
@@ -140,61 +128,11 @@ def complete_upload(call: Call) -> Response:
 
 def abort_upload(call: Call) -> Response:
     """Forget an upload and its parts. Raises NO_SUCH_UPLOAD."""
-    shutil.rmtree(_claim(_upload(call)[0]), ignore_errors=True)
+    shutil.rmtree(_claim(find_upload(call)[0]), ignore_errors=True)
     return Response(None, 204)
 
 
-def list_uploads(call: Call) -> Response:
-    """List the uploads of a bucket that are under way, by key. Raises NO_SUCH_BUCKET."""
-    if not call.storage.tree.has_bucket(call.bucket):
-        raise ApiError(NO_SUCH_BUCKET, call.bucket)
-    prefix, encoding = call.parameter("prefix") or "", call.parameter("encoding-type")
-    found = [(folder.name, each) for folder, each in _uploads(call) if each.key.startswith(prefix)]
-    rows: list[Item] = [
-        ("Bucket", call.bucket),
-        ("Prefix", key_text(prefix, encoding)),
-        ("EncodingType", encoding),
-        ("MaxUploads", 1000),
-        ("IsTruncated", False),
-    ]
-    for upload_id, each in sorted(found, key=lambda item: (item[1].key, item[1].started_ms)):
-        row: list[Item] = [("Key", key_text(each.key, encoding)), ("UploadId", upload_id)]
-        rows.append(("Upload", [*row, ("StorageClass", "STANDARD"), ("Initiated", iso_time(each.started_ms * 10**6))]))
-    return call.xml("ListMultipartUploadsResult", rows)
-
-
-def abort_uploads_of(call: Call) -> None:
-    """Forget all uploads of a bucket."""
-    for folder, _ in list(_uploads(call)):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 # Inside
-
-
-def _upload(call: Call) -> tuple[Path, _Upload]:
-    upload_id = call.parameter("uploadId") or ""
-    folder = call.storage.uploads / upload_id
-    if not _UPLOAD_ID.fullmatch(upload_id):
-        raise ApiError(NO_SUCH_UPLOAD)
-    try:
-        found = msgspec.json.decode((folder / "upload.json").read_bytes(), type=_Upload)
-    except (OSError, msgspec.MsgspecError):
-        raise ApiError(NO_SUCH_UPLOAD) from None
-    if (found.bucket, found.key) != (call.bucket, call.key):
-        raise ApiError(NO_SUCH_UPLOAD)
-    return folder, found
-
-
-def _uploads(call: Call) -> Iterator[tuple[Path, _Upload]]:
-    uploads = call.storage.uploads
-    for folder in sorted(uploads.iterdir()) if uploads.is_dir() else ():
-        try:
-            upload = msgspec.json.decode((folder / "upload.json").read_bytes(), type=_Upload)
-        except (OSError, msgspec.MsgspecError):
-            continue
-        if upload.bucket == call.bucket and _UPLOAD_ID.fullmatch(folder.name):
-            yield folder, upload
 
 
 def _claim(folder: Path) -> Path:
@@ -210,7 +148,7 @@ def _kept(call: Call, pieces: Iterable[bytes]) -> _Part:
     number = call.number("partNumber", 0, MAX_PART_NUMBER + 1)
     if not 0 < number <= MAX_PART_NUMBER:
         raise ApiError(INVALID_ARGUMENT, f"partNumber is from 1 to {MAX_PART_NUMBER}")
-    folder, _ = _upload(call)
+    folder, _ = find_upload(call)
     digest = hashlib.md5(usedforsecurity=False)
     temporary = folder / f".{number}.{threading.get_ident()}"
     try:
@@ -257,7 +195,7 @@ def _bytes_of(parts: list[_Part]) -> Iterator[bytes]:
             yield from iter(lambda: file.read(_PIECE), b"")
 
 
-def _piece(descriptor: int, start: int, stop: int) -> Iterator[bytes]:
-    while start < stop and (piece := os.pread(descriptor, min(_PIECE, stop - start), start)):
-        start += len(piece)
+def _piece(file: BinaryIO, left: int) -> Iterator[bytes]:
+    while left and (piece := file.read(min(_PIECE, left))):
+        left -= len(piece)
         yield piece

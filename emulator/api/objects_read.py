@@ -6,17 +6,19 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
+from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
 from flask import Response
 from werkzeug.wsgi import wrap_file
 
 from emulator.api.objects_call import Call
+from emulator.api.objects_conditions import UNCHANGED, failed_condition, still_the_same
 from emulator.contract.errors import BUCKET_NOT_FOUND, PATH_INVALID, ApiError
 from emulator.images import process
 from emulator.obs.listing import Key
-from emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, Metadata
+from emulator.obs.metadata import NO_FILE, Metadata
 from emulator.obs.refusals import (
     INVALID_ARGUMENT,
     NO_SUCH_BUCKET,
@@ -29,6 +31,14 @@ from emulator.obs.tree import ObjectStat
 _PIECE = 1 << 18
 _MAX_RANGE_DIGITS = 18
 _OVERRIDES = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
+
+
+class Found(NamedTuple):
+    """An object, open; where its file stands is not defined."""
+
+    file: BinaryIO
+    stat: ObjectStat
+    metadata: Metadata
 
 
 class Range(NamedTuple):
@@ -44,12 +54,8 @@ def get_object(call: Call) -> Response:
     Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, and INVALID_ARGUMENT for a picture
     that cannot be processed so.
     """
-    if call.key.endswith("/"):
-        return _directory(call)
-    file = opened(call)
+    file, stat, metadata = find_object(call)
     try:
-        stat = stat_of(file)
-        metadata = get_object_metadata(call, file)
         refused = _unwanted(call, metadata.etag, stat.mtime_ns)
         if refused is not None:
             file.close()
@@ -59,6 +65,18 @@ def get_object(call: Call) -> Response:
             file.close()
             return _processed(call, parameter, stat)
         return _answer(call, file, stat, metadata)
+    except BaseException:
+        file.close()
+        raise
+
+
+def find_object(call: Call) -> Found:
+    """Return the object of a call. Raises as ``opened``."""
+    if call.key.endswith("/"):
+        return _directory(call)
+    file = opened(call)
+    try:
+        return Found(file, stat_of(file), get_object_metadata(call, file))
     except BaseException:
         file.close()
         raise
@@ -141,7 +159,8 @@ def parse_range(text: str, size: int) -> Range | None:
 
 def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Response:
     headers = object_headers(call, metadata, stat.mtime_ns)
-    wanted = parse_range(call.request.header("range"), stat.size)
+    header = call.request.header
+    wanted = parse_range(header("range"), stat.size) if still_the_same(header, metadata.etag, stat.mtime_ns) else None
     if wanted is None:
         return _streamed(call, file, Range(0, stat.size), 200, headers)
     headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
@@ -169,16 +188,16 @@ def _part(file: BinaryIO, wanted: Range) -> Iterator[bytes]:
         yield piece
 
 
-def _directory(call: Call) -> Response:
-    """Answer for a folder: an empty object, as clients make it to have a directory."""
+def _directory(call: Call) -> Found:
+    """Return a folder as an object without bytes, if it was put as such: just those are listed, too."""
     try:
         place = call.storage.tree.require_directory(call.path)
     except ApiError as error:
         raise ApiError(NO_SUCH_BUCKET if error.error is BUCKET_NOT_FOUND else NO_SUCH_KEY, call.key) from None
-    stat = ObjectStat(0, place.stat().st_mtime_ns)
-    known = call.storage.metadata.get(call.path.object_name, ObjectStat(0, 0))
-    headers = object_headers(call, known or Metadata(EMPTY_MD5, DIRECTORY_TYPE), stat.mtime_ns)
-    return Response(b"", 200, headers)
+    known = call.storage.metadata.get(call.path.object_name, NO_FILE)
+    if known is None:
+        raise ApiError(NO_SUCH_KEY, call.key)
+    return Found(BytesIO(), ObjectStat(0, place.stat().st_mtime_ns), known)
 
 
 def _processed(call: Call, parameter: str, stat: ObjectStat) -> Response:
@@ -192,36 +211,13 @@ def _processed(call: Call, parameter: str, stat: ObjectStat) -> Response:
 
 
 def _unwanted(call: Call, etag: str, mtime_ns: int) -> Response | None:
-    """Return 304 where the client has this very object. Raises PRECONDITION_FAILED.
-
-    ETags win over times, as HTTP has it.
-    """
-    header = call.request.header
-    if (wanted := header("if-match")) and not _names(wanted, etag):
-        raise ApiError(PRECONDITION_FAILED, "If-Match")
-    if not wanted and (limit := _seconds(header("if-unmodified-since"))) is not None and mtime_ns // 10**9 > limit:
-        raise ApiError(PRECONDITION_FAILED, "If-Unmodified-Since")
-    if known := header("if-none-match"):
-        same = _names(known, etag)
-    else:
-        since = _seconds(header("if-modified-since"))
-        same = since is not None and mtime_ns // 10**9 <= since
-    if not same:
+    """Return 304 where the client has this very object. Raises PRECONDITION_FAILED."""
+    failed = failed_condition(call.request.header, etag, mtime_ns)
+    if failed is None:
         return None
+    if failed not in UNCHANGED:
+        raise ApiError(PRECONDITION_FAILED, failed)
     return Response(None, 304, {"ETag": f'"{etag}"', "Last-Modified": formatdate(mtime_ns // 10**9, usegmt=True)})
-
-
-def _names(condition: str, etag: str) -> bool:
-    return any(part.strip().removeprefix("W/").strip('"') in (etag, "*") for part in condition.split(","))
-
-
-def _seconds(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None  # HTTP: a date that cannot be read is no condition
 
 
 def _sendable(value: str) -> str:

@@ -9,7 +9,7 @@ from flask import Response
 
 from emulator.api.objects_buckets import owner, require_bucket
 from emulator.api.objects_call import Call
-from emulator.api.objects_read import opened
+from emulator.api.objects_read import find_object
 from emulator.api.objects_xml import Item
 from emulator.contract.errors import ApiError, Error
 from emulator.obs.refusals import NOT_IMPLEMENTED
@@ -38,7 +38,7 @@ def get_setting(call: Call, name: str) -> Response:
     """Answer that a setting is not made. Raises NO_SUCH_BUCKET, NO_SUCH_KEY, and the setting's own error."""
     require_bucket(call)
     if call.key:
-        opened(call).close()
+        find_object(call).file.close()
     if name == "tagging" and call.key:
         return call.xml("Tagging", [("TagSet", [])])
     answer = SUBRESOURCES[name]

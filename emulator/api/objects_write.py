@@ -11,29 +11,28 @@ from urllib.parse import unquote
 from flask import Response
 
 from emulator.api.objects_call import Call
-from emulator.api.objects_read import get_object_metadata, opened
+from emulator.api.objects_conditions import failed_condition, names
+from emulator.api.objects_read import Found, find_object
 from emulator.api.objects_xml import MAX_BODY, Item, iso_time, parse, text_of
 from emulator.contract.errors import ApiError
-from emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, Metadata
+from emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE, Metadata
 from emulator.obs.paths import ObsPath
 from emulator.obs.refusals import (
     INVALID_ARGUMENT,
     INVALID_REQUEST,
     MALFORMED_XML,
+    NOT_IMPLEMENTED,
     PRECONDITION_FAILED,
 )
 from emulator.obs.tree import ObjectStat
 
 _MAX_DELETED = 1000
-NO_FILE = ObjectStat(0, 0)
-"""What the metadata of a directory are noted for: its time changes with every file in it."""
 
 
 def put_object(call: Call) -> Response:
     """Write an object; a key that ends in ``/`` makes a directory. Raises as ``Call.body`` and ``ObjectTree.write``."""
     if call.key.endswith("/"):
         return _put_directory(call)
-    _require_conditions(call)
     digest = hashlib.md5(usedforsecurity=False)
     stat = written(call, _counted(call.body(), digest))
     call.storage.metadata.put(call.path.object_name, stat, call.given_metadata(digest.hexdigest()))
@@ -41,23 +40,29 @@ def put_object(call: Call) -> Response:
 
 
 def copy_object(call: Call) -> Response:
-    """Write an object with another's bytes, and its metadata unless they are to be replaced. Raises NO_SUCH_KEY."""
+    """Write an object with another's bytes, and its metadata unless they are to be replaced.
+
+    Raises NO_SUCH_KEY, PRECONDITION_FAILED, and INVALID_REQUEST for a copy of itself or of bytes to a directory.
+    """
     source = source_of(call)
     replaced = call.own_header("metadata-directive").upper() == "REPLACE"
     if source.path == call.path and not replaced:
         raise ApiError(INVALID_REQUEST, "an object is copied to itself without changing its metadata")
-    if source.key.endswith("/"):
-        return _put_directory(call)
     digest = hashlib.md5(usedforsecurity=False)
-    with opened(source) as file:
-        known = get_object_metadata(source, file)
+    found = find_object(source)
+    with found.file as file:
+        require_source_conditions(call, found)
         file.seek(0)
-        stat = written(call, _counted(iter(lambda: file.read(1 << 20), b""), digest))
-    metadata = call.given_metadata() if replaced else known
+        pieces = _counted(iter(lambda: file.read(1 << 20), b""), digest)
+        if call.key.endswith("/"):
+            _make_directory(call, pieces)
+            stat = NO_FILE
+        else:
+            stat = written(call, pieces)
+    metadata = call.given_metadata() if replaced else found.metadata
     call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
-    return call.xml(
-        "CopyObjectResult", [("LastModified", iso_time(stat.mtime_ns)), ("ETag", f'"{digest.hexdigest()}"')]
-    )
+    modified = stat.mtime_ns or call.storage.clock.now_ms() * 1_000_000
+    return call.xml("CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')])
 
 
 def delete_object(call: Call) -> Response:
@@ -96,8 +101,13 @@ def delete(call: Call, path: ObsPath) -> None:
 
 
 def written(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
-    """Write the bytes to the object of a call. Raises PRECONDITION_FAILED where it must not be there and is."""
-    overwrite = call.request.header("if-none-match") != "*"
+    """Write the bytes to the object of a call.
+
+    Raises PRECONDITION_FAILED where it must not be there and is, or is not the one that is to be replaced;
+    NO_SUCH_KEY where there is none to be replaced.
+    """
+    overwrite = _may_overwrite(call)
+    _require_match(call)
     try:
         return call.storage.tree.write(call.path, pieces, overwrite=overwrite)
     except FileExistsError:
@@ -113,24 +123,46 @@ def source_of(call: Call) -> Call:
     return replace(call, bucket=bucket, key=key)
 
 
+def require_source_conditions(call: Call, found: Found) -> None:
+    """Let a copy pass whose ``…-copy-source-if-…`` are met by its source. Raises PRECONDITION_FAILED."""
+
+    def header(name: str) -> str:
+        return call.own_header("copy-source-" + name)
+
+    if failed := failed_condition(header, found.metadata.etag, found.stat.mtime_ns):
+        raise ApiError(PRECONDITION_FAILED, f"copy-source-{failed.lower()}")
+
+
 def _put_directory(call: Call) -> Response:
-    if any(call.body()):
-        raise ApiError(INVALID_REQUEST, "a key that ends in '/' is a directory here and holds no bytes")
-    call.storage.tree.make_directory(call.path)
-    metadata = Metadata(EMPTY_MD5, DIRECTORY_TYPE, call.given_headers())
+    _make_directory(call, call.body())
+    content_type = call.request.header("content-type") or DIRECTORY_TYPE
+    metadata = Metadata(EMPTY_MD5, content_type, call.given_headers())
     call.storage.metadata.put(call.path.object_name, NO_FILE, metadata)
     return Response(None, 200, {"ETag": f'"{EMPTY_MD5}"'})
 
 
-def _require_conditions(call: Call) -> None:
-    """Let a put pass whose ``If-Match`` names what is there. Raises PRECONDITION_FAILED, NO_SUCH_KEY."""
-    wanted = call.request.header("if-match")
-    if not wanted:
-        return
-    with opened(call) as file:
-        etag = get_object_metadata(call, file).etag
-    if wanted.strip('" ') not in (etag, "*"):
-        raise ApiError(PRECONDITION_FAILED, "If-Match")
+def _make_directory(call: Call, pieces: Iterable[bytes]) -> None:
+    if any(pieces):
+        raise ApiError(INVALID_REQUEST, "a key that ends in '/' is a directory here and holds no bytes")
+    if not _may_overwrite(call) and call.storage.metadata.get(call.path.object_name, NO_FILE):
+        raise ApiError(PRECONDITION_FAILED, "If-None-Match")
+    _require_match(call)
+    call.storage.tree.make_directory(call.path)
+
+
+def _may_overwrite(call: Call) -> bool:
+    condition = call.request.header("if-none-match").strip()
+    if condition not in ("", "*"):
+        raise ApiError(NOT_IMPLEMENTED, "If-None-Match of what is written is * or absent")
+    return not condition
+
+
+def _require_match(call: Call) -> None:
+    if wanted := call.request.header("if-match"):
+        found = find_object(call)
+        found.file.close()
+        if not names(wanted, found.metadata.etag):
+            raise ApiError(PRECONDITION_FAILED, "If-Match")
 
 
 def _counted(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:

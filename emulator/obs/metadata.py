@@ -20,6 +20,8 @@ import orjson
 from emulator.obs.tree import ObjectStat
 
 EMPTY_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
+NO_FILE = ObjectStat(0, 0)
+"""What the metadata of a directory are noted for: its time changes with every file in it."""
 DIRECTORY_TYPE = "application/x-directory"
 _CHUNK = 1 << 20
 
