@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
-from itertools import islice
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import msgspec
 
@@ -94,12 +93,33 @@ def write(
     annotation_loc: Location = lambda sample: None,
 ) -> int:
     """Write a line a sample, and return how many. ``annotation_loc`` gives the URI of a sample's VOC file, if any."""
-    count = 0
-    rest = iter(samples)
-    while batch := [as_line(sample, scheme, annotation_loc(sample)) for sample in islice(rest, BATCH)]:
-        out.write(_lines(batch))
-        count += len(batch)
-    return count
+    lines = Lines(out, scheme)
+    for sample in samples:
+        lines.add(sample, annotation_loc(sample))
+    lines.flush()
+    return lines.count
+
+
+class Lines:
+    """Writes a line a sample, many at once; what has been added is written by ``flush``."""
+
+    def __init__(self, out: BinaryIO | IO[bytes], scheme: str = "obs") -> None:
+        self._out, self._scheme = out, scheme
+        self._batch: list[Line] = []
+        self.count = 0
+        """How many have been written."""
+
+    def add(self, sample: SampleRecord, annotation_loc: str | None = None) -> None:
+        """Add a sample; ``annotation_loc`` is the URI of its VOC file, if it has one."""
+        self._batch.append(as_line(sample, self._scheme, annotation_loc))
+        if len(self._batch) == BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been added."""
+        self._out.write(_lines(self._batch))
+        self.count += len(self._batch)
+        self._batch = []
 
 
 def read(stream: BinaryIO, dataset_type: DatasetType, open_: Open) -> Iterator[SampleRecord | Problem]:

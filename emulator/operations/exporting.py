@@ -20,7 +20,7 @@ from emulator.operations.annotate import without_hard
 from emulator.operations.datasets import new_dataset
 from emulator.operations.filters import any_of, matcher, statuses_of
 from emulator.operations.importing import in_batches
-from emulator.operations.publish import CHUNK, IN_MEMORY
+from emulator.operations.publication import CHUNK, IN_MEMORY
 from emulator.operations.target import Target, version_samples
 from emulator.operations.versions import publish_now
 from emulator.runtime import Runtime

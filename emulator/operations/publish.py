@@ -1,87 +1,167 @@
-"""The files of a version: its manifest, the VOC files beside it, and copies of its objects where they are wanted."""
+"""The task that publishes: the samples of a dataset are kept as they are, and told in the version's files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from tempfile import SpooledTemporaryFile
-from typing import IO
+import logging
+from contextlib import ExitStack
+from decimal import Decimal
+from itertools import starmap
 
-from emulator.contract.wire import DatasetType, SampleStatus, SampleType
-from emulator.formats import manifest, tabular, voc
-from emulator.formats.folders import stem
-from emulator.formats.layouts import Names, stem_name
-from emulator.obs.paths import ObsPath
+import msgspec
+
+from emulator.contract.errors import PUBLISH_FAILED, ApiError
+from emulator.contract.wire import DatasetStatus, SampleStatus, Usage, VersionStatus
+from emulator.kinds import KINDS
+from emulator.operations.annotate import without_hard
+from emulator.operations.labels import label_stats
+from emulator.operations.publication import Publication
 from emulator.runtime import Runtime
-from emulator.store import DatasetRecord, SampleReader, SampleRecord, Selection, VersionRecord
-from emulator.written import Written
+from emulator.split import split_by_label
+from emulator.store import (
+    DatasetReader,
+    SampleRecord,
+    Selection,
+    Unknown,
+    VersionRecord,
+    decode_sample,
+    encode_sample,
+)
 
-CHUNK = 1024 * 1024
-IN_MEMORY = 8 * 1024 * 1024
-_DRAWN = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
-
-
-def write_version(emu: Runtime, record: DatasetRecord, version: VersionRecord, samples: SampleReader) -> None:
-    """Write ``<name>.manifest`` last, so that it never speaks of a file that is not there.
-
-    Raises ApiError, OSError; then nothing that was written stays.
-    """
-    with Written(emu.tree, record, version.version_id) as written:
-        lines: Iterator[SampleRecord]
-        if record.type is DatasetType.TABLE:
-            lines = iter([_write_table(written, record, version, samples)])
-        else:
-            lines = _published(samples)
-        locations = _write_drawings(written, record, version, samples)
-        if version.export_images:
-            _copy_objects(written, ObsPath.directory(version.data_path), samples)
-        with SpooledTemporaryFile(IN_MEMORY) as file:
-            manifest.write(lines, file, annotation_loc=lambda sample: locations.get(sample.id))  # type: ignore[arg-type]
-            written.write(ObsPath.parse(version.manifest_path), _chunks(file))
+log = logging.getLogger("modelarts-emulator")
 
 
-def _published(samples: SampleReader) -> Iterator[SampleRecord]:
-    """Samples in the order of their arrival; labels that nobody has confirmed are not published."""
-    for sample in samples.select(Selection()):
-        if sample.status is SampleStatus.AUTO_ANNOTATION:
-            sample.labels = []
-        yield sample
+def publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
+    """Publish a version that has been begun; what goes wrong is said in its message."""
+    try:
+        done = _freeze(emu, dataset_id, version, ratio)
+    except (ApiError, OSError) as error:
+        emu.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
+        why = error.message if isinstance(error, ApiError) else str(error)
+        log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
+        message = f"{PUBLISH_FAILED.message}: {why}"
+        done = msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message)
+    with emu.store.writing(dataset_id) as dataset:
+        emu.tasks.told(dataset_id, "publish")
+        dataset.put_version(msgspec.structs.replace(done, update_time=emu.clock.now_ms()))
+        good = done.status == VersionStatus.RUNNING
+        record = dataset.record
+        dataset.put_record(
+            msgspec.structs.replace(
+                record,
+                status=DatasetStatus.NORMAL,
+                current_version_id=done.version_id if good else record.current_version_id,
+                current_version_name=done.version_name if good else record.current_version_name,
+            )
+        )
 
 
-def _write_drawings(
-    written: Written, record: DatasetRecord, version: VersionRecord, samples: SampleReader
-) -> dict[str, str]:
-    """Write the VOC files of labelled pictures; where each one's is, by sample id."""
-    locations: dict[str, str] = {}
-    if record.type not in _DRAWN:
-        return locations
-    names, folder = Names(), ObsPath.parse(version.manifest_path).parent
-    for sample in samples.select(Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))):
-        if manifest.has_file(sample):
-            path = folder.join(f"annotation/{stem(names.unique(stem_name(sample.path)))}.xml")
-            written.write(path, voc.write(sample))
-            locations[sample.id] = path.uri()
-    return locations
+def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> VersionRecord:
+    """Keep the samples as they are, and write the version's files from what was kept."""
+    tally = _Tally()
+    with ExitStack() as stack:
+        with emu.store.reading(dataset_id) as dataset:
+            publication = stack.enter_context(Publication(dataset.record, version))
+            usages = _usages(dataset, ratio)
+            default = Usage.TRAIN if KINDS[dataset.record.type].splits and not usages else None
+
+            def kept(known: bytes, sample: SampleRecord) -> bytes:
+                published = _as_published(sample, version, usages, default)
+                document = _shared(known, published)
+                tally.add(published)
+                publication.note(published)
+                return document
+
+            documents = starmap(kept, dataset.select_with_documents(Selection()))
+            emu.store.freeze(dataset_id, version.version_id, documents)
+        # However long it is kept from going on: what is published is what there was when that was asked for.
+        emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
+        # Raises Unknown where the dataset has been deleted meanwhile: then nothing may be written.
+        added, deleted, modified = _difference(emu, dataset_id, version)
+        publication.write(emu)
+    return msgspec.structs.replace(
+        version,
+        status=VersionStatus.RUNNING,
+        total_sample_count=tally.total,
+        annotated_sample_count=tally.annotated,
+        add_sample_count=added,
+        deleted_sample_count=deleted,
+        modified_sample_count=modified,
+        label_stats=label_stats(version.labels, tally.labels),
+        label_type="multi" if tally.is_multi else "single",
+    )
 
 
-def _copy_objects(written: Written, folder: ObsPath, samples: SampleReader) -> None:
-    names = Names()
-    for sample in samples.select(Selection()):
-        if sample.text is None and sample.cells is None:
-            written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(stem_name(sample.path))))
+class _Tally:
+    """What a version holds, counted while its samples pass by."""
+
+    def __init__(self) -> None:
+        self.total = self.annotated = 0
+        self.is_multi = False
+        """Whether a sample has several labels."""
+        self.labels: dict[tuple[str, int | None], tuple[int, int]] = {}
+        """How many labels on how many samples, by name and type of label."""
+
+    def add(self, sample: SampleRecord) -> None:
+        """Count a sample."""
+        self.total += 1
+        self.annotated += sample.status is SampleStatus.MANUAL_ANNOTATION
+        self.is_multi = self.is_multi or len(sample.labels) > 1
+        met = set()
+        for label in sample.labels:
+            key = label.name or "", label.type
+            count, samples = self.labels.get(key, (0, 0))
+            self.labels[key] = count + 1, samples + (key not in met)
+            met.add(key)
 
 
-def _write_table(
-    written: Written, record: DatasetRecord, version: VersionRecord, samples: SampleReader
+def _shared(known: bytes, sample: SampleRecord) -> bytes:
+    """A sample's document: the dataset's own where it is the same, so that it lies in memory once."""
+    document = encode_sample(sample)
+    return known if known == document else document
+
+
+def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:
+    """On which side of the split samples are; empty where there is none, and all that are labelled are for training."""
+    if ratio == 1 or not KINDS[dataset.record.type].splits:
+        return {}
+    labelled = Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))
+    pairs = ((s.id, {str(label.name) for label in s.labels}) for s in dataset.select(labelled))
+    return split_by_label(pairs, float(ratio))
+
+
+def _as_published(
+    sample: SampleRecord, version: VersionRecord, usages: dict[str, Usage], default: Usage | None
 ) -> SampleRecord:
-    """Write all rows as one CSV file; it is the manifest's only source."""
-    path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
-    names = [str(field.name) for field in record.schema] if version.with_column_header else None
-    with SpooledTemporaryFile(IN_MEMORY) as file:
-        tabular.write((sample.cells or [] for sample in samples.select(Selection())), file, names)  # type: ignore[arg-type]
-        written.write(path, _chunks(file))
-    return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
+    """The sample, which nobody else has, as the version keeps it."""
+    usage = usages.get(sample.id) if usages else None
+    if default is not None and sample.status is SampleStatus.MANUAL_ANNOTATION:
+        usage = default
+    if version.remove_sample_usage or sample.usage is None:
+        sample.usage = usage
+    return without_hard(sample) if version.clear_hard_property and sample.metadata else sample
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    file.seek(0)
-    return iter(lambda: file.read(CHUNK), b"")
+def _difference(emu: Runtime, dataset_id: str, version: VersionRecord) -> tuple[int, int, int]:
+    """How many samples were added, deleted and changed since the previous version."""
+    documents = emu.store.version_documents(dataset_id, version.version_id)
+    if version.previous_version_id is None:
+        return len(documents), 0, 0
+    try:
+        known = set(emu.store.version_documents(dataset_id, version.previous_version_id))
+        fresh = [document for document in documents if document not in known]
+        added = modified = 0
+        if fresh:
+            with emu.store.version(dataset_id, version.previous_version_id) as previous:
+                for after in fresh:
+                    before = previous.document(decode_sample(after).id)
+                    added += before is None
+                    modified += before is not None and _is_modified(before, after)
+        return added, len(known) - (len(documents) - added), modified
+    except Unknown:
+        return len(documents), 0, 0
+
+
+def _is_modified(before: bytes, after: bytes) -> bool:
+    """Whether labels or the object are others; documents differ by usages and times as well."""
+    one, other = decode_sample(before), decode_sample(after)
+    return (one.labels, one.signature) != (other.labels, other.signature)

@@ -13,7 +13,6 @@ import msgspec
 
 from emulator.contract.errors import (
     PARAMETER_INVALID,
-    PUBLISH_FAILED,
     SPLIT_RULES,
     UNSUPPORTED_TYPE,
     VERSION_EXISTS,
@@ -31,33 +30,23 @@ from emulator.contract.versions import (
 from emulator.contract.wire import (
     DatasetStatus,
     DatasetType,
-    SampleStatus,
-    Usage,
     VersionFormat,
     VersionName,
     VersionStatus,
 )
 from emulator.kinds import KINDS
-from emulator.operations.annotate import without_hard
 from emulator.operations.filters import ratio_range
-from emulator.operations.labels import label_stats
-from emulator.operations.publish import write_version
+from emulator.operations.publish import publish
 from emulator.operations.restoring import restore
 from emulator.operations.target import Target, version_samples
 from emulator.operations.tasks import claim
 from emulator.runtime import Runtime
-from emulator.split import split_by_label
 from emulator.store import (
     DatasetReader,
     DatasetRecord,
     DatasetWriter,
-    SampleReader,
-    SampleRecord,
     Selection,
-    Unknown,
     VersionRecord,
-    decode_sample,
-    encode_sample,
 )
 
 log = logging.getLogger("modelarts-emulator")
@@ -104,7 +93,7 @@ def create_version(emu: Runtime, target: Target, request: CreateDatasetVersionRe
     ratio = read_ratio("train_evaluate_sample_ratio", request.train_evaluate_sample_ratio)
     with claim(emu, record, "publish") as right:
         version = _begin(emu, record, request, version_format, ratio)
-        right.run(lambda: _publish(emu, record.id, version, ratio))
+        right.run(lambda: publish(emu, record.id, version, ratio))
     return CreateDatasetVersionResponse(version_id=version.version_id)
 
 
@@ -116,7 +105,7 @@ def publish_now(emu: Runtime, record: DatasetRecord, name: str) -> None:
         raise ApiError(PARAMETER_INVALID, f"version name: {error}") from None
     with claim(emu, record, "publish"):
         version = _begin(emu, record, request, VersionFormat.DEFAULT, Decimal(1))
-        _publish(emu, record.id, version, Decimal(1))
+        publish(emu, record.id, version, Decimal(1))
 
 
 def _begin(
@@ -278,114 +267,6 @@ def _new_version(
         export_images=request.export_images,
         with_column_header=request.with_column_header,
     )
-
-
-def _publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
-    try:
-        done = _freeze(emu, dataset_id, version, ratio)
-    except (ApiError, OSError) as error:
-        emu.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
-        why = error.message if isinstance(error, ApiError) else str(error)
-        log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
-        message = f"{PUBLISH_FAILED.message}: {why}"
-        done = msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message)
-    with emu.store.writing(dataset_id) as dataset:
-        emu.tasks.told(dataset_id, "publish")
-        dataset.put_version(msgspec.structs.replace(done, update_time=emu.clock.now_ms()))
-        good = done.status == VersionStatus.RUNNING
-        record = dataset.record
-        dataset.put_record(
-            msgspec.structs.replace(
-                record,
-                status=DatasetStatus.NORMAL,
-                current_version_id=done.version_id if good else record.current_version_id,
-                current_version_name=done.version_name if good else record.current_version_name,
-            )
-        )
-
-
-def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> VersionRecord:
-    """Keep the samples as they are, and write the version's files from what was kept."""
-    with emu.store.reading(dataset_id) as dataset:
-        usages = _usages(dataset, ratio)
-        default = Usage.TRAIN if KINDS[dataset.record.type].splits and not usages else None
-        documents = (
-            _shared(document, _as_published(sample, version, usages, default))
-            for document, sample in dataset.select_with_documents(Selection())
-        )
-        counts = emu.store.freeze(dataset_id, version.version_id, documents)
-        record = dataset.record
-    # However long it is kept from going on: what is published is what there was when that was asked for.
-    emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
-    with emu.store.version(dataset_id, version.version_id) as frozen:
-        write_version(emu, record, version, frozen)
-        added, deleted, modified = _difference(emu, dataset_id, version, frozen)
-        used = frozen.label_stats()
-        # Every labelled sample has one label at least: more of them than samples means that some have several.
-        multi = sum(count for count, _ in used.values()) > counts.annotated + counts.unconfirmed
-        stats = label_stats(version.labels, used)
-    return msgspec.structs.replace(
-        version,
-        status=VersionStatus.RUNNING,
-        total_sample_count=counts.total,
-        annotated_sample_count=counts.annotated,
-        add_sample_count=added,
-        deleted_sample_count=deleted,
-        modified_sample_count=modified,
-        label_stats=stats,
-        label_type="multi" if multi else "single",
-    )
-
-
-def _shared(known: bytes, sample: SampleRecord) -> bytes:
-    """A sample's document: the dataset's own where it is the same, so that it lies in memory once."""
-    document = encode_sample(sample)
-    return known if known == document else document
-
-
-def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:
-    """On which side of the split samples are; empty where there is none, and all that are labelled are for training."""
-    if ratio == 1 or not KINDS[dataset.record.type].splits:
-        return {}
-    labelled = Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))
-    pairs = ((s.id, {str(label.name) for label in s.labels}) for s in dataset.select(labelled))
-    return split_by_label(pairs, float(ratio))
-
-
-def _as_published(
-    sample: SampleRecord, version: VersionRecord, usages: dict[str, Usage], default: Usage | None
-) -> SampleRecord:
-    """The sample, which nobody else has, as the version keeps it."""
-    usage = usages.get(sample.id) if usages else None
-    if default is not None and sample.status is SampleStatus.MANUAL_ANNOTATION:
-        usage = default
-    if version.remove_sample_usage or sample.usage is None:
-        sample.usage = usage
-    return without_hard(sample) if version.clear_hard_property and sample.metadata else sample
-
-
-def _difference(emu: Runtime, dataset_id: str, version: VersionRecord, frozen: SampleReader) -> tuple[int, int, int]:
-    """How many samples were added, deleted and changed since the previous version."""
-    if version.previous_version_id is None:
-        return len(frozen), 0, 0
-    try:
-        with emu.store.version(dataset_id, version.previous_version_id) as previous:
-            known = set(previous.documents())
-            added = modified = 0
-            for after in frozen.documents():
-                if after not in known:
-                    before = previous.document(decode_sample(after).id)
-                    added += before is None
-                    modified += before is not None and _is_modified(before, after)
-            return added, len(previous) - (len(frozen) - added), modified
-    except Unknown:
-        return len(frozen), 0, 0
-
-
-def _is_modified(before: bytes, after: bytes) -> bool:
-    """Whether labels or the object are others; documents differ by usages and times as well."""
-    one, other = decode_sample(before), decode_sample(after)
-    return (one.labels, one.signature) != (other.labels, other.signature)
 
 
 def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:

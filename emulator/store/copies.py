@@ -19,7 +19,7 @@ from emulator.store.files import Tables, read_tables, write_tables
 from emulator.store.format import Damaged
 from emulator.store.records import DatasetRecord
 from emulator.store.storage import NAME
-from emulator.store.store import Entry, Store, Unknown, _index_of
+from emulator.store.store import Entry, Store, Unknown, _frozen_of
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STAGED = ".restored-"  # begins with a dot: what a crash leaves of it is removed at the next start
@@ -47,10 +47,8 @@ def _export_dataset(store: Store, dataset_id: str, folder: Path) -> None:
 
 
 def _export_version(store: Store, dataset_id: str, version_id: str, path: Path) -> None:
-    key = (dataset_id, version_id)
-    with store._versions.using(key, lambda: store._load_version(dataset_id, version_id)) as found:
-        rows = [(number, document) for number, document in enumerate(found.documents()) if document is not None]
-    write_tables(path, {"samples": rows}, fsync=False)
+    documents = store.version_documents(dataset_id, version_id)
+    write_tables(path, {"samples": enumerate(documents, 1)}, fsync=False)
 
 
 class _Prepared(NamedTuple):
@@ -95,7 +93,7 @@ def _read(folder: Path, judge: Callable[[DatasetRecord], object]) -> _Prepared:
         files = {path.stem: path for path in (folder / "versions").glob("*.json")}
         versions = {version_id: read_tables(path)[1] for version_id, path in files.items()}
         for each in versions.values():
-            _index_of(each)
+            _frozen_of(each).index()
     except FileNotFoundError as error:
         raise Damaged(f"{folder.name}/{NAME} is missing") from error
     except (msgspec.DecodeError, ValueError) as error:
@@ -135,6 +133,6 @@ def _take_in(store: Store, dataset_id: str, each: _Prepared) -> None:
         dataset = OpenDataset(None, fsync=False)
         dataset.samples, dataset.tables = _build(each.tables)
         for version_id, tables in each.versions.items():
-            store._versions.put((dataset_id, version_id), _index_of(tables))
+            store._versions.put((dataset_id, version_id), _frozen_of(tables))
     store._datasets.put((dataset_id, None), dataset)
     store._entries[dataset_id] = Entry(dataset.record, dataset.samples.counts)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from emulator.store.dataset import OpenDataset
-from emulator.store.index import SampleIndex
+from emulator.store.frozen import Frozen
 
 Key = tuple[str, str | None]
 """A dataset's id, and the id of one of its versions or None for the dataset itself."""
 
-T = TypeVar("T", OpenDataset, SampleIndex)
+T = TypeVar("T", OpenDataset, Frozen)
 
 
 @dataclass(eq=False)

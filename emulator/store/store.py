@@ -20,8 +20,8 @@ from emulator.store.dataset import OpenDataset
 from emulator.store.directory import DataDirectory
 from emulator.store.files import Rows, Tables, read_tables, write_tables
 from emulator.store.format import Damaged
+from emulator.store.frozen import Frozen
 from emulator.store.history import with_history
-from emulator.store.index import SampleIndex
 from emulator.store.journal import Change
 from emulator.store.reader import DatasetReader, SampleReader
 from emulator.store.records import Counts, DatasetRecord
@@ -86,7 +86,7 @@ class Store:
         self._entries: dict[str, Entry] = {}
         self._generations: dict[str, int] = {}
         self._datasets: Residents[OpenDataset] = Residents(self._limit)
-        self._versions: Residents[SampleIndex] = Residents(self._limit)
+        self._versions: Residents[Frozen] = Residents(self._limit)
         self._background = Background("store-background")
         self._directory = DataDirectory(root, fsync=self._fsync) if root else None
         if self._directory:
@@ -198,15 +198,18 @@ class Store:
     @contextmanager
     def version(self, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
         """The samples of a version, as they were when it was published. Raises Unknown."""
-        with self._versions.using(
-            (dataset_id, version_id), lambda: self._load_version(dataset_id, version_id)
-        ) as found:
-            yield SampleReader(found, threading.Lock())
+        with self._frozen(dataset_id, version_id) as found:
+            yield SampleReader(found.index(), threading.Lock())
 
-    def freeze(self, dataset_id: str, version_id: str, documents: Iterable[bytes]) -> Counts:
+    def version_documents(self, dataset_id: str, version_id: str) -> list[bytes]:
+        """The samples of a version still encoded, which takes less than ``version``. Raises Unknown."""
+        with self._frozen(dataset_id, version_id) as found:
+            return found.documents()
+
+    def freeze(self, dataset_id: str, version_id: str, documents: Iterable[bytes]) -> None:
         """Keep the encoded samples of a version, streamed to its file; those that are the dataset's own share memory.
 
-        Returns their counts. Raises Unknown, OSError.
+        Raises Unknown, OSError.
         """
         rows = Rows([], [])
         with self._using(dataset_id):
@@ -218,10 +221,7 @@ class Store:
             else:
                 for _ in noted:
                     pass
-        frozen = SampleIndex()
-        frozen.load(*rows)
-        self._versions.put((dataset_id, version_id), frozen)
-        return frozen.counts
+        self._versions.put((dataset_id, version_id), Frozen(rows))
 
     def drop_version(self, dataset_id: str, version_id: str) -> None:
         """Forget a version's samples."""
@@ -255,13 +255,18 @@ class Store:
                 self._entries.pop(dataset_id, None)
             raise Unknown(dataset_id) from error
 
-    def _load_version(self, dataset_id: str, version_id: str) -> SampleIndex:
+    def _frozen(self, dataset_id: str, version_id: str) -> Use[Frozen]:
+        return self._versions.using((dataset_id, version_id), lambda: self._load_version(dataset_id, version_id))
+
+    def _load_version(self, dataset_id: str, version_id: str) -> Frozen:
         if self._directory is None:
             raise Unknown(version_id)
         path = self._directory.version_file(dataset_id, version_id)
         try:
             _, tables = read_tables(path)
-            return _index_of(tables)
+            frozen = _frozen_of(tables)
+            frozen.index()
+            return frozen
         except FileNotFoundError:
             raise Unknown(version_id) from None
         except (Damaged, msgspec.DecodeError, ValueError) as error:
@@ -333,7 +338,5 @@ def _noted(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]
         yield number, document
 
 
-def _index_of(tables: Tables) -> SampleIndex:
-    index = SampleIndex()
-    index.load(*tables.get("samples", Rows([], [])))
-    return index
+def _frozen_of(tables: Tables) -> Frozen:
+    return Frozen(tables.get("samples", Rows([], [])))

@@ -154,12 +154,13 @@ def test_a_deleted_dataset_is_gone(store: Store, root: Path) -> None:
 
 
 def test_a_version_stays_as_it_was(store: Store) -> None:
-    counts = store.freeze(ID, "v", map(encode_sample, [sample(1, "a"), sample(2)]))
-    assert (counts.total, counts.annotated) == (2, 1)
+    store.freeze(ID, "v", map(encode_sample, [sample(1, "a"), sample(2)]))
     with store.writing(ID) as writer:
         writer.put_sample(sample(1, "b"))
     with store.version(ID, "v") as version:
         assert version.label_stats() == {("a", 0): (1, 1)}
+        assert (version.counts.total, version.counts.annotated) == (2, 1)
+        assert version.documents() == store.version_documents(ID, "v")
     store.drop_version(ID, "v")
     with pytest.raises(Unknown), store.version(ID, "v"):
         pass
