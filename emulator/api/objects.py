@@ -62,6 +62,39 @@ _TRANSLATED = {
     OBS_ERROR: INTERNAL_ERROR,
 }
 
+# What can be asked for by name, but not had: neither an object's bytes nor the list of them is the answer to these, and
+# what is put is no object.
+_UNKNOWN = (
+    "accelerate",
+    "analytics",
+    "append",
+    "attributes",
+    "backtosource",
+    "customdomain",
+    "directcoldaccess",
+    "fileinterface",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "metadataTable",
+    "metrics",
+    "mirrorBackToSource",
+    "modify",
+    "obscompresspolicy",
+    "obsworkflowtriggerpolicy",
+    "policyStatus",
+    "rename",
+    "restore",
+    "retention",
+    "select",
+    "session",
+    "storageClass",
+    "storagePolicy",
+    "torrent",
+    "truncate",
+    "versions",
+)
+
 # Every call: level, method and what the query names, empty for the plain one.
 _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("service", "GET", ""): buckets.list_buckets,
@@ -191,7 +224,7 @@ def _asked(call: Call) -> str:
     copy = call.request.method == "PUT" and bool(call.own_header("copy-source"))
     if "uploadId" in names:
         return "uploadId copy" if copy else "uploadId"
-    for name in (*SUBRESOURCES, "uploads", "delete", "location", "versioning", "storageinfo", "versions", "append"):
+    for name in (*SUBRESOURCES, "uploads", "delete", "location", "versioning", "storageinfo", *_UNKNOWN):
         if name in names and call.request.method != "HEAD":
             return name
     if copy:

@@ -34,6 +34,9 @@ SUBRESOURCES: dict[str, str] = {
 }
 
 
+_SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
+
+
 def get_setting(call: Call, name: str) -> Response:
     """Answer that a setting is not made. Raises NO_SUCH_BUCKET, NO_SUCH_KEY, and the setting's own error."""
     require_bucket(call)
@@ -64,5 +67,6 @@ def put_setting(call: Call, name: str) -> Response:
 
 
 def _full_control(call: Call) -> list[Item]:
-    # S3 wants the grantee's type as an attribute, which OBS does not have; who reads this wants the permission.
-    return [("Grant", [("Grantee", owner(call)), ("Permission", "FULL_CONTROL")])]
+    # S3 has the grantee's type as an attribute, which OBS has not.
+    grantee = "Grantee" if call.obs else f'Grantee xmlns:xsi="{_SCHEMA_INSTANCE}" xsi:type="CanonicalUser"'
+    return [("Grant", [(grantee, owner(call)), ("Permission", "FULL_CONTROL")])]

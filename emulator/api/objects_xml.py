@@ -22,7 +22,10 @@ MAX_BODY = 2 << 20
 
 Value = str | int | bool | None | Sequence["Item"]
 Item = tuple[str, Value]
-"""An element: its name, and its text, its children, or None to leave it out. Without a name it is bare text."""
+"""An element: its name, and its text, its children, or None to leave it out. Without a name it is bare text.
+
+Attributes may stand behind the name as they are written.
+"""
 
 
 def document(name: str, content: str | Iterable[Item], namespace: str = "") -> bytes:
@@ -42,7 +45,7 @@ def _element(item: Item) -> str:
         text = escape(str(value))
     else:
         text = "".join(_element(child) for child in value)
-    return f"<{name}>{text}</{name}>" if name else text
+    return f"<{name}>{text}</{name.partition(' ')[0]}>" if name else text
 
 
 def parse(body: bytes, root: str) -> Element:

@@ -1,7 +1,8 @@
 """What clients of object storage need of the web server, and waitress 3.0 does otherwise.
 
 - A request with ``Expect: 100-continue`` that is complete already, because it has no body or the body came along, is
-  answered; waitress sends "100 Continue" and waits for ever. boto3 sends such a request for every empty object.
+  answered behind a "100 Continue"; waitress waits for ever. boto3 sends such a request for an empty file, and takes an
+  answer without it for that of the next request of the connection as well.
 - Names of metadata headers stay lower case; waitress writes ``X-Amz-Meta-Owner``, and boto3 takes that for ``Owner``.
 """
 
@@ -11,37 +12,36 @@ import re
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.task import WSGITask
 
 _METADATA = re.compile(rb"^X-(?:Amz|Obs)-Meta-[^:\r\n]*", re.MULTILINE)
 
 
-class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    """Expects nothing more of a request that is complete."""
-
-    def received(self, data: bytes) -> int:
-        """Take bytes in; return how many belonged to this request."""
-        taken: int = super().received(data)
-        if self.completed:
-            self.expect_continue = False
-        return taken
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Task(WSGITask):  # type: ignore[misc]
-    """Writes the names of metadata headers in lower case."""
+    """Writes the names of metadata headers in lower case, and what the channel had no time to say before."""
 
     def build_response_header(self) -> bytes:
         """Return the head of the response."""
         head: bytes = super().build_response_header()
-        return _METADATA.sub(lambda name: name[0].lower(), head)
+        head = _METADATA.sub(lambda name: name[0].lower(), head)
+        # A request that was complete before the one ahead of it was done with has not been asked to go on.
+        return CONTINUE + head if self.request.expect_continue else head
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection with both."""
 
-    parser_class = Parser
     task_class = Task
+
+    def send_continue(self) -> None:
+        """Ask for the body; a request that is complete stays so."""
+        request = self.request
+        completed = request.completed
+        super().send_continue()
+        request.completed = completed
 
 
 def apply_to(server: Any) -> None:

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -13,7 +15,7 @@ import requests
 from emulator.api.objects_parts import _claim
 from emulator.contract.errors import ApiError
 from emulator.obs.refusals import NO_SUCH_UPLOAD
-from tests.api.storage import begin, call, code, complete, get, listed, part, put, raw
+from tests.api.storage import S3, begin, call, code, complete, get, listed, part, put, raw
 from tests.support import picture
 
 KEYS = [
@@ -204,10 +206,23 @@ def test_a_checksum_behind_the_chunks_is_compared(server, trailer, expected):
 
 
 def test_an_empty_object_that_the_client_announces(server):
-    """boto3 sends Expect with every put; waitress would wait for a body that is not to come."""
+    """boto3 sends Expect with every file that it puts; waitress would wait for a body that is not to come."""
     headers = {"Expect": "100-continue", "Content-Length": "0"}
     assert raw(server, "PUT", "/bucket/empty", headers) == (200, b"")
     assert get(server, "empty").content == b""
+
+
+def test_whoever_asks_whether_to_go_on_is_told_once(server):
+    """Without a body, with one that comes along, and behind requests that are still being answered."""
+    head = "PUT /bucket/a.txt HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
+    pair = (f"{head}0\r\n\r\n" + f"{head}5\r\n\r\nhello").encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(pair * 10 + b"GET /bucket/a.txt HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        with connection.makefile("rb") as file:
+            received = file.read()
+    lines = [line for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+    assert lines == [b"HTTP/1.1 100 Continue", b"HTTP/1.1 200 OK"] * 20
+    assert received.endswith(b"\r\n\r\nhello")
 
 
 # Directories
@@ -377,6 +392,8 @@ def test_links_that_leave_the_bucket_are_no_objects(server, tmp_path):
         ("GET", "/bucket?policy", (404, "NoSuchBucketPolicy")),
         ("PUT", "/bucket?lifecycle", (501, "NotImplemented")),
         ("GET", "/bucket?versions", (501, "NotImplemented")),
+        ("GET", "/bucket/missing?attributes", (501, "NotImplemented")),
+        ("PUT", "/bucket/new?legal-hold", (501, "NotImplemented")),
         ("PATCH", "/bucket/a.txt", (405, "MethodNotAllowed")),
         ("POST", "/bucket/a.txt", (405, "MethodNotAllowed")),
         ("GET", "/bucket?max-keys=x", (400, "InvalidArgument")),
@@ -393,6 +410,9 @@ def test_settings_that_there_are_none_of(server):
     put(server, "a.txt")
     assert call(server, "GET", "/bucket?location").text.endswith(">eu-de</LocationConstraint>")
     assert listed(call(server, "GET", "/bucket?acl"), "AccessControlList", "Grant", "Permission") == ["FULL_CONTROL"]
+    grantee = ElementTree.fromstring(call(server, "GET", "/bucket/a.txt?acl").content).find(f".//{S3}Grantee")
+    assert grantee is not None
+    assert grantee.attrib == {"{http://www.w3.org/2001/XMLSchema-instance}type": "CanonicalUser"}
     assert call(server, "PUT", "/bucket/a.txt?acl").status_code == 200
     assert call(server, "GET", "/bucket?versioning").status_code == 200
     assert call(server, "GET", "/bucket/a.txt?tagging").status_code == 200

@@ -89,6 +89,13 @@ def test_an_empty_object_and_a_directory(s3, own):
     assert found["CommonPrefixes"] == [{"Prefix": "dir/"}]
 
 
+def test_a_file_goes_behind_an_empty_one(s3, own):
+    """On one connection: boto3 asks, for every file, whether to go on, and is confused for ever by no answer."""
+    for key in ("empty", "file", "empty", "file"):
+        s3.put_object(Bucket=own, Key=key, Body=io.BytesIO(b"hello" if key == "file" else b""))
+    assert s3.get_object(Bucket=own, Key="file")["Body"].read() == b"hello"
+
+
 def test_a_large_file_goes_in_parts(s3, own):
     data = os.urandom(11 << 20)
     settings = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
