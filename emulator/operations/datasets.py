@@ -38,7 +38,7 @@ from emulator.kinds import KINDS
 from emulator.obs.paths import MAX_KEY_BYTES, ObsPath
 from emulator.operations.filters import ratio_range
 from emulator.operations.imports import start_initial_import
-from emulator.operations.labels import add_label, complete, delete_label, update_label
+from emulator.operations.labels import add_label, complete, delete_label, entities_first, update_label
 from emulator.operations.samples import image_size, signed_source
 from emulator.operations.synchronization import start_sync
 from emulator.operations.target import Target
@@ -82,8 +82,8 @@ def new_dataset(emu: Runtime, target: Target, request: CreateDatasetRequest) -> 
         emu.store.create(record)
     try:
         with emu.store.writing(record.id) as dataset:
-            for label in labels:
-                add_label(dataset, label)
+            for number in entities_first(labels):
+                add_label(dataset, labels[number])
         for output in OUTPUTS:
             emu.tree.make_directory(ObsPath.directory(f"{record.inner_work_path}{output}"))
     except BaseException:
@@ -244,8 +244,9 @@ def _update_labels(dataset: DatasetWriter, request: UpdateDatasetRequest) -> Non
     # A Terraform update sends old and new labels together, and they may overlap: the order matters.
     for label in request.delete_labels or ():
         delete_label(dataset, label)
-    for label in (*(request.add_labels or ()), *(request.add_tags or ())):
-        add_label(dataset, label)
+    added = (*(request.add_labels or ()), *(request.add_tags or ()))
+    for number in entities_first(added):
+        add_label(dataset, added[number])
     for label in request.update_labels or ():
         update_label(dataset, label)
 

@@ -18,6 +18,7 @@ from emulator.contract.errors import (
     LABEL_NOT_FOUND,
     PARAMETER_INVALID,
     SHORTCUT_EXISTS,
+    TRIPLET_ENTITY_NOT_FOUND,
     UNSUPPORTED_TYPE,
     ApiError,
 )
@@ -65,17 +66,18 @@ def list_labels(emu: Runtime, target: Target, query: ListLabelsQuery) -> ListLab
 def create_labels(emu: Runtime, target: Target, request: CreateLabelsRequest) -> CreateLabelsResponse:
     """Create labels one by one; one that is refused fails alone.
 
-    Items fail with LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE. Raises DATASET_NOT_FOUND, UNSUPPORTED_TYPE.
+    Items fail with LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND. Raises
+    DATASET_NOT_FOUND, UNSUPPORTED_TYPE.
     """
-    results = _each(emu, target, request.labels, add_label)
+    results = _each(emu, target, request.labels, add_label, order=entities_first)
     return CreateLabelsResponse(success=all(result.success for result in results), results=results)
 
 
 def update_labels(emu: Runtime, target: Target, request: UpdateLabelsRequest) -> UpdateLabelsResponse:
     """Change labels one by one, ``@modelarts:rename_to`` on every sample too; one that is refused fails alone.
 
-    Items fail with LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE. Raises DATASET_NOT_FOUND,
-    UNSUPPORTED_TYPE, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
+    Items fail with LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND. Raises
+    DATASET_NOT_FOUND, UNSUPPORTED_TYPE, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
     """
     results = _each(emu, target, request.labels, update_label)
     return UpdateLabelsResponse(success=all(result.success for result in results), results=results)
@@ -116,6 +118,7 @@ def _each(
     labels: list[Label] | None,
     action: Callable[[DatasetWriter, Label], None],
     *,
+    order: Callable[[Sequence[Label]], list[int]] = lambda labels: list(range(len(labels))),
     alone: bool = False,
 ) -> list[BatchResponse]:
     """Do the same with every label, in one atomic group. ``alone``: there is one, and its error is the answer."""
@@ -128,7 +131,8 @@ def _each(
         if alone:
             action(dataset, labels[0])
             return []
-        return [outcome(lambda label=label: action(dataset, label)) for label in labels]
+        results = {number: outcome(lambda n=number: action(dataset, labels[n])) for number in order(labels)}
+    return [results[number] for number in range(len(labels))]
 
 
 def _delete(emu: Runtime, dataset: DatasetWriter, label: Label, policy: int) -> None:
@@ -168,21 +172,47 @@ def require_labels(dataset_type: DatasetType) -> None:
         raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(dataset_type)} has no labels")
 
 
+def entities_first(labels: Sequence[Label]) -> list[int]:
+    """In which order labels of one request are added: a relation that stands before its entities comes last."""
+    places = {label.name: number for number, label in enumerate(labels)}
+    return sorted(
+        range(len(labels)), key=lambda number: any(places.get(end, -1) > number for end in _ends(labels[number]))
+    )
+
+
+def _ends(label: Label) -> set[str]:
+    """The entities that a relation names."""
+    named = ((label.property or {}).get(end) for end in ENDS)
+    return {end for end in named if isinstance(end, str) and end}
+
+
+def _require_entities(dataset: DatasetWriter, relation: Label) -> None:
+    if relation.type != LabelType.TRIPLET_RELATION:
+        return
+    for name in sorted(_ends(relation)):
+        if dataset.label(name, LabelType.TRIPLET_ENTITY) is None:
+            raise ApiError(TRIPLET_ENTITY_NOT_FOUND, f"{relation.name}: {name}")
+
+
 def add_label(dataset: DatasetWriter, label: Label) -> None:
-    """Add a label. Raises LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, PARAMETER_INVALID (too many)."""
+    """Add a label.
+
+    Raises LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, PARAMETER_INVALID (too many).
+    """
     new = complete(label, dataset.record.type)
     if dataset.label(str(new.name), new.type) is not None:
         raise ApiError(LABEL_EXISTS, str(new.name))
     if len(dataset.labels) >= MAX_LABELS:
         raise ApiError(PARAMETER_INVALID, f"labels: a dataset has at most {MAX_LABELS}")
     _require_free_shortcut(dataset, new)
+    _require_entities(dataset, new)
     dataset.put_label(new)
 
 
 def update_label(dataset: DatasetWriter, label: Label) -> None:
     """Change a label's properties and, by ``rename_to``, its name on every sample.
 
-    Raises LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE.
+    Raises LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND.
     """
     known = _require_label(dataset, label)
     property_ = {**(known.property or {}), **_checked_property(label)}
@@ -194,6 +224,8 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
         attributes=known.attributes if label.attributes is None else label.attributes,
     )
     _require_free_shortcut(dataset, new, besides=known)
+    if _ends(new) != _ends(known):
+        _require_entities(dataset, new)
     if new.name == known.name:
         dataset.put_label(new)
         return

@@ -147,6 +147,32 @@ def test_an_entity_goes_with_its_relations_or_stays(api: Api, bucket: Path) -> N
     api.call("DELETE", f"{path}/Charles?label_type=103", 204)
 
 
+def test_a_relation_needs_its_entities(api: Api) -> None:
+    """Those that come with it in one request are there, wherever they stand in it."""
+    ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
+    relation = {"name": "cites", "type": 102, "property": ends}
+    book, author = {"name": "Book", "type": 103}, {"name": "Author", "type": 103}
+    source = {"data_type": 0, "data_path": "/bucket/in/"}
+    body = {"dataset_name": "texts", "dataset_type": 102, "work_path_type": 0, "work_path": "/bucket/out/"}
+    body |= {"data_sources": [source], "labels": [relation, book]}
+    assert api.refused("POST", json=body) == "ModelArts.4414"
+    assert api.call("GET")["datasets"] == []
+    dataset_id = api.dataset(dataset_type=102, labels=[book])
+    path = f"/{dataset_id}/data-annotations/labels"
+    answer = api.call("POST", path, json={"labels": [relation, {"name": "of", "type": 102}]})
+    assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4414", None]
+    answer = api.call("POST", path, json={"labels": [relation, {"name": "Book", "type": 103}, author]})
+    assert [result.get("error_code") for result in answer["results"]] == [None, "ModelArts.4411", None]
+    assert [label["name"] for label in api.call("GET", path)["labels"]] == ["Book", "of", "Author", "cites"]
+    change = {"labels": [{"name": "cites", "type": 102, "property": {"@modelarts:to_type": "Nobody"}}]}
+    answer = api.call("PUT", path, json=change)
+    assert answer["results"][0]["error_code"] == "ModelArts.4414"
+    found = {label["name"]: label.get("property") for label in api.call("GET", path)["labels"]}
+    assert found["cites"] == ends
+    change["labels"][0]["property"] = {"@modelarts:color": "#112233"}
+    assert api.call("PUT", path, json=change)["success"] is True
+
+
 def test_a_renamed_entity_keeps_its_relations(api: Api) -> None:
     ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
     labels = [{"name": "Book", "type": 103}, {"name": "Author"}, {"name": "cites", "type": 102, "property": ends}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.contract.effects.parts import label_members, schema_members, separator_members
+from tests.contract.effects.parts import ENTITIES, label_members, schema_members, separator_members
 from tests.contract.world import NAME, Body, Case, World
 
 CAT = {"name": "cat"}
@@ -28,7 +28,7 @@ def create(world: World, body: Body) -> str:
 
 def update(world: World, body: Body) -> str:
     """Change a triplet dataset that has a label and two versions."""
-    dataset_id = world.dataset(102, "text", labels=[{"name": "old"}])
+    dataset_id = world.dataset(102, "text", labels=ENTITIES)
     first = world.api.publish(dataset_id)["version_id"]
     world.api.call("POST", f"/{dataset_id}/data-annotations/labels", json={"labels": [{"name": "later"}]})
     world.api.publish(dataset_id)
@@ -90,7 +90,7 @@ EFFECTS: dict[str, dict[str, Case]] = {
         "label_format": Case(create, texts(), texts(text_sample_separator=";")),
         **separator_members("label_format", create, lambda members: texts(**members)),
         "labels": Case(create, {}, {"labels": [CAT]}),
-        **label_members("labels[]", create, lambda label: {**texts(), "dataset_type": 102, "labels": [label]}),
+        **label_members("labels[]", create, lambda label: {**texts(), "dataset_type": 102, "labels": [*ENTITIES, label]}),
         "managed": Case(create, {}, {"managed": True}),
         "schema": Case(create, {**table({}), "schema": None}, table({})),
         **{

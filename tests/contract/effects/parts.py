@@ -11,6 +11,7 @@ Wrap = Callable[[Body], Body]
 """Puts an object where the request has it."""
 
 ATTRIBUTE = {"id": "a1", "name": "style", "type": "text", "default_value": "x", "values": [{"id": "v1", "value": "y"}]}
+ENTITIES = [{"name": "old", "type": 103}, {"name": "other", "type": 103}]
 RELATION = {"@modelarts:from_type": "old", "@modelarts:to_type": "other"}
 
 
