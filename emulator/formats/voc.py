@@ -22,6 +22,8 @@ MASK_SOURCE, MASK_COLOR = "@modelarts:mask_source", "mask_color"
 SHAPE, FEATURE = "@modelarts:shape", "@modelarts:feature"
 # Members of a label's property that have an element of their own, and what they are where nobody said.
 _FLAGS = {"truncated": "0", "difficult": "0", "occluded": "0"}
+_DECLARATION = re.compile(rb"""<\?xml[^>]*?encoding=["']([\w.-]+)["'][^>]*\?>""")
+_FOREIGN = frozenset({"gbk", "gb2312", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"})
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -104,7 +106,7 @@ def read(data: bytes) -> Picture:
     if len(data) > MAX_BYTES:
         raise NotVoc(f"larger than {MAX_BYTES} bytes")
     try:
-        root = fromstring(data, forbid_dtd=True)
+        root = fromstring(_readable(data), forbid_dtd=True)
     except (DefusedXmlException, SyntaxError, ValueError, LookupError) as error:
         raise NotVoc(f"no XML that can be read: {error!r}") from None
     if root.tag != "annotation":
@@ -115,6 +117,14 @@ def read(data: bytes) -> Picture:
         labels=[_read_object(item) for item in root.findall("object")],
         mask_source=root.findtext("mask_source", "").strip() or None,
     )
+
+
+def _readable(data: bytes) -> bytes:
+    """The same in UTF-8 where it is in an encoding that the parser does not know. Raises ValueError."""
+    declared = _DECLARATION.match(data)
+    if declared is None or declared[1].decode().lower() not in _FOREIGN:
+        return data
+    return data[declared.end() :].decode(declared[1].decode()).encode()
 
 
 def _read_size(root: Element) -> tuple[int, int, int] | None:

@@ -127,8 +127,16 @@ def test_what_is_no_annotation_is_told(data: bytes, shown: str) -> None:
         voc.read(data)
 
 
+@pytest.mark.parametrize("encoding", ["GBK", "gb2312", "gb18030", "big5", "Shift_JIS", "euc-jp"])
+def test_asian_encodings_that_the_file_names(encoding: str) -> None:
+    xml = f'<?xml version="1.0" encoding="{encoding}"?>\n<annotation><object><name>山</name></object></annotation>'
+    assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["山"]
+    with pytest.raises(voc.NotVoc, match="no XML"):
+        voc.read(xml.encode(encoding).replace("山".encode(encoding), b"\xff\xff"))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
-def test_encodings_that_the_file_names(encoding: str) -> None:
+def test_european_encodings_that_the_file_names(encoding: str) -> None:
     declared = encoding.removesuffix("-sig")
     xml = f'<?xml version="1.0" encoding="{declared}"?><annotation><object><name>Tür</name></object></annotation>'
     assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["Tür"]

@@ -37,6 +37,11 @@ def update(world: World, body: Body) -> str:
     return world.send("PUT", f"/{dataset_id}", body) + world.seen(dataset_id)
 
 
+def triplets() -> Body:
+    """A dataset of triplets."""
+    return {**texts(), "dataset_type": 102}
+
+
 def texts(**label_format: Any) -> Body:
     """A dataset of texts."""
     return {
@@ -90,7 +95,9 @@ EFFECTS: dict[str, dict[str, Case]] = {
         "label_format": Case(create, texts(), texts(text_sample_separator=";")),
         **separator_members("label_format", create, lambda members: texts(**members)),
         "labels": Case(create, {}, {"labels": [CAT]}),
-        **label_members("labels[]", create, lambda label: {**texts(), "dataset_type": 102, "labels": [*ENTITIES, label]}),
+        **label_members(
+            "labels[]", create, lambda label: texts() | {"dataset_type": 102, "labels": [*ENTITIES, label]}
+        ),
         "managed": Case(create, {}, {"managed": True}),
         "schema": Case(create, {**table({}), "schema": None}, table({})),
         **{
