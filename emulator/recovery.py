@@ -22,9 +22,18 @@ def recover(store: Store, dataset_id: str, clock: Clock) -> bool:
     now = clock.now_ms()
     with store.writing(dataset_id) as dataset:
         _fail_tasks(dataset, now)
-        _fail_versions(dataset, now)
+        failed = _fail_versions(dataset, now)
         dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, open_exports=0))
+    for version_id in failed:
+        store.drop_version(dataset_id, version_id)
     return True
+
+
+def well_ended(store: Store, dataset_id: str) -> set[str]:
+    """The ids of the versions and exports that have come to a good end."""
+    with store.reading(dataset_id) as dataset:
+        versions = {each.version_id for each in dataset.versions if each.status == VersionStatus.RUNNING}
+        return versions | {task.id for task in dataset.tasks if task.status == ExportStatus.SUCCESSED.value}
 
 
 def _fail_tasks(dataset: DatasetWriter, now: int) -> None:
@@ -41,9 +50,11 @@ def _fail_tasks(dataset: DatasetWriter, now: int) -> None:
             )
 
 
-def _fail_versions(dataset: DatasetWriter, now: int) -> None:
+def _fail_versions(dataset: DatasetWriter, now: int) -> list[str]:
+    failed = []
     for version in dataset.versions:
         if version.status == VersionStatus.CREATING:
+            failed.append(version.version_id)
             dataset.put_version(
                 msgspec.structs.replace(
                     version,
@@ -52,3 +63,4 @@ def _fail_versions(dataset: DatasetWriter, now: int) -> None:
                     message=f"{PUBLISH_FAILED.message}: {INTERRUPTED}",
                 )
             )
+    return failed

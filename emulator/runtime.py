@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ from emulator.obs.signing import UrlSigner
 from emulator.obs.tree import ObjectTree
 from emulator.obs.watcher import Watcher
 from emulator.reconcile import Outcome, Progress, reconcile
-from emulator.recovery import recover
+from emulator.recovery import recover, well_ended
 from emulator.store import DatasetRecord, Durability, Store, Unknown
 from emulator.tasks import Tasks
 from emulator.transitions import Transitions
@@ -99,9 +100,14 @@ class Runtime:
 
     def follow(self) -> None:
         """Mend what an end has interrupted in any dataset, and watch the input of each."""
+        half_made: list[str] = []
         for entry in self.store.entries():
             if recover(self.store, entry.record.id, self.clock):
-                take_back(self.tree, entry.record)
+                half_made += take_back(self.tree, entry.record, well_ended(self.store, entry.record.id))
+        for dataset_id in half_made:
+            with suppress(Unknown):
+                self.store.delete(dataset_id)
+        for entry in self.store.entries():
             try:
                 self.watch(entry.record)
             except ApiError as error:  # a link that has come meanwhile; the dataset stays as it was

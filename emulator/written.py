@@ -1,12 +1,13 @@
 """What a task writes, so that it can be taken back: after an error at once, after a crash at the next start.
 
-The names of new objects are noted in a hidden file of the dataset's ``task`` folder before they are written.
+The names of new objects are noted in a hidden file of the dataset's ``task`` folder before they are written, and so is
+the id of a dataset that is made of them. The notes go when the task has told that all went well.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import IO
@@ -40,11 +41,21 @@ class Written:
         assert self._notes is not None
         self._notes.close()
         if error is None:
-            for directory in self._unflushed:
-                self._tree.flush(directory)
+            self.flush()
         else:
             _take_back(self._tree, self._place.read_text("utf-8").splitlines())
-        self._place.unlink(missing_ok=True)
+        with suppress(OSError):  # then the next start finds that all is told
+            self._place.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        """Make what has been written survive power loss: before the task tells that all went well."""
+        for directory in self._unflushed:
+            self._tree.flush(directory)
+        self._unflushed.clear()
+
+    def made(self, dataset_id: str) -> None:
+        """Note a dataset that is made of what has been written."""
+        self._write_note(dataset_id)
 
     def write(self, path: ObsPath, data: bytes | Iterable[bytes]) -> None:
         """Write an object. Raises ApiError as ``ObjectTree.write``."""
@@ -59,17 +70,28 @@ class Written:
     def _note(self, path: ObsPath) -> None:
         self._unflushed.add(path.parent)
         if self._tree.stat(path) is None:
-            assert self._notes is not None
-            self._notes.write(f"{path}\n")
-            self._notes.flush()
+            self._write_note(str(path))
+
+    def _write_note(self, note: str) -> None:
+        assert self._notes is not None
+        self._notes.write(f"{note}\n")
+        self._notes.flush()
 
 
-def take_back(tree: ObjectTree, record: DatasetRecord) -> None:
-    """Remove what tasks of a dataset had written when the emulator ended under them."""
+def take_back(tree: ObjectTree, record: DatasetRecord, good: Collection[str]) -> list[str]:
+    """Remove what tasks of a dataset had written when the emulator ended under them.
+
+    What the tasks in ``good`` have written stays. Returns the ids of the datasets that the others had begun to make.
+    """
+    made: list[str] = []
     with suppress(ApiError, OSError):
         for place in tree.local(_folder(record)).glob(f"{_PREFIX}*"):
-            _take_back(tree, place.read_text("utf-8").splitlines())
+            if place.name.removeprefix(_PREFIX) not in good:
+                notes = place.read_text("utf-8").splitlines()
+                _take_back(tree, notes)
+                made += [note for note in notes if not note.startswith("/")]
             place.unlink(missing_ok=True)
+    return made
 
 
 def _folder(record: DatasetRecord) -> ObsPath:
@@ -78,6 +100,8 @@ def _folder(record: DatasetRecord) -> ObsPath:
 
 def _take_back(tree: ObjectTree, names: Iterable[str]) -> None:
     for name in names:
+        if not name.startswith("/"):
+            continue  # a dataset
         try:
             tree.delete(ObsPath.parse(name))
         except (ApiError, OSError) as error:

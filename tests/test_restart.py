@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from emulator.config import Settings
 from emulator.server import Emulator
 from tests.support import Api, picture, poll
 
-# Kills itself in the middle of a task: after so many objects have been written.
+# Kills itself in the middle of a task: when a method has been called so many times, by default one that writes objects.
 DYING = """
 import os, signal, sys
 from pathlib import Path
@@ -23,19 +24,21 @@ import requests
 from emulator.config import Settings
 from emulator.obs.tree import ObjectTree
 from emulator.server import Emulator
+from emulator.tasks import Tasks
 
-root, path, body, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+root, path, body, place, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
+owner, name = {"ObjectTree": ObjectTree, "Tasks": Tasks}[place.split(".")[0]], place.split(".")[1]
 settings = Settings(port=0, data_dir=root / "data", buckets={"bucket": root / "bucket"}, durability="process")
-write, written = ObjectTree.write, []
+method, called = getattr(owner, name), []
 
-def dying_write(self, *arguments, **members):
-    written.append(write(self, *arguments, **members))
-    if len(written) >= limit:
+def dying(self, *arguments, **members):
+    called.append(method(self, *arguments, **members))
+    if len(called) >= limit:
         os.kill(os.getpid(), signal.SIGKILL)
-    return written[-1]
+    return called[-1]
 
 with Emulator(settings) as emu:
-    ObjectTree.write = dying_write
+    setattr(owner, name, dying)
     headers = {"Content-Type": "application/json"}
     requests.post(f"{emu.url}/v2/project/datasets{path}", data=body, headers=headers, timeout=10).raise_for_status()
     emu.runtime.wait_idle(30)
@@ -61,10 +64,10 @@ def prepared(settings: Settings, bucket: Path) -> str:
     return dataset_id
 
 
-def killed(tmp_path: Path, path: str, body: str, limit: int) -> None:
+def killed(tmp_path: Path, path: str, body: str, limit: int, place: str = "ObjectTree.write") -> None:
     root = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", DYING, str(tmp_path), path, body, str(limit)],
+        [sys.executable, "-c", DYING, str(tmp_path), path, body, place, str(limit)],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
@@ -112,6 +115,65 @@ def test_an_interrupted_publication_is_an_error_without_files(tmp_path: Path, bu
     assert "current_version_id" not in details
     assert not list(bucket.rglob("*.xml"))
     assert not list(bucket.rglob("*.manifest"))
+
+
+def test_a_publication_that_could_not_tell_its_end_is_taken_back(
+    tmp_path: Path, bucket: Path, settings: Settings
+) -> None:
+    dataset_id = prepared(settings, bucket)
+    killed(tmp_path, f"/{dataset_id}/versions", "{}", 1, "Tasks.told")
+    assert list(bucket.rglob("*.manifest"))
+    versions = tmp_path / f"data/datasets/{dataset_id}/versions"
+    (kept,) = versions.iterdir()
+    kept.with_name(f"{kept.name}.tmp").write_text("cut short")
+    _, answer = after(settings, dataset_id, "/versions")
+    assert [version["status"] for version in answer["versions"]] == [4]
+    assert not [path for path in (bucket / "out").rglob("*") if path.is_file()]
+    assert not list(versions.iterdir())
+
+
+def test_what_was_told_stays_when_another_task_is_interrupted(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+    dataset_id = prepared(settings, bucket)
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        version = api.publish(dataset_id)
+        api.session.close()
+    manifest = bucket / version["manifest_path"].removeprefix("/bucket/")
+    # As if the emulator had ended just when it had told its end.
+    (bucket / f"out/dataset-457f-{dataset_id}/task/.~written-{version['version_id']}").write_text(
+        f"{version['manifest_path']}\n"
+    )
+    killed(tmp_path, f"/{dataset_id}/versions", "{}", 5)
+    after(settings, dataset_id, "/versions")
+    assert manifest.exists()
+    assert list(bucket.rglob("*.manifest")) == [manifest]
+    assert not list(bucket.rglob(".~*"))
+
+
+def test_a_new_dataset_of_an_interrupted_export_is_taken_back(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+    dataset_id = prepared(settings, bucket)
+    parameters = {
+        "export_dest": "NEW_DATASET",
+        "export_new_dataset_name": "new",
+        "export_new_dataset_work_path": "/bucket/new/",
+    }
+    body = json.dumps({"path": "/bucket/exported/", "export_params": parameters})
+    killed(tmp_path, f"/{dataset_id}/export-tasks", body, 1, "Tasks.told")
+    _, answer = after(settings, dataset_id, "/export-tasks")
+    assert [task["status"] for task in answer["export_tasks"]] == ["FAILED"]
+    assert not list((bucket / "exported").iterdir())
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        assert [each["dataset_name"] for each in api.call("GET")["datasets"]] == ["dataset-457f"]
+        api.session.close()
+
+
+def test_a_file_that_is_being_written_has_no_name(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+    dataset_id = prepared(settings, bucket)
+    killed(tmp_path, f"/{dataset_id}/export-tasks", '{"path": "/bucket/exported/"}', 3, "ObjectTree._stamp")
+    assert len(list((bucket / "exported").iterdir())) == 2
+    after(settings, dataset_id, "/export-tasks")
+    assert not list((bucket / "exported").iterdir())
 
 
 def test_an_interrupted_import_has_failed_and_every_file_is_whole(

@@ -57,7 +57,7 @@ def temporary(folder: int, *, named: bool = True) -> Iterator[tuple[BinaryIO, st
     """Give a new file in the folder, open for writing, and what ``give_name`` finds it by; else nothing is left of it.
 
     Its name is a hidden one. With ``named`` False it has none, where the system can do so: it is made faster, by
-    several threads at once, and a crash leaves nothing behind; its first name must be one that is free.
+    several threads at once, and a crash leaves nothing behind; that is for a name that is free.
     """
     if not named and (unnamed := _unnamed(folder)) is not None:
         writer, reader = unnamed
@@ -67,7 +67,7 @@ def temporary(folder: int, *, named: bool = True) -> Iterator[tuple[BinaryIO, st
         finally:
             os.close(reader)
         return
-    name = f".~{secrets.token_hex(8)}"
+    name = _hidden()
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -99,8 +99,16 @@ def give_name(folder: int, temporary_name: str, name: str, *, overwrite: bool) -
 
     The file must be closed: who hears of the name takes a file that is being written for one that is not whole.
     """
+    unnamed = temporary_name.startswith(_DESCRIPTORS)
+    if unnamed and overwrite:
+        try:
+            give_name(folder, temporary_name, name, overwrite=False)
+            return
+        except FileExistsError:  # taken meanwhile: only a file with a name can replace another
+            hidden = _hidden()
+            give_name(folder, temporary_name, hidden, overwrite=False)
+            temporary_name = hidden
     if not overwrite:
-        unnamed = temporary_name.startswith(_DESCRIPTORS)
         try:
             os.link(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=unnamed)
             return
@@ -125,6 +133,19 @@ def _give_copy(folder: int, source: str, name: str) -> None:
             os.utime(file.fileno(), ns=(times.st_atime_ns, times.st_mtime_ns))
             os.fsync(file.fileno())
         give_name(folder, hidden, name, overwrite=False)
+
+
+def _hidden() -> str:
+    return f".~{secrets.token_hex(8)}"
+
+
+def is_taken(folder: int, name: str) -> bool:
+    """Whether there is anything of the name, a link that leads nowhere included."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def is_link(folder: int, name: str) -> bool:

@@ -241,7 +241,8 @@ class ObjectTree:
         """
         chunks = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
         with self._parent(path, create=True, follow=False) as (folder, name):
-            with folders.temporary(folder, named=overwrite) as (file, temporary):
+            named = overwrite and folders.is_taken(folder, name)
+            with folders.temporary(folder, named=named) as (file, temporary):
                 with file:
                     for chunk in chunks:
                         file.write(chunk)

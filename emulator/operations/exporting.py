@@ -38,10 +38,22 @@ Note = Callable[[int, int], None]
 
 
 class Export:
-    """One export of one dataset. ``note`` is told how many samples there are, and how many are done."""
+    """One export of one dataset.
 
-    def __init__(self, emu: Runtime, record: DatasetRecord, task: TaskRecord, target: Target, note: Note) -> None:
-        self.emu, self.record, self.task, self.target, self.note = emu, record, task, target, note
+    ``note`` is told how many samples there are, and how many are done; ``succeeded`` tells that all went well.
+    """
+
+    def __init__(
+        self,
+        emu: Runtime,
+        record: DatasetRecord,
+        task: TaskRecord,
+        target: Target,
+        note: Note,
+        succeeded: Callable[[], None],
+    ) -> None:
+        self.emu, self.record, self.task, self.target = emu, record, task, target
+        self.note, self.succeeded = note, succeeded
         self.request = msgspec.convert(task.request, ExportTaskRequest)
         self.params = task.export_params or ExportParams()
         self.path = ObsPath.directory(str(self.request.path))
@@ -63,8 +75,10 @@ class Export:
                 self._write(written, self._as_exported(samples.select(selection), usages), total)
                 self.emu.transitions.enter("export", self.record.id, ExportStatus.SUCCESSED.value)
                 if self.is_new_dataset:
-                    self._make_dataset(samples, usages)
-            self.note(total, total)
+                    self._make_dataset(samples, usages, written)
+                written.flush()
+                self.note(total, total)
+                self.succeeded()
 
     def _samples(self) -> AbstractContextManager[SampleReader]:
         if self.task.version_id:
@@ -155,7 +169,7 @@ class Export:
     def _scheme(self) -> str:
         return self.request.source_type_header.removesuffix("://")
 
-    def _make_dataset(self, samples: SampleReader, usages: dict[str, Usage] | None) -> None:
+    def _make_dataset(self, samples: SampleReader, usages: dict[str, Usage] | None, written: Written) -> None:
         """A dataset over what has been exported, with its annotations."""
         with self.emu.store.reading(self.record.id) as dataset:
             labels = dataset.labels
@@ -173,6 +187,7 @@ class Export:
                 import_annotations=False,
             ),
         )
+        written.made(record.id)
         try:
             self._fill(record, samples, usages)
         except BaseException:

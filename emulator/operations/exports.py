@@ -184,16 +184,17 @@ def _run(emu: Runtime, target: Target, dataset_id: str, task: TaskRecord) -> Non
         counts.update(total_sample_count=total, finished_sample_count=finished)
         _note(emu, dataset_id, task, ExportStatus.RUNNING, counts)
 
+    def succeeded() -> None:
+        _note(emu, dataset_id, task, ExportStatus.SUCCESSED, counts)
+
     try:
-        Export(emu, emu.store.entry(dataset_id).record, task, target, note).run()
+        Export(emu, emu.store.entry(dataset_id).record, task, target, note, succeeded).run()
     except (ApiError, OSError) as error:
         failure = error if isinstance(error, ApiError) else ApiError(EXPORT_FILE_ERROR, error.strerror or str(error))
         _note(emu, dataset_id, task, ExportStatus.FAILED, counts, failure)
     except BaseException:
         _note(emu, dataset_id, task, ExportStatus.FAILED, counts, ApiError(EXPORT_FILE_ERROR, "an unexpected error"))
         raise
-    else:
-        _note(emu, dataset_id, task, ExportStatus.SUCCESSED, counts)
 
 
 def _note(

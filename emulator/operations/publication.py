@@ -50,21 +50,20 @@ class Publication:
             location = path.uri()
         self._lines.add(sample, location)
 
-    def write(self, emu: Runtime) -> None:
+    def write(self, emu: Runtime, written: Written) -> None:
         """Write all files, ``<name>.manifest`` last, so that it never speaks of one that is not there.
 
-        Raises ApiError, OSError; then nothing that was written stays.
+        Raises ApiError, OSError.
         """
-        version = self._version
-        with Written(emu.tree, self._record, version.version_id) as written:
-            if self._record.type is DatasetType.TABLE:
-                self._lines.add(self._write_table(emu, written))
-            if self._drawings:
-                self._write_drawings(emu, written)
-            if version.export_images:
-                self._copy_objects(emu, written)
-            self._lines.flush()
-            written.write(ObsPath.parse(version.manifest_path), _chunks(self._file))
+        if self._record.type is DatasetType.TABLE:
+            self._lines.add(self._write_table(emu, written))
+        if self._drawings:
+            self._write_drawings(emu, written)
+        if self._version.export_images:
+            self._copy_objects(emu, written)
+        self._lines.flush()
+        written.write(ObsPath.parse(self._version.manifest_path), _chunks(self._file))
+        written.flush()
 
     def _samples(self, emu: Runtime) -> Iterator[SampleRecord]:
         with emu.store.version(self._record.id, self._version.version_id) as samples:

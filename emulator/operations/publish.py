@@ -26,6 +26,7 @@ from emulator.store import (
     decode_sample,
     encode_sample,
 )
+from emulator.written import Written
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -33,13 +34,18 @@ log = logging.getLogger("modelarts-emulator")
 def publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
     """Publish a version that has been begun; what goes wrong is said in its message."""
     try:
-        done = _freeze(emu, dataset_id, version, ratio)
+        with Written(emu.tree, emu.store.entry(dataset_id).record, version.version_id) as written:
+            _end(emu, dataset_id, _freeze(emu, dataset_id, version, ratio, written))
     except (ApiError, OSError) as error:
         emu.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
         why = error.message if isinstance(error, ApiError) else str(error)
         log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
         message = f"{PUBLISH_FAILED.message}: {why}"
-        done = msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message)
+        _end(emu, dataset_id, msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message))
+
+
+def _end(emu: Runtime, dataset_id: str, done: VersionRecord) -> None:
+    """Write down how it has ended; a good version becomes the current one."""
     with emu.store.writing(dataset_id) as dataset:
         emu.tasks.told(dataset_id, "publish")
         dataset.put_version(msgspec.structs.replace(done, update_time=emu.clock.now_ms()))
@@ -55,7 +61,7 @@ def publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
         )
 
 
-def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> VersionRecord:
+def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal, written: Written) -> VersionRecord:
     """Keep the samples as they are, and write the version's files from what was kept."""
     tally = _Tally()
     with ExitStack() as stack:
@@ -77,7 +83,7 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
         emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
         # Raises Unknown where the dataset has been deleted meanwhile: then nothing may be written.
         added, deleted, modified = _difference(emu, dataset_id, version)
-        publication.write(emu)
+        publication.write(emu, written)
     return msgspec.structs.replace(
         version,
         status=VersionStatus.RUNNING,

@@ -128,7 +128,7 @@ def _joined(documents: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 @contextmanager
 def replacing(path: Path, *, fsync: bool) -> Iterator[IO[bytes]]:
     """What is written takes the place of a file when all of it is on the disk; else nothing is left. Raises OSError."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = _beside(path)
     try:
         with temporary.open("wb") as out:
             yield out
@@ -141,6 +141,16 @@ def replacing(path: Path, *, fsync: bool) -> Iterator[IO[bytes]]:
         raise
     if fsync:
         sync_directory(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, and what is left of a write of it that was cut short."""
+    path.unlink(missing_ok=True)
+    _beside(path).unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")
 
 
 def sync_directory(folder: Path) -> None:

@@ -18,7 +18,7 @@ from emulator.contract.labels import Label
 from emulator.store.background import Background
 from emulator.store.dataset import OpenDataset
 from emulator.store.directory import DataDirectory
-from emulator.store.files import Rows, Tables, read_tables, write_tables
+from emulator.store.files import Rows, Tables, read_tables, remove, write_tables
 from emulator.store.format import Damaged
 from emulator.store.frozen import Frozen
 from emulator.store.history import with_history
@@ -227,7 +227,7 @@ class Store:
         """Forget a version's samples."""
         self._versions.forget((dataset_id, version_id))
         if self._directory:
-            self._directory.version_file(dataset_id, version_id).unlink(missing_ok=True)
+            remove(self._directory.version_file(dataset_id, version_id))
 
     def checkpoint(self, dataset_id: str) -> None:
         """Fold a dataset's journal into its file. Raises Unknown, OSError."""
