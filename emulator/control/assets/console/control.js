@@ -4,7 +4,7 @@ import { control, controlFile } from "./api.js";
 import { attempt, confirmed, count, field, h, note, select, show, time } from "./dom.js";
 
 const MODES = ["immediate", "time", "polls", "hold", "fail"];
-const EFFECTS = [["status", "answer with a status"], ["error", "answer with an error of the catalogue"], ["delay_ms", "be late, in ms"], ["cut", "cut the connection"], ["truncate", "cut the body after bytes"]];
+const EFFECTS = [["status", "status"], ["error", "error code"], ["delay_ms", "delay, ms"], ["cut", "cut connection"], ["truncate", "cut body at"]];
 const HOUR_MS = 3600 * 1000;
 
 export function controlPage(target) {
