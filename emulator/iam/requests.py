@@ -25,6 +25,8 @@ _ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")  # a client that take
 OWN_PREFIXES = ("x-obs-", "x-amz-")
 """How the headers of object storage begin, in its two dialects."""
 
+_WITH_EFFECT = tuple(prefix + name for prefix in OWN_PREFIXES for name in ("copy-source", "meta", "content-sha256"))
+
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -122,13 +124,16 @@ def canonical_headers(request: SignedRequest, names: str) -> str:
     return "".join(f"{name}:{' '.join(request.header(name).split())}\n" for name in names.lower().split(";"))
 
 
-def require_signed(request: SignedRequest, names: Collection[str], prefixes: Collection[str] = ()) -> None:
-    """Let a request pass whose ``x-obs-…`` and ``x-amz-…`` headers are all signed: by name, or by prefix.
+def require_signed(request: SignedRequest, prefix: str, names: Collection[str] | None = None) -> None:
+    """Let a request pass whose ``x-obs-…`` and ``x-amz-…`` headers are signed: by name, or all of the prefix.
 
-    What a header says that was added on the way, such as another object to copy, has no effect. Raises ACCESS_DENIED.
+    So nothing can be added on the way, such as another object to copy. Of the other dialect only those headers count
+    that have an effect: clients send back what they have been told. Raises ACCESS_DENIED.
     """
     for name in request.headers:
-        if name.startswith(OWN_PREFIXES) and name not in names and not name.startswith(tuple(prefixes)):
+        of_other = name.startswith(_WITH_EFFECT) and not name.startswith(prefix)
+        of_own = name.startswith(prefix) and names is not None
+        if (of_own or of_other) and name not in (names or ()):
             raise ApiError(ACCESS_DENIED, f"the header {name} is not signed")
 
 

@@ -69,7 +69,7 @@ class V2Signature:
         head = self._signed_head()
         for resource in canonical_resources(self.request.resource_path, self.request.query):
             if same(sign_sha1(secret.encode(), head + resource), self.signature):
-                require_signed(self.request, (), (self.prefix,))
+                require_signed(self.request, self.prefix)
                 return
         raise ApiError(SIGNATURE_MISMATCH)
 

@@ -119,7 +119,7 @@ class V4Signature:
         for canonical in self._canonical_requests():
             text = f"{ALGORITHM}\n{self.date}\n{self.scope}\n{sha256_hex(canonical)}"
             if same(hmac_sha256(key, text).hex(), self.signature):
-                require_signed(self.request, (*self.signed_headers.split(";"), *_ALWAYS_SIGNED))
+                require_signed(self.request, "x-amz-", (*self.signed_headers.split(";"), *_ALWAYS_SIGNED))
                 return
         raise ApiError(SIGNATURE_MISMATCH)
 

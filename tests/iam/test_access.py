@@ -285,10 +285,16 @@ def test_an_older_signature_that_is_wrong(strict, dialect, change, expected):
 
 
 @pytest.mark.parametrize(("dialect", "other"), [("OBS", "HTTP_X_AMZ_"), ("AWS", "HTTP_X_OBS_")])
-@pytest.mark.parametrize("name", ["COPY_SOURCE", "META_WHO"])
+@pytest.mark.parametrize("name", ["COPY_SOURCE", "META_WHO", "METADATA_DIRECTIVE"])
 def test_what_the_other_dialect_says_is_not_signed(strict, dialect, other, name):
     added = {**v2_signed(dialect), other + name: "/bucket/secret"}
     assert refused(strict.access.authenticate_object, from_environ(added)) is ACCESS_DENIED
+
+
+def test_what_has_no_effect_need_not_be_signed(strict):
+    """s3cmd sends back every header that it was answered."""
+    for signed in (v2_signed("AWS"), v4_signed()):
+        strict.access.authenticate_object(from_environ({**signed, "HTTP_X_OBS_ID_2": "x"}))
 
 
 def test_another_secret_is_a_mismatch(strict):
