@@ -87,6 +87,8 @@ class Runtime:
         """Datasets whose input may have changed and waits for ``sync-data``, where nothing is applied by itself."""
         self.looked_at: dict[str, int] = {}
         """How many objects of each dataset the watcher's latest look at its input has gone through."""
+        self._outputs: dict[str, ObsPath] = {}
+        """Where datasets write, by the text that says so: every look at a directory asks for all of them."""
         self._reconciling: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._to_look_at_whole: set[str] = set()
         """Datasets of which no part tells all: there are links in their input, or it could not be read."""
@@ -190,7 +192,10 @@ class Runtime:
 
     def outputs(self) -> list[ObsPath]:
         """Where datasets write: nothing below is a sample."""
-        return [ObsPath.parse(entry.record.inner_work_path) for entry in self.store.entries()]
+        known = self._outputs
+        places = (entry.record.inner_work_path for entry in self.store.entries())
+        self._outputs = {place: known.get(place) or ObsPath.parse(place) for place in places}
+        return list(self._outputs.values())
 
     def _project_of(self, dataset_id: str) -> str | None:
         try:

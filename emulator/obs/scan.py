@@ -20,6 +20,10 @@ _UNFINISHED = (".part", ".tmp", ".crdownload")
 _SURELY_SHORT = (MAX_KEY_BYTES - MAX_SEGMENT_BYTES) // 4  # in characters: one takes up to four bytes
 
 
+FolderId = tuple[int, int]
+"""The device and the inode of a folder."""
+
+
 class Entry(NamedTuple):
     """An object: ``path`` is ``bucket/key``, ``size`` in bytes, ``mtime_ns`` in nanoseconds, ``local`` its file."""
 
@@ -53,17 +57,19 @@ def walk(
     *,
     within: str,
     skip: Collection[str] = (),
+    skip_folders: Collection[FolderId] = (),
     reported: Reported | None = None,
     met_link: Callable[[], None] = lambda: None,
 ) -> Iterator[Entry]:
     """Yield the objects below a folder: a directory's files by name, then its subdirectories by key.
 
     ``prefix`` is the folder's ``bucket/key/``. Symbolic links are followed unless they leave ``within`` or lead in a
-    circle. ``directory``, ``within`` and ``skip`` are resolved paths; nothing below a folder in ``skip`` is yielded.
+    circle. ``directory``, ``within`` and ``skip`` are resolved paths; nothing below a folder in ``skip`` is yielded,
+    nor below one that ``skip_folders`` tells by its device and inode, however it is reached.
     A file that vanishes meanwhile is left out. Raises OSError where a folder cannot be read for another reason than
     missing rights, since what lies in it is then unknown rather than gone. ``met_link`` is called for each link.
     """
-    return _Walk(within, frozenset(skip), reported or Reported(), met_link).below(directory, prefix)
+    return _Walk(within, skip, skip_folders, reported or Reported(), met_link).below(directory, prefix)
 
 
 def walk_at(
@@ -73,11 +79,12 @@ def walk_at(
     *,
     within: str,
     skip: Collection[str],
+    skip_folders: Collection[FolderId] = (),
     reported: Reported,
     met_link: Callable[[], None],
 ) -> Iterator[Entry] | None:
     """As ``walk``, only what lies at these places below it; None where links are in play: then no part tells all."""
-    walked = _Walk(within, frozenset(skip), reported, met_link)
+    walked = _Walk(within, skip, skip_folders, reported, met_link)
     places = [place for place in inner if not any(map(is_ignored, place.split("/")))]
     if any(os.path.realpath(f"{directory}/{place}") != f"{directory}/{place}" for place in places):
         return None
@@ -87,9 +94,17 @@ def walk_at(
 class _Walk:
     """One walk: what it must not enter, and what it has entered through links."""
 
-    def __init__(self, within: str, skip: frozenset[str], reported: Reported, met_link: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        within: str,
+        skip: Collection[str],
+        skip_folders: Collection[FolderId],
+        reported: Reported,
+        met_link: Callable[[], None],
+    ) -> None:
         self._within = within
-        self._skip = skip
+        self._skip = frozenset(skip)
+        self._skip_folders = frozenset(skip_folders)
         self._reported = reported
         self._met_link = met_link
         self._linked: set[str] = set()
@@ -108,6 +123,8 @@ class _Walk:
                 continue
             deeper: list[tuple[str, str]] = []
             try:
+                if self._skip_folders and _folder_id(os.fstat(descriptor)) in self._skip_folders:
+                    continue
                 yield from self._inside(descriptor, folder, key, deeper)
             finally:
                 os.close(descriptor)
@@ -119,6 +136,8 @@ class _Walk:
         place, key = f"{directory}/{inner}", prefix + "".join(f"{each}/" for each in above)
         if any(is_below(place, each) for each in self._skip) or not all(map(is_object_name, above)):
             return
+        if self._skip_folders and self._lies_in_skipped(directory, above):
+            return
         try:
             found = os.lstat(place)
         except OSError:
@@ -129,6 +148,17 @@ class _Walk:
             yield from self.below(place, f"{key}{name}/")
         elif stat.S_ISREG(found.st_mode):
             yield Entry(key + name, found.st_size, found.st_mtime_ns, place)
+
+    def _lies_in_skipped(self, directory: str, above: Iterable[str]) -> bool:
+        """Whether one of the folders on the way to a place is left out."""
+        for name in above:
+            directory = f"{directory}/{name}"
+            try:
+                if _folder_id(os.lstat(directory)) in self._skip_folders:
+                    return True
+            except OSError:
+                return False  # gone, and so is what was in it
+        return False
 
     def _inside(self, descriptor: int, folder: str, key: str, deeper: list[tuple[str, str]]) -> Iterator[Entry]:
         """Yield the objects of an open folder, and queue its subfolders as key and place."""
@@ -198,6 +228,18 @@ class _Walk:
             self._reported.warn(f"folder {folder} is left out: it may not be read ({error.strerror})")
         elif not isinstance(error, FileNotFoundError | NotADirectoryError) and error.errno != errno.ELOOP:
             raise error
+
+
+def folder_id(path: str) -> FolderId | None:
+    """What tells a folder by whatever path it is reached; None where there is none."""
+    try:
+        return _folder_id(os.stat(path))  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def _folder_id(found: os.stat_result) -> FolderId:
+    return found.st_dev, found.st_ino
 
 
 def is_below(path: str, directory: str) -> bool:

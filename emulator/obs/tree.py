@@ -25,7 +25,7 @@ from emulator.contract.errors import (
 )
 from emulator.obs import folders
 from emulator.obs.paths import ObsPath, require_bucket_name
-from emulator.obs.scan import Entry, Reported, is_below, walk, walk_at
+from emulator.obs.scan import Entry, FolderId, Reported, folder_id, is_below, walk, walk_at
 
 _CHUNK = 1 << 20
 
@@ -160,11 +160,13 @@ class ObjectTree:
         once, and ``OBS_ERROR`` while iterating if a folder cannot be read. ``met_link`` is called for each link.
         """
         place = self.require_directory(directory)
+        names, ids = self._skipped(skip, directory)
         entries = walk(
             str(place),
             directory.as_directory().object_name,
             within=self._require_bucket(directory.bucket),
-            skip=self._skipped(skip),
+            skip=names,
+            skip_folders=ids,
             reported=self._reported,
             met_link=met_link,
         )
@@ -179,12 +181,14 @@ class ObjectTree:
         met_link: Callable[[], None] = lambda: None,
     ) -> Iterator[Entry] | None:
         """Return, as ``walk``, what lies at these places below a directory; None where links are in play."""
+        names, ids = self._skipped(skip, directory)
         entries = walk_at(
             str(self.require_directory(directory)),
             directory.as_directory().object_name,
             inner,
             within=self._require_bucket(directory.bucket),
-            skip=self._skipped(skip),
+            skip=names,
+            skip_folders=ids,
             reported=self._reported,
             met_link=met_link,
         )
@@ -290,8 +294,15 @@ class ObjectTree:
         time_ns = now * 1_000_000 + next(self._nanoseconds)
         os.utime(file.fileno(), ns=(time_ns, time_ns))
 
-    def _skipped(self, skip: Collection[ObsPath]) -> list[str]:
-        return [str(self.local(each)) for each in skip if self.has_bucket(each.bucket)]
+    def _skipped(self, skip: Collection[ObsPath], directory: ObsPath) -> tuple[list[str], list[FolderId]]:
+        """What to leave out of a directory: by resolved path, and what only links can lead to by device and inode.
+
+        To resolve a path takes ten times as long as to ask for its inode, and there is one for every dataset.
+        """
+        within = directory.as_directory()
+        names = [str(self.local(each)) for each in skip if within.contains(each) and self.has_bucket(each.bucket)]
+        others = (f"{self._bucket_folder(each.bucket)}/{each.key}" for each in skip if not within.contains(each))
+        return names, [found for place in others if (found := folder_id(place)) is not None]
 
     def _bucket_folder(self, name: str) -> str:
         return self._mounts.get(name) or f"{self._root}/{name}"

@@ -450,3 +450,31 @@ def test_a_walk_leaves_out_what_it_is_told_to(tree: ObjectTree, bucket: Path) ->
     (bucket / "dir" / "zlink").symlink_to("work")
     found = tree.walk(DIRECTORY, skip=[ObsPath("bucket", "dir/work/"), ObsPath("nowhere", "x/")])
     assert [entry.path for entry in found] == ["bucket/dir/a.jpg", "bucket/dir/working/c.jpg"]
+
+
+def test_what_is_left_out_is_left_out_through_links_too(tree: ObjectTree, bucket: Path) -> None:
+    for key in ("dir/a.jpg", "out/work/b.jpg", "out/work/deep/c.jpg", "out/d.jpg"):
+        tree.write(ObsPath("bucket", key), b"")
+    (bucket / "dir" / "work").symlink_to("../out/work")
+    (bucket / "dir" / "deep").symlink_to("../out/work/deep")
+    (bucket / "dir" / "out").symlink_to("../out")
+    (bucket / "own").symlink_to("dir")
+    skip = [ObsPath("bucket", "out/work/"), ObsPath("bucket", "not/yet/")]
+    assert [entry.path for entry in tree.walk(DIRECTORY, skip=skip)] == [
+        "bucket/dir/a.jpg",
+        "bucket/dir/deep/c.jpg",
+        "bucket/dir/out/d.jpg",
+    ]
+    # Under another name it is the same folder.
+    assert list(tree.walk(DIRECTORY, skip=[ObsPath("bucket", "own/")])) == []
+
+
+def test_a_place_in_what_is_left_out_is_left_out(tree: ObjectTree, bucket: Path) -> None:
+    for key in ("dir/a/b/c.jpg", "dir/d.jpg"):
+        tree.write(ObsPath("bucket", key), b"")
+    (bucket / "link").symlink_to("dir/a")
+    inner = ["a/b/c.jpg", "a/b", "a", "d.jpg"]
+    for skip in ([ObsPath("bucket", "dir/a/")], [ObsPath("bucket", "link/")]):
+        found = tree.walk_at(DIRECTORY, inner, skip=skip)
+        assert found is not None
+        assert [entry.path for entry in found] == ["bucket/dir/d.jpg"]
