@@ -47,6 +47,11 @@ def test_the_main_job_runs_as_it_stands(name: str, says: str, bucket: Path, tmp_
     assert says in done.stdout
 
 
+def test_the_pictures_of_the_main_job_are_there() -> None:
+    [pattern] = re.findall(r"&& cp (fixtures/\S+) pictures/in\b", README.read_text("utf-8"))
+    assert len(list(README.parent.glob(pattern))) > 3
+
+
 def test_the_library_runs_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(example("library"), "utf-8")
     environment = {**os.environ, "PYTHONPATH": str(README.parent)}

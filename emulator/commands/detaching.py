@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -31,7 +32,17 @@ def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
     The log is a file of the data directory; in memory mode it goes nowhere, unless a file is named.
     """
     path = log_file or (settings.data_dir / LOG if settings.data_dir else None)
-    log = _opened(path)
+    with _opened(path) as log:
+        url, child = _started(settings, log)
+    document = {"url": url, "pid": child, "log_file": str(path) if path else None}
+    end = f"--data-dir {shlex.quote(str(settings.data_dir))}" if settings.data_dir else f"--url {url}"
+    logged = f", log in {path}" if path else ""
+    out.result(document, f"listening on {url}\nprocess {child}{logged}; end it with: {PROGRAM} stop {end}")
+    return OK
+
+
+def _started(settings: Settings, log: IO[bytes]) -> tuple[str, int]:
+    """The URL and the process of an emulator that is ready. Raises UsageError, Failed."""
     start = log.seek(0, os.SEEK_END)
     reading, writing = os.pipe()
     child = os.fork()
@@ -43,11 +54,7 @@ def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
         _, status = os.waitpid(child, 0)
         log.seek(max(start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
         raise _failure(log.read().decode("utf-8", "replace"), os.waitstatus_to_exitcode(status))
-    document = {"url": url, "pid": child, "log_file": str(path) if path else None}
-    end = f"--data-dir {settings.data_dir}" if settings.data_dir else f"--url {url}"
-    logged = f", log in {path}" if path else ""
-    out.result(document, f"listening on {url}\nprocess {child}{logged}; end it with: {PROGRAM} stop {end}")
-    return OK
+    return url, child
 
 
 def _opened(path: Path | None) -> IO[bytes]:

@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from emulator.formats.problem import Problem
 from emulator.formats.text import is_utf8
@@ -46,9 +46,17 @@ def header(stream: BinaryIO) -> list[str]:
     return []
 
 
-def write(rows: Iterable[Sequence[str]], out: BinaryIO, names: Sequence[str] | None = None) -> int:
+class Writable(Protocol):
+    """What takes bytes. Before Python 3.11 a spooled file is no more than that, and cannot be wrapped."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take them."""
+        ...
+
+
+def write(rows: Iterable[Sequence[str]], out: Writable, names: Sequence[str] | None = None) -> int:
     """Write rows in UTF-8, below their column names where those are given; returns how many."""
-    text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
+    text = _Encoded(out)
     writer = csv.writer(text, lineterminator="\n")
     if names is not None:
         writer.writerow([_guarded(name) for name in names])
@@ -58,8 +66,17 @@ def write(rows: Iterable[Sequence[str]], out: BinaryIO, names: Sequence[str] | N
         # Before Python 3.13 the module does not see by itself that a carriage return must be quoted.
         chosen = quoting if any("\r" in cell for cell in row) else writer
         chosen.writerow([_guarded(cell) for cell in row])
-    text.detach()
     return count
+
+
+class _Encoded:
+    """Takes text for what takes bytes."""
+
+    def __init__(self, out: Writable) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.encode())
 
 
 def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | Problem]]:

@@ -86,7 +86,7 @@ class Publication:
         path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
         names = [str(field.name) for field in self._record.schema] if version.with_column_header else None
         with SpooledTemporaryFile(IN_MEMORY) as file:
-            tabular.write((sample.cells or [] for sample in self._samples(emu)), file, names)  # type: ignore[arg-type]
+            tabular.write((sample.cells or [] for sample in self._samples(emu)), file, names)
             written.write(path, _chunks(file))
         return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
 

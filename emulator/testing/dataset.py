@@ -88,6 +88,7 @@ def make(
     number = len(project.emulator.runtime.store.entries(project.project_id)) + 1
     folder = f"input-{number}" if folder is None else folder.strip("/")
     kind = DatasetType(dataset_type)
+    project.path(f"{folder}/").mkdir(parents=True, exist_ok=True)  # also where there are to be no files yet
     for index, (key, content) in enumerate(_contents(kind, files).items()):
         project.put_file(f"{folder}/{key}", _CONTENTS[KINDS[kind].sample_type](index) if content is None else content)
     body = {

@@ -47,6 +47,15 @@ def test_it_is_started_found_and_stopped_by_its_data_directory(shell: Shell) -> 
     assert shell.run("stop", "--quiet") == ""
 
 
+def test_a_data_directory_is_named_as_a_shell_takes_it_and_nothing_is_left_open(shell: Shell) -> None:
+    command = [sys.executable, "-W", "error", "-m", "emulator", "start", "--detach", "--port", "0"]
+    options: dict[str, Any] = {"cwd": shell.folder, "env": shell.environment, "timeout": 60, "capture_output": True}
+    done = subprocess.run([*command, "--data-dir", "my dätä"], text=True, check=True, **options)
+    assert done.stderr == ""
+    assert done.stdout.endswith("end it with: modelarts-emulator stop --data-dir 'my dätä'\n")
+    shell.run("stop", "--data-dir", "my dätä")
+
+
 def test_it_keeps_nothing_open_of_whoever_has_started_it(shell: Shell) -> None:
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "emulator", "start", "--detach", "--port", "0", "--memory"]

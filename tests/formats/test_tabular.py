@@ -27,6 +27,20 @@ def written(rows: list[list[str]], names: list[str] | None = None) -> bytes:
     return out.getvalue()
 
 
+def test_nothing_but_write_is_asked_of_what_is_written_to() -> None:
+    class Bare:  # as a spooled file is before Python 3.11
+        def __init__(self) -> None:
+            self.data = b""
+
+        def write(self, data: bytes) -> int:
+            self.data += data
+            return len(data)
+
+    out = Bare()
+    assert tabular.write([["1", "Grüße"]], out, ["number", "text"]) == 1
+    assert out.data == "number,text\n1,Grüße\n".encode()
+
+
 def test_what_a_spreadsheet_writes() -> None:
     data = (GOLDEN / "tabular/spreadsheet.csv").read_bytes()
     assert tabular.header(io.BytesIO(data)) == ["name", "value", "note"]

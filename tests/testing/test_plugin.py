@@ -92,6 +92,12 @@ def test_boxes(modelarts_dataset):
     assert described["annotated_sample_count"] == 1
     assert dataset.publish(version_name="V1")["status"] == 1
 
+def test_no_file_yet(modelarts, modelarts_dataset):
+    dataset = modelarts_dataset(0, folder="a/b")
+    assert dataset.samples == {}
+    modelarts.put_file("a/b/first.jpg", b"a picture")
+    assert set(dataset.refresh()) == {"first.jpg"}
+
 def test_what_is_wrong_is_told(modelarts_dataset, modelarts):
     with pytest.raises(AssertionError, match="4"):
         modelarts_dataset(1, name="not a name!")
