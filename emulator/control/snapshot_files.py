@@ -158,11 +158,11 @@ class Restored:
 
     def _merge(self, source: Path) -> None:
         for folder, file in _files(source):
-            path = ObsPath(source.name, (folder / file).as_posix() if file else f"{folder.as_posix()}/")
             if not file:
-                if folder != Path():
-                    self._emu.tree.make_directory(path)
+                if folder != Path():  # the bucket itself is there
+                    self._emu.tree.make_directory(ObsPath(source.name, f"{folder.as_posix()}/"))
                 continue
+            path = ObsPath(source.name, (folder / file).as_posix())
             found = (source / folder / file).stat()
             if self._emu.tree.stat(path) == (found.st_size, found.st_mtime_ns):
                 continue

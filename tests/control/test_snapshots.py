@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -358,6 +359,17 @@ def test_a_mounted_folder_gets_back_what_was_in_it_and_keeps_what_is_new(mounted
     (bucket / "in/1.png").unlink()
     mounted.control.call("POST", "snapshots/datasets")
     assert "1.png" not in mounted.red.ids(dataset["dataset_id"])
+
+
+def test_a_mounted_folder_with_nothing_but_folders_in_it_is_put_back(mounted: World, bucket: Path) -> None:
+    assert not [path for path in bucket.iterdir() if path.is_file()]
+    (bucket / "in/empty").mkdir(parents=True)
+    (bucket / "in/a.png").write_bytes(picture())
+    mounted.control.call("PUT", "snapshots/all?mounts=true")
+    shutil.rmtree(bucket / "in")
+    mounted.control.call("POST", "snapshots/all")
+    assert (bucket / "in/a.png").read_bytes() == picture()
+    assert (bucket / "in/empty").is_dir()
 
 
 def test_nothing_follows_by_itself_in_manual_mode(settings: Settings, bucket: Path) -> None:
