@@ -25,6 +25,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.version import VERSION_MAJOR
 
 from emulator.obs.scan import is_ignored
 from emulator.obs.sources import Listener
@@ -61,7 +62,9 @@ class EventSource:
         self._watches: dict[str, ObservedWatch] = {}
         self._doubts = Doubts()
         try:
-            self._observer: BaseObserver = InotifyObserver()
+            # Before version 7 a folder that is moved in from elsewhere gets no watch; this tells it from a new one,
+            # and puts it in doubt. Later versions need no help.
+            self._observer: BaseObserver = InotifyObserver(generate_full_events=VERSION_MAJOR < 7)
         except OSError:
             self._limit.close()
             raise
@@ -115,11 +118,11 @@ class _Handler(FileSystemEventHandler):
     def dispatch(self, event: FileSystemEvent) -> None:
         """Pass on what matters."""
         self._doubts.count(self._folder, event)
-        source = os.fsdecode(event.src_path)
+        source = os.fsdecode(event.src_path or "")  # of what has come from elsewhere, older versions know none
         if isinstance(event, DirDeletedEvent) and source == self._folder:
             self._listener.lost(self._folder)
             return
-        paths = [path for path in (source, os.fsdecode(event.dest_path)) if self._counts(path)]
+        paths = [path for path in (source, os.fsdecode(event.dest_path or "")) if self._counts(path)]
         if isinstance(event, FileClosedEvent) and _has_no_name(source):
             # It was made without one. If it has been given one meanwhile, nothing else tells of its end.
             paths = list(self._unclosed)
