@@ -106,7 +106,8 @@ def _heard(reading: int, child: int) -> str:
 
 
 def _failure(logged: str, code: int) -> Exception:
-    """What the log says last, as the error that the child has ended with."""
-    lines = [line.removeprefix(f"{PROGRAM}: ") for line in logged.splitlines() if line.strip()]
-    text = " | ".join(lines[-_LINES:]) or f"it has ended with code {code}"
+    """What it has ended with, in its own words; where it had none, what the log says last."""
+    lines = [line for line in logged.splitlines() if line.strip()]
+    own = [line.removeprefix(f"{PROGRAM}: ") for line in lines if line.startswith(f"{PROGRAM}: ")]
+    text = " | ".join(own[-1:] or lines[-_LINES:]) or f"it has ended with code {code}"
     return UsageError(text) if code == UsageError.code else Failed(f"the emulator has not started: {text}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from flask import Flask, Response
 
 import emulator
 from emulator.api.routes import ROUTES, Route
+from emulator.contract import wire
 from emulator.contract.coverage import WITHOUT_EFFECT
 from emulator.contract.errors import Error
 from emulator.control import refusals
@@ -85,7 +87,15 @@ def _schemas() -> tuple[dict[type, dict[str, Any]], dict[str, Any]]:
     ordered = sorted(kinds, key=str)
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     _open(components)
+    for codes in (each for each in vars(wire).values() if isinstance(each, type) and issubclass(each, IntEnum)):
+        if codes.__name__ in components:
+            components[codes.__name__]["description"] += f" {_named(codes)}."
     return dict(zip(ordered, schemas, strict=True)), components
+
+
+def _named(codes: type[IntEnum]) -> str:
+    """What numbers stand for: ``0 image classification, 1 object detection, …``."""
+    return ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in codes)
 
 
 def _endpoint(endpoint: Endpoint, schemas: dict[Any, dict[str, Any]], components: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,13 @@ def test_a_data_directory_is_named_as_a_shell_takes_it_and_nothing_is_left_open(
     shell.run("stop", "--data-dir", "my dätä")
 
 
+def test_what_is_wrong_is_told_without_the_log_before_it(shell: Shell) -> None:
+    (shell.folder / "seed.yaml").write_text("datasets: [{name: pets, type: no-such-type}]")
+    told = shell.run("start", "--detach", "--port", "0", "--seed", "seed.yaml", code=2)
+    assert told.startswith("modelarts-emulator: ") and "seed.yaml, line 1: datasets[0].type" in told
+    assert "listening on" not in told and " | " not in told
+
+
 def test_it_keeps_nothing_open_of_whoever_has_started_it(shell: Shell) -> None:
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "emulator", "start", "--detach", "--port", "0", "--memory"]

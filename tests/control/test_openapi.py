@@ -128,6 +128,14 @@ def test_it_says_what_has_no_effect(openapi: Any) -> None:
     assert email["description"] == "Accepted without effect: there are no team labelling tasks."
 
 
+def test_it_says_what_numbers_stand_for(openapi: Any) -> None:
+    schemas = openapi["components"]["schemas"]
+    for name, schema in schemas.items():
+        if "enum" in schema and isinstance(schema["enum"][0], int):
+            assert all(re.search(rf"\b{code} [a-z]", schema["description"]) for code in schema["enum"]), name
+    assert "0 image classification, 1 object detection," in schemas["DatasetType"]["description"]
+
+
 def test_the_page_has_all_it_needs(emu: Emulator) -> None:
     page = requests.get(f"{emu.url}/_emulator/docs/", timeout=10)
     assert page.url == f"{emu.url}/_emulator/docs"
