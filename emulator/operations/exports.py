@@ -34,7 +34,7 @@ from emulator.operations.datasets import checked_work_path, require_free_name
 from emulator.operations.exporting import Export
 from emulator.operations.filters import matcher
 from emulator.operations.target import Target
-from emulator.operations.tasks import claim_export
+from emulator.operations.tasks import claim_export, ending
 from emulator.operations.versions import read_ratio
 from emulator.runtime import Runtime, input_directories
 from emulator.store import DatasetRecord, TaskRecord
@@ -187,14 +187,11 @@ def _run(emu: Runtime, target: Target, dataset_id: str, task: TaskRecord) -> Non
     def succeeded() -> None:
         _note(emu, dataset_id, task, ExportStatus.SUCCESSED, counts)
 
-    try:
+    def failed(error: ApiError) -> None:
+        _note(emu, dataset_id, task, ExportStatus.FAILED, counts, error)
+
+    with ending(failed, EXPORT_FILE_ERROR):
         Export(emu, emu.store.entry(dataset_id).record, task, target, note, succeeded).run()
-    except (ApiError, OSError) as error:
-        failure = error if isinstance(error, ApiError) else ApiError(EXPORT_FILE_ERROR, error.strerror or str(error))
-        _note(emu, dataset_id, task, ExportStatus.FAILED, counts, failure)
-    except BaseException:
-        _note(emu, dataset_id, task, ExportStatus.FAILED, counts, ApiError(EXPORT_FILE_ERROR, "an unexpected error"))
-        raise
 
 
 def _note(

@@ -36,7 +36,7 @@ from emulator.obs.paths import ObsPath
 from emulator.operations.importing import FileImport, Import, Tally, Wanted
 from emulator.operations.importing_lines import RowImport, TextImport
 from emulator.operations.target import Target
-from emulator.operations.tasks import claim
+from emulator.operations.tasks import claim, ending
 from emulator.placing import Placement
 from emulator.runtime import Runtime, input_directories
 from emulator.store import DatasetRecord, TaskRecord
@@ -225,7 +225,10 @@ def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_ini
         latest = done.plus(tally)
         _note(emu, dataset_id, task, TaskStatus.RUNNING, latest)
 
-    try:
+    def failed(error: ApiError) -> None:
+        _note(emu, dataset_id, task, TaskStatus.FAILED, latest, error)
+
+    with ending(failed, IMPORT_FAILED):
         emu.transitions.enter("import", dataset_id, TaskStatus.STARTING.value)
         _note(emu, dataset_id, task, TaskStatus.STARTING, latest)
         emu.transitions.enter("import", dataset_id, TaskStatus.RUNNING.value)
@@ -238,13 +241,6 @@ def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_ini
             each = replace(wanted, source=source)
             done = latest = done.plus(_IMPORTS[KINDS[record.type].unit](emu, record, each, note).run())
         emu.transitions.enter("import", dataset_id, TaskStatus.COMPLETED.value)
-    except (ApiError, OSError) as error:
-        failure = error if isinstance(error, ApiError) else ApiError(IMPORT_FAILED, error.strerror or str(error))
-        _note(emu, dataset_id, task, TaskStatus.FAILED, latest, failure)
-    except BaseException:
-        _note(emu, dataset_id, task, TaskStatus.FAILED, latest, ApiError(IMPORT_FAILED, "an unexpected error"))
-        raise
-    else:
         told = latest.told()
         nothing = told and not latest.imported_sample_count
         status = TaskStatus.FAILED if nothing else TaskStatus.COMPLETED

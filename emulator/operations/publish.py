@@ -15,6 +15,7 @@ from emulator.kinds import KINDS
 from emulator.operations.annotate import without_hard
 from emulator.operations.labels import label_stats
 from emulator.operations.publication import Publication
+from emulator.operations.tasks import ending
 from emulator.runtime import Runtime
 from emulator.split import split_by_label
 from emulator.store import (
@@ -33,15 +34,19 @@ log = logging.getLogger("modelarts-emulator")
 
 def publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
     """Publish a version that has been begun; what goes wrong is said in its message."""
-    try:
-        with Written(emu.tree, emu.store.entry(dataset_id).record, version.version_id) as written:
-            _end(emu, dataset_id, _freeze(emu, dataset_id, version, ratio, written))
-    except (ApiError, OSError) as error:
+
+    def failed(error: ApiError) -> None:
         emu.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
-        why = error.message if isinstance(error, ApiError) else str(error)
+        why = error.detail if error.error is PUBLISH_FAILED else error.message
         log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
         message = f"{PUBLISH_FAILED.message}: {why}"
         _end(emu, dataset_id, msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message))
+
+    with (
+        ending(failed, PUBLISH_FAILED),
+        Written(emu.tree, emu.store.entry(dataset_id).record, version.version_id) as written,
+    ):
+        _end(emu, dataset_id, _freeze(emu, dataset_id, version, ratio, written))
 
 
 def _end(emu: Runtime, dataset_id: str, done: VersionRecord) -> None:

@@ -14,7 +14,7 @@ from emulator.contract.synchronization import SyncDataSourceStateResponse
 from emulator.contract.wire import DatasetStatus, TaskStatus
 from emulator.operations.restoring import bring_back
 from emulator.operations.target import Target
-from emulator.operations.tasks import claim
+from emulator.operations.tasks import claim, ending
 from emulator.runtime import Runtime, input_directories
 from emulator.store import DatasetRecord, TaskRecord
 
@@ -68,7 +68,10 @@ def start_sync(emu: Runtime, record: DatasetRecord, status: DatasetStatus) -> No
 
 
 def _synchronize(emu: Runtime, dataset_id: str, task: TaskRecord) -> None:
-    try:
+    def failed(error: ApiError) -> None:
+        _note(emu, dataset_id, task, TaskStatus.FAILED, error=error)
+
+    with ending(failed, SYNC_FAILED):
         emu.transitions.enter("sync", dataset_id, TaskStatus.RUNNING.value)
         _note(emu, dataset_id, task, TaskStatus.RUNNING)
         with emu.store.writing(dataset_id) as dataset:
@@ -77,10 +80,6 @@ def _synchronize(emu: Runtime, dataset_id: str, task: TaskRecord) -> None:
         emu.transitions.enter("sync", dataset_id, TaskStatus.COMPLETED.value)
         counts = {"add_sample_count": outcome.added, "deleted_sample_count": outcome.removed}
         _note(emu, dataset_id, task, TaskStatus.COMPLETED, counts=counts)
-    except ApiError as error:
-        _note(emu, dataset_id, task, TaskStatus.FAILED, error=error)
-    except OSError as error:
-        _note(emu, dataset_id, task, TaskStatus.FAILED, error=ApiError(SYNC_FAILED, str(error)))
 
 
 def _note(

@@ -1,6 +1,9 @@
-"""Which operations exclude each other while a task of the dataset is running."""
+"""Which operations exclude each other while a task of the dataset is running, and how a task ends that goes wrong."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from emulator.contract.errors import (
     IMPORT_RUNNING,
@@ -9,10 +12,11 @@ from emulator.contract.errors import (
     SWITCHING,
     SYNC_RUNNING,
     ApiError,
+    Error,
 )
 from emulator.contract.wire import RunningTaskType
 from emulator.runtime import Runtime
-from emulator.store import DatasetRecord
+from emulator.store import DatasetRecord, Unknown
 from emulator.tasks import Busy, Claim
 
 # The kinds of task behind a ``running_task_type``; those that this emulator does not have are never running.
@@ -51,3 +55,22 @@ def claim_export(emu: Runtime, record: DatasetRecord) -> Claim:
         return emu.tasks.claim(record.id, "export", excluded=("switch",))
     except Busy:
         raise ApiError(SWITCHING, record.id) from None
+
+
+@contextmanager
+def ending(tell: Callable[[ApiError], None], what: Error) -> Iterator[None]:
+    """Have a task that goes wrong tell why; ``what`` is its error where the reason is none of the catalogue.
+
+    Of a dataset that has been deleted there is nothing to tell. What was not expected is raised as well, to be logged.
+    """
+    try:
+        yield
+    except Unknown:
+        raise
+    except ApiError as error:
+        tell(error)
+    except OSError as error:
+        tell(ApiError(what, error.strerror or str(error)))
+    except BaseException:
+        tell(ApiError(what, "an unexpected error"))
+        raise

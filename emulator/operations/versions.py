@@ -14,6 +14,7 @@ import msgspec
 from emulator.contract.errors import (
     PARAMETER_INVALID,
     SPLIT_RULES,
+    TASK_FAILED,
     UNSUPPORTED_TYPE,
     VERSION_EXISTS,
     VERSION_NOT_NORMAL,
@@ -39,7 +40,7 @@ from emulator.operations.filters import ratio_range
 from emulator.operations.publish import publish
 from emulator.operations.restoring import restore
 from emulator.operations.target import Target, version_samples
-from emulator.operations.tasks import claim
+from emulator.operations.tasks import claim, ending
 from emulator.runtime import Runtime
 from emulator.store import (
     DatasetReader,
@@ -271,15 +272,17 @@ def _new_version(
 
 def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
     """Switch; what goes wrong leaves the dataset as it was, at rest, with a message."""
-    try:
-        emu.transitions.enter("switch", dataset_id, DatasetStatus.NORMAL.name)
-        _switch(emu, dataset_id, version)
-    except (ApiError, OSError) as error:
-        why = error.message if isinstance(error, ApiError) else str(error)
+
+    def failed(error: ApiError) -> None:
+        why = error.message
         log.error("Dataset %s could not be switched to version %s: %s", dataset_id, version.version_name, why)
         with emu.store.writing(dataset_id) as dataset:
             emu.tasks.told(dataset_id, "switch")
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, message=why))
+
+    with ending(failed, TASK_FAILED):
+        emu.transitions.enter("switch", dataset_id, DatasetStatus.NORMAL.name)
+        _switch(emu, dataset_id, version)
 
 
 def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:

@@ -170,6 +170,46 @@ def test_a_disk_that_refuses(emu: Emulator, api: Api, dataset_id: str, monkeypat
     assert api.publish(dataset_id)["status"] == 1
 
 
+@pytest.mark.parametrize("kind", ["sync", "import", "export", "publish", "switch"])
+def test_a_task_that_ends_unexpectedly_says_so(
+    emu: Emulator,
+    api: Api,
+    dataset_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+) -> None:
+    """A defect of ours leaves a traceback in the log, and nobody waiting for ever."""
+    version_id = api.publish(dataset_id)["version_id"]
+    api.publish(dataset_id)
+    runtime, place = emu.runtime, f"/{dataset_id}"
+
+    def stumble(*arguments: Any, **members: Any) -> Any:
+        raise RuntimeError("we have stumbled")
+
+    monkeypatch.setattr(runtime.transitions, "enter", stumble)
+    if kind == "sync":
+        api.call("POST", f"{place}/sync-data", json={})
+        ended = poll(lambda: (s := api.call("GET", f"{place}/sync-data/status"))["status"] == "FAILED" and s, "failed")
+        assert "unexpected" in ended["error_msg"]
+    elif kind == "publish":
+        version = api.publish(dataset_id)
+        assert (version["status"], "unexpected" in version["message"]) == (4, True)
+    elif kind == "switch":
+        api.call("PUT", place, json={"current_version_id": version_id})
+        assert api.ready(dataset_id)["current_version_id"] != version_id
+    else:
+        body = {"path": "/bucket/e/"} if kind == "export" else {"import_path": "/bucket/else/", "import_type": "dir"}
+        task = api.call("POST", f"{place}/{kind}-tasks", json=body)["task_id"]
+        path = f"{place}/{kind}-tasks/{task}"
+        ended = poll(lambda: (t := api.call("GET", path))["status"] == "FAILED" and t, "failed")
+        assert "unexpected" in ended["error_msg"]
+    monkeypatch.undo()
+    assert runtime.tasks.wait_idle(20)
+    assert "we have stumbled" in caplog.text
+    assert api.publish(dataset_id)["status"] == 1
+
+
 def test_an_object_that_the_disk_refuses(api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
     with full_disk(monkeypatch, folders, "temporary"):
