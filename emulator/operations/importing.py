@@ -116,7 +116,8 @@ class Import:
         """Import. Raises ApiError, OSError; what has been imported by then stays."""
         self.prepare()
         for batch in in_batches(self.wanted_items(), BATCH):
-            ready = [each for item in batch if (each := self._attempt(item, self.prepared)) is not None]
+            with self.emu.store.reading(self.record.id) as self.known:
+                ready = [each for item in batch if (each := self._attempt(item, self.prepared)) is not None]
             self.placement.flush()
             with self.emu.store.writing(self.record.id) as dataset:
                 for sample, fresh in ready:
@@ -210,7 +211,7 @@ class Import:
         merged = self._merged(base, item, labels)
         if merged != known:
             dataset.put_sample(merged)
-        self._count(item, labels)
+        self._count(base, item, labels)
 
     def _merged(self, base: SampleRecord, item: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRecord:
         status = SampleStatus.MANUAL_ANNOTATION if self.wanted.final else SampleStatus.AUTO_ANNOTATION
@@ -222,7 +223,7 @@ class Import:
             metadata[IMPORT_ORIGIN] = self.wanted.origin
         return msgspec.structs.replace(base, metadata=metadata, usage=item.usage or base.usage)
 
-    def _count(self, item: SampleRecord, labels: Sequence[SampleLabel]) -> None:
+    def _count(self, base: SampleRecord, item: SampleRecord, labels: Sequence[SampleLabel]) -> None:
         tally = self.tally
         tally.imported_sample_count += 1
         tally.imported_sub_sample_count += item.parent is not None
@@ -259,17 +260,19 @@ class FileImport(Import):
         parent = self._parent(item) if is_frame else None
         path = self.place(item.path)
         identity = sample_id(self.record.id, path)
-        with self.emu.store.reading(self.record.id) as dataset:
-            known = dataset.get(identity)
-        if known is None and not self.wanted.samples:
+        is_known = self.known.document(identity) is not None
+        if not is_known and not self.wanted.samples:
             return None
-        fresh = None if known else self._fresh(identity, path, item.type if is_frame else self.kind.sample_type, parent)
+        sample_type = item.type if is_frame else self.kind.sample_type
+        fresh = None if is_known else self._fresh(identity, path, sample_type, parent)
         self.tally.finished_file_count += 1
-        size = known.size if known else (fresh.size if fresh else 0)
-        self.tally.finished_file_size += size
-        if self.wanted.is_manifest:
-            self.tally.total_file_size += size
         return msgspec.structs.replace(item, id=identity, path=path, parent=parent), fresh
+
+    def _count(self, base: SampleRecord, item: SampleRecord, labels: Sequence[SampleLabel]) -> None:
+        super()._count(base, item, labels)
+        self.tally.finished_file_size += base.size
+        if self.wanted.is_manifest:
+            self.tally.total_file_size += base.size
 
     def _shape_at(self, path: str) -> tuple[int, int, int] | None:
         """The size of a picture where it lies now. Raises ApiError."""
@@ -296,8 +299,7 @@ class FileImport(Import):
             return None
         path = self.place(ObsPath.parse(source).object_name)
         identity = sample_id(self.record.id, path)
-        with self.emu.store.reading(self.record.id) as dataset:
-            known = dataset.get(identity)
+        known = self.known.get(identity)
         if known is None and self.wanted.samples:
             video = self._fresh(identity, path, self.kind.sample_type, None)
             with self.emu.store.writing(self.record.id) as dataset:

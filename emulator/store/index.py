@@ -141,7 +141,6 @@ class SampleIndex:
 
     def put(self, number: int, document: bytes) -> None:
         """Write a document, new or known."""
-        self._combined.clear()
         self._reach(number)
         before = self._documents[number]
         document, after = canonical(document)
@@ -151,9 +150,13 @@ class SampleIndex:
             self._add_id(after.id, number)
         else:
             known = facts_of(before)
+            if known == after:  # it stands and counts as before
+                self._place(number, document, after)
+                return
             if known.id != after.id:  # only a journal that has been tampered with
                 self._ids.remove(known.id, number)
                 self._add_id(after.id, number)
+        self._combined.clear()
         self._aside += after.aside - (known.aside if known else False)
         self._place(number, document, after)
         self._move(number, known, after)

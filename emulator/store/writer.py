@@ -27,6 +27,8 @@ class DatasetWriter(DatasetReader):
         self._changed: dict[str, dict[Any, Any]] = {}
         self._anew: set[str] = set()
         """Tables of which nothing stays but what is in ``_changed``."""
+        self._numbers: dict[str, int | None] = {}
+        """The document numbers of samples that have been asked for: nobody else changes them meanwhile."""
 
     @property
     def record(self) -> DatasetRecord:
@@ -48,6 +50,11 @@ class DatasetWriter(DatasetReader):
             return super().document(sample_id)
         sample = self.get(sample_id)
         return None if sample is None else encode_sample(sample)
+
+    def _document(self, sample_id: str) -> bytes | None:
+        with self._memory:
+            number = self._numbers[sample_id] = self._samples.number(sample_id)
+            return None if number is None else self._samples.document(number)
 
     def labelled(self, name: str, label_type: int | None) -> Iterator[SampleRecord]:
         """Every sample with a label, with its changes."""
@@ -127,7 +134,7 @@ class DatasetWriter(DatasetReader):
     def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> Iterator[Change]:
         free = self._samples.free_numbers()
         for sample_id, sample in changed.items():
-            number = self._samples.number(sample_id)
+            number = self._numbers[sample_id] if sample_id in self._numbers else self._samples.number(sample_id)
             if sample is not None:
                 if number is None:
                     number = next(free)
