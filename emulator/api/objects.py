@@ -21,15 +21,11 @@ from emulator.api import objects_parts as parts
 from emulator.api import objects_write as objects
 from emulator.api.objects_call import Call, Storage
 from emulator.api.objects_read import get_object
+from emulator.api.objects_refusals import in_terms_of_storage
 from emulator.api.objects_settings import SUBRESOURCES, get_setting, put_setting
 from emulator.api.objects_uploads import list_uploads
 from emulator.api.objects_xml import document
 from emulator.contract.errors import (
-    BUCKET_NOT_FOUND,
-    FILE_NOT_FOUND,
-    OBS_ERROR,
-    PATH_INVALID,
-    PATH_NOT_FOUND,
     ApiError,
     Error,
 )
@@ -38,11 +34,7 @@ from emulator.iam.requests import OWN_PREFIXES, SignedRequest, from_environ
 from emulator.iam.users import ANONYMOUS
 from emulator.obs.refusals import (
     INTERNAL_ERROR,
-    INVALID_BUCKET_NAME,
-    INVALID_KEY,
     METHOD_NOT_ALLOWED,
-    NO_SUCH_BUCKET,
-    NO_SUCH_KEY,
     NOT_IMPLEMENTED,
 )
 
@@ -52,15 +44,6 @@ RESERVED = re.compile(r"v\d+(\.\d+)?|_emulator|console|static|docs|favicon\.ico|
 """First segments of a path that belong to the other services."""
 
 Handler = Callable[[Call], Response]
-
-# What the storage says in the dataset API's terms, in object storage's.
-_TRANSLATED = {
-    BUCKET_NOT_FOUND: NO_SUCH_BUCKET,
-    PATH_NOT_FOUND: NO_SUCH_KEY,
-    FILE_NOT_FOUND: NO_SUCH_KEY,
-    PATH_INVALID: INVALID_KEY,
-    OBS_ERROR: INTERNAL_ERROR,
-}
 
 # What can be asked for by name, but not had: neither an object's bytes nor the list of them is the answer to these, and
 # what is put is no object.
@@ -168,7 +151,7 @@ class Endpoint:
             grant = anonymous.grant if asks_for_dialect else self._access.authenticate_object(signed)
             response = self._handled(Call(self._storage, signed, bucket, key, grant, request.environ))
         except ApiError as refusal:
-            response = _refused(anonymous, _translated(refusal))
+            response = _refused(anonymous, in_terms_of_storage(refusal))
         except Exception:
             log.exception("%s %s failed unexpectedly", request.method, signed.raw_path)
             response = _refused(anonymous, ApiError(INTERNAL_ERROR))
@@ -238,15 +221,6 @@ def _speaks_storage(signed: SignedRequest) -> bool:
         return True
     named = {"AccessKeyId", "AWSAccessKeyId", "X-Amz-Algorithm", "apiversion", "x-image-process"}
     return bool(named & signed.parameters.keys()) or any(name.startswith(OWN_PREFIXES) for name in signed.headers)
-
-
-def _translated(refusal: ApiError) -> ApiError:
-    row = _TRANSLATED.get(refusal.error, refusal.error)
-    if row is INVALID_KEY and refusal.detail and "bucket name" in refusal.detail:
-        row = INVALID_BUCKET_NAME
-    if row is INTERNAL_ERROR:
-        log.error("Object storage: %s", refusal.detail)
-    return ApiError(row, refusal.detail)
 
 
 def _refused(call: Call, refusal: ApiError) -> Response:

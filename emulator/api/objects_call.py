@@ -146,8 +146,15 @@ class Call:
         return kept
 
     def given_metadata(self, etag: str = "") -> Metadata:
-        """What the request says about an object; the type by its name where the request has none."""
-        return Metadata(etag, self.request.header("content-type") or guess_type(self.key), self.given_headers())
+        """What the request says about an object; the type by its name where the request has none.
+
+        Raises INVALID_ARGUMENT for what is not UTF-8.
+        """
+        content_type, headers = self.request.header("content-type") or guess_type(self.key), self.given_headers()
+        for text in (content_type, *headers, *headers.values()):
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise ApiError(INVALID_ARGUMENT, "metadata must be UTF-8")
+        return Metadata(etag, content_type, headers)
 
 
 def _plain(stream: Any, length: int) -> Iterator[bytes]:

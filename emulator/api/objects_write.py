@@ -13,12 +13,14 @@ from flask import Response
 from emulator.api.objects_call import Call
 from emulator.api.objects_conditions import failed_condition, names
 from emulator.api.objects_read import Found, find_object
+from emulator.api.objects_refusals import in_terms_of_storage
 from emulator.api.objects_xml import MAX_BODY, Item, iso_time, parse, text_of
 from emulator.contract.errors import ApiError
-from emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE, Metadata
+from emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE
 from emulator.obs.paths import ObsPath
 from emulator.obs.refusals import (
     INVALID_ARGUMENT,
+    INVALID_KEY,
     INVALID_REQUEST,
     MALFORMED_XML,
     NOT_IMPLEMENTED,
@@ -33,9 +35,9 @@ def put_object(call: Call) -> Response:
     """Write an object; a key that ends in ``/`` makes a directory. Raises as ``Call.body`` and ``ObjectTree.write``."""
     if call.key.endswith("/"):
         return _put_directory(call)
-    digest = hashlib.md5(usedforsecurity=False)
+    digest, metadata = hashlib.md5(usedforsecurity=False), call.given_metadata()
     stat = written(call, _counted(call.body(), digest))
-    call.storage.metadata.put(call.path.object_name, stat, call.given_metadata(digest.hexdigest()))
+    call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
     return Response(None, 200, {"ETag": f'"{digest.hexdigest()}"'})
 
 
@@ -49,6 +51,7 @@ def copy_object(call: Call) -> Response:
     if source.path == call.path and not replaced:
         raise ApiError(INVALID_REQUEST, "an object is copied to itself without changing its metadata")
     digest = hashlib.md5(usedforsecurity=False)
+    given = call.given_metadata() if replaced else None
     found = find_object(source)
     with found.file as file:
         require_source_conditions(call, found)
@@ -59,8 +62,7 @@ def copy_object(call: Call) -> Response:
             stat = NO_FILE
         else:
             stat = written(call, pieces)
-    metadata = call.given_metadata() if replaced else found.metadata
-    call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
+    call.storage.metadata.put(call.path.object_name, stat, replace(given or found.metadata, etag=digest.hexdigest()))
     modified = stat.mtime_ns or call.storage.clock.now_ms() * 1_000_000
     return call.xml("CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')])
 
@@ -81,13 +83,20 @@ def delete_objects(call: Call) -> Response:
     results: list[Item] = []
     for key in keys:
         try:
-            delete(call, ObsPath(call.bucket, key))
-        except ApiError as error:
+            delete(call, _path_of(call, key))
+        except ApiError as refusal:
+            error = in_terms_of_storage(refusal)
             row: list[Item] = [("Key", key), ("Code", error.error.code), ("Message", error.message)]
             results.append(("Error", row))
         else:
             results += [] if quiet else [("Deleted", [("Key", key)])]
     return call.xml("DeleteResult", results)
+
+
+def _path_of(call: Call, key: str) -> ObsPath:
+    if not key:  # that would be the bucket itself
+        raise ApiError(INVALID_KEY, "the key is empty")
+    return ObsPath(call.bucket, key)
 
 
 def delete(call: Call, path: ObsPath) -> None:
@@ -134,9 +143,10 @@ def require_source_conditions(call: Call, found: Found) -> None:
 
 
 def _put_directory(call: Call) -> Response:
+    metadata = call.given_metadata(EMPTY_MD5)
+    if not call.request.header("content-type"):
+        metadata = replace(metadata, content_type=DIRECTORY_TYPE)
     _make_directory(call, call.body())
-    content_type = call.request.header("content-type") or DIRECTORY_TYPE
-    metadata = Metadata(EMPTY_MD5, content_type, call.given_headers())
     call.storage.metadata.put(call.path.object_name, NO_FILE, metadata)
     return Response(None, 200, {"ETag": f'"{EMPTY_MD5}"'})
 

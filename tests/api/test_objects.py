@@ -191,6 +191,22 @@ def test_a_chunked_body_is_put_together(server):
     answer.close()
 
 
+@pytest.mark.parametrize("name", ["x-amz-meta-who", "Content-Type"])
+@pytest.mark.parametrize("key", ["a.txt", "dir/"])
+def test_metadata_that_are_not_utf_8_change_nothing(server, name, key):
+    answer = call(server, "PUT", f"/bucket/{key}", headers={name: b"gr\xfcn"})
+    assert code(answer) == (400, "InvalidArgument")
+    assert list((server.buckets / "bucket").iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["", "../x", "a//b"])
+def test_a_key_to_delete_that_there_cannot_be(server, key):
+    """An empty one is not the bucket."""
+    answer = call(server, "POST", "/bucket?delete", data=f"<Delete><Object><Key>{key}</Key></Object></Delete>")
+    assert (listed(answer, "Error", "Code"), listed(answer, "Deleted", "Key")) == (["InvalidURI"], [])
+    assert server.tree.has_bucket("bucket")
+
+
 @pytest.mark.parametrize(
     ("trailer", "expected"),
     [(b"AAAAAA==", "BadDigest"), (b"AAAA", "InvalidRequest"), (None, "MalformedTrailerError")],
