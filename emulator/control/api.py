@@ -19,9 +19,10 @@ from emulator.control.events import Events
 from emulator.control.faults import LATER, Faults
 from emulator.control.idle import IdleControl
 from emulator.control.ids import IdsControl
+from emulator.control.own_calls import mark
 from emulator.control.quiet import Quiet
 from emulator.control.recordings import FORMATS
-from emulator.control.requests import STARTED, UNNOTICED, RequestLog, Requests
+from emulator.control.requests import LOGGED, STARTED, UNNOTICED, RequestLog, Requests
 from emulator.control.reset import ResetControl
 from emulator.control.snapshots import SnapshotsControl
 from emulator.control.transitions import TransitionsControl
@@ -82,6 +83,7 @@ class Control:
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
             return None
+        mark(environ)
         if self.faults.active and UNNOTICED not in environ:
             environ[STARTED] = perf_counter()
             if (answer := self.faults.before(current)) is not None:
@@ -98,7 +100,9 @@ class Control:
             if environ["PATH_INFO"].startswith(PREFIX):
                 return response
             started = environ.get(STARTED)
-        if UNNOTICED in environ:
+        if (unnoticed := environ.get(UNNOTICED)) is not None:
+            if unnoticed == LOGGED:
+                self._note(current, environ, response, started)
             return response
         if self._waiting:
             self._note_poll(current)

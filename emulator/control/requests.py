@@ -31,6 +31,9 @@ STARTED = "emulator.started"
 UNNOTICED = "emulator.unnoticed"
 """Where an environment says that a call is no client's: no fault hits it, and it is not kept."""
 
+LOGGED = "logged"
+"""The value of ``UNNOTICED`` for a call that no fault hits, but that is kept."""
+
 OPERATIONS = frozenset(route.operation for routes in ROUTES.values() for route in routes)
 Service = Literal["modelarts", "iam", "obs"]
 Format = Literal["json", "curl", "python", "pytest", "har"]
