@@ -6,7 +6,6 @@ What a program or a test that embeds it can do with it, beside calling its API, 
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +14,7 @@ from urllib.parse import urlsplit
 
 from flask import Response
 from flask.testing import FlaskClient
-from waitress import wasyncore
-from waitress.server import create_server
-from waitress.task import ThreadedTaskDispatcher
 
-from emulator.api import waitress_channel
 from emulator.app import create_app
 from emulator.config import Settings, UsageError
 from emulator.control.api import Control
@@ -29,11 +24,9 @@ from emulator.control.snapshots import SaveQuery, SnapshotsControl
 from emulator.obs.paths import ObsPath
 from emulator.runtime import Runtime
 from emulator.store import Damaged, DataDirectoryInUse, FormatTooNew
+from emulator.web import WebServer
 
 log = logging.getLogger("modelarts-emulator")
-
-# The web server only guards against nonsense; each API has its own limit.
-MAX_BODY_BYTES = 1 << 40
 
 
 class Emulator:
@@ -50,46 +43,24 @@ class Emulator:
         self._app = app = create_app(self.runtime)
         self.control: Control = app.extensions["emulator-control"]
         """Faults, transitions, clock, request log and all else that ``/_emulator/`` offers, as Python objects."""
-        self._sockets: dict[int, Any] = {}  # waitress's map of everything that its loop looks after
-        self._workers = ThreadedTaskDispatcher()  # without threads until it starts
         try:
-            self._server = create_server(
-                app,
-                map=self._sockets,
-                _dispatcher=self._workers,
-                host=self.settings.host,
-                port=self.settings.port,
-                threads=self.settings.threads,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-                max_request_body_size=MAX_BODY_BYTES,
-                channel_timeout=120,
-                connection_limit=1000,
-                asyncore_use_poll=True,
-            )
-        except (OSError, ValueError) as error:
-            wasyncore.close_all(self._sockets, ignore_all=True)
+            self._server = WebServer(app, self.settings.host, self.settings.port, threads=self.settings.threads)
+        except OSError as error:
             self.runtime.stop()
-            why = getattr(error, "strerror", None) or error
+            why = error.strerror or error
             raise UsageError(f"cannot listen on {self.settings.host}:{self.settings.port}: {why}") from None
-        # Eight clients keep eight threads busy; that a ninth request waits its turn is no news to anybody.
-        self._workers.queue_logger = logging.getLogger("modelarts-emulator.queue")
-        self._workers.queue_logger.setLevel(logging.ERROR)
-        waitress_channel.apply_to(self._server)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 
     @property
     def url(self) -> str:
         """The base URL, without a final slash."""
-        listening = getattr(self._server, "effective_listen", None)  # where the host has several addresses
-        host, port = listening[0] if listening else (self.settings.host, self._server.effective_port)
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        addresses = self._server.addresses
+        # A name that has several addresses may lead elsewhere than to the first one.
+        host = self.settings.host if len(addresses) == 1 else addresses[0][0]
+        return f"http://{f'[{host}]' if ':' in host else host}:{addresses[0][1]}"
 
     def start(self) -> Emulator:
         """Serve, then scan: until that is done, ``/_emulator/ready`` answers 503."""
-        self._workers.set_thread_count(self.settings.threads)
-        self._thread.start()
+        self._server.start()
         try:
             self.runtime.start()
         except BaseException:
@@ -100,12 +71,7 @@ class Emulator:
     def stop(self) -> None:
         """Stop serving, end what is running, write everything out. No effect when stopped."""
         self.runtime.end_waits()
-        self._workers.shutdown()
-        if self._thread.is_alive():
-            self._stopping.set()
-            self._trigger.pull_trigger()  # wakes the loop
-            self._thread.join()
-        wasyncore.close_all(self._sockets, ignore_all=True)
+        self._server.stop()
         self.runtime.stop()
 
     def client(self) -> FlaskClient:
@@ -150,10 +116,6 @@ class Emulator:
         """Put everything back as it was when it was kept under a name. Raises ApiError: there is no such snapshot."""
         self.control.area(SnapshotsControl).restore_snapshot(name)
 
-    @property
-    def _trigger(self) -> Any:
-        return next(item for item in self._sockets.values() if hasattr(item, "pull_trigger"))
-
     def __enter__(self) -> Emulator:
         return self.start()
 
@@ -161,11 +123,6 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _serve(self) -> None:
-        # Not waitress's own loop: that one ends only when its sockets are closed under it.
-        while not self._stopping.is_set():
-            wasyncore.loop(timeout=1.0, use_poll=True, map=self._sockets, count=1)
 
 
 def embedded(**given: Any) -> Settings:

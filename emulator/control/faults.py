@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import msgspec
 from flask import Request, Response
-from waitress.channel import ClientDisconnected
 
 from emulator.api.adapter import error_response
 from emulator.api.objects_xml import document
@@ -22,6 +21,7 @@ from emulator.contract.catalogue import row_of
 from emulator.contract.errors import INTERNAL_ERROR, ApiError, Error
 from emulator.control.refusals import NO_SUCH_FAULT, NOT_USABLE
 from emulator.control.requests import OPERATIONS, Service, service_of
+from emulator.web import Disconnect
 
 MAX_FAULTS = 1000
 MAX_DELAY_MS = 600_000
@@ -293,11 +293,11 @@ def _pieces(response: Response) -> Iterator[bytes]:
 
 
 def _cut_at(pieces: Iterable[bytes], bytes_sent: int) -> Iterator[bytes]:
-    """Some bytes, and then the end of the connection: the web server takes it for the client's."""
+    """Yield the first bytes of a body, then end the connection."""
     for piece in pieces:
         if bytes_sent > 0:
             yield piece[:bytes_sent]
         bytes_sent -= len(piece)
         if bytes_sent <= 0:
             break
-    raise ClientDisconnected
+    raise Disconnect

@@ -131,7 +131,6 @@ class RequestLog:
         # What must not be kept: the body, the connection, and what hangs on them.
         environ.pop("wsgi.input", None)
         environ.pop("werkzeug.request", None)
-        environ.pop("waitress.client_disconnected", None)
         answered = response.response
         first = answered[0] if type(answered) is list and answered else b""
         rule = request.url_rule

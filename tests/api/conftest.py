@@ -1,14 +1,11 @@
 """A server with identity and object storage alone, in a thread, as open or as strict as a test wants it."""
 
-import threading
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask
-from waitress import wasyncore
-from waitress.server import create_server
 
-from emulator.api import identity, objects, waitress_channel
+from emulator.api import identity, objects
 from emulator.api.objects_call import Storage
 from emulator.clock import SystemClock
 from emulator.iam.access import Access, own_key
@@ -19,6 +16,7 @@ from emulator.images import ImageCache
 from emulator.obs.metadata import MetadataStore
 from emulator.obs.signing import UrlSigner
 from emulator.obs.tree import ObjectTree
+from emulator.web import WebServer
 
 USERS = [User("alice", password="pw-a", project=Project.named("red")), User("bob", password="pw-b")]
 KEYS = [AccessKey("AKA", "sk-a", "alice"), AccessKey("AKB", "sk-b", "bob")]
@@ -48,16 +46,12 @@ def start(tmp_path):
         app = Flask("emulator", static_folder=None)
         identity.register(app, accounts=accounts, tokens=tokens, access=access)
         objects.register(app, Storage(tree, metadata, folder / "uploads", ImageCache(), clock, ids), access)
-        sockets = {}
-        server = create_server(app, host="127.0.0.1", port=0, max_request_body_size=1 << 40, map=sockets)
-        waitress_channel.apply_to(server)
-        stopping = threading.Event()
-        thread = threading.Thread(target=serve, args=(sockets, stopping), name="http")
-        thread.start()
-        running.append((server, sockets, stopping, thread, metadata))
+        server = WebServer(app, "127.0.0.1", 0, threads=4)
+        server.start()
+        running.append((server, metadata))
         return SimpleNamespace(
-            url=f"http://127.0.0.1:{server.effective_port}",
-            port=server.effective_port,
+            url=f"http://127.0.0.1:{server.addresses[0][1]}",
+            port=server.addresses[0][1],
             buckets=folder / "obs",
             folder=folder,
             clock=clock,
@@ -67,19 +61,9 @@ def start(tmp_path):
         )
 
     yield begin
-    for server, sockets, stopping, thread, metadata in running:
-        server.task_dispatcher.shutdown()
-        stopping.set()
-        server.pull_trigger()
-        thread.join(10)
-        # Not before: the loop would close the trigger while it is being pulled.
-        wasyncore.close_all(sockets, ignore_all=True)
+    for server, metadata in running:
+        server.stop()
         metadata.close()
-
-
-def serve(sockets, stopping):
-    while not stopping.is_set():
-        wasyncore.loop(use_poll=True, map=sockets, count=1)
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_a_checksum_behind_the_chunks_is_compared(server, trailer, expected):
 
 
 def test_an_empty_object_that_the_client_announces(server):
-    """boto3 sends Expect with every file that it puts; waitress would wait for a body that is not to come."""
+    """boto3 sends Expect with every file that it puts, and reads the "100 Continue" of an empty one as well."""
     headers = {"Expect": "100-continue", "Content-Length": "0"}
     assert raw(server, "PUT", "/bucket/empty", headers) == (200, b"")
     assert get(server, "empty").content == b""

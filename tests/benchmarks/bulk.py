@@ -28,7 +28,7 @@ from emulator.store import Durability, SampleRecord, Selection, Store
 from tests.benchmarks import worlds
 from tests.benchmarks.measure import Row, bound, milliseconds, times
 
-IMPORTS = "import flask, tinydb, watchdog.observers, PIL.Image, waitress"
+IMPORTS = "import flask, tinydb, watchdog.observers, PIL.Image"
 
 
 def measured(root: Path, size: int, rounds: int) -> Iterator[Row]:

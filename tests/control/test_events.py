@@ -147,7 +147,7 @@ def test_it_ends_with_the_emulator(settings: Any) -> None:
     for listener in listeners:
         assert listener.is_over.wait(20)
         listener.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("waitress")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("http")]
 
 
 @pytest.mark.parametrize("query", ["?after=x", "?from=1"])
