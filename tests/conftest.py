@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator.config import Settings
-from emulator.server import Emulator
-from tests.support import Api
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import Api
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import msgspec
 from flask import Flask, Response, request
 from waitress.server import create_server
 
-from emulator.contract.samples import UpdateSamplesRequest, UploadSamplesJsonRequest
+from modelarts_emulator.contract.samples import UpdateSamplesRequest, UploadSamplesJsonRequest
 
 
 def app(data: bytes, folder: Path) -> Flask:

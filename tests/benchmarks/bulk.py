@@ -13,18 +13,18 @@ from pathlib import Path
 
 import msgspec
 
-from emulator.clock import SystemClock
-from emulator.config import Settings
-from emulator.contract.versions import CreateDatasetVersionRequest
-from emulator.contract.wire import DatasetType
-from emulator.formats import layouts, manifest
-from emulator.obs.paths import ObsPath
-from emulator.operations.importing import FileImport, Wanted
-from emulator.operations.target import Target
-from emulator.operations.versions import create_version
-from emulator.runtime import Runtime
-from emulator.server import Emulator
-from emulator.store import Durability, SampleRecord, Selection, Store
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.contract.versions import CreateDatasetVersionRequest
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.formats import directory_layouts, manifest
+from modelarts_emulator.ingest.import_files import FileImport, Wanted
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.versions import create_version
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.server import Emulator
+from modelarts_emulator.store import Durability, SampleRecord, Selection, Store
+from modelarts_emulator.util.clock import SystemClock
 from tests.benchmarks import worlds
 from tests.benchmarks.measure import Row, bound, milliseconds, times
 
@@ -143,7 +143,11 @@ def import_(runtime: Runtime, source: Path) -> float:
     record = runtime.store.entry(worlds.ID).record
     path = ObsPath.parse(f"/bucket/{source.name}")
     wanted = Wanted(
-        source=path, is_manifest=True, user="human/a/b", options=layouts.Options(), origin=int(time.time()) % 5
+        source=path,
+        is_manifest=True,
+        user="human/a/b",
+        options=directory_layouts.Options(),
+        origin=int(time.time()) % 5,
     )
     return milliseconds(lambda: FileImport(runtime, record, wanted, lambda tally: None).run())
 
@@ -166,8 +170,8 @@ def memory(data_dir: Path, size: int) -> float:
     script = f"""
 import gc, resource
 from pathlib import Path
-from emulator.clock import SystemClock
-from emulator.store import Durability, Store
+from modelarts_emulator.util.clock import SystemClock
+from modelarts_emulator.store import Durability, Store
 def rss():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 store = Store(Path({str(data_dir)!r}), clock=SystemClock(), durability=Durability.PROCESS)

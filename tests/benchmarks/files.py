@@ -14,9 +14,9 @@ from PIL import Image
 from watchdog.events import FileClosedEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from emulator.config import Settings
-from emulator.runtime import Runtime
-from emulator.server import Emulator
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.server import Emulator
 from tests.benchmarks import worlds
 from tests.benchmarks.measure import Row, bound, milliseconds, rates, times
 

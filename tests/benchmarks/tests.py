@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-from emulator.server import Emulator
-from emulator.testing.dataset import make
-from emulator.testing.project import Project, Projects
+from modelarts_emulator.server import Emulator
+from modelarts_emulator.testing.dataset import make
+from modelarts_emulator.testing.project import Project, ProjectFactory
 from tests.benchmarks import worlds
 from tests.benchmarks.measure import Row, bound, milliseconds
 
@@ -19,7 +19,7 @@ LABELS = {f"{number:04d}.jpg": "cat" for number in range(20)}
 def measured(tests: int) -> Iterator[Row]:
     """The medians of so many tests, from before their set-up to after their end, and of so many loads."""
     with Emulator() as emulator:
-        projects = Projects(emulator)
+        projects = ProjectFactory(emulator)
         yield bound("a test with a project and a bucket", 0, "ms", _test(projects, tests, lambda project: None), 2)
         yield bound(
             "a test with a dataset of files", 20, "ms", _test(projects, tests, lambda project: make(project, 20)), 20
@@ -34,7 +34,7 @@ def measured(tests: int) -> Iterator[Row]:
     yield bound("the plugin in a test run that does not use it", 0, "ms", min(_load() for _ in range(5)), 10)
 
 
-def _test(projects: Projects, tests: int, body: Callable[[Project], object]) -> float:
+def _test(projects: ProjectFactory, tests: int, body: Callable[[Project], object]) -> float:
     def run() -> None:
         with projects.one() as project:
             body(project)
@@ -45,7 +45,7 @@ def _test(projects: Projects, tests: int, body: Callable[[Project], object]) -> 
 
 def _load() -> float:
     script = (
-        "import pytest, time; start = time.perf_counter(); import emulator.testing.plugin;"
+        "import pytest, time; start = time.perf_counter(); import modelarts_emulator.testing.plugin;"
         "print((time.perf_counter() - start) * 1000)"
     )
     done = subprocess.run(

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from emulator.clock import SystemClock
-from emulator.contract.labels import Label
-from emulator.contract.samples import SampleLabel
-from emulator.contract.sources import DataSource
-from emulator.contract.wire import DatasetStatus, DatasetType, LabelType, SampleStatus, SampleType
-from emulator.ids import sample_id
-from emulator.store import DatasetRecord, Durability, SampleRecord, Store
+from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.contract.samples import SampleLabel
+from modelarts_emulator.contract.sources import DataSource
+from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, LabelType, SampleStatus, SampleType
+from modelarts_emulator.store import DatasetRecord, Durability, SampleRecord, Store
+from modelarts_emulator.util.clock import SystemClock
+from modelarts_emulator.util.ids import sample_id
 from tests.benchmarks.load import receive, unpacked
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def pictures(folder: Path, count: int) -> None:
 def environment() -> dict[str, str]:
     """That of processes which are measured: as installed packages are compiled, so is the emulator, once."""
     known = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**known, "PYTHONPATH": str(ROOT)}
+    return {**known, "PYTHONPATH": str(ROOT / "emulator")}
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def emulator(root: Path, *flags: str) -> Iterator[str]:
     """The emulator as a process over ``root/data`` and ``root/bucket``; nothing is applied by itself."""
     (root / "bucket/in").mkdir(parents=True, exist_ok=True)
     (root / "bucket/out").mkdir(parents=True, exist_ok=True)
-    arguments = ["-m", "emulator", "--port", "0", "--data-dir", str(root / "data"), "--log-level", "error"]
+    arguments = ["-m", "modelarts_emulator", "--port", "0", "--data-dir", str(root / "data"), "--log-level", "error"]
     with process(*arguments, "--bucket", f"bucket={root / 'bucket'}", "--sync", "manual", *flags) as url:
         yield url
 

@@ -1,0 +1,311 @@
+"""Keystone v3 as far as clients use it to log in: tokens, projects, the catalogue.
+
+Reference: IAM API reference, "Token Management". Errors have Keystone's form, and beside it that of the other services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import msgspec
+import orjson
+from flask import Flask, Response, request
+
+from modelarts_emulator.contract.errors import INVALID_TOKEN, PARAMETER_ERROR, ApiError, Error
+from modelarts_emulator.iam.accounts import (
+    ANONYMOUS,
+    DEFAULT_DOMAIN,
+    AccountProject,
+    Accounts,
+    Principal,
+    User,
+    derived_id,
+)
+from modelarts_emulator.iam.authenticator import Access
+from modelarts_emulator.iam.service_catalog import catalogue
+from modelarts_emulator.iam.signed_request import from_environ
+from modelarts_emulator.iam.tokens import Token, Tokens
+
+NO_SUCH_THING = Error(404, "Not Found", "Could not find it.")
+UNKNOWN_METHOD = Error(401, "Unauthorized", "Attempted to authenticate with an unsupported method.")
+_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
+
+
+class _Named(msgspec.Struct):
+    id: str | None = None
+    name: str | None = None
+
+
+class _ProjectScope(_Named):
+    domain: _Named | None = None
+
+
+class _Scope(msgspec.Struct):
+    project: _ProjectScope | None = None
+    domain: _Named | None = None
+
+
+class _PasswordUser(_Named):
+    password: str = ""
+    domain: _Named | None = None
+
+
+class _Password(msgspec.Struct):
+    user: _PasswordUser
+
+
+class _TokenMethod(msgspec.Struct):
+    id: str = ""
+
+
+class _Identity(msgspec.Struct):
+    methods: list[str]
+    password: _Password | None = None
+    token: _TokenMethod | None = None
+
+
+class _Auth(msgspec.Struct):
+    identity: _Identity
+    scope: _Scope | str | None = None
+
+
+class _LogIn(msgspec.Struct):
+    auth: _Auth
+
+
+def base_url(public_url: str | None = None) -> str:
+    """Return this server's URL as the client of the current request sees it, without a final ``/``."""
+    return (public_url or request.host_url).rstrip("/")
+
+
+def register(
+    app: Flask, *, accounts: Accounts, tokens: Tokens, access: Access | None = None, public_url: str | None = None
+) -> None:
+    """Add the ``/v3`` routes to an application. With ``access`` a caller may also sign, rather than have a token."""
+    identity = _Keystone(accounts, tokens, access, public_url)
+    for path, methods, view in (
+        ("/v3", ["GET"], identity.version),
+        ("/v3/", ["GET"], identity.version),
+        ("/v3/auth/tokens", ["POST"], identity.log_in),
+        ("/v3/auth/tokens", ["GET"], identity.validate),  # Flask answers HEAD with the same view
+        ("/v3/auth/tokens", ["DELETE"], identity.revoke),
+        ("/v3/auth/catalog", ["GET"], identity.catalog),
+        ("/v3/auth/projects", ["GET"], identity.projects),
+        ("/v3/auth/domains", ["GET"], identity.domains),
+        ("/v3/projects", ["GET"], identity.projects),
+        ("/v3/projects/<project_id>", ["GET"], identity.project),
+    ):
+        endpoint = f"identity.{view.__name__}.{path}"
+        app.add_url_rule(path, endpoint, _answering(view), methods=methods, strict_slashes=True)
+
+
+class _Keystone:
+    """The views, with what they work on."""
+
+    def __init__(self, accounts: Accounts, tokens: Tokens, access: Access | None, public_url: str | None) -> None:
+        self._accounts = accounts
+        self._tokens = tokens
+        self._access = access
+        self._public_url = public_url
+
+    def version(self) -> Response:
+        """What a client reads to learn that this is Keystone v3."""
+        media = {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
+        links = [{"rel": "self", "href": self._base() + "/v3/"}]
+        version = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z", "links": links}
+        return _json(200, {"version": {**version, "media-types": [media]}})
+
+    def log_in(self) -> Response:
+        """Give a token for a password, or for another token.
+
+        Raises WRONG_PASSWORD, UNKNOWN_METHOD, INVALID_TOKEN, PARAMETER_ERROR, NO_SUCH_PROJECT.
+        """
+        auth = _log_in_request(request.get_data()).auth
+        if self._accounts.strict and (unknown := set(auth.identity.methods) - {"password", "token"}):
+            raise ApiError(UNKNOWN_METHOD, ", ".join(sorted(unknown)))
+        earlier = self._earlier_token(auth.identity)
+        user = earlier.user if earlier else self._user(auth.identity)
+        project, domain = self._scope(auth.scope, user)
+        token = self._tokens.issue(
+            user,
+            project=project,
+            domain=domain,
+            methods=tuple(dict.fromkeys(auth.identity.methods)),
+            expires_ms=earlier.expires_ms if earlier else None,
+        )
+        return self._token_answer(201, token)
+
+    def validate(self) -> Response:
+        """Describe the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_THING."""
+        self._caller()
+        return self._token_answer(200, self._subject())
+
+    def revoke(self) -> Response:
+        """End the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_THING."""
+        self._caller()
+        self._tokens.revoke(self._subject().id)
+        return Response(status=204)
+
+    def catalog(self) -> Response:
+        """List the services. Raises INVALID_TOKEN."""
+        links = {"self": f"{self._base()}/v3/auth/catalog"}
+        return _json(200, {"catalog": catalogue(self._base(), self._project(self._caller())), "links": links})
+
+    def projects(self) -> Response:
+        """List the caller's projects, all or those called ``name``. Raises INVALID_TOKEN."""
+        user, name = self._caller().user, request.args.get("name")
+        if name and not user.project:  # whoever may use any project may use one that nobody has named yet
+            self._accounts.project(user, name=name)
+        known = self._accounts.projects(user)
+        shown = [self._project_row(project) for project in known if name is None or project.name == name]
+        return _json(200, {"projects": shown, "links": self._page_links()})
+
+    def project(self, project_id: str) -> Response:
+        """Describe one project. Raises INVALID_TOKEN; NO_SUCH_THING for another's, or one that nobody has named yet."""
+        for project in self._accounts.projects(self._caller().user):
+            if project.id == project_id:
+                return _json(200, {"project": self._project_row(project)})
+        raise ApiError(NO_SUCH_THING, f"project {project_id}")
+
+    def domains(self) -> Response:
+        """List the caller's one domain; to an open emulator it is whichever is asked for. Raises INVALID_TOKEN."""
+        own, name = self._caller().domain, request.args.get("name")
+        shown = [own] if name in (None, own) or self._accounts.strict else [name or own]
+        rows = [{**_domain(domain), "enabled": True, "links": {}} for domain in shown]
+        return _json(200, {"domains": rows, "links": self._page_links()})
+
+    # Inside
+
+    def _base(self) -> str:
+        return base_url(self._public_url)
+
+    def _page_links(self) -> dict[str, str | None]:
+        return {"self": self._base() + request.path, "previous": None, "next": None}
+
+    def _caller(self) -> Principal:
+        """Return who calls; anybody, if this is open. Raises INVALID_TOKEN or INVALID_SIGNATURE."""
+        if self._access:
+            return self._access.authenticate(from_environ(request.environ, request.get_data))
+        token_id = request.headers.get("X-Auth-Token", "")
+        if self._accounts.strict:
+            return self._tokens.require(token_id).principal
+        found = self._tokens.find(token_id)
+        return found.principal if found else ANONYMOUS
+
+    def _project(self, caller: Principal) -> AccountProject | None:
+        """Return the project that a caller works in: the token's, or the one that whoever signs has named."""
+        named = request.headers.get("X-AccountProject-Id")
+        if caller.project or not named:
+            return caller.project
+        return self._accounts.project(caller.user, id=named)
+
+    def _subject(self) -> Token:
+        token = self._tokens.find(request.headers.get("X-Subject-Token", ""))
+        # In strict mode another user's token is as good as none.
+        if token is None or (self._accounts.strict and self._caller().user != token.user):
+            raise ApiError(NO_SUCH_THING, "the token in X-Subject-Token")
+        return token
+
+    def _earlier_token(self, identity: _Identity) -> Token | None:
+        """Return the token that a client logs in with. Raises INVALID_TOKEN, but not when open."""
+        if "password" in identity.methods or identity.token is None:
+            return None
+        found = self._tokens.find(identity.token.id)
+        return found if found or not self._accounts.strict else self._tokens.require(identity.token.id)
+
+    def _user(self, identity: _Identity) -> User:
+        if identity.password is None:
+            return self._unknown_token_user(identity)
+        given = identity.password.user
+        name = given.name or self._accounts.user_of_id(given.id or "")
+        if not name:
+            raise ApiError(PARAMETER_ERROR, "auth.identity.password.user needs a name or an id")
+        domain = given.domain
+        return self._accounts.log_in(name, given.password, (domain.name or domain.id) if domain else None)
+
+    def _unknown_token_user(self, identity: _Identity) -> User:
+        if self._accounts.strict:
+            raise ApiError(INVALID_TOKEN)
+        if "token" in identity.methods and identity.token:
+            return ANONYMOUS.user
+        raise ApiError(PARAMETER_ERROR, "auth.identity needs the method password or token, with its data")
+
+    def _scope(self, scope: _Scope | str | None, user: User) -> tuple[AccountProject | None, str | None]:
+        """Return project and domain that a token is for: one of them, or neither. Raises NO_SUCH_PROJECT."""
+        if scope is None:
+            return user.project, None
+        if isinstance(scope, str):
+            return None, None
+        if scope.project and (scope.project.id or scope.project.name):
+            return self._accounts.project(user, id=scope.project.id, name=scope.project.name), None
+        return None, (scope.domain.name or scope.domain.id) if scope.domain else None
+
+    def _token_answer(self, status: int, token: Token) -> Response:
+        body: dict[str, Any] = {
+            "methods": list(token.methods),
+            "issued_at": _time(token.issued_ms),
+            "expires_at": _time(token.expires_ms),
+            "user": {
+                "id": token.user.id,
+                "name": token.user.name,
+                "domain": _domain(token.user.domain),
+                "password_expires_at": "",
+            },
+        }
+        if token.project:
+            row = {"id": token.project.id, "name": token.project.name, "domain": _domain(token.user.domain)}
+            body["project"] = row
+        if token.domain:
+            body["domain"] = _domain(token.domain)
+        if token.project or token.domain:
+            body["roles"] = [{"id": derived_id("role", name), "name": name} for name in ("te_admin", "modelarts_admin")]
+            if "nocatalog" not in request.args:
+                body["catalog"] = catalogue(self._base(), token.project)
+        answer = _json(status, {"token": body})
+        answer.headers["X-Subject-Token"] = token.id
+        answer.headers["Vary"] = "X-Auth-Token"
+        return answer
+
+    def _project_row(self, project: AccountProject) -> dict[str, Any]:
+        domain = derived_id("domain", DEFAULT_DOMAIN)
+        links = {"self": f"{self._base()}/v3/projects/{project.id}"}
+        row = {"id": project.id, "name": project.name, "domain_id": domain, "parent_id": domain}
+        return {**row, "description": "", "enabled": True, "is_domain": False, "links": links}
+
+
+def _log_in_request(body: bytes) -> _LogIn:
+    try:
+        return msgspec.json.decode(body, type=_LogIn, strict=False)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise ApiError(PARAMETER_ERROR, f"the body is no login: {error}") from None
+
+
+def _answering(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Turn what a view refuses into Keystone's form of error."""
+
+    def answer(**arguments: str) -> Response:
+        try:
+            return view(**arguments)
+        except ApiError as refusal:
+            status = refusal.error.status
+            error = {"code": status, "title": _TITLES.get(status, "Error"), "message": refusal.message}
+            code = refusal.error.code if refusal.error.code.startswith("ModelArts.") else f"IAM.{status}"
+            return _json(status, {"error": error, "error_code": code, "error_msg": refusal.message})
+
+    return answer
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(orjson.dumps(body), status, mimetype="application/json")
+
+
+def _domain(name: str) -> dict[str, str]:
+    return {"id": derived_id("domain", name), "name": name}
+
+
+def _time(ms: int) -> str:
+    """``2026-01-01T00:00:00.000000Z``."""
+    moment = datetime.fromtimestamp(ms / 1000, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,140 @@
+"""Which web pages may call: none of another site, unless it is named with ``--cors``.
+
+A server on a loopback address is meant for programs of this machine. A browser on it runs programs of every site that
+is open, though, and two things let those reach it: a host name of their own that suddenly means 127.0.0.1 (DNS
+rebinding), and requests that a browser sends across sites without asking first. A header tells each, which no page can
+forge.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+from modelarts_emulator.api.dispatch import error_response
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.contract.errors import FORBIDDEN, ApiError
+
+_MAX_KNOWN = 1000
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+_HEADERS = (
+    "Authorization, Content-MD5, Content-Type, If-Match, If-None-Match, Range, X-Auth-Token, X-Project-Id, X-Sdk-Date, "
+    "X-Subject-Token"
+)
+_EXPOSED = "Content-Range, ETag, Last-Modified, X-Subject-Token, x-amz-request-id, x-obs-request-id"
+_PREFLIGHT_S = 600
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Judge hosts and origins before anything else does; must come before all that answers requests."""
+    if is_loopback(settings.host):
+        app.before_request(HostCheck(settings.public_url, settings.cors).answer)
+    if settings.cors:
+        cors = Cors(settings.cors)
+        app.before_request(cors.preflight)
+        app.after_request(cors.allow)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without a port, can only mean this machine."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class HostCheck:
+    """Refuses requests whose ``Host`` is neither this machine nor ``public_url``, or that another site has sent."""
+
+    def __init__(self, public_url: str | None, origins: Iterable[str] = ()) -> None:
+        self._public_host = (urlsplit(public_url).hostname or "") if public_url else ""
+        self._origins = frozenset(origins)
+        # Headers that were let through, as they were sent: almost every request has one of a few.
+        self._known: set[str] = set()
+
+    def answer(self) -> Response | None:
+        """Answer what is refused; None for all else."""
+        environ = request.environ
+        host = environ.get("HTTP_HOST", "localhost")  # every browser sends one
+        if host not in self._known and (refusal := self._judged(host)):
+            return refusal
+        if "HTTP_ORIGIN" in environ and environ["REQUEST_METHOD"] not in _HARMLESS:
+            return self._origin_judged(environ["HTTP_ORIGIN"], host)
+        return None
+
+    def _judged(self, host: str) -> Response | None:
+        if not self._is_ours(host_name(host)):
+            why = f"the Host header {host[:100]!r} is not this machine; if it is meant to be, start with --public-url"
+            return error_response(ApiError(FORBIDDEN, why))
+        if len(self._known) < _MAX_KNOWN:
+            self._known.add(host)
+        return None
+
+    def _origin_judged(self, origin: str, host: str) -> Response | None:
+        same_site = urlsplit(origin).netloc.lower() == host.lower()
+        if same_site or not self._origins.isdisjoint((origin.lower(), "*")) or self._is_public(origin):
+            return None
+        why = f"a web page of {origin[:100]!r} may change nothing here; if it shall, start with --cors"
+        return error_response(ApiError(FORBIDDEN, why))
+
+    def _is_ours(self, name: str) -> bool:
+        return is_loopback(name) or self._in_public_host(name)
+
+    def _is_public(self, origin: str) -> bool:
+        return self._in_public_host(host_name(urlsplit(origin).netloc))
+
+    def _in_public_host(self, name: str) -> bool:
+        # A bucket may stand before it: bucket.modelarts.example.
+        return bool(self._public_host) and (name == self._public_host or name.endswith("." + self._public_host))
+
+
+class Cors:
+    """Lets browsers show answers to the pages of some origins; ``*`` is all of them."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._origins = frozenset(origins)
+
+    def preflight(self) -> Response | None:
+        """Answer a browser that asks what a page may do; None for all else, and for pages that may do nothing."""
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        if not self._allows(request.headers.get("Origin", "")):
+            return None
+        answer = Response(status=204)
+        asked = request.headers.get("Access-Control-Request-Headers", "")
+        answer.headers["Access-Control-Allow-Methods"] = _METHODS
+        answer.headers["Access-Control-Allow-Headers"] = ", ".join(filter(None, (_HEADERS, _names(asked))))
+        answer.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_S)
+        if request.headers.get("Access-Control-Request-Private-Network") == "true":
+            answer.headers["Access-Control-Allow-Private-Network"] = "true"
+        return answer
+
+    def allow(self, answer: Response) -> Response:
+        """Add to an answer that its page may read it."""
+        origin = request.headers.get("Origin", "")
+        if self._allows(origin):
+            answer.headers["Access-Control-Allow-Origin"] = origin
+            answer.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        answer.headers.add("Vary", "Origin")
+        return answer
+
+    def _allows(self, origin: str) -> bool:
+        return bool(origin) and not self._origins.isdisjoint((origin.lower(), "*"))
+
+
+def host_name(host: str) -> str:
+    """Return the name or address in a ``Host`` header, in lower case, without its port."""
+    return re.sub(r":\d*$", "", host).strip("[]").rstrip(".").lower()
+
+
+def _names(asked: str) -> str:
+    """Return the header names that a browser asks for, as far as they are any."""
+    return ", ".join(re.findall(r"[A-Za-z0-9-]+", asked[:2000]))

@@ -1,0 +1,40 @@
+"""``coverage``: what of each of the 31 operations is there. No emulator need be running."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelarts_emulator.cli import OK
+from modelarts_emulator.cli.output import Output
+from modelarts_emulator.config.options import Parser
+
+SETTINGS = False
+
+
+def parser(prog: str) -> Parser:
+    """Its options."""
+    return Parser(
+        prog,
+        "Print each operation with its call, on which evidence it is as it is, and how many of "
+        "its parameters are accepted without an effect. --json names them, and says why.",
+        usage="[options]",
+    )
+
+
+def run(options: dict[str, Any], out: Output) -> int:
+    """Print it."""
+    # Imported here, so that --help answers at once.
+    import msgspec  # noqa: PLC0415
+
+    from modelarts_emulator.control.pages.coverage import operations  # noqa: PLC0415
+
+    known = list(operations())
+    lines = []
+    for family in dict.fromkeys(each.family for each in known):
+        lines.append(family)
+        for each in known:
+            if each.family == family:
+                without = f", {len(each.without_effect)} without effect" if each.without_effect else ""
+                lines.append(f"  {each.operation:<30}{each.evidence}{without}")
+    out.result({"operations": msgspec.to_builtins(known)}, "\n".join(lines))
+    return OK

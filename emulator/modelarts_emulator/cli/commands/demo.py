@@ -1,0 +1,21 @@
+"""``demo``: ``start`` with demonstration data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelarts_emulator.cli.commands import start
+from modelarts_emulator.cli.output import Output
+from modelarts_emulator.config.options import Parser
+
+SETTINGS = True
+
+
+def parser(prog: str) -> Parser:
+    """The options of ``start``."""
+    return start.parser(prog, "Start an emulator with demonstration data: several labelled datasets.")
+
+
+def run(options: dict[str, Any], out: Output) -> int:
+    """Start it. Raises as ``start`` does."""
+    return start.run({**options, "demo": True}, out)

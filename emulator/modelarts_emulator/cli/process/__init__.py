@@ -1,0 +1,1 @@
+"""Start, find, detach and stop emulator processes."""

@@ -1,0 +1,52 @@
+"""What the dataset types are made of: one row a type. Everything that depends on the type asks this table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
+
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
+TEXTS = (".txt", ".csv")
+
+
+class Kind(NamedTuple):
+    """A row: what a sample is and where it comes from, and which labels it may have."""
+
+    sample_type: SampleType
+    unit: str
+    """What one sample is in a file: the ``file`` itself, a ``line`` of text or a ``row`` of a table."""
+    extensions: tuple[str, ...]
+    """Lower-case endings of the files that hold samples; empty for any file."""
+    labels: tuple[LabelType, ...] = ()
+    """The label types it takes, its default first; empty where it cannot be labelled."""
+    splits: bool = False
+    """Whether publishing can split it into training and evaluation samples."""
+    exports: bool = False
+    """Whether ``support_export`` lists it."""
+
+    @property
+    def label_type(self) -> LabelType | None:
+        """The type of a label that names none."""
+        return self.labels[0] if self.labels else None
+
+    def holds(self, name: str) -> bool:
+        """Whether a file of this name can hold samples."""
+        return not self.extensions or name.lower().endswith(self.extensions)
+
+
+_D, _L, _S = DatasetType, LabelType, SampleType
+
+KINDS: dict[DatasetType, Kind] = {
+    _D.IMAGE_CLASSIFICATION: Kind(_S.IMAGE, "file", IMAGES, (_L.IMAGE_CLASSIFICATION,), splits=True, exports=True),
+    _D.OBJECT_DETECTION: Kind(_S.IMAGE, "file", IMAGES, (_L.OBJECT_DETECTION,), splits=True, exports=True),
+    _D.TEXT_CLASSIFICATION: Kind(_S.TEXT, "line", TEXTS, (_L.TEXT_CLASSIFICATION,), splits=True),
+    _D.NAMED_ENTITY: Kind(_S.TEXT, "line", TEXTS, (_L.NAMED_ENTITY,)),
+    _D.TEXT_TRIPLET: Kind(_S.TEXT, "line", TEXTS, (_L.TRIPLET_ENTITY, _L.TRIPLET_RELATION)),
+    _D.SOUND_CLASSIFICATION: Kind(_S.AUDIO, "file", (".wav",), (_L.SOUND_CLASSIFICATION,), splits=True),
+    _D.SPEECH_CONTENT: Kind(_S.AUDIO, "file", (".wav",), (_L.SPEECH_CONTENT,)),
+    _D.SPEECH_PARAGRAPH: Kind(_S.AUDIO, "file", (".wav",), (_L.SPEECH_PARAGRAPH,)),
+    _D.TABLE: Kind(_S.TABLE, "row", (".csv",)),
+    _D.VIDEO: Kind(_S.VIDEO, "file", (".mp4",), (_L.VIDEO,)),
+    _D.FREE_FORMAT: Kind(_S.FREE_FORMAT, "file", (), exports=True),
+}

@@ -1,0 +1,189 @@
+"""The control API: what it works on, its endpoints, and what it does to every request of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Flask, Request, Response, request
+
+from modelarts_emulator.api.dispatch import read_query, readable
+from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
+from modelarts_emulator.control.access import ControlAccess
+from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
+from modelarts_emulator.control.event_stream import Events
+from modelarts_emulator.control.fault_injection import LATER, Faults
+from modelarts_emulator.control.gate import Quiet
+from modelarts_emulator.control.id_seed import IdsControl
+from modelarts_emulator.control.own_calls import mark
+from modelarts_emulator.control.pages.console import ProjectsPage
+from modelarts_emulator.control.request_log.exporters import FORMATS
+from modelarts_emulator.control.request_log.log import LOGGED, STARTED, UNNOTICED, RequestLog, Requests
+from modelarts_emulator.control.reset import ResetControl
+from modelarts_emulator.control.snapshots.endpoints import SnapshotsControl
+from modelarts_emulator.control.state_transitions import TransitionsControl
+from modelarts_emulator.control.time_control import ClockControl
+from modelarts_emulator.control.wait_idle import IdleControl
+from modelarts_emulator.runtime import Runtime
+
+T = TypeVar("T")
+PREFIX = "/_emulator/"
+MAX_BODY_BYTES = 1 << 20
+# Which kind of task is asked after by an operation; a dataset's status tells of all.
+_POLLS = {
+    "DescDataset": "",
+    "SyncDataSourceState": "sync",
+    "ListImportTasks": "import",
+    "DescImportTask": "import",
+    "GetExportTasksStatusOfDataset": "export",
+    "GetExportTaskStatusOfDataset": "export",
+    "ListDatasetVersions": "publish",
+    "DescribeDatasetVersion": "publish",
+}
+
+
+# The request itself: the proxy for it that Flask gives costs at each look.
+_current: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
+
+
+class Control:
+    """The state of everything that can be controlled; one for each application."""
+
+    def __init__(self, emu: Runtime) -> None:
+        self._emu = emu
+        self.access = ControlAccess(emu.settings, emu.root)
+        self.quiet = Quiet()
+        self.log = RequestLog(emu.clock)
+        self.faults = Faults(emu.ending.wait)
+        self._waiting, self._note = emu.transitions.waiting, self.log.note
+        self.areas: tuple[object, ...] = (
+            self.faults,
+            Requests(self.log, FORMATS),
+            ClockControl(emu.clock),
+            IdsControl(emu.ids, emu.store, emu.root / "uploads"),
+            TransitionsControl(emu.transitions),
+            IdleControl(emu),
+            ResetControl(emu, self.log, self.faults, self.quiet),
+            SnapshotsControl(emu, self.quiet),
+            Events(emu, self.log),
+            ProjectsPage(emu),
+        )
+
+    def area(self, kind: type[T]) -> T:
+        """The area of a kind, such as ``SnapshotsControl``."""
+        return next(each for each in self.areas if isinstance(each, kind))
+
+    # Both are run for every request: what they look at is what they must.
+
+    def before(self) -> Response | None:
+        """What happens to a request before a service sees it; what is returned answers it."""
+        current = _current()
+        environ = current.environ
+        if environ["PATH_INFO"].startswith(PREFIX):
+            return None
+        mark(environ)
+        if self.faults.active and UNNOTICED not in environ:
+            environ[STARTED] = perf_counter()
+            if (answer := self.faults.before(current)) is not None:
+                return answer
+        self.quiet.enter()
+        return None
+
+    def after(self, response: Response) -> Response:
+        """What happens to an answer before the client sees it."""
+        current = _current()
+        environ = current.environ
+        started = self.quiet.leave()
+        if started is None:  # one for here, or answered by a fault, or refused before anybody looked at it
+            if environ["PATH_INFO"].startswith(PREFIX):
+                return response
+            started = environ.get(STARTED)
+        if (unnoticed := environ.get(UNNOTICED)) is not None:
+            if unnoticed == LOGGED:
+                self._note(current, environ, response, started)
+            return response
+        if self._waiting:
+            self._note_poll(current)
+        if LATER in environ:
+            response = self.faults.after(current, response)
+        self._note(current, environ, response, started)
+        return response
+
+    def _note_poll(self, current: Request) -> None:
+        if (kind := _POLLS.get(current.endpoint or "")) is not None:
+            self._emu.transitions.polled(kind, (current.view_args or {}).get("dataset_id", ""))
+
+
+def register(app: Flask, emu: Runtime) -> Control:
+    """Add the endpoints, and what is done to every request; before all that answers requests but the host check.
+
+    The result is also ``app.extensions["emulator-control"]``.
+    """
+    control = Control(emu)
+    app.before_request(control.before)
+    app.after_request(control.after)
+    areas = {type(area).__name__: area for area in control.areas}
+    for endpoint in ENDPOINTS:
+        if endpoint.handler is not None:
+            area = areas[endpoint.handler.__qualname__.partition(".")[0]]
+            rule = endpoint.path.replace("{", "<").replace("}", ">")
+            view = _view(endpoint, endpoint.handler, area, control.access)
+            app.add_url_rule(rule, f"control.{endpoint.name}", view, methods=[endpoint.method])
+    app.extensions["emulator-control"] = control
+    return control
+
+
+def _view(
+    endpoint: Endpoint, handler: Callable[..., Any], area: object, access: ControlAccess
+) -> Callable[..., Response]:
+    query_type, request_type = endpoint.query, endpoint.request
+
+    def view(**path: str) -> Response:
+        try:
+            access.require(request)
+            arguments: dict[str, Any] = dict(path)
+            query = request.environ["QUERY_STRING"]
+            if query_type is not None:
+                arguments["query"] = _known(query, query_type)
+            elif query:
+                raise ApiError(PARAMETER_INVALID, "there are no query parameters here")
+            if request_type is not None:
+                arguments["request"] = _body(request_type)
+            answer = handler(area, **arguments)
+        except ApiError as error:
+            return _refused(error)
+        if isinstance(answer, Response):
+            return answer
+        body = b"" if answer is None else msgspec.json.encode(answer)
+        return Response(body, endpoint.status, content_type="application/json")
+
+    return view
+
+
+def _known(query: str, wanted: type[msgspec.Struct]) -> Any:
+    """Query parameters. A mistyped one would do more than was meant, so it is refused. Raises PARAMETER_INVALID."""
+    warnings: list[str] = []
+    found = read_query(query, wanted, warnings)
+    if warnings:
+        raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
+    return found
+
+
+def _body(wanted: Any) -> Any:
+    """The body; nothing is an empty object. Raises PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    try:
+        return msgspec.json.decode(request.get_data() or b"{}", type=wanted)
+    except msgspec.ValidationError as error:
+        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
+
+
+def _refused(error: ApiError) -> Response:
+    row: Error = error.error
+    body = msgspec.json.encode({"error_code": row.code, "error_msg": error.message})
+    return Response(body, row.status, content_type="application/json")

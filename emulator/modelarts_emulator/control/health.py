@@ -1,0 +1,45 @@
+"""``/_emulator/health`` and ``/_emulator/ready``: whether it lives, and whether it can be used."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from flask import Flask, Response
+
+import modelarts_emulator
+from modelarts_emulator.runtime import Runtime
+
+
+def register(app: Flask, emu: Runtime) -> None:
+    """Add both routes."""
+
+    def health() -> Response:
+        return _answer(200, _state(emu))
+
+    def ready() -> Response:
+        is_ready = emu.ready.is_set()
+        return _answer(200 if is_ready else 503, {"ready": is_ready, **_state(emu)})
+
+    app.add_url_rule("/_emulator/health", "health", health)
+    app.add_url_rule("/_emulator/ready", "ready", ready)
+
+
+def _state(emu: Runtime) -> dict[str, Any]:
+    """Version, uptime in ms, how the watcher works, and how much is still to be done."""
+    return {
+        "status": "alive",
+        "version": modelarts_emulator.__version__,
+        "uptime_ms": round((time.monotonic() - emu.started_s) * 1000),
+        "sync": emu.settings.sync,
+        "watcher": emu.watcher.mode,
+        "pending_events": emu.watcher.pending,
+        "noted_datasets": len(emu.noted),
+        "open_tasks": emu.tasks.open,
+        "datasets": len(emu.store.entries()),
+    }
+
+
+def _answer(status: int, body: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(body), status, content_type="application/json")

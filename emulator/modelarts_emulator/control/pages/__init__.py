@@ -1,0 +1,1 @@
+"""Pages and documents below ``/_emulator/``: console, API documentation, coverage."""

@@ -1,0 +1,87 @@
+"""``GET /_emulator/ui``: the console, a page over the public API and ``/_emulator/``; at ``/`` a browser is sent there.
+
+The page is plain modules, served as they lie in ``assets/console``. It holds no logic of the service: what it shows was
+answered, and what it changes is asked for as any client would.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+import msgspec
+from flask import Flask, Response, request
+
+from modelarts_emulator.api.dispatch import error_response
+from modelarts_emulator.contract.errors import NOT_FOUND, ApiError
+from modelarts_emulator.runtime import Runtime
+
+PAGE = "/_emulator/ui"
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-cache"}
+
+
+class ProjectSummary(msgspec.Struct, kw_only=True):
+    """A project that has datasets."""
+
+    project_id: str
+    datasets: int
+
+
+class ProjectsResponse(msgspec.Struct, kw_only=True):
+    """The projects that have datasets, the one with most of them first."""
+
+    projects: list[ProjectSummary]
+
+
+class ProjectsPage:
+    """The endpoint."""
+
+    def __init__(self, emu: Runtime) -> None:
+        self._emu = emu
+
+    def list_projects(self) -> ProjectsResponse:
+        """The projects that have datasets: no call of the service tells them."""
+        counts: dict[str, int] = {}
+        for entry in self._emu.store.entries():
+            counts[entry.record.project_id] = counts.get(entry.record.project_id, 0) + 1
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return ProjectsResponse(projects=[ProjectSummary(project_id=name, datasets=n) for name, n in ordered])
+
+
+def register(app: Flask, public_url: str | None) -> None:
+    """Add the page, what it is made of, and the way to it from ``/``."""
+    folder = files("modelarts_emulator.control.pages") / "assets" / "console"
+    names = frozenset(asset.name for asset in folder.iterdir())
+    policy = _policy(public_url)
+
+    def asset(name: str = "index.html") -> Response:
+        if name not in names:
+            return error_response(ApiError(NOT_FOUND, name[:80]))
+        response = Response((folder / name).read_bytes(), 200, content_type=_TYPES[name.rpartition(".")[2]])
+        response.headers.update({**_HEADERS, "Content-Security-Policy": policy})
+        return response
+
+    def root() -> Response:
+        if "text/html" in request.headers.get("Accept", ""):
+            return Response(status=302, headers={"Location": PAGE.removeprefix("/")})
+        return error_response(ApiError(NOT_FOUND, "GET /"))
+
+    app.add_url_rule(PAGE, "console", asset, strict_slashes=True)
+    app.add_url_rule(f"{PAGE}/<name>", "console asset", asset)
+    app.add_url_rule("/", "console root", root)
+
+
+def _policy(public_url: str | None) -> str:
+    """Nothing but this server; where its URLs are signed for another name, pictures come from there."""
+    parts = urlsplit(public_url) if public_url else None
+    ours = f"'self' {parts.scheme}://{parts.netloc}" if parts else "'self'"
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {ours} data: blob:; media-src {ours} blob:; "
+        f"connect-src {ours}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,1 @@
+"""The log of client requests, and its exports as curl, HAR and Python."""

@@ -1,0 +1,286 @@
+"""``/_emulator/requests``: the latest 1,000 requests, what they were answered, and how long that took.
+
+A request costs a tuple while it is served; everything else is worked out when somebody asks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from codecs import getincrementaldecoder
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from time import perf_counter
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from flask import Request, Response
+from werkzeug.datastructures import Headers
+
+from modelarts_emulator.api.routes import ROUTES
+from modelarts_emulator.control.request_log.masking import masked_body, masked_headers, masked_url
+from modelarts_emulator.iam.signed_request import from_environ
+from modelarts_emulator.util.clock import Clock
+
+CAPACITY = 1000
+MAX_BODY = 4096
+STARTED = "emulator.started"
+"""Where the environment of a request that a fault may answer notes when it began, as ``perf_counter`` tells it."""
+
+UNNOTICED = "emulator.unnoticed"
+"""Where an environment says that a call is no client's: no fault hits it, and it is not kept."""
+
+LOGGED = "logged"
+"""The value of ``UNNOTICED`` for a call that no fault hits, but that is kept."""
+
+OPERATIONS = frozenset(route.operation for routes in ROUTES.values() for route in routes)
+Service = Literal["modelarts", "iam", "obs"]
+Format = Literal["json", "curl", "python", "pytest", "har"]
+
+_TEXT = re.compile(r"json|xml|text|javascript|urlencoded")
+_ERROR_CODE = re.compile(rb'"error_code":\s*"([^"]{1,80})"|<Code>([^<]{1,80})</Code>')
+
+
+class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A request's or an answer's headers and body."""
+
+    headers: dict[str, str]
+    """By lower-case name; secrets are ``***``."""
+    body: str | None = None
+    """The first 4,096 bytes of a text; absent for anything else."""
+    body_bytes: int = 0
+    """How long the whole body is."""
+
+
+class LoggedRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A request as the log has it; absent is what does not apply."""
+
+    number: int
+    time_ms: int
+    """When it was answered, by the emulator's clock."""
+    duration_ms: float
+    service: Service
+    operation: str | None = None
+    """One of the 31, such as ``ListSamples``."""
+    project_id: str | None = None
+    dataset_id: str | None = None
+    method: str
+    url: str
+    status: int
+    error_code: str | None = None
+    warnings: str | None = None
+    """What of its input is not known or has no effect."""
+    fault: str | None = None
+    """The id of the fault that answered it."""
+    request: Message
+    response: Message
+
+
+class RequestsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which requests; all that is named must be so."""
+
+    operation: str | None = None
+    project_id: str | None = None
+    method: str | None = None
+    status: int | None = None
+    number: int | None = None
+    """Just this one."""
+    after: int = 0
+    """Only those with a higher number than this."""
+    limit: int = CAPACITY
+    """At most so many, the latest."""
+    format: Format = "json"
+
+
+class RequestsResponse(msgspec.Struct, kw_only=True):
+    """Requests, oldest first; ``last`` is the number of the latest one, to be given as ``after`` next time."""
+
+    requests: list[LoggedRequest]
+    last: int
+
+
+class _Entry(NamedTuple):
+    number: int
+    time_ms: int
+    seconds: float
+    endpoint: str | None
+    arguments: dict[str, Any] | None
+    environ: dict[str, Any]
+    body: bytes
+    status: int
+    headers: Headers
+    answer: bytes
+    answer_bytes: int
+
+
+class RequestLog:
+    """The latest requests. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._entries: deque[tuple[Any, ...]] = deque(maxlen=CAPACITY)
+
+    def note(self, request: Request, environ: dict[str, Any], response: Response, started: float | None) -> None:
+        """Keep what is needed to tell of a request that has been answered; ``started`` as ``perf_counter`` tells it.
+
+        Its environment is kept as it is, without the body: nobody reads that any more.
+        """
+        body = _beginning(environ) if environ.get("CONTENT_LENGTH", "0") != "0" else b""
+        # What must not be kept: the body, the connection, and what hangs on them.
+        environ.pop("wsgi.input", None)
+        environ.pop("werkzeug.request", None)
+        answered = response.response
+        first = answered[0] if type(answered) is list and answered else b""
+        rule = request.url_rule
+        # As _Entry has it; a tuple is made in a fraction of the time.
+        self._entries.append(
+            (
+                next(self._numbers),
+                self._clock.now_ms(),
+                0.0 if started is None else perf_counter() - started,
+                rule.endpoint if rule else None,
+                request.view_args,
+                environ,
+                body,
+                response.status_code,
+                response.headers,
+                first if len(first) <= MAX_BODY else first[:MAX_BODY],
+                len(first),
+            )
+        )
+
+    @property
+    def last(self) -> int:
+        """The number of the latest request; 0 before the first."""
+        entries = self._entries.copy()
+        return int(entries[-1][0]) if entries else 0
+
+    def find(self, query: RequestsQuery) -> list[LoggedRequest]:
+        """Requests, oldest first."""
+        found = [entry for entry in map(_Entry._make, self._entries.copy()) if _matches(entry, query)]
+        return [_described(entry) for entry in found[-query.limit :]] if query.limit > 0 else []
+
+    def clear(self, project_id: str | None = None) -> None:
+        """Forget every request, or those of a project."""
+        if project_id is None:
+            self._entries.clear()
+            return
+        for entry in self._entries.copy():
+            if _project(_Entry._make(entry)) == project_id:
+                with suppress(ValueError, IndexError):  # it was the oldest
+                    self._entries.remove(entry)
+
+
+class ClearQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whose; without a project all."""
+
+    project_id: str | None = None
+
+
+class Requests:
+    """The endpoints. ``formats`` write requests down in other ways."""
+
+    def __init__(
+        self, log: RequestLog, formats: Mapping[str, tuple[Callable[[Iterable[LoggedRequest]], str], str]]
+    ) -> None:
+        self._log, self._formats = log, formats
+
+    def list_requests(self, query: RequestsQuery) -> RequestsResponse | Response:
+        """The latest requests, oldest first; ``format`` is ``json``, ``curl``, ``python``, ``pytest`` or ``har``."""
+        found = self._log.find(query)
+        if query.format == "json":
+            return RequestsResponse(requests=found, last=self._log.last)
+        write, content_type = self._formats[query.format]
+        return Response(write(found), 200, content_type=content_type)
+
+    def clear_requests(self, query: ClearQuery) -> None:
+        """Forget every request, or those of a project."""
+        self._log.clear(query.project_id)
+
+
+def _beginning(environ: dict[str, Any]) -> bytes:
+    """The first bytes of a request's body that is text; it has been read already, and lies in memory or a file."""
+    if not _TEXT.search(environ.get("CONTENT_TYPE", "json")):
+        return b""
+    try:
+        stream = environ["wsgi.input"]
+        stream.seek(0)
+        return bytes(stream.read(MAX_BODY))
+    except (AttributeError, OSError, ValueError):
+        return b""  # another web server's; then it is gone
+
+
+def _matches(entry: _Entry, query: RequestsQuery) -> bool:
+    return (
+        entry.number > query.after
+        and query.number in (None, entry.number)
+        and query.operation in (None, entry.endpoint)
+        and query.project_id in (None, _project(entry))
+        and query.method in (None, entry.environ["REQUEST_METHOD"])
+        and query.status in (None, entry.status)
+    )
+
+
+def _project(entry: _Entry) -> str | None:
+    return (entry.arguments or {}).get("project_id")
+
+
+def service_of(endpoint: str | None, path: str) -> Service:
+    """Which service a request is for."""
+    if path.startswith("/v3") or (endpoint or "").startswith("identity."):
+        return "iam"
+    return "modelarts" if endpoint in OPERATIONS or path.startswith("/v2/") else "obs"
+
+
+def _described(entry: _Entry) -> LoggedRequest:
+    environ, answer = entry.environ, {name.lower(): value for name, value in entry.headers.items()}
+    sent = from_environ(environ)
+    path = sent.raw_path
+    url = f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', 'localhost')}{path}"
+    code = _ERROR_CODE.search(entry.answer) if entry.status >= 400 else None
+    arguments = entry.arguments or {}
+    length = environ.get("CONTENT_LENGTH") or "0"
+    return LoggedRequest(
+        number=entry.number,
+        time_ms=entry.time_ms,
+        duration_ms=round(entry.seconds * 1000, 3),
+        service=service_of(entry.endpoint, environ["PATH_INFO"]),
+        operation=entry.endpoint if entry.endpoint in OPERATIONS else None,
+        project_id=arguments.get("project_id"),
+        dataset_id=arguments.get("dataset_id"),
+        method=environ["REQUEST_METHOD"],
+        url=masked_url(_printable(f"{url}?{sent.raw_query}" if sent.raw_query else url)),
+        status=entry.status,
+        error_code=next(filter(None, code.groups()), b"").decode("utf-8", "replace") if code else None,
+        warnings=answer.get("x-emulator-warnings"),
+        fault=answer.get("x-emulator-fault"),
+        request=Message(
+            headers=masked_headers({name: _printable(value) for name, value in sent.headers.items()}),
+            body=_text(entry.body, path) if environ.get("CONTENT_TYPE") or _is_text(entry.body) else None,
+            body_bytes=int(length) if length.isdecimal() else 0,
+        ),
+        response=Message(
+            headers=masked_headers(answer),
+            body=_text(entry.answer, path) if _TEXT.search(answer.get("content-type", "")) else None,
+            body_bytes=max(entry.answer_bytes, int(answer.get("content-length", 0))),
+        ),
+    )
+
+
+def _text(body: bytes, path: str) -> str | None:
+    return masked_body(body.decode("utf-8", "replace"), path, is_cut=len(body) == MAX_BODY) if body else None
+
+
+def _is_text(body: bytes) -> bool:
+    """Whether bytes of which nobody says what they are look like a text, perhaps with its end cut off."""
+    try:
+        text = getincrementaldecoder("utf-8")().decode(body)
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter in "\t\r\n" for letter in text)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

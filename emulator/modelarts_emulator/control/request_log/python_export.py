@@ -1,0 +1,137 @@
+"""Logged requests as Python: a script, or a pytest test that expects every answer to have the status it had.
+
+Ids that came with an answer are taken from the new answer where they are sent again, and a token from the new login:
+what is written runs against an emulator that draws other ids. What is secret has to be given in the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from modelarts_emulator.control.request_log.log import LoggedRequest, Message
+from modelarts_emulator.control.request_log.masking import MASK
+from modelarts_emulator.control.request_log.replay import comment, headers_of, is_cut, is_whole_text, unsigned
+from modelarts_emulator.control.request_log.truncated_json import beginning_of
+
+_MIN_ID = 16  # shorter ones are names
+_URL = 'URL = os.environ.get("EMULATOR_URL", "http://127.0.0.1:8765")'
+_TOKEN = 'TOKEN = os.environ.get("EMULATOR_TOKEN", "token")'
+_PASSWORD = 'PASSWORD = os.environ.get("EMULATOR_PASSWORD", "password")'
+
+
+def to_python(requests: Iterable[LoggedRequest]) -> str:
+    """A script."""
+    return "\n".join(["import os", "", "import requests", "", *_Script().lines(requests, is_test=False)]) + "\n"
+
+
+def to_pytest(requests: Iterable[LoggedRequest]) -> str:
+    """A test."""
+    lines = [f"    {line}".rstrip() for line in _Script().lines(requests, is_test=True)]
+    return "\n".join(["import os", "", "import requests", "", "", "def test_recorded():", *lines]) + "\n"
+
+
+class _Script:
+    """Writes requests as Python."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        """Expressions for ids by the id that was recorded."""
+
+    def lines(self, requests: Iterable[LoggedRequest], *, is_test: bool) -> list[str]:
+        """The settings, and a call for each request."""
+        calls = [line for number, each in enumerate(requests, 1) for line in self._call(number, each, is_test)]
+        text = "\n".join(calls)
+        return [_URL, *([_TOKEN] if "TOKEN" in text else []), *([_PASSWORD] if "PASSWORD" in text else []), "", *calls]
+
+    def _call(self, number: int, request: LoggedRequest, is_test: bool) -> Iterator[str]:
+        yield comment(request)
+        parts = urlsplit(unsigned(request.url))
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        arguments = [repr(request.method), f"URL + {self._source(path)}", *self._body(request), *self._headers(request)]
+        name = f"answer_{number}"
+        yield f"{name} = requests.request({', '.join([*arguments, 'timeout=30'])})"
+        if is_test and is_whole_text(request.request):
+            yield f"assert {name}.status_code == {request.status}, {name}.text"
+        if request.status == 201 and "x-subject-token" in request.response.headers:
+            yield f'TOKEN = {name}.headers["X-Subject-Token"]'
+        for text, expression in _ids(_beginning(request.response), f"{name}.json()"):
+            self._known.setdefault(text, expression)
+
+    def _headers(self, request: LoggedRequest) -> Iterator[str]:
+        headers = headers_of(request)
+        if _json(request) and headers.get("content-type") == "application/json":
+            del headers["content-type"]  # it is sent by itself
+        if headers:
+            pairs = (f"{n!r}: {'TOKEN' if v == MASK else self._source(v)}" for n, v in headers.items())
+            yield f"headers={{{', '.join(pairs)}}}"
+
+    def _body(self, request: LoggedRequest) -> Iterator[str]:
+        message = request.request
+        if decoded := _json(request):
+            yield f"json={self._source(decoded[0])}"
+        elif message.body:
+            yield f"data={self._source(message.body)}.encode()"
+        elif message.body_bytes:
+            yield f"data=bytes({message.body_bytes})"
+
+    def _source(self, value: Any) -> str:
+        """A JSON value as Python source, with known ids as where they come from."""
+        if isinstance(value, dict):
+            return f"{{{', '.join(f'{self._source(k)}: {self._source(v)}' for k, v in value.items())}}}"
+        if isinstance(value, list):
+            return f"[{', '.join(map(self._source, value))}]"
+        if value == MASK:
+            return "PASSWORD"
+        return self._text(value) if isinstance(value, str) else repr(value)
+
+    def _text(self, value: str) -> str:
+        # The longest first: an import task's id begins with that of its dataset.
+        for known in sorted(self._known, key=len, reverse=True):
+            before, found, after = value.partition(known)
+            if found:
+                return " + ".join(
+                    [self._text(part) for part in (before,) if part] + [self._known[known]] + self._rest(after)
+                )
+        return repr(value)
+
+    def _rest(self, after: str) -> list[str]:
+        return [self._text(after)] if after else []
+
+
+def _json(request: LoggedRequest) -> list[Any]:
+    """The body, alone in a list, if it is whole and JSON; that of an object is what it is, to the byte."""
+    message = request.request
+    if not message.body or is_cut(message) or request.service == "obs":
+        return []
+    try:
+        return [msgspec.json.decode(message.body)]
+    except (msgspec.DecodeError, RecursionError):
+        return []
+
+
+def _beginning(message: Message) -> Any:
+    """An answer's JSON as far as it is known; None where there is none."""
+    text = message.body or ""
+    for candidate in (text, "".join(beginning_of(text))):
+        try:
+            return msgspec.json.decode(candidate)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    return None
+
+
+def _ids(value: Any, expression: str) -> Iterator[tuple[str, str]]:
+    """Every id in an answer, with where it is found."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            here = f"{expression}[{name!r}]"
+            if isinstance(member, str) and len(member) >= _MIN_ID and (name.endswith("_id") or name in ("id", "info")):
+                yield member, here
+            yield from _ids(member, here)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _ids(member, f"{expression}[{index}]")

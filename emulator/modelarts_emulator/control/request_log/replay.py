@@ -1,0 +1,81 @@
+"""What of a logged request is sent when it is sent again: without what every client adds, and without its signature."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from modelarts_emulator.control.request_log.log import LoggedRequest, Message
+from modelarts_emulator.control.request_log.masking import MASK
+
+# What every client adds by itself, or works out anew.
+_OWN = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+        "x-emulator-key",
+    }
+)
+_SIGNED = frozenset({"authorization", "x-sdk-date", "x-sdk-content-sha256"})
+# What holds for a body that is not known, and not for the one that is sent in its place.
+_OF_BODY = (
+    "content-md5",
+    "content-encoding",
+    "x-amz-checksum-",
+    "x-amz-content-sha256",
+    "x-amz-decoded",
+    "x-amz-trailer",
+)
+_IN_URL = frozenset({"accesskeyid", "awsaccesskeyid", "expires", "signature"})
+
+
+def comment(request: LoggedRequest) -> str:
+    """What it was, and what of it is missing."""
+    notes = [f"{request.number}: {request.operation or request.service}, {request.status}"]
+    if request.error_code:
+        notes.append(request.error_code)
+    if is_cut(request.request):
+        notes.append(f"the body had {request.request.body_bytes} bytes")
+    if request.request.headers.get("authorization") == MASK or unsigned(request.url) != request.url:
+        notes.append("it was signed, which is left out")
+    return "".join(letter if letter.isprintable() else " " for letter in "# " + "; ".join(notes))
+
+
+def is_cut(message: Message) -> bool:
+    """Whether not all of a body is known."""
+    return len((message.body or "").encode()) < message.body_bytes and MASK not in (message.body or "")
+
+
+def is_whole_text(message: Message) -> bool:
+    """Whether what is sent again is the same, or at least as long."""
+    return message.body is None or not is_cut(message)
+
+
+def headers_of(request: LoggedRequest) -> dict[str, str]:
+    """The headers to be sent; a value of ``***`` is a token."""
+    left_out = _OWN | _SIGNED
+    headers = {name: value for name, value in request.request.headers.items() if name not in left_out}
+    if is_cut(request.request):
+        headers = {name: value for name, value in headers.items() if not name.startswith(_OF_BODY)}
+    return headers
+
+
+def unsigned(url: str) -> str:
+    """A URL without a signature: the rest of one would be refused."""
+    parts = urlsplit(url)
+    if MASK not in parts.query:
+        return url
+    is_signed = any(value == MASK for _, value in parse_qsl(parts.query))
+    kept = [part for part in parts.query.split("&") if not (is_signed and _is_of_signature(part))]
+    return parts._replace(query="&".join(kept)).geturl()
+
+
+def _is_of_signature(part: str) -> bool:
+    name, _, value = part.partition("=")
+    name = unquote(name).lower()
+    return value == MASK or name in _IN_URL or name.startswith(("x-amz-", "x-obs-"))

@@ -1,0 +1,72 @@
+"""Hand-written digits to classify: two versions, and the next ones to label."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.demo.helpers import make, png
+from modelarts_emulator.obs.walk import is_ignored
+from modelarts_emulator.seeding.plan import Plan
+from modelarts_emulator.seeding.seed_file import SeedSample, Version
+
+LABELLED, MORE = 20, 100
+"""How many are labelled in the first version, and how many more in the second."""
+HARD = 7
+SIDE, DRAWN = 32, 20
+
+
+def plan(folder: Path) -> Plan:
+    """The digits of a folder, which has a folder for each; where it is not there, drawn ones."""
+    there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.png")) if _is_picture(path)}
+    files: dict[str, Path | bytes] = dict(there) or dict(_drawn())
+    by_number = sorted(files, key=lambda name: name.rpartition("/")[2])
+    first, second = by_number[:LABELLED], by_number[LABELLED : LABELLED + MORE]
+    return make(
+        "digits",
+        DatasetType.IMAGE_CLASSIFICATION,
+        files,
+        description="Hand-written digits, a part of them labelled",
+        labels="0123456789",
+        samples=[_sample(name) for name in first],
+        versions=[
+            Version(name="V001", description="the first digits"),
+            Version(
+                name="V002",
+                description="more of them, some of them hard",
+                keep_hard=True,
+                samples=[_sample(name, hard=not number % HARD) for number, name in enumerate(second)],
+            ),
+        ],
+    )
+
+
+def _is_picture(path: Path) -> bool:
+    return path.is_file() and not is_ignored(path.name)
+
+
+def _sample(name: str, *, hard: bool = False) -> SeedSample:
+    return SeedSample(file=name, labels=[name.partition("/")[0]], hard=[1, 8] if hard else False)
+
+
+def _drawn() -> Iterator[tuple[str, bytes]]:
+    draw = random.Random(1)
+    for number in range(10 * DRAWN):
+        digit = str(draw.randrange(10))
+        yield f"{digit}/digit-{number:04d}.png", png(picture(digit, draw))
+
+
+def picture(digit: str, draw: random.Random, side: int = SIDE) -> Image.Image:
+    """A digit, a little askew, dark on light."""
+    image = Image.new("L", (side, side), 250)
+    font = ImageFont.load_default()
+    # The font is small wherever Pillow comes without FreeType, so it is drawn small and made larger.
+    small = Image.new("L", (12, 14), 250)
+    ImageDraw.Draw(small).text((3, 1), digit, fill=draw.randrange(90), font=font)
+    turned = small.rotate(draw.uniform(-15, 15), fillcolor=250, resample=Image.Resampling.BICUBIC)
+    image.paste(turned.resize((side * 12 // 14, side), Image.Resampling.BICUBIC), (side // 14, 0))
+    return image

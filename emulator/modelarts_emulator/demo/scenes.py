@@ -1,0 +1,56 @@
+"""Pictures with digits in boxes, to detect."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.demo import digits
+from modelarts_emulator.demo.helpers import make, png
+from modelarts_emulator.formats import voc
+from modelarts_emulator.seeding.plan import Plan
+from modelarts_emulator.seeding.seed_file import Mark, SeedSample, Version
+
+DRAWN, WIDTH, HEIGHT = 12, 320, 240
+
+
+def plan(folder: Path) -> Plan:
+    """The pictures of a folder with the VOC files beside them; where it is not there, drawn ones."""
+    files: dict[str, Path | bytes] = {path.name: path for path in sorted(folder.glob("*.jpg"))}
+    if files:
+        samples = [SeedSample(file=name, labels=_boxes(folder / name)) for name in files]
+    else:
+        drawn = list(_drawn())
+        files, samples = {name: data for name, data, _ in drawn}, [sample for _, _, sample in drawn]
+    return make(
+        "scenes",
+        DatasetType.OBJECT_DETECTION,
+        files,
+        description="Digits in pictures, with boxes",
+        labels="0123456789",
+        samples=samples,
+        versions=[Version(name="V001", description="all boxes")],
+    )
+
+
+def _boxes(picture: Path) -> list[str | Mark]:
+    found = voc.read(picture.with_suffix(".xml").read_bytes())
+    return [Mark(name=label.name, property=label.property or {}) for label in found.labels]
+
+
+def _drawn() -> Iterator[tuple[str, bytes, SeedSample]]:
+    draw = random.Random(2)
+    for number in range(DRAWN):
+        image = Image.linear_gradient("L").resize((WIDTH, HEIGHT)).convert("RGB")
+        marks: list[str | Mark] = []
+        for column in range(draw.randint(2, 4)):
+            name, side = str(draw.randrange(10)), draw.randint(40, 64)
+            x, y = column * 78 + draw.randint(4, 12), draw.randint(4, HEIGHT - side - 4)
+            image.paste(digits.picture(name, draw, side).convert("RGB"), (x, y))
+            marks.append(Mark(name=name, box=[x, y, x + side, y + side]))
+        name = f"scene-{number:02d}.png"
+        yield name, png(image), SeedSample(file=name, labels=marks)

@@ -1,0 +1,129 @@
+"""CSV: one sample a row.
+
+A cell that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-`` or ``@``) is written with a tab
+before it, as the service does; reading takes that tab off again. Reference: user manual, "Publishing a Data Version".
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, Protocol
+
+from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.formats.text import is_utf8
+
+MAX_CELL = 1 << 20
+_FORMULA = ("=", "+", "-", "@")
+
+
+def read(
+    stream: BinaryIO, *, columns: int | None = None, order: Sequence[int] | None = None, skip_header: bool = False
+) -> Iterator[list[str] | Problem]:
+    """The rows of a CSV file in UTF-8 or GBK; empty ones are passed over.
+
+    ``columns`` is how many cells a row must have, otherwise it is a Problem; ``order`` picks and sorts its cells.
+    """
+    rows = _rows(stream)
+    if skip_header:
+        next(rows, None)
+    for number, row in rows:
+        if isinstance(row, Problem):
+            yield row
+        elif columns is not None and len(row) != columns:
+            yield Problem(f"row {number}", f"has {len(row)} columns instead of {columns}", number)
+        else:
+            cells = [row[place] for place in order] if order is not None else row
+            yield [_unguarded(cell) for cell in cells]
+
+
+def header(stream: BinaryIO) -> list[str]:
+    """The first row; empty where there is none."""
+    for _, row in _rows(stream):
+        return [] if isinstance(row, Problem) else [cell.strip() for cell in row]
+    return []
+
+
+class Writable(Protocol):
+    """What takes bytes. Before Python 3.11 a spooled file is no more than that, and cannot be wrapped."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take them."""
+        ...
+
+
+def write(rows: Iterable[Sequence[str]], out: Writable, names: Sequence[str] | None = None) -> int:
+    """Write rows in UTF-8, below their column names where those are given; returns how many."""
+    text = _Encoded(out)
+    writer = csv.writer(text, lineterminator="\n")
+    if names is not None:
+        writer.writerow([_guarded(name) for name in names])
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007  (the count is wanted after the loop)
+        # Before Python 3.13 the module does not see by itself that a carriage return must be quoted.
+        chosen = quoting if any("\r" in cell for cell in row) else writer
+        chosen.writerow([_guarded(cell) for cell in row])
+    return count
+
+
+class _Encoded:
+    """Takes text for what takes bytes."""
+
+    def __init__(self, out: Writable) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.encode())
+
+
+def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | Problem]]:
+    if stream.read(3) != codecs.BOM_UTF8:
+        stream.seek(0)
+        encoding = "utf-8" if is_utf8(stream) else "gbk"
+        stream.seek(0)
+    else:
+        encoding = "utf-8"
+    text = io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), encoding, errors="replace", newline="")
+    reader = csv.reader(text)
+    number = 0
+    try:
+        for row in reader:
+            if row:
+                number += 1
+                yield number, row
+    except csv.Error as error:
+        yield number + 1, Problem(f"row {number + 1}", f"{error}: nothing after it is read", number + 1)
+    finally:
+        text.detach()
+
+
+class _Bounded(io.RawIOBase):
+    """A stream whose lines end somewhere: what comes after a line of 16 MB is not read."""
+
+    LIMIT = 16 << 20
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._since = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(min(len(buffer), 1 << 16))
+        end = data.rfind(b"\n")
+        self._since = self._since + len(data) if end < 0 else len(data) - end
+        if self._since > self.LIMIT:
+            return 0
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _guarded(cell: str) -> str:
+    return f"\t{cell}" if cell.lstrip("\t").startswith(_FORMULA) else cell
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell[:1] == "\t" and cell.lstrip("\t").startswith(_FORMULA) else cell

@@ -1,0 +1,171 @@
+"""Text files: one sample a line, alone, with its labels behind a separator, or with them in a file of their own.
+
+Reference: user manual, "Specifications for Importing Data from an OBS Directory", text classification; separators:
+``api-ref/source/data_management/data_import_task/creating_an_import_task.rst``, LabelFormat.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
+from typing import BinaryIO, Final
+
+from modelarts_emulator.contract.samples import SampleLabel
+from modelarts_emulator.contract.sources import LabelFormat
+from modelarts_emulator.contract.wire import LabelType, SampleType
+from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.store.records import SampleRecord
+
+MAX_LINE_BYTES = 100 * 1024
+RESULT = "_result.txt"
+BESIDE: Final = "0"
+"""The ``label_type`` of labels in a file of their own."""
+_CHUNK = 1 << 20
+_ESCAPES = {"\\t": "\t", "\\n": "\n", "\\\\": "\\"}
+
+Open = Callable[[str], BinaryIO]
+
+
+def read_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
+    """The lines of a text, numbered from 0, without their ends. UTF-8 with or without BOM, else GBK.
+
+    Blank lines are passed over. A line above 100 KB is a Problem, and so is a text in neither encoding.
+    """
+    decode: Callable[[bytes], str] = _decoder(stream)
+    number = -1
+    while raw := stream.readline(MAX_LINE_BYTES + 3):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES + 2:
+            yield Problem(f"line {number + 1}", f"longer than {MAX_LINE_BYTES} bytes", number + 1)
+            if not _skip_line(stream):
+                return
+            continue
+        try:
+            line = decode(raw.rstrip(b"\r\n"))
+        except UnicodeDecodeError:
+            yield Problem(f"line {number + 1}", "neither UTF-8 nor GBK", number + 1)
+            continue
+        if line.strip():
+            yield number, line
+
+
+def _skip_line(stream: BinaryIO) -> bool:
+    """Read on to the end of an overlong line, as far as 64 MB; False where it does not end by then."""
+    for _ in range(640):
+        raw = stream.readline(MAX_LINE_BYTES)
+        if not raw or raw.endswith(b"\n"):
+            return True
+    return False
+
+
+def _decoder(stream: BinaryIO) -> Callable[[bytes], str]:
+    """What decodes the lines; the stream stands behind a BOM afterwards."""
+    start = stream.tell()
+    if stream.read(3) == codecs.BOM_UTF8:
+        return lambda raw: raw.decode("utf-8")
+    stream.seek(start)
+    encoding = "utf-8" if is_utf8(stream) else "gbk"
+    stream.seek(start)
+    return lambda raw: raw.decode(encoding)
+
+
+def is_utf8(stream: BinaryIO) -> bool:
+    """Whether the rest of a stream is valid UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while chunk := stream.read(_CHUNK):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def split(line: str, label_format: LabelFormat | None) -> tuple[str, list[str]]:
+    """A line's text and its labels. Where labels have a file of their own, all of the line is text."""
+    if label_format is not None and label_format.label_type == BESIDE:
+        return line, []
+    text, found, labels = line.partition(_separator(label_format, "text_sample_separator", "\t"))
+    return (text, split_labels(labels, label_format)) if found else (line, [])
+
+
+def split_labels(labels: str, label_format: LabelFormat | None) -> list[str]:
+    """The names of several labels, each once."""
+    names = (name.strip() for name in labels.split(_separator(label_format, "text_label_separator", ",")))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _separator(label_format: LabelFormat | None, member: str, default: str) -> str:
+    """A separator as it is meant: ``\\t`` is a tab, ``\\|`` a bar."""
+    written = getattr(label_format, member) if label_format is not None else None
+    if not written:
+        return default
+    if written in _ESCAPES:
+        return _ESCAPES[written]
+    return str(written[1:] if len(written) == 2 and written[0] == "\\" else written)
+
+
+def read(
+    path: str, label_type: LabelType, open_: Open, label_format: LabelFormat | None, results: str | None = None
+) -> Iterator[SampleRecord | Problem]:
+    """The samples of one text file; ``results`` is the file beside it that holds the labels, line by line."""
+    if results is not None:
+        yield from _read_beside(path, label_type, open_, label_format, results)
+        return
+    with open_(path) as stream:
+        for line in read_lines(stream):
+            if isinstance(line, Problem):
+                yield _at(path, line)
+            else:
+                content, names = split(line[1], label_format)
+                yield _sample(path, content, names, label_type)
+
+
+def _read_beside(
+    path: str, label_type: LabelType, open_: Open, label_format: LabelFormat | None, results: str
+) -> Iterator[SampleRecord | Problem]:
+    with open_(path) as texts, open_(results) as labels:
+        for content, names in zip_longest(_numbered(texts), _numbered(labels)):
+            if isinstance(content, Problem):
+                yield _at(path, content)
+            elif content:
+                found = split_labels(names, label_format) if isinstance(names, str) else []
+                yield _sample(path, content, found, label_type)
+
+
+def _numbered(stream: BinaryIO) -> Iterator[str | Problem]:
+    """Every line, blank ones too, so that the lines of two files stay side by side."""
+    expected = 0
+    for line in read_lines(stream):
+        number = (line.line or 1) - 1 if isinstance(line, Problem) else line[0]
+        for _ in range(expected, number):
+            yield ""
+        yield line if isinstance(line, Problem) else line[1]
+        expected = number + 1
+
+
+def _at(path: str, problem: Problem) -> Problem:
+    return Problem(f"{path} {problem.where}", problem.why, problem.line)
+
+
+def _sample(path: str, text: str, names: Iterable[str], label_type: LabelType) -> SampleRecord:
+    labels = [SampleLabel(name=name, type=label_type) for name in names]
+    return SampleRecord(id="", path=path, type=SampleType.TEXT, time=0, text=text, labels=labels)
+
+
+def write(samples: Iterable[SampleRecord], out: BinaryIO, label_format: LabelFormat | None = None) -> int:
+    """Write a line a sample, its labels behind the separator, in UTF-8; returns how many.
+
+    Raises ValueError for a text that the separator or a line end would break.
+    """
+    between = _separator(label_format, "text_sample_separator", "\t")
+    within = _separator(label_format, "text_label_separator", ",")
+    count = 0
+    for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
+        names = [str(label.name) for label in sample.labels]
+        text = sample.text or ""
+        if "\n" in text or "\r" in text or between in text or any(within in name for name in names):
+            raise ValueError(f"{text[:40]!r} cannot be written as one line with separators")
+        out.write((text + (between + within.join(names) if names else "") + "\n").encode("utf-8"))
+    return count

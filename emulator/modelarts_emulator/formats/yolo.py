@@ -1,0 +1,213 @@
+"""YOLO trees: ``obj.data`` names the lists of pictures, each picture has a text file of normalized boxes beside it.
+
+Reference: user manual, "Specifications for Importing Data from an OBS Directory", object detection, format 2.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import BinaryIO
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.samples import SampleLabel
+from modelarts_emulator.contract.wire import LabelType, SampleType, Shape, Usage
+from modelarts_emulator.formats.coordinates import snapped
+from modelarts_emulator.formats.label_folders import stem
+from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.formats.text import read_lines
+from modelarts_emulator.formats.voc import FEATURE, SHAPE
+from modelarts_emulator.media.images import read_header
+from modelarts_emulator.obs.walk import ObjectEntry
+from modelarts_emulator.store.records import SampleRecord
+
+DATA = "obj.data"
+MAX_NAMES = 10_000
+MAX_BOXES = 10_000
+_SETS = {"train": Usage.TRAIN, "valid": Usage.EVAL}
+# Darknet's own paths begin at its folder; tools write them so, with the tree itself as that folder.
+_DARKNET = "data/"
+
+Open = Callable[[str], BinaryIO]
+
+
+def read(directory: str, entries: Sequence[ObjectEntry], open_: Open) -> Iterator[SampleRecord | Problem]:
+    """The pictures of every YOLO tree below ``directory``, with their boxes and whether they are for training.
+
+    A picture that no list names belongs to none of the documented sets, and is passed over.
+    """
+    objects = {entry.path: entry for entry in entries}
+    for entry in entries:
+        if entry.path.rpartition("/")[2] == DATA:
+            yield from _Tree(entry.path, objects, open_).read()
+
+
+class _Tree:
+    """One tree, around its ``obj.data``."""
+
+    def __init__(self, data: str, objects: dict[str, ObjectEntry], open_: Open) -> None:
+        self._data, self._objects, self._open = data, objects, open_
+        self._base = data[: -len(DATA)]
+        self._names: dict[int, str] = {}
+        self._seen: set[str] = set()
+
+    def read(self) -> Iterator[SampleRecord | Problem]:
+        try:
+            settings = dict(self._settings())
+            self._names = self._read_names(settings.get("names", "obj.names"))
+        except (ValueError, ApiError) as error:
+            yield Problem(self._data, _why(error))
+            return
+        if not settings.keys() & _SETS.keys():
+            yield Problem(self._data, "names neither a train nor a valid list")
+        for member, usage in _SETS.items():
+            if member in settings:
+                yield from self._read_list(member, settings[member], usage)
+
+    def _settings(self) -> Iterator[tuple[str, str]]:
+        for _, line in islice(self._lines(self._data), 1_000):
+            member, found, value = line.partition("=")
+            if found and not member.lstrip().startswith(("#", ";")):
+                yield member.strip(), value.partition(" #")[0].strip()
+
+    def _read_names(self, path: str) -> dict[int, str]:
+        """The labels by their row. Raises ApiError, ValueError."""
+        found = self._path(path)
+        if found is None:
+            raise ValueError(f"names: {path[:80]!r} is not there")
+        names = {row: line.strip() for row, line in islice(self._lines(found), MAX_NAMES + 1)}
+        if len(names) > MAX_NAMES:
+            raise ValueError(f"names: more than {MAX_NAMES} labels")
+        return names
+
+    def _read_list(self, member: str, path: str, usage: Usage) -> Iterator[SampleRecord | Problem]:
+        found = self._path(path)
+        if found is None:
+            yield Problem(self._data, f"{member}: {path[:80]!r} is not there")
+            return
+        try:
+            for row, line in self._lines(found):
+                yield from self._picture(f"{found} line {row + 1}", line.strip(), usage)
+        except (ValueError, ApiError) as error:
+            yield Problem(found, f"{_why(error)}: nothing after it is read")
+
+    def _lines(self, path: str) -> Iterator[tuple[int, str]]:
+        """The lines of an object, by their rows from 0. Raises ApiError, and ValueError at a line that is wrong."""
+        with self._open(path) as stream:
+            for line in read_lines(stream):
+                if isinstance(line, Problem):
+                    raise ValueError(f"{line.where}: {line.why}")
+                yield line
+
+    def _path(self, relative: str) -> str | None:
+        """An object of the tree by its name in it; None for anything that is not there, or lies elsewhere."""
+        relative = relative.replace("\\", "/")
+        if relative.startswith("/"):
+            return None
+        for name in (relative, relative.removeprefix("./").removeprefix(_DARKNET)):
+            path = posixpath.normpath(self._base + name)
+            if path.startswith(self._base) and path in self._objects:
+                return path
+        return None
+
+    def _picture(self, where: str, name: str, usage: Usage) -> Iterator[SampleRecord | Problem]:
+        path = self._path(name)
+        if path is None or path in self._seen:
+            yield Problem(where, f"{name[:80]!r} is {'not there' if path is None else 'listed already'}")
+            return
+        self._seen.add(path)
+        sample = SampleRecord(id="", path=path, type=SampleType.IMAGE, time=0, usage=usage)
+        boxes = f"{stem(path)}.txt"
+        if boxes in self._objects:
+            try:
+                sample.labels = self._labels(path, boxes)
+            except (ValueError, ApiError) as error:
+                yield Problem(boxes, _why(error))
+        yield sample
+
+    def _labels(self, picture: str, boxes: str) -> list[SampleLabel]:
+        shape = read_header(self._objects[picture].local)
+        if shape is None:
+            raise ValueError("the picture's size cannot be read")
+        lines = [line for _, line in islice(self._lines(boxes), MAX_BOXES + 1)]
+        if len(lines) > MAX_BOXES:
+            raise ValueError(f"more than {MAX_BOXES} boxes")
+        return [_label(line, self._names, shape[0], shape[1]) for line in lines]
+
+
+def _why(error: ValueError | ApiError) -> str:
+    return error.message if isinstance(error, ApiError) else str(error)
+
+
+def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleLabel:
+    """One line of a picture's boxes. Raises ValueError."""
+    parts = line.split()
+    try:
+        index, (x, y, w, h) = int(parts[0]), map(float, parts[1:])
+    except ValueError:
+        raise ValueError(f"{line[:80]!r} is not an index and four numbers") from None
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # so that NaN is none either
+        raise ValueError(f"{line[:80]!r}: the numbers of a box must lie between 0 and 1")
+    if index not in names:
+        raise ValueError(f"label {index} is not in the file of label names")
+    corners = [[(x - w / 2) * width, (y - h / 2) * height], [(x + w / 2) * width, (y + h / 2) * height]]
+    # Six decimal digits of a share are worth a hundredth of a pixel.
+    feature = [[snapped(round(px, 2), width), snapped(round(py, 2), height)] for px, py in corners]
+    if not all(0 <= px <= width and 0 <= py <= height for px, py in feature):
+        raise ValueError(f"{line[:80]!r}: the box lies outside the picture of {width} × {height}")
+    return SampleLabel(
+        name=names[index],
+        type=LabelType.OBJECT_DETECTION,
+        property={SHAPE: Shape.BNDBOX.value, FEATURE: feature},
+    )
+
+
+def write(
+    samples: Iterable[SampleRecord],
+    put: Callable[[str, bytes], None],
+    name: Callable[[SampleRecord], str] | None = None,
+) -> int:
+    """Write the lists and the text files of boxes beside the pictures' places; returns how many pictures.
+
+    Pictures belong into ``obj_train_data/`` and ``obj_valid_data/`` under their bare names, or what ``name`` gives.
+    Shapes that are no box are left out, and so are the boxes of a picture whose size is unknown. Raises ValueError
+    where two pictures would share a text file, and for a label whose name is no line of its own.
+    """
+    names: dict[str, int] = {}
+    lists: dict[str, list[str]] = {member: [] for member in _SETS}
+    taken: set[str] = set()
+    for sample in samples:
+        member = "valid" if sample.usage is Usage.EVAL else "train"
+        place = f"obj_{member}_data/{name(sample) if name else sample.path.rpartition('/')[2]}"
+        boxes = f"{stem(place)}.txt"
+        if boxes.casefold() in taken:
+            raise ValueError(f"{place}: another picture has the file of boxes {boxes}")
+        taken.add(boxes.casefold())
+        lists[member].append(place)
+        put(boxes, "".join(_lines_of(sample, names)).encode("utf-8"))
+    put("obj.names", "".join(f"{title}\n" for title in names).encode("utf-8"))
+    settings = [f"classes = {len(names)}", "names = obj.names", *(f"{m} = {m}.txt" for m in lists if lists[m])]
+    put(DATA, "".join(f"{line}\n" for line in settings).encode("utf-8"))
+    for member, places in lists.items():
+        if places:
+            put(f"{member}.txt", "".join(f"{place}\n" for place in places).encode("utf-8"))
+    return sum(map(len, lists.values()))
+
+
+def _lines_of(sample: SampleRecord, names: dict[str, int]) -> Iterator[str]:
+    """The boxes of a sample; labels get their numbers as they come."""
+    if sample.shape is None:
+        return
+    width, height, _ = sample.shape
+    for label in sample.labels:
+        property_ = label.property or {}
+        if property_.get(SHAPE) != Shape.BNDBOX.value:
+            continue
+        title = str(label.name)
+        if title != title.strip() or len(title.splitlines()) != 1:
+            raise ValueError(f"{title[:40]!r} cannot be a line in the file of label names")
+        (left, top), (right, bottom) = property_[FEATURE]
+        middle = f"{(left + right) / 2 / width:.6f} {(top + bottom) / 2 / height:.6f}"
+        extent = f"{(right - left) / width:.6f} {(bottom - top) / height:.6f}"
+        yield f"{names.setdefault(title, len(names))} {middle} {extent}\n"

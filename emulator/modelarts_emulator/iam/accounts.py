@@ -1,0 +1,201 @@
+"""Who may call: users, their projects and their access keys.
+
+An open emulator knows no users: every name and password is somebody. A strict one knows only those it was given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from modelarts_emulator.contract.errors import ApiError, Error
+
+DEFAULT_DOMAIN = "local"
+
+WRONG_PASSWORD = Error(401, "Unauthorized", "The username or password is wrong.")
+NO_SUCH_PROJECT = Error(401, "Unauthorized", "The user is not authorized for this project.")
+
+_MAX_PROJECTS = 10_000
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountProject:
+    """What datasets belong to. ``id`` is what stands in the URL."""
+
+    id: str
+    name: str
+
+    @classmethod
+    def named(cls, name: str) -> AccountProject:
+        """Return the project of a name; its id is the same for ever: 32 hex digits."""
+        return cls(derived_id("project", name), name)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A name with a domain; a configured one also has a password, and perhaps the one project that it may use."""
+
+    name: str
+    domain: str = DEFAULT_DOMAIN
+    password: str = field(default="", repr=False)
+    project: AccountProject | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for the same name for ever: 32 hex digits."""
+        return derived_id("user", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A key pair that signs requests for a user."""
+
+    id: str
+    secret: str = field(repr=False)
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a request, and for which project; None where any that the user may use is meant."""
+
+    user: User
+    project: AccountProject | None = None
+    unlimited: bool = False
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+        return self.user.name
+
+    @property
+    def domain(self) -> str:
+        """The name of the user's domain."""
+        return self.user.domain
+
+    def may_use(self, project_id: str) -> bool:
+        """Whether a request for this project is theirs to make."""
+        return self.unlimited or (self.project is not None and self.project.id == project_id)
+
+
+ANONYMOUS = Principal(User("anonymous"), unlimited=True)
+"""Whoever calls an open emulator without saying who they are."""
+
+
+class Accounts:
+    """The users and access keys of one emulator; with none given, and not ``strict``, everybody. Thread-safe.
+
+    Raises ValueError for two users or keys of one name, or a key of an unknown user.
+    """
+
+    def __init__(
+        self, users: Iterable[User] = (), access_keys: Iterable[AccessKey] = (), *, strict: bool = False
+    ) -> None:
+        self.strict = strict
+        self._users = _by_name("user", ((user.name, user) for user in users))
+        self._keys = _by_name("access key", ((key.id, key) for key in access_keys))
+        for key in self._keys.values():
+            if strict and key.user not in self._users:
+                raise ValueError(f"access key {key.id} belongs to user {key.user!r}, who is not configured")
+        self._lock = threading.Lock()
+        self._projects = {user.project.id: user.project for user in self._users.values() if user.project}
+
+    def log_in(self, name: str, password: str, domain: str | None = None) -> User:
+        """Return the user of a name and password. Raises WRONG_PASSWORD; never when open."""
+        if not self.strict:
+            return User(name, domain or DEFAULT_DOMAIN)
+        user = self._users.get(name)
+        # An unknown name takes as long as a wrong password.
+        if not _same(user.password if user else "", password) or user is None:
+            raise ApiError(WRONG_PASSWORD)
+        return user
+
+    def earlier_user(self, name: str, domain: str) -> User | None:
+        """Return a user who has logged in before; None where a strict emulator knows them no longer."""
+        return self._users.get(name) if self.strict else User(name, domain)
+
+    def allows(self, user: User, project: AccountProject | None) -> bool:
+        """Whether a user may work in a project."""
+        return not self.strict or user.project is None or project is None or user.project.id == project.id
+
+    def user_of_id(self, user_id: str) -> str:
+        """Return the name of a user known by id; the id itself for anybody else."""
+        return next((user.name for user in self._users.values() if user.id == user_id), user_id)
+
+    def project(self, user: User, *, id: str | None = None, name: str | None = None) -> AccountProject:
+        """Return the project that a user asks for by id, or else by name. Raises NO_SUCH_PROJECT for another's."""
+        known = self._projects.get(id) if id is not None else self._named(name or "")
+        project = known or AccountProject(id or "", name or id or "")
+        if not self.allows(user, project):
+            raise ApiError(NO_SUCH_PROJECT, name or id or "")
+        self._remember(project)
+        return project
+
+    def projects(self, user: User | None = None) -> list[AccountProject]:
+        """Return the projects that a user may use and this emulator has heard of, by name."""
+        if user and user.project:
+            return [user.project]
+        with self._lock:
+            return sorted(self._projects.values(), key=lambda project: (project.name, project.id))
+
+    def access_key(self, access_key_id: str) -> AccessKey | None:
+        """Return a configured key pair; None for an unknown one."""
+        return self._keys.get(access_key_id)
+
+    def principal_of_key(self, access_key_id: str) -> Principal:
+        """Return whom an access key speaks for; an unknown one, which only an open emulator lets pass, for itself."""
+        key = self._keys.get(access_key_id)
+        name = key.user if key else access_key_id
+        user = self._users.get(name, User(name))
+        return Principal(user, user.project, unlimited=user.project is None or not self.strict)
+
+    def _named(self, name: str) -> AccountProject:
+        with self._lock:
+            known = (project for project in self._projects.values() if project.name == name)
+            return next(known, None) or AccountProject.named(name)
+
+    def _remember(self, project: AccountProject) -> None:
+        with self._lock:
+            if len(self._projects) < _MAX_PROJECTS:
+                self._projects.setdefault(project.id, project)
+
+
+def parse_user(text: str) -> User:
+    """Read ``NAME:PASSWORD[:PROJECT]``. Raises ValueError."""
+    name, *rest = text.split(":", 2)
+    if not name or not rest or not rest[0]:
+        raise ValueError("a user is NAME:PASSWORD or NAME:PASSWORD:PROJECT")
+    return User(name, password=rest[0], project=AccountProject.named(rest[1]) if len(rest) > 1 and rest[1] else None)
+
+
+def parse_access_key(text: str) -> AccessKey:
+    """Read ``AK:SK:USER``. Raises ValueError, which does not repeat the secret."""
+    access_key, _, rest = text.partition(":")
+    secret, _, user = rest.rpartition(":")
+    if not (access_key and secret and user):
+        raise ValueError("an access key is AK:SK:USER")
+    return AccessKey(access_key, secret, user)
+
+
+def derived_id(kind: str, name: str) -> str:
+    """Return 32 hex digits that are always the same for a kind of thing and its name."""
+    return hashlib.blake2b(f"{kind}\0{name}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _by_name(kind: str, items: Iterable[tuple[str, _Item]]) -> dict[str, _Item]:
+    found: dict[str, _Item] = {}
+    for name, item in items:
+        if found.setdefault(name, item) is not item:
+            raise ValueError(f"{kind} {name} is given twice")
+    return found
+
+
+def _same(expected: str, given: str) -> bool:
+    """Compare two secrets in a time that tells neither how much of them agrees nor how long they are."""
+    digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in (expected, given)]
+    return hmac.compare_digest(*digests)

@@ -1,0 +1,135 @@
+"""Who may do what: the one place where a request's token or signature is judged.
+
+Open, everybody may do everything, but a signed URL holds only for what it was made for, and only until it expires;
+so does a token that was issued here.
+Strict, only tokens issued here and signatures of configured access keys count.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from modelarts_emulator.contract.errors import INVALID_SIGNATURE, INVALID_TOKEN, PROJECT_MISMATCH, ApiError
+from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, UNKNOWN_ACCESS_KEY
+from modelarts_emulator.iam.accounts import ANONYMOUS, AccessKey, Accounts, Principal, User
+from modelarts_emulator.iam.signatures.sdk import SdkSignature
+from modelarts_emulator.iam.signatures.v2 import V2Signature
+from modelarts_emulator.iam.signatures.v4 import ChunkCheck, V4Signature
+from modelarts_emulator.iam.signed_request import SignedRequest
+from modelarts_emulator.iam.tokens import Tokens
+from modelarts_emulator.util.clock import Clock
+
+
+class Grant(NamedTuple):
+    """Who may do what they ask of object storage, and what their signature says of the body, where it says anything.
+
+    ``body_digest`` as ``V4Signature`` has it; ``chunk_check`` judges the chunks, if those are signed.
+    """
+
+    principal: Principal
+    chunk_check: ChunkCheck | None = None
+    body_digest: str | None = None
+
+
+class Access:
+    """Judges requests. ``own_key`` is the key of the URLs that this emulator signs. Thread-safe."""
+
+    def __init__(self, accounts: Accounts, tokens: Tokens, own_key: AccessKey, clock: Clock) -> None:
+        self._accounts = accounts
+        self._tokens = tokens
+        self._own_key = own_key
+        self._clock = clock
+
+    @property
+    def strict(self) -> bool:
+        """Whether only tokens issued here and configured access keys count."""
+        return self._accounts.strict
+
+    def authenticate(self, request: SignedRequest, project_id: str | None = None) -> Principal:
+        """Return who calls the dataset API.
+
+        Raises INVALID_TOKEN, INVALID_SIGNATURE or PROJECT_MISMATCH, if strict; INVALID_TOKEN for one that has expired
+        also when open.
+        """
+        if not self.strict:
+            return self._whoever(request)
+        principal = self._caller(request)
+        if project_id is not None and not principal.may_use(project_id):
+            raise ApiError(PROJECT_MISMATCH, project_id)
+        return principal
+
+    def authenticate_object(self, request: SignedRequest) -> Grant:
+        """Return who calls object storage.
+
+        Raises ACCESS_DENIED, EXPIRED, UNKNOWN_ACCESS_KEY, INVALID_ARGUMENT, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or
+        TIME_SKEWED, if strict; of a signed URL also when open, as far as it can be judged there: expiry always, the
+        signature where the access key is known.
+        """
+        signature = self._object_signature(request)
+        if signature is None:
+            return Grant(self._caller_without_signature(request))
+        key = self._key(signature.access_key)
+        in_url = not request.header("authorization")
+        if self.strict and key is None:
+            raise ApiError(UNKNOWN_ACCESS_KEY, signature.access_key)
+        if key and (self.strict or in_url):
+            signature.verify(key.secret, self._clock)
+        elif in_url:
+            signature.require_current(self._clock)
+        principal = self._accounts.principal_of_key(signature.access_key)
+        if key and self.strict and isinstance(signature, V4Signature):
+            return Grant(principal, signature.chunk_check(key.secret), signature.body_digest)
+        return Grant(principal)
+
+    def _object_signature(self, request: SignedRequest) -> V4Signature | V2Signature | None:
+        try:
+            return V4Signature.read(request) or V2Signature.read(request)
+        except ApiError:
+            if self.strict or not request.header("authorization"):
+                raise
+            return None  # any header will do
+
+    def _whoever(self, request: SignedRequest) -> Principal:
+        """Return whom an open emulator takes a caller for."""
+        if given := request.header("x-auth-token"):
+            if self._tokens.has_expired(given):
+                raise ApiError(INVALID_TOKEN, "the token has expired; log in again")
+            if token := self._tokens.find(given):
+                return token.principal
+        try:
+            signature = SdkSignature.read(request)
+        except ApiError:
+            return ANONYMOUS
+        return self._accounts.principal_of_key(signature.access_key) if signature else ANONYMOUS
+
+    def _caller(self, request: SignedRequest) -> Principal:
+        if token := request.header("x-auth-token"):
+            return self._tokens.require(token).principal
+        try:
+            signature = SdkSignature.read(request)
+            if signature is None:
+                raise ApiError(INVALID_TOKEN, "the request has neither X-Auth-Token nor a signature")
+            key = self._accounts.access_key(signature.access_key)
+            if key is None:
+                raise ApiError(UNKNOWN_ACCESS_KEY)
+            signature.verify(key.secret, self._clock)
+        except ApiError as refusal:
+            if refusal.error is INVALID_TOKEN:
+                raise
+            raise ApiError(INVALID_SIGNATURE, refusal.message) from None
+        return self._accounts.principal_of_key(key.id)
+
+    def _caller_without_signature(self, request: SignedRequest) -> Principal:
+        given = request.header("x-auth-token")
+        token = self._tokens.find(given)
+        if token is None and (self.strict or self._tokens.has_expired(given)):
+            raise ApiError(ACCESS_DENIED)
+        return token.principal if token else ANONYMOUS
+
+    def _key(self, access_key_id: str) -> AccessKey | None:
+        return self._own_key if access_key_id == self._own_key.id else self._accounts.access_key(access_key_id)
+
+
+def own_key(access_key: str, secret: str) -> AccessKey:
+    """Return the key pair of the URLs that an emulator signs."""
+    return AccessKey(access_key, secret, User("modelarts").name)

@@ -1,0 +1,141 @@
+"""Signed URLs as OBS makes them: whoever has one may fetch that object, unchanged, until it expires.
+
+``AccessKeyId``, ``Expires`` (seconds since the epoch) and ``Signature``: HMAC-SHA1 over method, expiry and resource,
+where the resource includes those parameters that change the answer, ``x-image-process`` above all.
+Reference: OBS API reference, "Authentication of Signature in a URL".
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from binascii import b2a_base64
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.storage_errors import (
+    EXPIRED,
+    SIGNATURE_MALFORMED,
+    SIGNATURE_MISMATCH,
+    UNKNOWN_ACCESS_KEY,
+)
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.util.clock import Clock
+
+EXPIRY_STEP_S = 300
+"""Expiry is rounded up to this, so that equal pages are equal bytes and a client can cache what it has fetched."""
+
+Query = Iterable[tuple[str, str | None]]
+"""Decoded parameters in the order they came; None where a name has no ``=``."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")
+
+# Parameters that are part of the signed resource, in lower case.
+_SUBRESOURCE_NAMES = (
+    "acl append backtosource bucketstatus cors customdomain delete deletebucket directcoldaccess dispolicy "
+    "encryption fileinterface inventory length lifecycle location logging metadata mirrorbacktosource modify name "
+    "notification object-lock obscompresspolicy obsworkflowtriggerpolicy orchestration partnumber policy "
+    "policystatus position publicaccessblock quota rename replication requestpayment restore retention select "
+    "storageclass storageinfo storagepolicy tagging torrent truncate uploadid uploads versionid versioning "
+    "versions website accelerate analytics response-cache-control response-content-disposition "
+    "response-content-encoding response-content-language response-content-type response-expires x-image-process "
+    "x-image-save-bucket x-image-save-object x-oss-process "
+)
+_SUBRESOURCES = frozenset(_SUBRESOURCE_NAMES.split())
+
+
+class UrlSigner:
+    """Signs URLs of objects with one key pair, and judges URLs that carry its access key. Thread-safe."""
+
+    def __init__(self, access_key: str, secret: str, clock: Clock) -> None:
+        self.access_key = access_key
+        self._secret = secret.encode()
+        self._clock = clock
+        self._access = f"?AccessKeyId={quote(access_key, safe='')}&Expires="
+        self._latest_process = ("", "")  # and how it is written in a URL: a page asks for the same a hundred times
+
+    def expires(self, lifetime_s: int = 3600) -> int:
+        """When a URL that is signed now expires, in seconds since the epoch."""
+        return -(-(self._clock.now_ms() // 1000 + lifetime_s) // EXPIRY_STEP_S) * EXPIRY_STEP_S
+
+    def sign(self, base_url: str, path: ObsPath | str, *, lifetime_s: int = 3600, process: str | None = None) -> str:
+        """Return a URL below ``base_url`` that fetches an object for at least ``lifetime_s`` seconds.
+
+        ``path`` is an ObsPath or ``bucket/key``; ``process`` is a value of ``x-image-process`` such as
+        ``image/resize,m_lfit,h_200``, and then the URL fetches the processed picture.
+        """
+        name = path if isinstance(path, str) else path.object_name
+        resource = f"/{name}" if _PLAIN.fullmatch(name) else "/" + quote(name, safe="/~")
+        expires = self.expires(lifetime_s)
+        head = f"{base_url}{resource}{self._access}{expires}"
+        text = f"GET\n\n\n{expires}\n{resource}"
+        if process is None:
+            return f"{head}&Signature={self._quoted_signature(text)}"
+        signature = self._quoted_signature(f"{text}?x-image-process={process}")
+        known, quoted = self._latest_process
+        if known != process:
+            quoted = quote(process, safe="")
+            self._latest_process = (process, quoted)
+        return f"{head}&x-image-process={quoted}&Signature={signature}"
+
+    def verify(self, method: str, raw_path: str, query: Query) -> None:
+        """Let a signed URL pass. ``raw_path`` is ``/bucket/key`` as it was sent, percent-encoded.
+
+        Raises UNKNOWN_ACCESS_KEY, EXPIRED, SIGNATURE_MISMATCH, or SIGNATURE_MALFORMED where a parameter is missing.
+        """
+        pairs = list(query)
+        given = dict(pairs)
+        access_key, expires, signature = (given.get(name) for name in ("AccessKeyId", "Expires", "Signature"))
+        if not (access_key and expires and signature):
+            raise ApiError(SIGNATURE_MALFORMED, "a signed URL needs AccessKeyId, Expires and Signature")
+        if access_key != self.access_key:
+            raise ApiError(UNKNOWN_ACCESS_KEY, access_key)
+        require_unexpired(expires, self._clock)
+        for resource in canonical_resources(raw_path, pairs):
+            if same(sign_sha1(self._secret, f"{method}\n\n\n{expires}\n{resource}"), signature):
+                return
+        raise ApiError(SIGNATURE_MISMATCH)
+
+    def _quoted_signature(self, text: str) -> str:
+        signature = sign_sha1(self._secret, text)  # 20 bytes are 28 characters, the last of them "="
+        return signature[:-1].replace("+", "%2B").replace("/", "%2F") + "%3D"
+
+
+def sign_sha1(secret: bytes, text: str) -> str:
+    """Return the HMAC-SHA1 of a text in base64, 28 characters."""
+    return b2a_base64(hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha1"), newline=False).decode("ascii")
+
+
+def same(expected: str, given: str) -> bool:
+    """Compare two signatures in a time that does not tell how much of them agrees."""
+    return hmac.compare_digest(expected.encode("utf-8", "surrogatepass"), given.encode("utf-8", "surrogatepass"))
+
+
+def require_unexpired(expires: str, clock: Clock) -> None:
+    """Let a time in seconds since the epoch pass that is still to come. Raises EXPIRED or SIGNATURE_MALFORMED."""
+    if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
+        raise ApiError(SIGNATURE_MALFORMED, "Expires is not a number of seconds since the epoch")
+    if int(expires) * 1000 <= clock.now_ms():
+        raise ApiError(EXPIRED, f"it was valid until {expires}")
+
+
+def canonical_resources(raw_path: str, query: Query, prefixes: tuple[str, ...] = ("x-obs-", "x-amz-")) -> list[str]:
+    """Return the spellings of a resource that a client may have signed, most likely first.
+
+    Clients agree on the sorted parameters and differ on how the path is encoded and on a bucket's final slash.
+    Parameters count whose names are known or begin with one of ``prefixes``.
+    """
+    decoded = unquote(raw_path, errors="surrogateescape")
+    paths = [raw_path, quote(decoded, safe="/~", errors="surrogateescape"), decoded]
+    if raw_path.count("/") == 1 and raw_path != "/":
+        paths.append(raw_path + "/")
+    elif raw_path.count("/") == 2 and raw_path.endswith("/"):
+        paths.append(raw_path[:-1])
+    signed = sorted(
+        (name, value)
+        for name, value in ((name, value or "") for name, value in query)
+        if name.lower() in _SUBRESOURCES or name.lower().startswith(prefixes)
+    )
+    tail = "&".join(f"{name}={value}" if value else name for name, value in signed)
+    return [f"{path}?{tail}" if tail else path for path in dict.fromkeys(paths)]

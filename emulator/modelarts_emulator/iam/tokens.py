@@ -1,0 +1,110 @@
+"""Tokens: what a login gives, valid for 24 hours by the emulator's own clock."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelarts_emulator.contract.errors import INVALID_TOKEN, ApiError
+from modelarts_emulator.iam.accounts import AccountProject, Principal, User
+from modelarts_emulator.util.clock import Clock
+from modelarts_emulator.util.ids import Ids
+
+if TYPE_CHECKING:
+    from modelarts_emulator.iam.token_file import TokenFile
+
+LIFETIME_MS = 24 * 3600 * 1000
+_MAX_TOKENS = 100_000
+_KEPT_TOKENS = 1_000
+"""So many are kept though they may have expired: known to have, and valid again where the clock is put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and whom it speaks for; ``domain`` where it is scoped to a domain rather than a project. Times in ms."""
+
+    id: str
+    user: User
+    project: AccountProject | None
+    domain: str | None
+    methods: tuple[str, ...]
+    issued_ms: int
+    expires_ms: int
+
+    @property
+    def principal(self) -> Principal:
+        """Who makes a request with it."""
+        return Principal(self.user, self.project)
+
+
+class Tokens:
+    """The tokens of one emulator; without a file, clients log in again after a restart. Thread-safe."""
+
+    def __init__(self, clock: Clock, ids: Ids, file: TokenFile | None = None) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._file = file
+        self._lock = threading.Lock()
+        self._tokens: dict[str, Token] = {token.id: token for token in file.load(clock.now_ms())} if file else {}
+
+    def issue(
+        self,
+        user: User,
+        *,
+        project: AccountProject | None = None,
+        domain: str | None = None,
+        methods: tuple[str, ...] = ("password",),
+        expires_ms: int | None = None,
+    ) -> Token:
+        """Return a new token; ``expires_ms`` where it must not outlive the one that it was got with."""
+        now = self._clock.now_ms()
+        expires = min(now + LIFETIME_MS, expires_ms or now + LIFETIME_MS)
+        token = Token(self._ids.secret(64), user, project, domain, methods, now, expires)
+        with self._lock:
+            self._forget_expired(now)
+            self._tokens[token.id] = token
+            if self._file:
+                self._file.add(token)
+        return token
+
+    def find(self, token_id: str) -> Token | None:
+        """Return a token that is valid now, or None."""
+        with self._lock:
+            token = self._tokens.get(token_id)
+        return token if token and self._clock.now_ms() < token.expires_ms else None
+
+    def has_expired(self, token_id: str) -> bool:
+        """Whether a token was issued here, and its time has come."""
+        token = self._tokens.get(token_id)
+        return token is not None and self._clock.now_ms() >= token.expires_ms
+
+    def require(self, token_id: str) -> Token:
+        """Return a token that is valid now. Raises INVALID_TOKEN, which never repeats the token."""
+        token = self.find(token_id)
+        if token is None:
+            raise ApiError(INVALID_TOKEN, "the token is unknown, expired or revoked; log in again")
+        return token
+
+    def revoke(self, token_id: str) -> bool:
+        """End a token; False if there is none."""
+        with self._lock:
+            found = self._tokens.pop(token_id, None)
+            if found and self._file:
+                self._file.remove(token_id)
+        return found is not None
+
+    def clear(self) -> None:
+        """End every token."""
+        with self._lock:
+            self._tokens.clear()
+            if self._file:
+                self._file.write([])
+
+    def _forget_expired(self, now: int) -> None:
+        """Drop from the oldest on: those that have expired but the latest of them, and any beyond the bound."""
+        while len(self._tokens) >= _KEPT_TOKENS:
+            oldest = next(iter(self._tokens.values()))
+            if now < oldest.expires_ms and len(self._tokens) < _MAX_TOKENS:
+                return
+            del self._tokens[oldest.id]

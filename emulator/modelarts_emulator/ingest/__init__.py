@@ -1,0 +1,1 @@
+"""Turn files, lines and rows into samples: synchronization, import and upload."""

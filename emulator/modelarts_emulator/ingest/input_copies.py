@@ -1,0 +1,92 @@
+"""Where objects of others go in a dataset: those that lie in its input stay, all others are copied there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from modelarts_emulator.contract.errors import SAMPLE_EXISTS, ApiError
+from modelarts_emulator.obs.object_tree import ObjectTree
+from modelarts_emulator.obs.paths import ObsPath
+
+_CHUNK = 1 << 20
+
+
+class Placement:
+    """Puts objects below a folder of the first input directory. The same content is never stored twice under a name.
+
+    ``folder`` is a relative path, empty for the input directory itself. Raises PATH_INVALID.
+    """
+
+    def __init__(self, tree: ObjectTree, inputs: Sequence[ObsPath], folder: str = "") -> None:
+        self._tree = tree
+        self._inputs = tuple(path.object_name for path in inputs)
+        folder = folder.strip("/")
+        self.folder = inputs[0].join(f"{folder}/") if folder else inputs[0]
+        self._unflushed: set[ObsPath] = set()
+
+    def is_placed(self, path: str) -> bool:
+        """Whether an object (``bucket/key``) lies in the dataset's input already."""
+        return path.startswith(self._inputs)
+
+    def target(self, path: str, relative: str) -> str:
+        """Where an object belongs; nothing is copied."""
+        return path if self.is_placed(path) else self.folder.join(relative).object_name
+
+    def place(self, path: str, relative: str) -> str:
+        """Copy an object unless it is there, and return where it lies now.
+
+        Another content under the same name gets a name of its own, the same one each time. Raises ApiError as
+        ``ObjectTree.copy``.
+        """
+        if self.is_placed(path):
+            return path
+        source, target = ObsPath.parse(f"/{path}"), self.folder.join(relative)
+        if not self._copied(source, target):
+            target = _renamed(target, self._digest(source))
+            if not self._copied(source, target):
+                raise ApiError(SAMPLE_EXISTS, str(target))
+        return target.object_name
+
+    def write(self, relative: str, chunks: Iterator[bytes]) -> ObsPath:
+        """Write a new object, under another name if its own is taken. Raises ApiError as ``ObjectTree.write``."""
+        target = self.folder.join(relative)
+        number = 0
+        while self._tree.stat(target) is not None:
+            number += 1
+            target = _renamed(self.folder.join(relative), str(number))
+        self._tree.write(target, chunks)
+        return target
+
+    def flush(self) -> None:
+        """Make what has been copied survive power loss."""
+        for directory in self._unflushed:
+            self._tree.flush(directory)
+        self._unflushed.clear()
+
+    def _copied(self, source: ObsPath, target: ObsPath) -> bool:
+        """Copy, unless the name is taken; then say whether the content there is the same."""
+        if self._tree.stat(target) is not None:
+            return self._is_same(source, target)
+        try:
+            self._tree.copy(source, target, overwrite=False, flush=False)
+        except FileExistsError:
+            return self._is_same(source, target)
+        self._unflushed.add(target.parent)
+        return True
+
+    def _is_same(self, source: ObsPath, target: ObsPath) -> bool:
+        one, other = self._tree.stat(source), self._tree.stat(target)
+        return bool(one and other and one.size == other.size) and self._digest(source) == self._digest(target)
+
+    def _digest(self, path: ObsPath) -> str:
+        digest = hashlib.blake2b(digest_size=8)
+        with self._tree.open(path) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+
+def _renamed(path: ObsPath, addition: str) -> ObsPath:
+    stem, dot, ending = path.name.rpartition(".")
+    return path.parent.join(f"{stem}-{addition}.{ending}" if dot else f"{ending}-{addition}")

@@ -1,0 +1,1 @@
+"""Background tasks: thread pool, state transitions, undo log and recovery after a crash."""

@@ -1,0 +1,66 @@
+"""What an interrupted emulator left open: tasks that were running are FAILED, and datasets come to rest."""
+
+from __future__ import annotations
+
+import msgspec
+
+from modelarts_emulator.contract.errors import PUBLISH_FAILED, TASK_FAILED
+from modelarts_emulator.contract.wire import DatasetStatus, ExportStatus, TaskStatus, VersionStatus
+from modelarts_emulator.store import DatasetWriter, Store
+from modelarts_emulator.util.clock import Clock
+
+INTERRUPTED = "interrupted: the emulator ended while this was running"
+_ENDED = {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value}
+_RESTING = {DatasetStatus.NORMAL, DatasetStatus.ABNORMAL}
+
+
+def recover(store: Store, dataset_id: str, clock: Clock) -> bool:
+    """Close what was open, and say whether anything was. A dataset at rest is known from the index and not loaded."""
+    known = store.entry(dataset_id).record
+    if known.status in _RESTING and not known.open_exports:
+        return False
+    now = clock.now_ms()
+    with store.writing(dataset_id) as dataset:
+        _fail_tasks(dataset, now)
+        failed = _fail_versions(dataset, now)
+        dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, open_exports=0))
+    for version_id in failed:
+        store.drop_version(dataset_id, version_id)
+    return True
+
+
+def well_ended(store: Store, dataset_id: str) -> set[str]:
+    """The ids of the versions and exports that have come to a good end."""
+    with store.reading(dataset_id) as dataset:
+        versions = {each.version_id for each in dataset.versions if each.status == VersionStatus.RUNNING}
+        return versions | {task.id for task in dataset.tasks if task.status == ExportStatus.SUCCESSED.value}
+
+
+def _fail_tasks(dataset: DatasetWriter, now: int) -> None:
+    for task in dataset.tasks:
+        if task.status not in _ENDED:
+            dataset.put_task(
+                msgspec.structs.replace(
+                    task,
+                    status=TaskStatus.FAILED.value,
+                    update_time=now,
+                    error_code=TASK_FAILED.code,
+                    error_msg=f"{TASK_FAILED.message}: {INTERRUPTED}",
+                )
+            )
+
+
+def _fail_versions(dataset: DatasetWriter, now: int) -> list[str]:
+    failed = []
+    for version in dataset.versions:
+        if version.status == VersionStatus.CREATING:
+            failed.append(version.version_id)
+            dataset.put_version(
+                msgspec.structs.replace(
+                    version,
+                    status=VersionStatus.ERROR,
+                    update_time=now,
+                    message=f"{PUBLISH_FAILED.message}: {INTERRUPTED}",
+                )
+            )
+    return failed

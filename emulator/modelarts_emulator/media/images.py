@@ -1,0 +1,210 @@
+"""Pictures: their size from the header alone, and what ``x-image-process`` asks for: resizing, or what they are.
+
+Reference: OBS user guide, "Image Processing", resizing and obtaining image information.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
+from modelarts_emulator.media.image_headers import START_BYTES, Shape, shape_of
+
+_PLUGINS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
+    (b"\xff\xd8\xff", JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", PngImageFile),
+    (b"BM", BmpImageFile),
+)
+# Whatever a broken or hostile picture makes Pillow say.
+_BROKEN = (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError, struct.error)
+# Larger pictures are not decoded: a few kilobytes can claim to be gigabytes.
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 4096 * 4
+_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp"}
+_MODES = ("lfit", "mfit", "fill", "pad", "fixed")
+
+
+def read_header(path: str | Path) -> Shape | None:
+    """Width, height and depth (channels) of a picture file; None where it is no JPEG, PNG or BMP that can be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (a Path takes as long as the reading)
+            return read_header_of(file)
+    except OSError:
+        return None
+
+
+def read_header_of(file: io.FileIO) -> Shape | None:
+    """As ``read_header``, of a file just opened. Raises OSError."""
+    shape = shape_of(file.read(START_BYTES))
+    if shape is None:
+        file.seek(0)
+        with io.BufferedReader(file) as buffered:
+            shape = _header(buffered)
+    return shape
+
+
+def read_header_bytes(data: bytes) -> Shape | None:
+    """As ``read_header``, of a picture in memory."""
+    return shape_of(data[:START_BYTES]) or _header(io.BytesIO(data))
+
+
+def _header(file: BinaryIO) -> Shape | None:
+    try:
+        image = _opened(file)
+    except _BROKEN:
+        return None
+    return image.width, image.height, _depth(image)
+
+
+def _opened(file: BinaryIO) -> Image.Image:
+    """A picture, its header read and nothing decoded. Raises one of _BROKEN.
+
+    Pillow's own ``open`` tries every format and refuses or warns of large pictures; here the header may claim anything.
+    """
+    magic = file.read(8)
+    file.seek(0)
+    for start, plugin in _PLUGINS:
+        if magic.startswith(start):
+            return plugin(file)
+    raise ValueError("neither JPEG, PNG nor BMP")
+
+
+def _depth(image: Image.Image) -> int:
+    return 3 if image.mode == "P" else len(image.getbands())
+
+
+def process(path: str | Path, parameter: str) -> tuple[bytes, str]:
+    """A processed picture and its content type; ``parameter`` is such as ``image/resize,m_lfit,h_200``.
+
+    ``image/info`` gives no picture but JSON that describes it. Raises PARAMETER_INVALID where the parameter or the
+    picture cannot be used.
+    """
+    options = None if parameter == "image/info" else _options(parameter)
+    try:
+        with Path(path).open("rb") as file:
+            return _info(file) if options is None else _resized(_opened(file), options)
+    except _BROKEN as error:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: not a picture that can be read: {error}") from None
+
+
+def _info(file: BinaryIO) -> tuple[bytes, str]:
+    """Format, sides in pixels and size in bytes, as the header has them, so that a picture may have any size."""
+    image = _opened(file)
+    size = file.seek(0, io.SEEK_END)
+    about = {"format": image.format, "height": image.height, "size": size, "width": image.width}
+    return json.dumps(about).encode(), "application/json"
+
+
+def _options(parameter: str) -> dict[str, str]:
+    action, *parts = parameter.split(",")
+    if action != "image/resize":
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: {action[:40]!r} is neither image/resize nor image/info")
+    options = {"m": "lfit"}
+    for part in parts:
+        key, separator, value = part.partition("_")
+        if not separator or key not in ("m", "w", "h", "p", "limit", "color", "l", "s"):
+            raise ApiError(PARAMETER_INVALID, f"x-image-process: {part[:40]!r} is no option of resize")
+        options[key] = value
+    if options["m"] not in _MODES:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: m_{options['m'][:20]} is not one of {', '.join(_MODES)}")
+    return options
+
+
+def _number(options: dict[str, str], key: str, largest: int) -> int | None:
+    if key not in options:
+        return None
+    value = options[key]
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= largest):
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: {key}_{value[:20]} is not from 1 to {largest}")
+    return int(value)
+
+
+def _resized(image: Image.Image, options: dict[str, str]) -> tuple[bytes, str]:
+    if image.width * image.height > MAX_PIXELS:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: more than {MAX_PIXELS} pixels")
+    source_format = image.format or "PNG"
+    percent = _number(options, "p", 1000)
+    wanted = _number(options, "w", MAX_SIDE), _number(options, "h", MAX_SIDE)
+    target = _target(image.size, wanted, percent, options)
+    image.draft(image.mode, target)  # lets a JPEG be decoded at an eighth, quarter or half of its size
+    if image.mode in ("P", "1"):
+        image = image.convert("RGB")
+    out = io.BytesIO()
+    _fitted(image, target, options).save(out, source_format)
+    return out.getvalue(), _TYPES[source_format]
+
+
+def _target(
+    size: tuple[int, int], wanted: tuple[int | None, int | None], percent: int | None, options: dict[str, str]
+) -> tuple[int, int]:
+    width, height = size
+    if percent is not None:
+        target = round(width * percent / 100), round(height * percent / 100)
+    elif wanted == (None, None):
+        raise ApiError(PARAMETER_INVALID, "x-image-process: resize needs w_, h_ or p_")
+    else:
+        target = _boxed(size, wanted, options["m"])
+    enlarges = target[0] > width or target[1] > height
+    if enlarges and options.get("limit", "1") != "0" and options["m"] in ("lfit", "mfit"):
+        target = size
+    if max(target) > MAX_SIDE:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: a side would be longer than {MAX_SIDE}")
+    if target[0] * target[1] > MAX_PIXELS:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: it would have more than {MAX_PIXELS} pixels")
+    return max(1, target[0]), max(1, target[1])
+
+
+def _boxed(size: tuple[int, int], wanted: tuple[int | None, int | None], mode: str) -> tuple[int, int]:
+    width, height = size
+    w, h = wanted
+    if mode in ("fill", "pad", "fixed") and w and h:
+        return w, h
+    scales = [side / own for side, own in ((w, width), (h, height)) if side]
+    scale = max(scales) if mode == "mfit" else min(scales)
+    return round(width * scale), round(height * scale)
+
+
+def _fitted(image: Image.Image, target: tuple[int, int], options: dict[str, str]) -> Image.Image:
+    if options["m"] == "fill":
+        return ImageOps.fit(image, target)
+    if options["m"] == "pad":
+        return ImageOps.pad(image, target, color=f"#{options.get('color', 'FFFFFF')}")
+    return image.resize(target)
+
+
+class ImageCache:
+    """Keeps the latest results up to a number of bytes. Thread-safe."""
+
+    def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._lock = threading.Lock()
+        self._results: OrderedDict[Hashable, tuple[bytes, str]] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
+        """The result kept under ``key``, or that of ``make``, which is called outside the lock."""
+        with self._lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return self._results[key]
+        result = make()
+        with self._lock:
+            if key not in self._results and len(result[0]) <= self._max_bytes:
+                self._results[key] = result
+                self._size += len(result[0])
+            while self._size > self._max_bytes:
+                _, dropped = self._results.popitem(last=False)
+                self._size -= len(dropped[0])
+        return result

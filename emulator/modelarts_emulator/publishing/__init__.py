@@ -1,0 +1,1 @@
+"""Publish, switch and export dataset versions."""

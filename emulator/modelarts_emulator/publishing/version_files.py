@@ -1,0 +1,96 @@
+"""The files of a version: its manifest, the VOC files beside it, and copies of its objects where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from tempfile import SpooledTemporaryFile
+from typing import IO
+
+from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType
+from modelarts_emulator.formats import csv_table, manifest, voc
+from modelarts_emulator.formats.directory_layouts import Names, stem_name
+from modelarts_emulator.formats.label_folders import stem
+from modelarts_emulator.jobs.undo_log import Written
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, VersionRecord
+
+CHUNK = 1024 * 1024
+IN_MEMORY = 8 * 1024 * 1024
+_DRAWN = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
+
+
+class Publication:
+    """The files of a version: noted while its samples are kept, written afterwards. A context manager."""
+
+    def __init__(self, record: DatasetRecord, version: VersionRecord) -> None:
+        self._record, self._version = record, version
+        self._folder = ObsPath.parse(version.manifest_path).parent
+        self._names = Names()
+        self._drawings: dict[str, ObsPath] = {}  # where each VOC file is to be, by sample id
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed at the end of the context)
+        self._lines = manifest.ManifestWriter(self._file)
+
+    def __enter__(self) -> Publication:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def note(self, sample: SampleRecord) -> None:
+        """Add a sample, which is nobody else's; labels that nobody has confirmed are not published."""
+        if self._record.type is DatasetType.TABLE:
+            return
+        location = None
+        if sample.status is SampleStatus.AUTO_ANNOTATION:
+            sample.labels = []
+        elif self._record.type in _DRAWN and manifest.has_file(sample):
+            name = stem(self._names.unique(stem_name(sample.path)))
+            path = self._drawings[sample.id] = self._folder.join(f"annotation/{name}.xml")
+            location = path.uri()
+        self._lines.add(sample, location)
+
+    def write(self, emu: Runtime, written: Written) -> None:
+        """Write all files, ``<name>.manifest`` last, so that it never speaks of one that is not there.
+
+        Raises ApiError, OSError.
+        """
+        if self._record.type is DatasetType.TABLE:
+            self._lines.add(self._write_table(emu, written))
+        if self._drawings:
+            self._write_drawings(emu, written)
+        if self._version.export_images:
+            self._copy_objects(emu, written)
+        self._lines.flush()
+        written.write(ObsPath.parse(self._version.manifest_path), _chunks(self._file))
+        written.flush()
+
+    def _samples(self, emu: Runtime) -> Iterator[SampleRecord]:
+        with emu.store.version(self._record.id, self._version.version_id) as samples:
+            yield from samples.select(Selection())
+
+    def _write_drawings(self, emu: Runtime, written: Written) -> None:
+        for sample in self._samples(emu):
+            if path := self._drawings.get(sample.id):
+                written.write(path, voc.write(sample))
+
+    def _copy_objects(self, emu: Runtime, written: Written) -> None:
+        names, folder = Names(), ObsPath.directory(self._version.data_path)
+        for sample in self._samples(emu):
+            if sample.text is None and sample.cells is None:
+                written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(stem_name(sample.path))))
+
+    def _write_table(self, emu: Runtime, written: Written) -> SampleRecord:
+        """Write all rows as one CSV file; it is the manifest's only source."""
+        version = self._version
+        path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
+        names = [str(field.name) for field in self._record.schema] if version.with_column_header else None
+        with SpooledTemporaryFile(IN_MEMORY) as file:
+            csv_table.write((sample.cells or [] for sample in self._samples(emu)), file, names)
+            written.write(path, _chunks(file))
+        return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    return iter(lambda: file.read(CHUNK), b"")

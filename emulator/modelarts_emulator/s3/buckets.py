@@ -1,0 +1,204 @@
+"""Buckets: list, create, delete, and the keys in them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from base64 import b64decode, urlsafe_b64encode
+from contextlib import suppress
+
+from flask import Response
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, BUCKET_NOT_EMPTY, INVALID_ARGUMENT, NO_SUCH_BUCKET
+from modelarts_emulator.iam.accounts import derived_id
+from modelarts_emulator.obs.listing import Key, Page, page
+from modelarts_emulator.obs.metadata import EMPTY_MD5
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3.get_object import object_metadata
+from modelarts_emulator.s3.multipart_store import abort_uploads_of
+from modelarts_emulator.s3.xml import Item, iso_time, key_text
+
+_PAGE = 1000
+REGION = "eu-de"
+_DIALECTS = {"x-obs-api": "3.0"}
+
+
+def list_buckets(call: Call) -> Response:
+    """List all buckets."""
+    tree = call.storage.tree
+    rows: list[Item] = []
+    for name in tree.buckets():
+        with suppress(OSError, ApiError):  # gone meanwhile
+            created = iso_time(tree.local(ObsPath(name)).stat().st_mtime_ns)
+            children: list[Item] = [("Name", name), ("CreationDate", created)]
+            rows.append(
+                ("Bucket", [*children, ("Location", REGION), ("BucketType", "OBJECT")] if call.obs else children)
+            )
+    return call.xml("ListAllMyBucketsResult", [("Owner", owner(call)), ("Buckets", rows)])
+
+
+def create_bucket(call: Call) -> Response:
+    """Make a bucket; one that is there is kept. Raises PATH_INVALID."""
+    call.storage.tree.create_bucket(call.bucket)
+    return Response(None, 200, {"Location": f"/{call.bucket}"})
+
+
+def head_service(_: Call) -> Response:
+    """Tell which dialects are spoken."""
+    return Response(None, 200, _DIALECTS)
+
+
+def head_bucket(call: Call) -> Response:
+    """Tell whether there is such a bucket, and which dialects are spoken. Raises NO_SUCH_BUCKET."""
+    require_bucket(call)
+    return Response(None, 200, {"x-obs-bucket-location": REGION, "x-amz-bucket-region": REGION, **_DIALECTS})
+
+
+def delete_bucket(call: Call) -> Response:
+    """Remove a bucket without objects. Raises NO_SUCH_BUCKET, BUCKET_NOT_EMPTY, or ACCESS_DENIED if it is mounted."""
+    root = require_bucket(call)
+    if page(root, limit=1, directories=call.storage.metadata.directories(call.bucket)).keys:
+        raise ApiError(BUCKET_NOT_EMPTY, call.bucket)
+    try:
+        _delete_with_folders(call, root)
+    except ApiError as error:
+        reason = error.__cause__
+        busy = isinstance(reason, OSError) and reason.errno == errno.ENOTEMPTY
+        raise ApiError(BUCKET_NOT_EMPTY if busy else ACCESS_DENIED, error.detail) from None
+    abort_uploads_of(call)
+    return Response(None, 204)
+
+
+def bucket_location(call: Call) -> Response:
+    """Tell the region. Raises NO_SUCH_BUCKET."""
+    require_bucket(call)
+    if call.obs:
+        return call.xml("Location", REGION)
+    if call.request.header("authorization").startswith("AWS "):  # OBS's own client, where it speaks S3, wants a child
+        return call.xml("CreateBucketConfiguration", [("", REGION), ("LocationConstraint", REGION)])
+    return call.xml("LocationConstraint", REGION)
+
+
+def storage_info(call: Call) -> Response:
+    """Tell how many objects a bucket has and how large they are together. Raises NO_SUCH_BUCKET."""
+    keys = page(require_bucket(call), limit=1 << 40).keys
+    return call.xml(
+        "GetBucketStorageInfoResult", [("Size", sum(key.size for key in keys)), ("ObjectNumber", len(keys))]
+    )
+
+
+def versioning(call: Call) -> Response:
+    """Say that there are no versions. Raises NO_SUCH_BUCKET."""
+    require_bucket(call)
+    return call.xml("VersioningConfiguration", [])
+
+
+def list_objects(call: Call) -> Response:
+    """List a page of keys, the older way. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
+    after, encoding = call.parameter("marker") or "", call.parameter("encoding-type")
+    limit = call.number("max-keys", _PAGE, _PAGE)
+    found = _page(call, after, limit)
+    head: list[Item] = [("Marker", key_text(after, encoding))]
+    if found.last is not None:
+        head.append(("NextMarker", key_text(found.last, encoding)))
+    return _listing(call, found, limit, head)
+
+
+def list_objects_v2(call: Call) -> Response:
+    """List a page of keys, the newer way. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
+    start, encoding = call.parameter("start-after"), call.parameter("encoding-type")
+    token = call.parameter("continuation-token")
+    limit = call.number("max-keys", _PAGE, _PAGE)
+    found = _page(call, _key_of(token) if token else start or "", limit)
+    following = None if found.last is None else urlsafe_b64encode(found.last.encode()).decode("ascii")
+    head: list[Item] = [
+        ("KeyCount", len(found.keys) + len(found.prefixes)),
+        ("StartAfter", None if start is None else key_text(start, encoding)),
+        ("ContinuationToken", token),
+        ("NextContinuationToken", following),
+    ]
+    with_owner = call.parameter("fetch-owner") == "true"
+    return _listing(call, found, limit, head, with_owner=with_owner)
+
+
+def require_bucket(call: Call) -> str:
+    """Return a bucket's folder. Raises NO_SUCH_BUCKET."""
+    if not call.storage.tree.has_bucket(call.bucket):
+        raise ApiError(NO_SUCH_BUCKET, call.bucket)
+    return str(call.storage.tree.local(ObsPath(call.bucket)))
+
+
+def owner(call: Call) -> list[Item]:
+    """Return who everything belongs to."""
+    domain = call.grant.principal.domain
+    return [("ID", derived_id("domain", domain)), ("DisplayName", domain)]
+
+
+def _delete_with_folders(call: Call, root: str) -> None:
+    """Remove a bucket that has no objects but may have folders. Raises OBS_ERROR."""
+    tree = call.storage.tree
+    try:
+        tree.delete_bucket(call.bucket)
+    except ApiError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise  # mounted: the folder is not ours
+        for folder, _, _ in os.walk(root, topdown=False):
+            with suppress(OSError):
+                os.rmdir(folder)  # noqa: PTH106
+        if tree.has_bucket(call.bucket):
+            tree.delete_bucket(call.bucket)
+
+
+def _page(call: Call, after: str, limit: int) -> Page:
+    root = require_bucket(call)
+    if not limit:
+        return Page([], [], None)
+    return page(
+        root,
+        prefix=call.parameter("prefix") or "",
+        delimiter=call.parameter("delimiter") or "",
+        after=after,
+        limit=limit,
+        directories=call.storage.metadata.directories(call.bucket),
+    )
+
+
+def _key_of(token: str) -> str:
+    try:
+        return b64decode(token, altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise ApiError(INVALID_ARGUMENT, "the continuation token is not one of ours") from None
+
+
+def _listing(call: Call, found: Page, limit: int, head: list[Item], *, with_owner: bool = True) -> Response:
+    encoding = call.parameter("encoding-type")
+    delimiter = call.parameter("delimiter")
+    children: list[Item] = [
+        ("Name", call.bucket),
+        ("Prefix", key_text(call.parameter("prefix") or "", encoding)),
+        ("Delimiter", key_text(delimiter, encoding) if delimiter else None),
+        ("MaxKeys", limit),
+        ("EncodingType", encoding),
+        ("IsTruncated", found.last is not None),
+        *head,
+    ]
+    who = owner(call) if with_owner else None
+    for key in found.keys:
+        with suppress(ApiError, OSError):  # gone since it was listed
+            children.append(("Contents", _contents(call, key, encoding, who)))
+    children += [("CommonPrefixes", [("Prefix", key_text(prefix, encoding))]) for prefix in found.prefixes]
+    return call.xml("ListBucketResult", children)
+
+
+def _contents(call: Call, key: Key, encoding: str | None, who: list[Item] | None) -> list[Item]:
+    etag = EMPTY_MD5 if key.key.endswith("/") else object_metadata(call, key).etag
+    return [
+        ("Key", key_text(key.key, encoding)),
+        ("LastModified", iso_time(key.mtime_ns)),
+        ("ETag", f'"{etag}"'),
+        ("Size", key.size),
+        ("Owner", who),
+        ("StorageClass", "STANDARD"),
+    ]

@@ -1,0 +1,228 @@
+"""The object endpoint: OBS and S3 on the same port, ``/bucket/key`` or ``bucket.localhost/key``.
+
+It stands before the application's routes and takes what is addressed to it; no route of Flask could carry keys as they
+are, with ``//``, ``%2F`` or a final ``/``. Reference: OBS API reference; Amazon S3 API reference.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import secrets
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from flask import Flask, Response, request
+
+from modelarts_emulator.contract.errors import ApiError, Error
+from modelarts_emulator.contract.storage_errors import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED
+from modelarts_emulator.iam.accounts import ANONYMOUS
+from modelarts_emulator.iam.authenticator import Access, Grant
+from modelarts_emulator.iam.signed_request import OWN_PREFIXES, SignedRequest, from_environ
+from modelarts_emulator.s3 import buckets
+from modelarts_emulator.s3 import multipart as parts
+from modelarts_emulator.s3 import put_object as objects
+from modelarts_emulator.s3.call import Call, Storage
+from modelarts_emulator.s3.error_mapping import in_terms_of_storage
+from modelarts_emulator.s3.get_object import get_object
+from modelarts_emulator.s3.multipart_store import list_uploads
+from modelarts_emulator.s3.subresources import SUBRESOURCES, get_setting, put_setting
+from modelarts_emulator.s3.xml import document
+
+log = logging.getLogger("modelarts-emulator")
+
+RESERVED = re.compile(r"v\d+(\.\d+)?|_emulator|console|static|docs|favicon\.ico|robots\.txt|openapi\.json")
+"""First segments of a path that belong to the other services."""
+
+Handler = Callable[[Call], Response]
+
+# What can be asked for by name, but not had: neither an object's bytes nor the list of them is the answer to these, and
+# what is put is no object.
+_UNKNOWN = (
+    "accelerate",
+    "analytics",
+    "append",
+    "attributes",
+    "backtosource",
+    "customdomain",
+    "directcoldaccess",
+    "fileinterface",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "metadataTable",
+    "metrics",
+    "mirrorBackToSource",
+    "modify",
+    "obscompresspolicy",
+    "obsworkflowtriggerpolicy",
+    "policyStatus",
+    "rename",
+    "restore",
+    "retention",
+    "select",
+    "session",
+    "storageClass",
+    "storagePolicy",
+    "torrent",
+    "truncate",
+    "versions",
+)
+
+# Every call: level, method and what the query names, empty for the plain one.
+_HANDLERS: dict[tuple[str, str, str], Handler] = {
+    ("service", "GET", ""): buckets.list_buckets,
+    ("service", "HEAD", ""): buckets.head_service,
+    ("bucket", "PUT", ""): buckets.create_bucket,
+    ("bucket", "HEAD", ""): buckets.head_bucket,
+    ("bucket", "DELETE", ""): buckets.delete_bucket,
+    ("bucket", "GET", ""): buckets.list_objects,
+    ("bucket", "GET", "list-type=2"): buckets.list_objects_v2,
+    ("bucket", "GET", "location"): buckets.bucket_location,
+    ("bucket", "GET", "versioning"): buckets.versioning,
+    ("bucket", "GET", "storageinfo"): buckets.storage_info,
+    ("bucket", "GET", "uploads"): list_uploads,
+    ("bucket", "POST", "delete"): objects.delete_objects,
+    ("object", "PUT", ""): objects.put_object,
+    ("object", "PUT", "copy"): objects.copy_object,
+    ("object", "DELETE", ""): objects.delete_object,
+    ("object", "POST", "uploads"): parts.start_upload,
+    ("object", "PUT", "uploadId"): parts.put_part,
+    ("object", "PUT", "uploadId copy"): parts.copy_part,
+    ("object", "GET", "uploadId"): parts.list_parts,
+    ("object", "POST", "uploadId"): parts.complete_upload,
+    ("object", "DELETE", "uploadId"): parts.abort_upload,
+}
+
+
+def register(
+    app: Flask,
+    storage: Storage,
+    access: Access,
+    *,
+    public_url: str | None = None,
+    reserved: Collection[str] = (),
+) -> None:
+    """Let object storage answer what is addressed to it, before the application's routes are asked.
+
+    ``reserved`` are further first segments of paths that are no buckets; ``public_url`` has buckets as its subdomains.
+    """
+    endpoint = ObjectEndpoint(storage, access, public_url, frozenset(reserved))
+    app.before_request(endpoint.answer)
+
+
+class ObjectEndpoint:
+    """Finds out what a request asks of object storage, and answers it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        access: Access,
+        public_url: str | None,
+        reserved: frozenset[str],
+    ) -> None:
+        self._storage = storage
+        self._access = access
+        self._reserved = reserved
+        host = urlsplit(public_url).hostname if public_url else None
+        self._suffixes = tuple("." + name for name in {"localhost", host} if name)
+        self._bucket_of_host = lru_cache(maxsize=1000)(self._bucket_in)
+        self._process_id, self._count = secrets.token_hex(8), itertools.count(1)
+
+    def answer(self) -> Response | None:
+        """Answer the current request; None if it is for another service."""
+        place = self._place()
+        if place is None or request.method == "OPTIONS":
+            return None
+        signed, bucket, key = place
+        anonymous = Call(self._storage, signed, bucket, key, Grant(ANONYMOUS), request.environ)
+        try:
+            # Before it knows how to sign, a client asks, unsigned, which dialects are spoken.
+            asks_for_dialect = signed.method == "HEAD" and "apiversion" in signed.parameters and not key
+            grant = anonymous.grant if asks_for_dialect else self._access.authenticate_object(signed)
+            response = self._handled(Call(self._storage, signed, bucket, key, grant, request.environ))
+        except ApiError as refusal:
+            response = _refused(anonymous, in_terms_of_storage(refusal))
+        except Exception:
+            log.exception("%s %s failed unexpectedly", request.method, signed.raw_path)
+            response = _refused(anonymous, ApiError(INTERNAL_ERROR))
+        request_id = f"{self._process_id}{next(self._count):016x}"
+        for name in ("x-obs-request-id", "x-amz-request-id", "x-obs-id-2", "x-amz-id-2"):
+            response.headers[name] = request_id
+        return response
+
+    def _place(self) -> tuple[SignedRequest, str, str] | None:
+        """Return the request, its bucket and key; None if it is for another service."""
+        bucket = self._bucket_of_host(request.environ.get("HTTP_HOST") or request.host)
+        # The dataset API is asked far more often than this one: its requests leave before anything is parsed.
+        if not bucket and RESERVED.fullmatch(request.environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
+            return None
+        signed = from_environ(request.environ, bucket=bucket)
+        path = unquote(signed.raw_path, errors="surrogateescape").removeprefix("/")
+        if bucket:
+            return signed, bucket, path
+        if not path:
+            return (signed, "", "") if _speaks_storage(signed) else None
+        bucket, _, key = path.partition("/")
+        if RESERVED.fullmatch(bucket) or bucket in self._reserved:
+            return None
+        # Of what speaks neither OBS nor S3, only paths in an existing bucket are meant for here, and new buckets.
+        ours = signed.method == "PUT" or _speaks_storage(signed) or self._storage.tree.has_bucket(bucket)
+        return (signed, bucket, key) if ours else None
+
+    def _bucket_in(self, host: str) -> str:
+        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        for suffix in self._suffixes:
+            if name.endswith(suffix):
+                return name.removesuffix(suffix)
+        return ""
+
+    def _handled(self, call: Call) -> Response:
+        level = "object" if call.key else "bucket" if call.bucket else "service"
+        method = call.request.method
+        if level != "service":
+            _ = call.path  # no bucket and no key is looked for that none can have
+        asked = _asked(call)
+        if level == "object" and method in ("GET", "HEAD") and asked in ("", "versionId"):
+            return get_object(call)
+        if handler := _HANDLERS.get((level, method, asked)):
+            return handler(call)
+        if asked in SUBRESOURCES:
+            return get_setting(call, asked) if method == "GET" else put_setting(call, asked)
+        raise ApiError(NOT_IMPLEMENTED if asked else METHOD_NOT_ALLOWED, f"{method} {asked}".strip())
+
+
+def _asked(call: Call) -> str:
+    """Return what the query names beside bucket and key: a subresource, ``uploadId``, a copy; empty for neither."""
+    names = call.request.parameters
+    copy = call.request.method == "PUT" and bool(call.own_header("copy-source"))
+    if "uploadId" in names:
+        return "uploadId copy" if copy else "uploadId"
+    for name in (*SUBRESOURCES, "uploads", "delete", "location", "versioning", "storageinfo", *_UNKNOWN):
+        if name in names and call.request.method != "HEAD":
+            return name
+    if copy:
+        return "copy"
+    return "list-type=2" if names.get("list-type") == "2" and not call.key else ""
+
+
+def _speaks_storage(signed: SignedRequest) -> bool:
+    """Whether a request comes from a client of object storage, rather than from a browser that has lost its way."""
+    if signed.header("authorization").startswith(("OBS ", "AWS ", "AWS4-")):
+        return True
+    named = {"AccessKeyId", "AWSAccessKeyId", "X-Amz-Algorithm", "apiversion", "x-image-process"}
+    return bool(named & signed.parameters.keys()) or any(name.startswith(OWN_PREFIXES) for name in signed.headers)
+
+
+def _refused(call: Call, refusal: ApiError) -> Response:
+    """Answer with the XML of an error; HEAD has its code in a header."""
+    row: Error = refusal.error
+    path = unquote(call.request.raw_path, errors="replace")
+    resource = "".join(character for character in path if character.isprintable())
+    body = document("Error", [("Code", row.code), ("Message", refusal.message), ("Resource", resource)])
+    headers = {"x-obs-error-code": row.code, "x-obs-error-message": row.message}
+    if call.request.method == "HEAD":
+        return Response(None, row.status, headers)
+    return Response(body, row.status, headers, mimetype="application/xml")

@@ -1,0 +1,225 @@
+"""Reading objects: whole, in part, on condition, or as a processed picture."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from email.utils import formatdate
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
+
+from flask import Response
+from werkzeug.wsgi import wrap_file
+
+from modelarts_emulator.contract.errors import BUCKET_NOT_FOUND, PATH_INVALID, ApiError
+from modelarts_emulator.contract.storage_errors import (
+    INVALID_ARGUMENT,
+    NO_SUCH_BUCKET,
+    NO_SUCH_KEY,
+    PRECONDITION_FAILED,
+    RANGE_NOT_SATISFIABLE,
+)
+from modelarts_emulator.media.images import process
+from modelarts_emulator.obs.listing import Key
+from modelarts_emulator.obs.metadata import NO_FILE, Metadata
+from modelarts_emulator.obs.object_tree import ObjectStat
+from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3.conditional import UNCHANGED, failed_condition, still_the_same
+
+_PIECE = 1 << 18
+_MAX_RANGE_DIGITS = 18
+_OVERRIDES = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
+
+
+class OpenObject(NamedTuple):
+    """An object, open; where its file stands is not defined."""
+
+    file: BinaryIO
+    stat: ObjectStat
+    metadata: Metadata
+
+
+class Range(NamedTuple):
+    """Bytes from ``start`` up to, not with, ``stop``."""
+
+    start: int
+    stop: int
+
+
+def get_object(call: Call) -> Response:
+    """Return an object, as far as its conditions and range want it. HEAD gets the same without the bytes.
+
+    Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, and INVALID_ARGUMENT for a picture
+    that cannot be processed so.
+    """
+    file, stat, metadata = find_object(call)
+    try:
+        refused = _unwanted(call, metadata.etag, stat.mtime_ns)
+        if refused is not None:
+            file.close()
+            return refused
+        parameter = call.parameter("x-image-process")
+        if parameter is not None:
+            file.close()
+            return _processed(call, parameter, stat)
+        return _answer(call, file, stat, metadata)
+    except BaseException:
+        file.close()
+        raise
+
+
+def find_object(call: Call) -> OpenObject:
+    """Return the object of a call. Raises as ``opened``."""
+    if call.key.endswith("/"):
+        return _directory(call)
+    file = opened(call)
+    try:
+        return OpenObject(file, stat_of(file), get_object_metadata(call, file))
+    except BaseException:
+        file.close()
+        raise
+
+
+def opened(call: Call) -> BinaryIO:
+    """Open the object of a call. Raises NO_SUCH_KEY or NO_SUCH_BUCKET, and PATH_INVALID for what can be no key."""
+    path = call.path
+    try:
+        return call.storage.tree.open(path)
+    except ApiError as error:
+        if error.error is BUCKET_NOT_FOUND:
+            raise ApiError(NO_SUCH_BUCKET, path.bucket) from None
+        if error.error is PATH_INVALID:  # a folder, or a link that leads outside: no object
+            raise ApiError(NO_SUCH_KEY, path.key) from None
+        raise
+
+
+def stat_of(file: BinaryIO) -> ObjectStat:
+    """Return size and time of an open file."""
+    found = os.fstat(file.fileno())
+    return ObjectStat(found.st_size, found.st_mtime_ns)
+
+
+def get_object_metadata(call: Call, file: BinaryIO) -> Metadata:
+    """Return the metadata of the open object of a call; where the file stands afterwards is not defined."""
+    return call.storage.metadata.of(call.path.object_name, stat_of(file), file)
+
+
+def object_metadata(call: Call, key: Key) -> Metadata:
+    """Return the metadata of a listed key of the call's bucket; opens it only if none are noted. Raises NO_SUCH_KEY."""
+    found = call.storage.metadata.get(f"{call.bucket}/{key.key}", ObjectStat(key.size, key.mtime_ns))
+    if found is not None:
+        return found
+    listed = replace(call, key=key.key)
+    with opened(listed) as file:
+        return get_object_metadata(listed, file)
+
+
+def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, str]:
+    """Return the headers of an object: type, ETag, time, and its own."""
+    headers = {
+        "Content-Type": metadata.content_type,
+        "ETag": f'"{metadata.etag}"',
+        "Last-Modified": formatdate(mtime_ns // 1_000_000_000, usegmt=True),
+        "Accept-Ranges": "bytes",
+        # A page that somebody has put here must not act in the name of this server's own pages.
+        "Content-Security-Policy": "sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+    for name, value in metadata.headers.items():
+        headers[call.prefix + name if name.startswith("meta-") else name.title()] = _sendable(value)
+    for name in _OVERRIDES:
+        if (override := call.parameter(f"response-{name}")) is not None:
+            if not override.isprintable():
+                raise ApiError(INVALID_ARGUMENT, f"response-{name}")
+            headers[name.title()] = _sendable(override)
+    return headers
+
+
+def parse_range(text: str, size: int) -> Range | None:
+    """Read ``bytes=first-last``; None, to be ignored, for what is no single range. Raises RANGE_NOT_SATISFIABLE."""
+    unit, equals, span = text.partition("=")
+    first, dash, last = span.strip().partition("-")
+    numbers = [part for part in (first, last) if part]
+    if unit.strip() != "bytes" or not equals or not dash or not numbers:
+        return None
+    if not all(part.isascii() and part.isdigit() and len(part) <= _MAX_RANGE_DIGITS for part in numbers):
+        return None
+    if not first:
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < start:
+            return None
+    if start >= stop:
+        raise ApiError(RANGE_NOT_SATISFIABLE, f"the object has {size} bytes")
+    return Range(start, stop)
+
+
+def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Response:
+    headers = object_headers(call, metadata, stat.mtime_ns)
+    header = call.request.header
+    wanted = parse_range(header("range"), stat.size) if still_the_same(header, metadata.etag, stat.mtime_ns) else None
+    if wanted is None:
+        return _streamed(call, file, Range(0, stat.size), 200, headers)
+    headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
+    return _streamed(call, file, wanted, 206, headers)
+
+
+def _streamed(call: Call, file: BinaryIO, wanted: Range, status: int, headers: dict[str, str]) -> Response:
+    headers["Content-Length"] = str(wanted.stop - wanted.start)
+    if call.request.method == "HEAD":
+        file.close()
+        return Response(None, status, headers)
+    file.seek(wanted.start)
+    # The web server sends a file by itself, from where it stands, as much as Content-Length says, and closes it.
+    sends_files = "wsgi.file_wrapper" in call.environ
+    body = wrap_file(dict(call.environ), file, _PIECE) if sends_files else _part(file, wanted)
+    response = Response(body, status, headers, direct_passthrough=sends_files)
+    response.call_on_close(file.close)
+    return response
+
+
+def _part(file: BinaryIO, wanted: Range) -> Iterator[bytes]:
+    left = wanted.stop - wanted.start
+    while left and (piece := file.read(min(left, _PIECE))):
+        left -= len(piece)
+        yield piece
+
+
+def _directory(call: Call) -> OpenObject:
+    """Return a folder as an object without bytes, if it was put as such: just those are listed, too."""
+    try:
+        place = call.storage.tree.require_directory(call.path)
+    except ApiError as error:
+        raise ApiError(NO_SUCH_BUCKET if error.error is BUCKET_NOT_FOUND else NO_SUCH_KEY, call.key) from None
+    known = call.storage.metadata.get(call.path.object_name, NO_FILE)
+    if known is None:
+        raise ApiError(NO_SUCH_KEY, call.key)
+    return OpenObject(BytesIO(), ObjectStat(0, place.stat().st_mtime_ns), known)
+
+
+def _processed(call: Call, parameter: str, stat: ObjectStat) -> Response:
+    local = call.storage.tree.local(call.path)
+    try:
+        body, content_type = call.storage.images.get((str(local), stat, parameter), lambda: process(local, parameter))
+    except ApiError as error:
+        raise ApiError(INVALID_ARGUMENT, error.detail) from None
+    etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return Response(body, 200, object_headers(call, Metadata(etag, content_type), stat.mtime_ns))
+
+
+def _unwanted(call: Call, etag: str, mtime_ns: int) -> Response | None:
+    """Return 304 where the client has this very object. Raises PRECONDITION_FAILED."""
+    failed = failed_condition(call.request.header, etag, mtime_ns)
+    if failed is None:
+        return None
+    if failed not in UNCHANGED:
+        raise ApiError(PRECONDITION_FAILED, failed)
+    return Response(None, 304, {"ETag": f'"{etag}"', "Last-Modified": formatdate(mtime_ns // 10**9, usegmt=True)})
+
+
+def _sendable(value: str) -> str:
+    """Return a header's value as WSGI wants it: bytes decoded as Latin-1."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

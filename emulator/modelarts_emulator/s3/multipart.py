@@ -1,0 +1,201 @@
+"""Multipart uploads: parts are files in the upload's own folder until it is completed or aborted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from flask import Response
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.storage_errors import (
+    INVALID_ARGUMENT,
+    INVALID_PART,
+    INVALID_PART_ORDER,
+    MALFORMED_XML,
+    NO_SUCH_BUCKET,
+    NO_SUCH_UPLOAD,
+    PART_TOO_SMALL,
+)
+from modelarts_emulator.obs.metadata import Metadata, etag_of_parts
+from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3.get_object import find_object, parse_range
+from modelarts_emulator.s3.multipart_store import Upload, find_upload, keep_upload
+from modelarts_emulator.s3.put_object import require_source_conditions, source_of, written
+from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, key_text, parse, text_of
+
+MAX_PART_NUMBER = 10_000
+MIN_PART_BYTES = 100 * 1024
+"""OBS's limit for every part but the last; S3's is 5 MB."""
+
+_PIECE = 1 << 20
+
+
+class _Part(NamedTuple):
+    number: int
+    etag: str
+    file: Path
+
+    @property
+    def size(self) -> int:
+        return self.file.stat().st_size
+
+
+def start_upload(call: Call) -> Response:
+    """Begin an upload. Raises NO_SUCH_BUCKET and PATH_INVALID."""
+    if not call.storage.tree.has_bucket(call.bucket):
+        raise ApiError(NO_SUCH_BUCKET, call.bucket)
+    call.storage.tree.local(call.path)
+    given = call.given_metadata()
+    upload = Upload(call.bucket, call.key, call.storage.clock.now_ms(), given.content_type, dict(given.headers))
+    row: list[Item] = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", keep_upload(call, upload))]
+    return call.xml("InitiateMultipartUploadResult", row)
+
+
+def put_part(call: Call) -> Response:
+    """Keep a part; it replaces an earlier one of its number. Raises NO_SUCH_UPLOAD or as ``Call.body``."""
+    part = _kept(call, call.body())
+    return Response(None, 200, {"ETag": f'"{part.etag}"'})
+
+
+def copy_part(call: Call) -> Response:
+    """Keep a part that is a piece of another object.
+
+    Raises NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE.
+    """
+    found = find_object(source_of(call))
+    with found.file as file:
+        require_source_conditions(call, found)
+        wanted = parse_range(call.own_header("copy-source-range"), found.stat.size)
+        start, stop = wanted or (0, found.stat.size)
+        file.seek(start)
+        part = _kept(call, _piece(file, stop - start))
+    modified = iso_time(part.file.stat().st_mtime_ns)
+    return call.xml("CopyPartResult", [("LastModified", modified), ("ETag", f'"{part.etag}"')])
+
+
+def list_parts(call: Call) -> Response:
+    """List a page of the parts of an upload. Raises NO_SUCH_UPLOAD or INVALID_ARGUMENT."""
+    folder, _ = find_upload(call)
+    after, limit = call.number("part-number-marker", 0, MAX_PART_NUMBER), call.number("max-parts", 1000, 1000)
+    parts = [part for part in _parts(folder) if part.number > after]
+    shown = parts[:limit]
+    rows: list[Item] = [
+        ("Bucket", call.bucket),
+        ("Key", key_text(call.key, call.parameter("encoding-type"))),
+        ("UploadId", call.parameter("uploadId")),
+        ("PartNumberMarker", after),
+        ("NextPartNumberMarker", shown[-1].number if shown else after),
+        ("MaxParts", limit),
+        ("IsTruncated", len(shown) < len(parts)),
+        ("StorageClass", "STANDARD"),
+    ]
+    for part in shown:
+        modified = iso_time(part.file.stat().st_mtime_ns)
+        row: list[Item] = [("PartNumber", part.number), ("LastModified", modified)]
+        rows.append(("Part", [*row, ("ETag", f'"{part.etag}"'), ("Size", part.size)]))
+    return call.xml("ListPartsResult", rows)
+
+
+def complete_upload(call: Call) -> Response:
+    """Make the object of the parts named, in their order; the upload is over.
+
+    Raises NO_SUCH_UPLOAD, MALFORMED_XML, INVALID_PART, INVALID_PART_ORDER or PART_TOO_SMALL.
+    """
+    folder, upload = find_upload(call)
+    # A checksum that comes with this is the object's, not that of the list of parts.
+    root = parse(call.small_body(MAX_BODY, checksums=False), "CompleteMultipartUpload")
+    named = [(text_of(part, "PartNumber"), text_of(part, "ETag")) for part in root.findall("Part")]
+    claimed = _claim(folder)
+    try:
+        parts = _chosen(_parts(claimed), named)
+        stat = written(call, _bytes_of(parts))
+        metadata = Metadata(etag_of_parts(part.etag for part in parts), upload.content_type, upload.headers)
+        call.storage.metadata.put(call.path.object_name, stat, metadata)
+    except BaseException:
+        claimed.rename(folder)
+        raise
+    shutil.rmtree(claimed, ignore_errors=True)
+    location: list[Item] = [("Location", f"/{call.bucket}/{call.key}"), ("Bucket", call.bucket), ("Key", call.key)]
+    return call.xml("CompleteMultipartUploadResult", [*location, ("ETag", f'"{metadata.etag}"')])
+
+
+def abort_upload(call: Call) -> Response:
+    """Forget an upload and its parts. Raises NO_SUCH_UPLOAD."""
+    shutil.rmtree(_claim(find_upload(call)[0]), ignore_errors=True)
+    return Response(None, 204)
+
+
+# Inside
+
+
+def _claim(folder: Path) -> Path:
+    """Take an upload for oneself: of two that complete or abort it at once, one finds none. Raises NO_SUCH_UPLOAD."""
+    claimed = folder.with_name(folder.name + ".claimed")
+    try:
+        return folder.rename(claimed)
+    except OSError:
+        raise ApiError(NO_SUCH_UPLOAD) from None
+
+
+def _kept(call: Call, pieces: Iterable[bytes]) -> _Part:
+    number = call.number("partNumber", 0, MAX_PART_NUMBER + 1)
+    if not 0 < number <= MAX_PART_NUMBER:
+        raise ApiError(INVALID_ARGUMENT, f"partNumber is from 1 to {MAX_PART_NUMBER}")
+    folder, _ = find_upload(call)
+    digest = hashlib.md5(usedforsecurity=False)
+    temporary = folder / f".{number}.{threading.get_ident()}"
+    try:
+        with temporary.open("wb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+        final = folder / f"{number:05d}.{digest.hexdigest()}"
+        temporary.replace(final)
+    except FileNotFoundError:
+        raise ApiError(NO_SUCH_UPLOAD) from None  # completed or aborted meanwhile
+    finally:
+        temporary.unlink(missing_ok=True)
+    for earlier in folder.glob(f"{number:05d}.*"):
+        if earlier != final:
+            earlier.unlink(missing_ok=True)
+    return _Part(number, digest.hexdigest(), final)
+
+
+def _parts(folder: Path) -> list[_Part]:
+    names = sorted(name for name in os.listdir(folder) if name[0].isdigit())  # noqa: PTH208
+    return [_Part(int(name[:5]), name[6:], folder / name) for name in names]
+
+
+def _chosen(parts: list[_Part], named: list[tuple[str, str]]) -> list[_Part]:
+    if not named or len(named) > MAX_PART_NUMBER or not all(number.strip().isdecimal() for number, _ in named):
+        raise ApiError(MALFORMED_XML, "parts with their numbers are needed")
+    numbers = [int(number) for number, _ in named]
+    if any(one >= other for one, other in pairwise(numbers)):
+        raise ApiError(INVALID_PART_ORDER)
+    known = {(part.number, part.etag): part for part in parts}
+    wanted = [(int(number), etag.strip().strip('"').lower()) for number, etag in named]
+    if missing := [number for number, etag in wanted if (number, etag) not in known]:
+        raise ApiError(INVALID_PART, f"part {missing[0]}")
+    chosen = [known[each] for each in wanted]
+    if small := [part.number for part in chosen[:-1] if part.size < MIN_PART_BYTES]:
+        raise ApiError(PART_TOO_SMALL, f"part {small[0]} has less than {MIN_PART_BYTES} bytes")
+    return chosen
+
+
+def _bytes_of(parts: list[_Part]) -> Iterator[bytes]:
+    for part in parts:
+        with part.file.open("rb") as file:
+            yield from iter(lambda: file.read(_PIECE), b"")
+
+
+def _piece(file: BinaryIO, left: int) -> Iterator[bytes]:
+    while left and (piece := file.read(min(_PIECE, left))):
+        left -= len(piece)
+        yield piece

@@ -1,0 +1,136 @@
+"""Uploads in parts that are under way: where each is kept, and the list of them.
+
+The folder ``<uploads>/<upload id>/`` has ``upload.json``, and a file ``<number>.<MD5>`` a part.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from flask import Response
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.storage_errors import NO_SUCH_BUCKET, NO_SUCH_UPLOAD
+from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3.xml import Item, iso_time, key_text
+
+_UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
+_PAGE = 1000
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """What ``upload.json`` has: where the object is to be, and what it is to have besides its bytes."""
+
+    bucket: str
+    key: str
+    started_ms: int
+    content_type: str
+    headers: dict[str, str]
+
+
+class _Listed(NamedTuple):
+    key: str
+    started_ms: int
+    upload_id: str
+
+
+def keep_upload(call: Call, upload: Upload) -> str:
+    """Begin an upload and return its id."""
+    upload_id = call.storage.ids.upload()
+    folder = call.storage.uploads / upload_id
+    folder.mkdir(parents=True)
+    (folder / "upload.json").write_bytes(msgspec.json.encode(upload))
+    return upload_id
+
+
+def find_upload(call: Call) -> tuple[Path, Upload]:
+    """Return the folder of the upload that a call names, and what it is. Raises NO_SUCH_UPLOAD."""
+    upload_id = call.parameter("uploadId") or ""
+    folder = call.storage.uploads / upload_id
+    if not _UPLOAD_ID.fullmatch(upload_id):
+        raise ApiError(NO_SUCH_UPLOAD)
+    try:
+        found = msgspec.json.decode((folder / "upload.json").read_bytes(), type=Upload)
+    except (OSError, msgspec.MsgspecError):
+        raise ApiError(NO_SUCH_UPLOAD) from None
+    if (found.bucket, found.key) != (call.bucket, call.key):
+        raise ApiError(NO_SUCH_UPLOAD)
+    return folder, found
+
+
+def abort_uploads_of(call: Call) -> None:
+    """Forget all uploads of a bucket."""
+    for folder, _ in list(_uploads(call)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def list_uploads(call: Call) -> Response:
+    """List a page of the uploads of a bucket, by key and age. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
+    if not call.storage.tree.has_bucket(call.bucket):
+        raise ApiError(NO_SUCH_BUCKET, call.bucket)
+    prefix, delimiter = call.parameter("prefix") or "", call.parameter("delimiter") or ""
+    key_marker, id_marker = call.parameter("key-marker") or "", call.parameter("upload-id-marker") or ""
+    limit, encoding = call.number("max-uploads", _PAGE, _PAGE), call.parameter("encoding-type")
+    begun = [_Listed(each.key, each.started_ms, folder.name) for folder, each in _uploads(call)]
+    found = _after([each for each in sorted(begun) if each.key.startswith(prefix)], key_marker, id_marker)
+    rows = _rolled_up(found, prefix, delimiter, key_marker)
+    shown, truncated = rows[:limit], len(rows) > limit > 0
+    last = shown[-1] if truncated else None
+    document: list[Item] = [
+        ("Bucket", call.bucket),
+        ("KeyMarker", key_text(key_marker, encoding)),
+        ("UploadIdMarker", id_marker),
+        ("NextKeyMarker", key_text(last if isinstance(last, str) else last.key, encoding) if last else None),
+        ("NextUploadIdMarker", last.upload_id if isinstance(last, _Listed) else None),
+        ("Prefix", key_text(prefix, encoding)),
+        ("Delimiter", key_text(delimiter, encoding) if delimiter else None),
+        ("EncodingType", encoding),
+        ("MaxUploads", limit),
+        ("IsTruncated", truncated),
+        *(_row(each, encoding) for each in shown if isinstance(each, _Listed)),
+        *(("CommonPrefixes", [("Prefix", key_text(each, encoding))]) for each in shown if isinstance(each, str)),
+    ]
+    return call.xml("ListMultipartUploadsResult", document)
+
+
+# Inside
+
+
+def _uploads(call: Call) -> Iterator[tuple[Path, Upload]]:
+    uploads = call.storage.uploads
+    for folder in sorted(uploads.iterdir()) if uploads.is_dir() else ():
+        try:
+            upload = msgspec.json.decode((folder / "upload.json").read_bytes(), type=Upload)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        if upload.bucket == call.bucket and _UPLOAD_ID.fullmatch(folder.name):
+            yield folder, upload
+
+
+def _after(ordered: list[_Listed], key: str, upload_id: str) -> list[_Listed]:
+    """Return what comes after the markers; without the id, all uploads of the key count as seen."""
+    for index, each in enumerate(ordered):
+        if upload_id and (each.key, each.upload_id) == (key, upload_id):
+            return ordered[index + 1 :]
+    return [each for each in ordered if each.key > key]
+
+
+def _rolled_up(found: Iterable[_Listed], prefix: str, delimiter: str, marker: str) -> list[_Listed | str]:
+    """Return uploads, and in place of those with the delimiter behind the prefix, once, what they have up to it."""
+    rows: list[_Listed | str] = []
+    for each in found:
+        head, rolled, _ = each.key[len(prefix) :].partition(delimiter or "\0")
+        row = prefix + head + rolled if rolled else each
+        if row != marker and (not rows or row != rows[-1]):
+            rows.append(row)
+    return rows
+
+
+def _row(each: _Listed, encoding: str | None) -> Item:
+    names: list[Item] = [("Key", key_text(each.key, encoding)), ("UploadId", each.upload_id)]
+    return "Upload", [*names, ("StorageClass", "STANDARD"), ("Initiated", iso_time(each.started_ms * 10**6))]

@@ -1,0 +1,181 @@
+"""Writing objects: put, copy, delete. A bucket is a folder: what is put is a file at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import unquote
+
+from flask import Response
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.storage_errors import (
+    INVALID_ARGUMENT,
+    INVALID_KEY,
+    INVALID_REQUEST,
+    MALFORMED_XML,
+    NOT_IMPLEMENTED,
+    PRECONDITION_FAILED,
+)
+from modelarts_emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE
+from modelarts_emulator.obs.object_tree import ObjectStat
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3.conditional import failed_condition, names
+from modelarts_emulator.s3.error_mapping import in_terms_of_storage
+from modelarts_emulator.s3.get_object import OpenObject, find_object
+from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, parse, text_of
+
+_MAX_DELETED = 1000
+
+
+def put_object(call: Call) -> Response:
+    """Write an object; a key that ends in ``/`` makes a directory. Raises as ``Call.body`` and ``ObjectTree.write``."""
+    if call.key.endswith("/"):
+        return _put_directory(call)
+    digest, metadata = hashlib.md5(usedforsecurity=False), call.given_metadata()
+    stat = written(call, _counted(call.body(), digest))
+    call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
+    return Response(None, 200, {"ETag": f'"{digest.hexdigest()}"'})
+
+
+def copy_object(call: Call) -> Response:
+    """Write an object with another's bytes, and its metadata unless they are to be replaced.
+
+    Raises NO_SUCH_KEY, PRECONDITION_FAILED, and INVALID_REQUEST for a copy of itself or of bytes to a directory.
+    """
+    source = source_of(call)
+    replaced = call.own_header("metadata-directive").upper() == "REPLACE"
+    if source.path == call.path and not replaced:
+        raise ApiError(INVALID_REQUEST, "an object is copied to itself without changing its metadata")
+    digest = hashlib.md5(usedforsecurity=False)
+    given = call.given_metadata() if replaced else None
+    found = find_object(source)
+    with found.file as file:
+        require_source_conditions(call, found)
+        file.seek(0)
+        pieces = _counted(iter(lambda: file.read(1 << 20), b""), digest)
+        if call.key.endswith("/"):
+            _make_directory(call, pieces)
+            stat = NO_FILE
+        else:
+            stat = written(call, pieces)
+    call.storage.metadata.put(call.path.object_name, stat, replace(given or found.metadata, etag=digest.hexdigest()))
+    modified = stat.mtime_ns or call.storage.clock.now_ms() * 1_000_000
+    return call.xml("CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')])
+
+
+def delete_object(call: Call) -> Response:
+    """Delete an object; one that is not there is deleted as well. Raises NO_SUCH_BUCKET."""
+    delete(call, call.path)
+    return Response(None, 204)
+
+
+def delete_objects(call: Call) -> Response:
+    """Delete up to 1,000 objects; each answers for itself. Raises MALFORMED_XML or NO_SUCH_BUCKET."""
+    root = parse(call.small_body(MAX_BODY), "Delete")
+    keys = [text_of(element, "Key") for element in root.findall("Object")]
+    if not 0 < len(keys) <= _MAX_DELETED:
+        raise ApiError(MALFORMED_XML, f"from 1 to {_MAX_DELETED} objects")
+    quiet = (root.findtext("Quiet") or "").strip().lower() == "true"
+    results: list[Item] = []
+    for key in keys:
+        try:
+            delete(call, _path_of(call, key))
+        except ApiError as refusal:
+            error = in_terms_of_storage(refusal)
+            row: list[Item] = [("Key", key), ("Code", error.error.code), ("Message", error.message)]
+            results.append(("Error", row))
+        else:
+            results += [] if quiet else [("Deleted", [("Key", key)])]
+    return call.xml("DeleteResult", results)
+
+
+def _path_of(call: Call, key: str) -> ObsPath:
+    if not key:  # that would be the bucket itself
+        raise ApiError(INVALID_KEY, "the key is empty")
+    return ObsPath(call.bucket, key)
+
+
+def delete(call: Call, path: ObsPath) -> None:
+    """Delete an object and what is noted of it; of a directory only the directory itself, if it is empty."""
+    call.storage.metadata.remove(path.object_name)
+    if path.is_directory:
+        with suppress(OSError):
+            call.storage.tree.local(path).rmdir()
+    else:
+        call.storage.tree.delete(path)
+
+
+def written(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
+    """Write the bytes to the object of a call.
+
+    Raises PRECONDITION_FAILED where it must not be there and is, or is not the one that is to be replaced;
+    NO_SUCH_KEY where there is none to be replaced.
+    """
+    overwrite = _may_overwrite(call)
+    _require_match(call)
+    try:
+        return call.storage.tree.write(call.path, pieces, overwrite=overwrite)
+    except FileExistsError:
+        raise ApiError(PRECONDITION_FAILED, "If-None-Match") from None
+
+
+def source_of(call: Call) -> Call:
+    """Return the call that would read the object named in ``…-copy-source``. Raises INVALID_ARGUMENT."""
+    name = unquote(call.own_header("copy-source").partition("?")[0]).lstrip("/")
+    bucket, slash, key = name.partition("/")
+    if not (bucket and slash and key):
+        raise ApiError(INVALID_ARGUMENT, "the copy source is not /bucket/key")
+    return replace(call, bucket=bucket, key=key)
+
+
+def require_source_conditions(call: Call, found: OpenObject) -> None:
+    """Let a copy pass whose ``…-copy-source-if-…`` are met by its source. Raises PRECONDITION_FAILED."""
+
+    def header(name: str) -> str:
+        return call.own_header("copy-source-" + name)
+
+    if failed := failed_condition(header, found.metadata.etag, found.stat.mtime_ns):
+        raise ApiError(PRECONDITION_FAILED, f"copy-source-{failed.lower()}")
+
+
+def _put_directory(call: Call) -> Response:
+    metadata = call.given_metadata(EMPTY_MD5)
+    if not call.request.header("content-type"):
+        metadata = replace(metadata, content_type=DIRECTORY_TYPE)
+    _make_directory(call, call.body())
+    call.storage.metadata.put(call.path.object_name, NO_FILE, metadata)
+    return Response(None, 200, {"ETag": f'"{EMPTY_MD5}"'})
+
+
+def _make_directory(call: Call, pieces: Iterable[bytes]) -> None:
+    if any(pieces):
+        raise ApiError(INVALID_REQUEST, "a key that ends in '/' is a directory here and holds no bytes")
+    if not _may_overwrite(call) and call.storage.metadata.get(call.path.object_name, NO_FILE):
+        raise ApiError(PRECONDITION_FAILED, "If-None-Match")
+    _require_match(call)
+    call.storage.tree.make_directory(call.path)
+
+
+def _may_overwrite(call: Call) -> bool:
+    condition = call.request.header("if-none-match").strip()
+    if condition not in ("", "*"):
+        raise ApiError(NOT_IMPLEMENTED, "If-None-Match of what is written is * or absent")
+    return not condition
+
+
+def _require_match(call: Call) -> None:
+    if wanted := call.request.header("if-match"):
+        found = find_object(call)
+        found.file.close()
+        if not names(wanted, found.metadata.etag):
+            raise ApiError(PRECONDITION_FAILED, "If-Match")
+
+
+def _counted(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece

@@ -1,0 +1,1 @@
+"""Samples: construction, label rules, hard examples and the training split."""

@@ -1,0 +1,196 @@
+"""The rules of a label on a sample, by label type: what it must carry, and that it fits the sample.
+
+Reference: ``api-ref/source/data_management/manual_labeling/updating_sample_labels_in_batches.rst``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.errors import LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, UNSUPPORTED_TYPE, ApiError
+from modelarts_emulator.contract.samples import SampleLabel, SampleLabelProperty
+from modelarts_emulator.contract.wire import DatasetType, LabelType, Shape
+from modelarts_emulator.store.records import SampleRecord
+
+MAX_NAME_LENGTH = 1024
+
+# How many points a shape has: the least and the most.
+_POINTS: dict[Shape, tuple[int, int]] = {
+    Shape.BNDBOX: (2, 2),
+    Shape.POLYGON: (3, 10_000),
+    Shape.CIRCLE: (2, 2),
+    Shape.LINE: (2, 2),
+    Shape.DASHED: (2, 2),
+    Shape.POINT: (1, 1),
+    Shape.POLYLINE: (2, 10_000),
+}
+_NAMELESS = (LabelType.SPEECH_CONTENT, LabelType.SPEECH_PARAGRAPH)
+_ENDS = ("@modelarts:from", "@modelarts:to")
+_TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
+
+
+def checked_labels(dataset_type: DatasetType, sample: SampleRecord, labels: Sequence[SampleLabel]) -> list[SampleLabel]:
+    """The labels as they are kept: type filled in, known properties in their documented types.
+
+    Raises UNSUPPORTED_TYPE where the dataset takes no labels, LABEL_INCOMPATIBLE (the detail names the label and why)
+    and TRIPLET_ENTITY_NOT_FOUND.
+    """
+    kind = KINDS[dataset_type]
+    if labels and not kind.labels:
+        raise ApiError(UNSUPPORTED_TYPE, f"samples of dataset type {int(dataset_type)} have no labels")
+    checked = [_checked(label, kind.labels, sample) for label in labels]
+    if LabelType.TRIPLET_RELATION in kind.labels:
+        _check_relations(checked)
+    return checked
+
+
+def check_name(name: str | None) -> str:
+    """Return a label's name. Raises LABEL_INCOMPATIBLE where it is missing or too long."""
+    if not name:
+        raise ApiError(LABEL_INCOMPATIBLE, "name: a label must have one")
+    if len(name) > MAX_NAME_LENGTH:
+        raise ApiError(LABEL_INCOMPATIBLE, f"name: longer than {MAX_NAME_LENGTH} characters: {name[:40]}…")
+    return name
+
+
+def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRecord) -> SampleLabel:
+    raw = label.property or {}
+    # A relation between entities tells itself by its ends, so that triplets need no explicit type.
+    implied = LabelType.TRIPLET_RELATION if "@modelarts:from" in raw else types[0]
+    label_type = label.type if label.type is not None else (implied if implied in types else types[0])
+    # What is heard needs no name: it carries its text.
+    name = "a label" if label.name is None and label_type in _NAMELESS else check_name(label.name)
+    if label_type not in types:
+        raise _refusal(name, f"type {int(label_type)} does not belong to this dataset")
+    if label.score is not None and not 0 <= label.score <= 1:
+        raise _refusal(name, "score must lie between 0 and 1")
+    known = _known(name, raw)
+    _CHECKS.get(label_type, _check_nothing)(name, known, sample)
+    return msgspec.structs.replace(label, type=label_type, property={**raw, **msgspec.to_builtins(known)})
+
+
+def _known(name: str, raw: dict[str, Any]) -> SampleLabelProperty:
+    try:
+        return msgspec.convert(raw, SampleLabelProperty, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refusal(name, f"property: {error}") from None
+
+
+def _refusal(name: str, why: str) -> ApiError:
+    return ApiError(LABEL_INCOMPATIBLE, f"{name[:80]}: {why}")
+
+
+def _check_nothing(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    """Classification: a bare name is enough."""
+
+
+def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if known.shape is None or known.feature is None:
+        raise _refusal(name, "object detection needs @modelarts:shape and @modelarts:feature")
+    least, most = _POINTS[known.shape]
+    feature = known.feature
+    if not isinstance(feature, list) or not least <= len(feature) <= most:
+        raise _refusal(name, f"@modelarts:feature of a {known.shape.value} is a list of {least} or more points")
+    points = feature[:1] if known.shape is Shape.CIRCLE else feature
+    for point in points:
+        _check_point(name, point, sample)
+    if known.shape is Shape.CIRCLE and not (_is_numbers(feature[1], 1) and feature[1][0] > 0):
+        raise _refusal(name, "@modelarts:feature of a circle is its centre and [radius], greater than 0")
+    if known.shape is Shape.BNDBOX and not (feature[0][0] < feature[1][0] and feature[0][1] < feature[1][1]):
+        raise _refusal(name, "@modelarts:feature of a bndbox is its upper left, then its lower right point")
+
+
+def _check_drawn(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if known.shape is not None:
+        _check_shape(name, known, sample)
+
+
+def _check_point(name: str, point: Any, sample: SampleRecord) -> None:
+    if not _is_numbers(point, 2):
+        raise _refusal(name, "@modelarts:feature: a point is [x, y]")
+    width, height = sample.shape[:2] if sample.shape else (math.inf, math.inf)
+    if not (0 <= point[0] <= width and 0 <= point[1] <= height):
+        raise _refusal(name, f"@modelarts:feature: the point {point} lies outside the picture of {width} × {height}")
+
+
+def _is_numbers(value: Any, count: int) -> bool:
+    if not isinstance(value, list) or len(value) != count:
+        return False
+    for number in value:  # every corner of every box comes here
+        kind = type(number)
+        if kind is not int and (kind is not float or not math.isfinite(number)):
+            return False
+    return True
+
+
+def _check_entity(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    start, end = known.start_index, known.end_index
+    if start is None or end is None:
+        raise _refusal(name, "an entity needs @modelarts:start_index and @modelarts:end_index")
+    length = len(sample.text) if sample.text is not None else math.inf
+    if not 0 <= start < end <= length:
+        raise _refusal(name, f"the entity from {start} to {end} does not lie inside the text of {length} characters")
+
+
+def _check_relation(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if not known.from_ or not known.to:
+        raise _refusal(name, "a relation needs @modelarts:from and @modelarts:to")
+
+
+def _check_content(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if known.content is None and name == "a label":
+        raise _refusal(name, "speech content needs @modelarts:content, or a name")
+
+
+def _check_segment(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    start, end = known.start_time, known.end_time
+    if not start or not end or not _TIME.fullmatch(start) or not _TIME.fullmatch(end):
+        raise _refusal(name, "a segment needs @modelarts:start_time and @modelarts:end_time as hh:mm:ss.SSS")
+    if _seconds(start) >= _seconds(end):
+        raise _refusal(name, f"the segment from {start} to {end} does not end after it starts")
+
+
+def _seconds(time: str) -> float:
+    hours, minutes, seconds = time.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def _check_relations(labels: Sequence[SampleLabel]) -> None:
+    """Both ends of a relation are ids of entities on the same sample."""
+    entities = _entities(labels)
+    for label in labels:
+        if label.type == LabelType.TRIPLET_RELATION and label.property:
+            for end in _ENDS:
+                if label.property[end] not in entities:
+                    raise ApiError(TRIPLET_ENTITY_NOT_FOUND, f"{label.name}: {end} {label.property[end]!r}")
+
+
+def attached(labels: Sequence[SampleLabel]) -> list[SampleLabel]:
+    """The labels of a sample without the relations that have lost an entity."""
+    entities = _entities(labels)
+    return [
+        label
+        for label in labels
+        if label.type != LabelType.TRIPLET_RELATION or all((label.property or {}).get(end) in entities for end in _ENDS)
+    ]
+
+
+def _entities(labels: Sequence[SampleLabel]) -> set[str]:
+    return {label.id for label in labels if label.type == LabelType.TRIPLET_ENTITY and label.id}
+
+
+_CHECKS = {
+    LabelType.OBJECT_DETECTION: _check_shape,
+    LabelType.NAMED_ENTITY: _check_entity,
+    LabelType.TRIPLET_ENTITY: _check_entity,
+    LabelType.TRIPLET_RELATION: _check_relation,
+    LabelType.SPEECH_CONTENT: _check_content,
+    LabelType.SPEECH_PARAGRAPH: _check_segment,
+    LabelType.VIDEO: _check_drawn,
+}

@@ -1,0 +1,120 @@
+"""Plans for folders of files, and for the datasets of a description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.exceptions import UsageError
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.walk import is_ignored
+from modelarts_emulator.seeding import BUCKET, manifest_plan
+from modelarts_emulator.seeding.plan import File, Plan, Published, dataset_name, type_of
+from modelarts_emulator.seeding.seed_file import Dataset, SeedFile, Version, names
+
+TEXTS_FILE = "texts.txt"
+
+
+def of_folder(folder: Path) -> Plan:
+    """A dataset over all files of a folder, of the type that they tell. Raises UsageError where there are none."""
+    name = dataset_name(folder.name)
+    dataset = Dataset(name=name, files=str(folder))
+    return of_dataset(dataset, folder.parent)
+
+
+def of_description(seed: SeedFile, base: Path) -> list[Plan]:
+    """The datasets of a description that lies in ``base``. Raises UsageError."""
+    return [of_dataset(dataset, base) for dataset in seed.datasets]
+
+
+def of_dataset(dataset: Dataset, base: Path) -> Plan:
+    """One dataset of a description. Raises UsageError for files that are not there."""
+    input_ = _place(dataset, "input", dataset.input or f"/{BUCKET}/{dataset.name}/")
+    output = _place(dataset, "output", dataset.output or f"/{BUCKET}/output/")
+    files = [
+        File(content=place, path=_object(dataset, input_, name))
+        for given in names(dataset.files)
+        for place, name in _files(dataset, base / Path(given).expanduser())
+    ]
+    texts = "".join(f"{sample.text}\n" for sample in dataset.samples if sample.text is not None)
+    if texts:
+        files.append(File(content=texts.encode(), path=input_.join(TEXTS_FILE)))
+    _require_one_each(dataset, files)
+    manifest = manifest_plan.read(base / dataset.manifest, dataset.name) if dataset.manifest else None
+    return Plan(
+        name=dataset.name,
+        type=_type(dataset, files, manifest),
+        description=dataset.description,
+        input=input_ if files or manifest is None else None,
+        output=output,
+        files=files + (manifest.files if manifest else []),
+        annotations=dataset.import_,
+        manifest=manifest.manifest if manifest else None,
+        external=manifest.external if manifest else [],
+        labels=[{"name": label} if isinstance(label, str) else label.wire() for label in dataset.labels],
+        samples=[each for each in dataset.samples if each.labels or each.hard or each.usage],
+        versions=[published(each) for each in dataset.versions],
+    )
+
+
+def published(version: str | Version) -> Published:
+    """A version of a description, planned."""
+    if isinstance(version, str):
+        return Published({"version_name": version}, [])
+    return Published(version.wire(), version.samples)
+
+
+def _type(dataset: Dataset, files: list[File], manifest: manifest_plan.Manifest | None) -> DatasetType:
+    if dataset.dataset_type is not None:
+        return dataset.dataset_type
+    if manifest is not None:
+        return manifest.type
+    if not files:
+        raise UsageError(f"dataset {dataset.name}: without files its `type` must be said")
+    return type_of([file.path.key for file in files])
+
+
+def _object(dataset: Dataset, directory: ObsPath, name: str) -> ObsPath:
+    """The object of a file's name. Raises UsageError for a name that none can have."""
+    try:
+        return directory.join(name)
+    except ApiError as error:
+        raise UsageError(f"dataset {dataset.name}: files: {name!r}: {error.message}") from None
+
+
+def _place(dataset: Dataset, member: str, text: str) -> ObsPath:
+    try:
+        return ObsPath.directory(text)
+    except ApiError as error:
+        raise UsageError(f"dataset {dataset.name}: {member}: {error.message}") from None
+
+
+def _files(dataset: Dataset, place: Path) -> Iterator[tuple[Path, str]]:
+    """A file with its name, or all files of a folder with their names below it; what is hidden is left out.
+
+    A link that leads out of the folder is left out as well. Raises UsageError.
+    """
+    if place.is_file():
+        yield place, place.name
+        return
+    if not place.is_dir():
+        raise UsageError(f"dataset {dataset.name}: files: there is no {str(place)!r}")
+    root, found = place.resolve(), False
+    for path in sorted(place.rglob("*")):
+        name = path.relative_to(place)
+        if path.is_file() and not any(map(is_ignored, name.parts)) and path.resolve().is_relative_to(root):
+            found = True
+            yield path, name.as_posix()
+    if not found:
+        raise UsageError(f"dataset {dataset.name}: files: there is no file in {str(place)!r}")
+
+
+def _require_one_each(dataset: Dataset, files: list[File]) -> None:
+    """Two files that would become one object are a mistake. Raises UsageError."""
+    seen: dict[ObsPath, File] = {}
+    for file in files:
+        other = seen.setdefault(file.path, file)
+        if other is not file:
+            raise UsageError(f"dataset {dataset.name}: files: {other.content!s} and {file.content!s} have one name")

@@ -1,0 +1,168 @@
+"""A manifest with the files that it names: those lie beside it, or are objects of the emulator already."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modelarts_emulator.contract.dataset_types import KINDS, Kind
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.exceptions import UsageError
+from modelarts_emulator.formats.manifest import MAX_LINE_BYTES, SEGMENTATION, TYPE_NAMES
+from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.seeding import BUCKET
+from modelarts_emulator.seeding.plan import File, Plan, dataset_name, type_of
+
+_CONTENT = "content://"
+_SCHEMES = ("obs://", "s3://", "s3a://", "/")
+_VIDEO = "@modelarts:parent_source"
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a manifest needs: itself as it is sent, its files, and objects that must be there already."""
+
+    type: DatasetType
+    manifest: File
+    files: list[File]
+    external: list[ObsPath]
+
+
+def of_manifest(path: Path) -> Plan:
+    """A dataset of a manifest's samples. Raises UsageError, which names the line that is wrong."""
+    name = dataset_name(path.stem)
+    found = read(path, name)
+    return Plan(
+        name=name,
+        type=found.type,
+        input=None,
+        output=ObsPath(BUCKET, "output/"),
+        files=found.files,
+        manifest=found.manifest,
+        external=found.external,
+    )
+
+
+def read(path: Path, name: str) -> Manifest:
+    """Read the manifest of the dataset called ``name``. Raises UsageError."""
+    reader = _ManifestResolver(path, name)
+    try:
+        with path.open("rb") as stream:
+            number = 0
+            while raw := stream.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                reader.line(number, raw.removeprefix(_BOM).strip() if number == 1 else raw.strip())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    return reader.manifest()
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is one, as far as its first line tells."""
+    if path.suffix == ".manifest":
+        return True
+    try:
+        with path.open("rb") as stream:
+            first = json.loads(stream.readline(MAX_LINE_BYTES).removeprefix(_BOM))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and isinstance(first.get("source"), str)
+
+
+class _ManifestResolver:
+    """Goes through the lines, finds what they name, and writes them anew where they name it by a relative path."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._folder = path, path.parent.resolve()
+        self._own = ObsPath(BUCKET, f"{name}/")
+        self._name = name
+        self._lines: list[str] = []
+        self._files: dict[ObsPath, Path | None] = {}
+        self._types: set[str] = set()
+        self._has_frames = False
+        self._number = 0
+
+    def line(self, number: int, raw: bytes) -> None:
+        """Take in a line. Raises UsageError."""
+        self._number = number
+        if not raw:
+            return
+        try:
+            line = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise self._wrong(f"no JSON: {error}") from None
+        if not isinstance(line, dict) or not isinstance(line.get("source"), str):
+            raise self._wrong("a line is a JSON object with a `source`")
+        if not line["source"].startswith(_CONTENT):
+            line["source"] = self._found(line["source"])
+        of_frame = line.get("property")
+        if isinstance(of_frame, dict) and isinstance(of_frame.get(_VIDEO), str):
+            of_frame[_VIDEO] = self._found(of_frame[_VIDEO])
+            self._has_frames = True
+        annotations = line.get("annotation") or []
+        if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
+            raise self._wrong("`annotation` is a list of JSON objects")
+        for each in annotations:
+            self._types.add(str(each.get("type", "")))
+            if isinstance(each.get("annotation-loc"), str):
+                each["annotation-loc"] = self._found(each["annotation-loc"])
+        self._lines.append(json.dumps(line, ensure_ascii=False))
+
+    def manifest(self) -> Manifest:
+        """What has been found."""
+        if not self._lines:
+            raise UsageError(f"{self._path}: the manifest is empty")
+        text = "".join(f"{line}\n" for line in self._lines)
+        return Manifest(
+            type=self._type(),
+            manifest=File(content=text.encode(), path=ObsPath(BUCKET, f"manifests/{self._name}.manifest")),
+            files=[File(content=place, path=path) for path, place in self._files.items() if place is not None],
+            external=[path for path, place in self._files.items() if place is None],
+        )
+
+    def _found(self, uri: str) -> str:
+        """The URI of what a line names; a relative path lies in the dataset's own folder."""
+        try:
+            path = ObsPath.parse(uri) if uri.startswith(_SCHEMES) else self._own.join(uri)
+        except ApiError as error:
+            raise self._wrong(error.message) from None
+        if path.is_directory:
+            raise self._wrong(f"{uri!r} names no file")
+        if path not in self._files:
+            relative = uri if not uri.startswith(_SCHEMES) else path.object_name
+            self._files[path] = self._beside(relative)
+            if self._files[path] is None and not uri.startswith(_SCHEMES):
+                raise self._wrong(f"there is no {uri!r} beside the manifest")
+        return path.uri()
+
+    def _beside(self, name: str) -> Path | None:
+        """The file below the manifest's folder whose path is the longest end of a name; a link may not lead out."""
+        parts = name.split("/")
+        for start in range(len(parts)):
+            place = self._folder.joinpath(*parts[start:])
+            if place.is_file() and place.resolve().is_relative_to(self._folder):
+                return place
+        return None
+
+    def _type(self) -> DatasetType:
+        if self._has_frames:
+            return DatasetType.VIDEO
+        found = {f"modelarts/{name.removeprefix('modelarts/')}" for name in self._types}
+        # Of two types that a manifest suits, the first is the one with fewer labels.
+        for dataset_type, kind in KINDS.items():
+            if found and found <= _names(dataset_type, kind):
+                return dataset_type
+        return type_of([path.key for path in self._files]) if self._files else DatasetType.TEXT_CLASSIFICATION
+
+    def _wrong(self, why: Any) -> UsageError:
+        return UsageError(f"{self._path}, line {self._number}: {why}")
+
+
+def _names(dataset_type: DatasetType, kind: Kind) -> set[str]:
+    """What annotations of a dataset type may be called."""
+    masks = {SEGMENTATION} if dataset_type is DatasetType.OBJECT_DETECTION else set()
+    return {TYPE_NAMES[label_type] for label_type in kind.labels} | masks

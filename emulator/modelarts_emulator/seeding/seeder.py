@@ -1,0 +1,218 @@
+"""Carries plans out through the API, one dataset after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, TaskStatus, VersionStatus
+from modelarts_emulator.exceptions import Failed
+from modelarts_emulator.seeding import UNFINISHED
+from modelarts_emulator.seeding.object_upload import Objects
+from modelarts_emulator.seeding.plan import Plan
+from modelarts_emulator.seeding.seed_file import SeedSample
+from modelarts_emulator.util.http_client import Client, quoted
+
+BATCH = 100
+DEADLINE_S = 600.0
+_LOOK_S = 0.01
+# Label information of these comes along when the dataset is created; of others an import brings it.
+_BROUGHT = {DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION, DatasetType.TEXT_CLASSIFICATION}
+
+
+class Seeded(NamedTuple):
+    """A dataset after seeding; ``is_new`` is False for one that was there."""
+
+    name: str
+    dataset_id: str
+    project_id: str
+    is_new: bool
+    samples: int
+    annotated: int
+    versions: int
+
+    def line(self) -> str:
+        """For people."""
+        if not self.is_new:
+            return f"{self.name}: there already, left as it is"
+        return f"{self.name}: {self.samples} samples, {self.annotated} labelled, {self.versions} versions"
+
+
+class Seeder:
+    """Makes datasets in one project of an emulator. ``progress`` hears of every file and batch of samples."""
+
+    def __init__(
+        self, client: Client, project_id: str, objects: Objects, progress: Callable[[], None] = lambda: None
+    ) -> None:
+        self._client, self._objects, self._progress = client, objects, progress
+        self._project = project_id
+        self._base = f"/v2/{quoted(project_id)}/datasets"
+
+    def seed(self, plan: Plan) -> Seeded:
+        """Make a dataset, unless it is there. What has been begun and fails is taken back. Raises Failed."""
+        there = self._existing(plan.name)
+        if there and there.get("description") != UNFINISHED:
+            return self._told(there["dataset_id"], plan, is_new=False)
+        if there:
+            self._call("DELETE", f"/{there['dataset_id']}")
+        self._put_files(plan)
+        dataset_id = self._create(plan)
+        try:
+            self._fill(dataset_id, plan)
+        except BaseException:
+            with suppress(Failed):  # why it has failed is what counts
+                self._client.send("DELETE", f"{self._base}/{dataset_id}")
+            raise
+        return self._told(dataset_id, plan, is_new=True)
+
+    # Steps
+
+    def _existing(self, name: str) -> dict[str, Any] | None:
+        for page in range(10_000):
+            query = urlencode({"limit": BATCH, "offset": page, "search_content": name})
+            found = self._call("GET", f"?{query}")["datasets"]
+            for dataset in found:
+                if dataset["dataset_name"] == name:
+                    return dict(dataset)
+            if len(found) < BATCH:
+                return None
+        return None
+
+    def _put_files(self, plan: Plan) -> None:
+        for bucket in plan.buckets():
+            self._objects.make_bucket(bucket)
+        for file in plan.files + ([plan.manifest] if plan.manifest else []):
+            self._objects.put(file.path, file.content)
+            self._progress()
+        for path in plan.external:
+            if not self._objects.has(path):
+                raise Failed(f"dataset {plan.name}: {path.uri()} lies neither beside the manifest nor in the emulator")
+
+    def _create(self, plan: Plan) -> str:
+        body: dict[str, Any] = {
+            "dataset_name": plan.name,
+            "dataset_type": int(plan.type),
+            "description": UNFINISHED,
+            "work_path": str(plan.output),
+            "work_path_type": 0,
+            "import_annotations": plan.annotations and plan.type in _BROUGHT,
+            "labels": plan.labels,
+        }
+        if plan.input:
+            body["data_sources"] = [{"data_type": 0, "data_path": str(plan.input)}]
+        if plan.type is DatasetType.TABLE:
+            body["import_data"] = True
+        try:
+            return str(self._call("POST", "", body)["dataset_id"])
+        except Failed as error:
+            raise Failed(f"dataset {plan.name}: {error}") from None
+
+    def _fill(self, dataset_id: str, plan: Plan) -> None:
+        try:
+            details = self._rest(dataset_id)
+            if details.get("import_task_id"):
+                self._require_import(dataset_id, details["import_task_id"])
+            if plan.manifest:
+                self._import(dataset_id, {"import_path": plan.manifest.path.uri(), "import_type": "manifest"})
+            elif plan.input and plan.annotations and plan.type is DatasetType.SOUND_CLASSIFICATION:
+                self._import(dataset_id, {"import_path": plan.input.uri(), "import_type": "dir"})
+            batches = [plan.samples, *(version.samples for version in plan.versions)]
+            known = dict(self._samples(dataset_id, plan)) if any(batches) else {}
+            self._label(dataset_id, plan.samples, known)
+            for version in plan.versions:
+                self._label(dataset_id, version.samples, known)
+                self._publish(dataset_id, version.request)
+            self._call("PUT", f"/{dataset_id}", {"description": plan.description})
+        except Failed as error:
+            raise Failed(f"dataset {plan.name}: {error}") from None
+
+    def _import(self, dataset_id: str, request: dict[str, Any]) -> None:
+        task_id = self._call("POST", f"/{dataset_id}/import-tasks", request)["task_id"]
+        self._rest(dataset_id)
+        self._require_import(dataset_id, task_id)
+
+    def _require_import(self, dataset_id: str, task_id: str) -> None:
+        path = f"/{dataset_id}/import-tasks/{task_id}"
+        ended = (TaskStatus.COMPLETED.value, TaskStatus.FAILED.value)
+        task = self._wait(lambda: self._call("GET", path), lambda task: task["status"] in ended)
+        if task["status"] != TaskStatus.COMPLETED.value or task.get("error_msg"):
+            raise Failed(f"the import says: {task.get('error_msg', task['status'])}")
+
+    def _label(self, dataset_id: str, samples: Sequence[SeedSample], known: Mapping[str, str]) -> None:
+        changes = []
+        for sample in samples:
+            if sample.key not in known:
+                raise Failed(f"there is no sample {sample.key!r}")
+            changes.append({"sample_id": known[sample.key], **sample.wire()})
+        for start in range(0, len(changes), BATCH):
+            batch = changes[start : start + BATCH]
+            results = self._call("PUT", f"/{dataset_id}/data-annotations/samples", {"samples": batch})["results"]
+            for sample, result in zip(samples[start:], results, strict=False):
+                if not result["success"]:
+                    raise Failed(f"sample {sample.key!r}: {result['error_msg']}")
+            self._progress()
+
+    def _samples(self, dataset_id: str, plan: Plan) -> Iterator[tuple[str, str]]:
+        """Every sample by its name below the input, its text, or its cells with commas between them; and its id."""
+        start = str(plan.input) if plan.input else ""
+        for page in range(1_000_000):
+            query = f"limit={BATCH}&offset={page}&order=asc"
+            samples = self._call("GET", f"/{dataset_id}/data-annotations/samples?{query}")["samples"]
+            for sample in samples:
+                source = sample.get("source", "")
+                if source.startswith("content://"):
+                    yield source.removeprefix("content://"), sample["sample_id"]
+                else:
+                    yield (sample["sample_dir"] + sample["sample_name"]).removeprefix(start), sample["sample_id"]
+            if len(samples) < BATCH:
+                return
+
+    def _publish(self, dataset_id: str, version: dict[str, Any]) -> None:
+        version_id = self._call("POST", f"/{dataset_id}/versions", version)["version_id"]
+        path = f"/{dataset_id}/versions/{version_id}"
+        made = self._wait(lambda: self._call("GET", path), lambda answer: answer["status"] != VersionStatus.CREATING)
+        if made["status"] != VersionStatus.RUNNING:
+            raise Failed(f"version {made.get('version_name')} has failed: {made.get('message') or 'see the log'}")
+
+    # Calls
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        return self._client.call(method, self._base + path, body)
+
+    def _rest(self, dataset_id: str) -> dict[str, Any]:
+        """The dataset's details once it is at rest. Raises Failed where it cannot be used."""
+        busy = (
+            DatasetStatus.CREATING,
+            DatasetStatus.IMPORTING,
+            DatasetStatus.SYNCHRONIZING,
+            DatasetStatus.PUBLISHING,
+            DatasetStatus.SWITCHING,
+        )
+        details = self._wait(lambda: self._call("GET", f"/{dataset_id}"), lambda answer: answer["status"] not in busy)
+        if details["status"] != DatasetStatus.NORMAL:
+            raise Failed(f"its status is {details['status']}")
+        return details
+
+    def _wait(self, ask: Callable[[], Any], done: Callable[[Any], bool]) -> dict[str, Any]:
+        pause, deadline = threading.Event(), time.monotonic() + DEADLINE_S
+        while not done(answer := ask()):
+            if time.monotonic() > deadline:
+                raise Failed(f"it is not done after {DEADLINE_S:.0f} s")
+            pause.wait(_LOOK_S)
+        return dict(answer)
+
+    def _told(self, dataset_id: str, plan: Plan, *, is_new: bool) -> Seeded:
+        details = self._call("GET", f"/{dataset_id}")
+        return Seeded(
+            plan.name,
+            dataset_id,
+            self._project,
+            is_new,
+            details.get("total_sample_count", 0),
+            details.get("annotated_sample_count", 0),
+            details.get("dataset_version_count", 0),
+        )

@@ -1,0 +1,44 @@
+"""The store: TinyDB files for rest, a journal for work, indexes in memory for speed."""
+
+from modelarts_emulator.store.directory import DataDirectoryInUse
+from modelarts_emulator.store.format import Damaged, FormatTooNew
+from modelarts_emulator.store.index import Selection
+from modelarts_emulator.store.indexed_fields import decode_sample, encode_sample, fingerprint
+from modelarts_emulator.store.reader import DatasetReader, SampleReader
+from modelarts_emulator.store.records import (
+    Counts,
+    DatasetRecord,
+    FileRecord,
+    Reading,
+    SampleRecord,
+    TaskRecord,
+    VersionRecord,
+)
+from modelarts_emulator.store.store import Durability, IndexEntry, Store, Unknown
+from modelarts_emulator.store.tinydb_table import DatasetDB
+from modelarts_emulator.store.writer import DatasetWriter
+
+__all__ = [
+    "Counts",
+    "Damaged",
+    "DataDirectoryInUse",
+    "DatasetDB",
+    "DatasetReader",
+    "DatasetRecord",
+    "DatasetWriter",
+    "Durability",
+    "FileRecord",
+    "FormatTooNew",
+    "IndexEntry",
+    "Reading",
+    "SampleReader",
+    "SampleRecord",
+    "Selection",
+    "Store",
+    "TaskRecord",
+    "Unknown",
+    "VersionRecord",
+    "decode_sample",
+    "encode_sample",
+    "fingerprint",
+]

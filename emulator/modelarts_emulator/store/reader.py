@@ -1,0 +1,223 @@
+"""Views of samples, and of a dataset as a whole: each call is atomic by itself and never waits for the disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.store.index import UNKNOWN_FINGERPRINT, SampleIndex, Selection, paged
+from modelarts_emulator.store.indexed_fields import MAX_NUMBER, LabelKey, decode_sample, encode_sample
+from modelarts_emulator.store.open_dataset import OpenDataset
+from modelarts_emulator.store.records import Counts, DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
+from modelarts_emulator.store.sorted_keys import id_of
+
+CHUNK = 500
+_DELETED = b'"deleted":true'
+
+
+class SampleReader:
+    """A view of one table of samples. Each method is atomic by itself and never waits for the disk."""
+
+    def __init__(self, samples: SampleIndex, memory: threading.Lock) -> None:
+        self._samples, self._memory = samples, memory
+
+    def __len__(self) -> int:
+        """How many samples there are, tombstones included."""
+        return len(self._samples)
+
+    @property
+    def counts(self) -> Counts:
+        """Counts of samples by state; kept, not recomputed."""
+        with self._memory:
+            return self._samples.counts
+
+    def label_stats(self) -> dict[LabelKey, tuple[int, int]]:
+        """How many labels on how many samples, by name and type of label."""
+        with self._memory:
+            return self._samples.label_stats()
+
+    def labelers(self) -> list[str]:
+        """Everybody who has labelled a sample."""
+        with self._memory:
+            return self._samples.labelers()
+
+    def directories(self) -> list[str]:
+        """Every directory that holds a sample, as ``bucket/dir/``."""
+        with self._memory:
+            return self._samples.directories()
+
+    def ids(self) -> Iterator[str]:
+        """Every sample's id, tombstones included, as of now."""
+        with self._memory:
+            documents = self._samples.documents()
+        return (id_of(document) for document in documents if document is not None)
+
+    def fingerprints(self) -> set[int]:
+        """What tells of every object that it is as it was: what is known of it, tombstones included."""
+        with self._memory:
+            fingerprints = self._samples.fingerprints()
+        return set(fingerprints)
+
+    def ids_of(self, fingerprints: Set[int]) -> list[str]:
+        """The ids of samples whose objects have one of these fingerprints, or none; tombstones included."""
+        with self._memory:
+            documents, known = self._samples.documents(), self._samples.fingerprints()
+        wanted = fingerprints | {UNKNOWN_FINGERPRINT}
+        pairs = zip(documents, known, strict=True)
+        return [id_of(document) for document, each in pairs if each in wanted and document is not None]
+
+    def documents(self) -> list[bytes]:
+        """Every sample still encoded, tombstones included, as of now."""
+        with self._memory:
+            documents = self._samples.documents()
+        return [document for document in documents if document is not None]
+
+    def tombstones(self) -> Iterator[SampleRecord]:
+        """What has been taken out of the dataset while its objects stayed, as of now."""
+        with self._memory:
+            count = len(self._samples) - self._samples.counts.total
+            documents = self._samples.documents() if count else []
+        for document in documents:
+            if document is not None and _DELETED in document and (sample := decode_sample(document)).deleted:
+                yield sample
+
+    def signature(self, sample_id: str) -> int | None:
+        """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
+        return self._samples.signature(sample_id)
+
+    def get(self, sample_id: str, *, deleted: bool = False) -> SampleRecord | None:
+        """One sample; a tombstone only where ``deleted`` asks for it."""
+        document = self._document(sample_id)
+        if document is None:
+            return None
+        sample = decode_sample(document)
+        return sample if deleted or not sample.deleted else None
+
+    def document(self, sample_id: str) -> bytes | None:
+        """One sample still encoded, and no tombstone: equal samples are equal bytes, which can be looked up."""
+        document = self._document(sample_id)
+        if document is not None and _DELETED in document and decode_sample(document).deleted:
+            return None
+        return document
+
+    def _document(self, sample_id: str) -> bytes | None:
+        with self._memory:
+            number = self._samples.number(sample_id)
+            return None if number is None else self._samples.document(number)
+
+    def page(
+        self, selection: Selection, *, offset: int, limit: int, descending: bool = True
+    ) -> tuple[int, list[SampleRecord]]:
+        """How many samples are selected, and one page of them; ``offset`` counts samples."""
+        total, documents = self.page_of_documents(selection, offset=offset, limit=limit, descending=descending)
+        return total, [decode_sample(document) for document in documents]
+
+    def page_of_documents(
+        self, selection: Selection, *, offset: int, limit: int, descending: bool = True
+    ) -> tuple[int, list[bytes]]:
+        """As ``page``, the samples still encoded: equal samples are equal bytes, which can be looked up."""
+        if selection.predicate is None:
+            with self._memory:
+                return self._samples.page(selection, offset, limit, descending)
+        total, samples = paged(self.select(selection, descending=descending), offset, limit)
+        return total, [encode_sample(sample) for sample in samples]
+
+    def select(self, selection: Selection, *, descending: bool = False) -> Iterator[SampleRecord]:
+        """All selected samples in order. What changes meanwhile is seen as it was or as it is, never half."""
+        return (sample for _, sample in self.select_with_documents(selection, descending=descending))
+
+    def select_with_documents(
+        self, selection: Selection, *, descending: bool = False
+    ) -> Iterator[tuple[bytes, SampleRecord]]:
+        """As ``select``, each sample beside its document."""
+        with self._memory:
+            keys = self._samples.keys(selection).to_array()
+        if descending:
+            keys.reverse()
+        test = selection.predicate
+        for start in range(0, len(keys), CHUNK):
+            with self._memory:
+                documents = [self._samples.document(key & MAX_NUMBER) for key in keys[start : start + CHUNK]]
+            for document in documents:
+                if document is None:
+                    continue
+                sample = decode_sample(document)
+                if not sample.deleted and (test is None or test(sample)):
+                    yield document, sample
+
+
+class DatasetReader(SampleReader):
+    """A view of a dataset: its samples, and its other tables."""
+
+    def __init__(self, dataset: OpenDataset) -> None:
+        super().__init__(dataset.samples, dataset.memory)
+        self._dataset = dataset
+
+    @property
+    def record(self) -> DatasetRecord:
+        """The dataset's metadata."""
+        return self._dataset.record
+
+    @property
+    def labels(self) -> list[Label]:
+        """Labels in order of creation."""
+        return self._rows("labels")
+
+    @property
+    def versions(self) -> list[VersionRecord]:
+        """Versions in order of creation."""
+        return self._rows("versions")
+
+    @property
+    def tasks(self) -> list[TaskRecord]:
+        """Tasks in order of creation."""
+        return self._rows("tasks")
+
+    @property
+    def files(self) -> Mapping[str, FileRecord]:
+        """Text and table files that have been read, by path."""
+        return _Files(self)
+
+    def label(self, name: str, label_type: int | None = None) -> Label | None:
+        """A label by name, and by type where one is given."""
+        if label_type is not None:
+            return self._row("labels", (name, label_type))  # type: ignore[no-any-return]
+        return next((label for label in self.labels if label.name == name), None)
+
+    def version(self, version_id: str) -> VersionRecord | None:
+        """A version by its id."""
+        return self._row("versions", version_id)  # type: ignore[no-any-return]
+
+    def task(self, task_id: str) -> TaskRecord | None:
+        """A task by its id."""
+        return self._row("tasks", task_id)  # type: ignore[no-any-return]
+
+    def _rows(self, table: str) -> list[Any]:
+        with self._memory:
+            return [record for _, record in self._dataset.tables[table].rows.values()]
+
+    def _row(self, table: str, key: Any) -> Any:
+        with self._memory:
+            row = self._dataset.tables[table].rows.get(key)
+        return row[1] if row else None
+
+
+class _Files(Mapping[str, FileRecord]):
+    """The table of files; looking one up costs no more than that."""
+
+    def __init__(self, dataset: DatasetReader) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, path: str) -> FileRecord:
+        file: FileRecord | None = self._dataset._row("files", path)
+        if file is None:
+            raise KeyError(path)
+        return file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([file.path for file in self._dataset._rows("files")])
+
+    def __len__(self) -> int:
+        return len(self._dataset._rows("files"))

@@ -1,0 +1,176 @@
+"""What a change is made with: a reader that sees its own changes, which become one group of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.store.index import Selection
+from modelarts_emulator.store.indexed_fields import encode_sample
+from modelarts_emulator.store.journal import Change
+from modelarts_emulator.store.open_dataset import OpenDataset
+from modelarts_emulator.store.reader import DatasetReader
+from modelarts_emulator.store.records import DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
+
+
+class DatasetWriter(DatasetReader):
+    """A reader that sees its own changes, which nobody else does before they are committed.
+
+    Counts, statistics, pages and selections are those from before the changes.
+    """
+
+    def __init__(self, dataset: OpenDataset) -> None:
+        super().__init__(dataset)
+        self._changed: dict[str, dict[Any, Any]] = {}
+        self._anew: set[str] = set()
+        """Tables of which nothing stays but what is in ``_changed``."""
+        self._numbers: dict[str, int | None] = {}
+        """The document numbers of samples that have been asked for: nobody else changes them meanwhile."""
+
+    @property
+    def record(self) -> DatasetRecord:
+        """The dataset's metadata, with its changes."""
+        changed = self._changed.get("dataset")
+        return next(iter(changed.values())) if changed else super().record
+
+    def get(self, sample_id: str, *, deleted: bool = False) -> SampleRecord | None:
+        """One sample, with its changes."""
+        changed = self._changed.get("samples", {})
+        if sample_id not in changed:
+            return super().get(sample_id, deleted=deleted)
+        sample: SampleRecord | None = changed[sample_id]
+        return sample if sample is None or deleted or not sample.deleted else None
+
+    def document(self, sample_id: str) -> bytes | None:
+        """One sample encoded, with its changes."""
+        if sample_id not in self._changed.get("samples", {}):
+            return super().document(sample_id)
+        sample = self.get(sample_id)
+        return None if sample is None else encode_sample(sample)
+
+    def _document(self, sample_id: str) -> bytes | None:
+        with self._memory:
+            number = self._numbers[sample_id] = self._samples.number(sample_id)
+            return None if number is None else self._samples.document(number)
+
+    def labelled(self, name: str, label_type: int | None) -> Iterator[SampleRecord]:
+        """Every sample with a label, with its changes."""
+        changed = self._changed.get("samples", {})
+        fresh = [s for s in changed.values() if s is not None and not s.deleted]
+        committed = (s for s in super().select(Selection(label=(name, label_type))) if s.id not in changed)
+        for sample in (*fresh, *committed):
+            if any(label.name == name and label.type == label_type for label in sample.labels):
+                yield sample
+
+    def put_record(self, record: DatasetRecord) -> None:
+        """Write the dataset's metadata."""
+        self._put("dataset", record.id, record)
+
+    def put_sample(self, sample: SampleRecord) -> None:
+        """Write a sample, new or known."""
+        self._put("samples", sample.id, sample)
+
+    def put_samples(self, samples: Iterable[SampleRecord]) -> None:
+        """Write many samples."""
+        for sample in samples:
+            self.put_sample(sample)
+
+    def remove_sample(self, sample_id: str) -> None:
+        """Remove a sample wholly, without a tombstone."""
+        self._put("samples", sample_id, None)
+
+    def put_label(self, label: Label) -> None:
+        """Write a label, new or known by name and type."""
+        self._put("labels", (label.name, label.type), label)
+
+    def remove_label(self, name: str, label_type: int | None) -> None:
+        """Remove a label; samples are not touched."""
+        self._put("labels", (name, label_type), None)
+
+    def replace_labels(self, labels: Iterable[Label]) -> None:
+        """Write all labels anew, in this order."""
+        self._changed["labels"] = {(label.name, label.type): label for label in list(labels)}
+        self._anew.add("labels")
+
+    def put_version(self, version: VersionRecord) -> None:
+        """Write a version's record."""
+        self._put("versions", version.version_id, version)
+
+    def remove_version(self, version_id: str) -> None:
+        """Remove a version's record."""
+        self._put("versions", version_id, None)
+
+    def put_task(self, task: TaskRecord) -> None:
+        """Write a task."""
+        self._put("tasks", task.id, task)
+
+    def remove_task(self, task_id: str) -> None:
+        """Remove a task."""
+        self._put("tasks", task_id, None)
+
+    def put_file(self, file: FileRecord) -> None:
+        """Note a file as read."""
+        self._put("files", file.path, file)
+
+    def remove_file(self, path: str) -> None:
+        """Forget a file."""
+        self._put("files", path, None)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self._changed)
+
+    def changes(self) -> list[Change]:
+        """What is to be journalled: a line a touched record."""
+        lines: list[Change] = []
+        for table, changed in self._changed.items():
+            lines += self._sample_lines(changed) if table == "samples" else self._small_lines(table, changed)
+        return lines
+
+    def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> Iterator[Change]:
+        free = self._samples.free_numbers()
+        for sample_id, sample in changed.items():
+            number = self._numbers[sample_id] if sample_id in self._numbers else self._samples.number(sample_id)
+            if sample is not None:
+                if number is None:
+                    number = next(free)
+                yield Change("samples", number, msgspec.Raw(encode_sample(sample)))
+            elif number is not None:
+                yield Change("samples", number)
+
+    def _small_lines(self, name: str, changed: dict[Any, Any]) -> Iterator[Change]:
+        table = self._dataset.tables[name]
+        rows, free = table.rows, table.next_number
+        if name in self._anew:
+            yield from (Change(name, number) for number, _ in rows.values())
+            rows = {}
+        for key, record in changed.items():
+            row = rows.get(key)
+            if record is not None:
+                number = row[0] if row else free
+                free += 0 if row else 1
+                yield Change(name, number, msgspec.Raw(msgspec.json.encode(record)))
+            elif row:
+                yield Change(name, row[0])
+
+    def _put(self, table: str, key: Any, record: Any) -> None:
+        self._changed.setdefault(table, {})[key] = record
+
+    def _rows(self, table: str) -> list[Any]:
+        changed = self._changed.get(table)
+        if changed is None:
+            return super()._rows(table)
+        rows: dict[Any, Any] = {}
+        if table not in self._anew:
+            with self._memory:
+                rows = {key: record for key, (_, record) in self._dataset.tables[table].rows.items()}
+        rows.update(changed)
+        return [record for record in rows.values() if record is not None]
+
+    def _row(self, table: str, key: Any) -> Any:
+        changed = self._changed.get(table, {})
+        return changed[key] if key in changed else None if table in self._anew else super()._row(table, key)

@@ -1,0 +1,1 @@
+"""Small tools without dependencies of their own: clock, ids, LRU cache, HTTP client."""

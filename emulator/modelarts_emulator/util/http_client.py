@@ -1,0 +1,95 @@
+"""Talks HTTP to a running emulator. Not by way of any proxy: nothing here leaves the machine unless its URL does."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from modelarts_emulator.exceptions import Failed, NotRunning
+
+TIMEOUT_S = 600.0
+
+
+class Answer(NamedTuple):
+    """An answer of any status."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON, None where it is empty. Raises Failed for anything else."""
+        try:
+            return json.loads(self.body) if self.body else None
+        except ValueError:
+            raise Failed("what answers there is no ModelArts emulator") from None
+
+
+class Client:
+    """Calls one emulator over one connection. Raises NotRunning where nobody answers."""
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        parts = urlsplit(url)
+        self.url, self._path = url, parts.path
+        self.headers = dict(headers or {})
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Send JSON, and return the JSON of the answer. Raises Failed with what the emulator says."""
+        data = None if body is None else json.dumps(body).encode()
+        answer = self.send(method, path, data, {"Content-Type": "application/json"})
+        if answer.status >= 400:
+            raise Failed(f"the emulator says no: {reason(answer)}")
+        return answer.document
+
+    def send(
+        self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send bytes, or a file to its end, and return the answer whatever it says. Raises NotRunning, Failed."""
+        try:
+            self._connection.request(method, self._path + path, body, {**self.headers, **(headers or {})})
+            answer = self._connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        except TimeoutError:
+            self._connection.close()
+            raise Failed(f"{self.url} has not answered for {TIMEOUT_S:.0f} s") from None
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            why = getattr(error, "strerror", None) or error or type(error).__name__
+            raise NotRunning(f"nothing answers at {self.url}: {why}") from None
+        except BaseException:
+            # Interrupted before the answer has come: it must not be taken for that of the next request.
+            self._connection.close()
+            raise
+
+
+def reason(answer: Answer) -> str:
+    """Why an answer is an error, in one line."""
+    with suppress(Failed, AttributeError):
+        body = answer.document
+        error = body.get("error") or {}
+        text = body.get("error_msg") or error.get("message") or ""
+        code = body.get("error_code") or ""
+        if text:
+            return f"{text} ({code})" if code else str(text)
+    return f"{answer.status} {http.client.responses.get(answer.status, '')}".strip()
+
+
+def quoted(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="")

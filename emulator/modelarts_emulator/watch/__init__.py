@@ -1,0 +1,1 @@
+"""Watch input directories and report changes."""

@@ -1,0 +1,10 @@
+"""The web server: HTTP/1.1 in threads of this process, for the one application of an emulator.
+
+``WebServer`` is all that the rest of the package uses, with ``Reply`` for the early dispatcher, ``FileBody`` for files
+and ``Disconnect`` for faults. Why there is a server of our own: ``docs/adr/0004-web-server.md``.
+"""
+
+from modelarts_emulator.web.http_server import Limits, WebServer
+from modelarts_emulator.web.responses import Disconnect, FileBody, Reply
+
+__all__ = ["Disconnect", "FileBody", "Limits", "Reply", "WebServer"]

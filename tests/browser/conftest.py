@@ -1,0 +1,140 @@
+"""A browser, and the demo to look at.
+
+The browser is Debian's ``chromium``, or the one that ``CHROMIUM`` names. Screenshots are kept in the folder that
+``CONSOLE_SCREENSHOTS`` names, or with pytest's temporary files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import poll
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+# What a page must never say: a script that failed, or that the policy has refused.
+QUIET = ("error", "warning")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        reason = "there is no chromium: apt-get install chromium, or set CHROMIUM"
+        if os.environ.get("REQUIRE_CHROMIUM"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("CONSOLE_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an emulator with the demo, as a process."""
+    folder = tmp_path_factory.mktemp("demo")
+    ready = folder / "ready"
+    command = [
+        sys.executable,
+        "-m",
+        "modelarts_emulator",
+        "demo",
+        "--memory",
+        "--port",
+        "0",
+        "--ready-file",
+        str(ready),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "emulator")}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        yield poll(lambda: address(ready), "the demo is ready")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def address(ready: Path) -> str | None:
+    """What a ready file says, in either of its forms; None before it is there."""
+    try:
+        text = ready.read_text("utf-8")
+    except OSError:
+        return None
+    found = json.loads(text)["url"] if text.startswith("{") else text.split()[0] if text.strip() else None
+    if found is None:
+        return None
+    with urlopen(f"{found}/_emulator/ready", timeout=10) as answer:
+        return str(found) if answer.status == 200 else None
+
+
+def until(page: Any, expression: str, argument: Any = None) -> Any:
+    """Wait until something is true in a page; Playwright's own way is refused by the page's policy."""
+    return poll(lambda: page.evaluate(expression, argument), expression)
+
+
+class Page:
+    """A page, and what it said that it should not have."""
+
+    def __init__(self, context: Any, url: str) -> None:
+        self.url, self.context = url, context
+        self.page = context.new_page()
+        self.said: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda box: (self.said.append(f"dialog: {box.message}"), box.dismiss()))
+
+    def _heard(self, message: Any) -> None:
+        # Only some may listen at once, and a page that was closed listens a moment longer: the next one tries again.
+        if message.type in QUIET and not (
+            message.location.get("url", "").endswith("/_emulator/events") and "429" in message.text
+        ):
+            self.said.append(message.text)
+
+    def open(self, place: str = "") -> Any:
+        self.page.goto(f"{self.url}/_emulator/ui{place}")
+        self.page.wait_for_selector("#main h1")
+        return self.page
+
+
+@pytest.fixture
+def at(browser: Any) -> Iterator[Callable[..., Page]]:
+    """Opens a page of a server; at its end it must have been quiet."""
+    opened: list[Page] = []
+
+    def make(url: str, width: int = 1280, height: int = 800, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(15_000)
+        opened.append(Page(context, url))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.context.close()
+    assert [line for each in opened for line in each.said] == []
+
+
+@pytest.fixture
+def console(emu: Emulator, at: Callable[..., Page]) -> Page:
+    """The console of an empty emulator."""
+    return at(emu.url)

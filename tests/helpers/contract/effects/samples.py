@@ -1,0 +1,134 @@
+"""Members of the bodies of UploadSamplesJson, UpdateSamples and DeleteSamples."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from typing import Any
+
+from tests.helpers.contract.effects.parts import metadata_members, sample_label_members, separator_members
+from tests.helpers.contract.world import Body, Case, Do, World
+from tests.helpers.emulator_api import picture
+
+FOLDERS = {0: "in", 1: "boxes", 100: "text", 101: "text", 102: "text", 202: "sound", 400: "table"}
+CAT = {"name": "cat"}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+PNG, WAV, GBK = (_base64(data) for data in (picture(colour=(50, 0, 0)), b"sound", "数据".encode("gbk")))
+TXT = _base64(b"four;five/six\n")
+NAMES = {0: "up.png", 1: "up.png", 202: "up.wav"}
+DATA = {0: PNG, 1: PNG, 202: WAV}
+
+
+@cache
+def upload(kind: int = 0) -> Do:
+    """Upload one file into a dataset without any."""
+
+    def do(world: World, body: Body) -> str:
+        dataset_id = world.dataset(kind, "target")
+        top = {key: body[key] for key in ("final_annotation", "label_format", "samples") if key in body}
+        sample = {key: value for key, value in body.items() if key not in top}
+        request = {"samples": [{"name": NAMES.get(kind, "up.txt"), **sample}], **top}
+        answer = world.send("POST", f"/{dataset_id}/data-annotations/samples", request)
+        return answer + world.seen(dataset_id) + world.files("target")
+
+    return do
+
+
+@cache
+def update(kind: int = 0) -> Do:
+    """Label one sample, and publish."""
+
+    def do(world: World, body: Body) -> str:
+        dataset_id = world.dataset(kind, FOLDERS[kind])
+        ids = world.ids(dataset_id)
+        item = {"sample_id": ids[0], **body}
+        if "sample_id" in body:
+            item["sample_id"] = ids[1]
+        answer = world.send("PUT", f"/{dataset_id}/data-annotations/samples", {"samples": [item][: len(body)]})
+        world.api.publish(dataset_id, remove_sample_usage=False)
+        return answer + world.seen(dataset_id) + world.files("out")
+
+    return do
+
+
+def update_all(world: World, body: Body) -> str:
+    """Label one sample; ``body`` stands beside the samples."""
+    dataset_id = world.dataset()
+    request = {"samples": [{"sample_id": world.ids(dataset_id)[0], "labels": [CAT]}], **body}
+    return world.send("PUT", f"/{dataset_id}/data-annotations/samples", request) + world.seen(dataset_id)
+
+
+def delete(world: World, body: Body) -> str:
+    """Delete one sample of two."""
+    for number in range(2):
+        world.write(f"target/{number}.png", picture(colour=(number, 0, 0)))
+    dataset_id = world.dataset(0, "target")
+    ids = world.ids(dataset_id)
+    request = {"samples": [ids[0]], **body}
+    if "samples" in body:
+        request["samples"] = [ids[1]]
+    answer = world.send("POST", f"/{dataset_id}/data-annotations/samples/delete", request)
+    return answer + world.seen(dataset_id) + world.files("target")
+
+
+@cache
+def uploaded_label(kind: int) -> Do:
+    """What uploads a labelled file."""
+
+    def labelled(world: World, body: Body) -> str:
+        return upload(kind)(world, {"data": DATA.get(kind, TXT), **body})
+
+    return labelled
+
+
+def uploaded_text(label_format: Body) -> Body:
+    """A text file with label information."""
+    return {"data": TXT, **({"label_format": label_format} if label_format else {})}
+
+
+def given(**members: Any) -> Body:
+    """A picture with more about it."""
+    return {"data": PNG, **members}
+
+
+_AT = "samples[]"
+EFFECTS: dict[str, dict[str, Case]] = {
+    "UploadSamplesJson": {
+        "final_annotation": Case(upload(), given(labels=[CAT]), given(labels=[CAT], final_annotation=False)),
+        "label_format": Case(upload(100), uploaded_text({}), uploaded_text({"text_sample_separator": ";"})),
+        **separator_members("label_format", upload(100), uploaded_text),
+        "samples": Case(upload(), given(samples=[]), given()),
+        f"{_AT}.data": Case(upload(), {}, given()),
+        f"{_AT}.data_source": Case(upload(), {}, {"data_source": {"data_path": "/bucket/in/1.png"}}),
+        f"{_AT}.data_source.data_path": Case(
+            upload(),
+            {"data_source": {"data_path": "/bucket/in/1.png"}},
+            {"data_source": {"data_path": "/bucket/in/none.png"}},
+        ),
+        f"{_AT}.encoding": Case(upload(100), {"data": GBK}, {"data": GBK, "encoding": "GBK"}),
+        f"{_AT}.labels": Case(upload(), given(), given(labels=[CAT])),
+        **sample_label_members(f"{_AT}.labels[]", uploaded_label, lambda labels: labels),
+        f"{_AT}.metadata": Case(upload(), given(), given(metadata={"own": "1"})),
+        **metadata_members(f"{_AT}.metadata", upload(), lambda metadata: given(**metadata)),
+        f"{_AT}.name": Case(upload(), given(), given(name="other.png")),
+    },
+    "UpdateSamples": {
+        "samples": Case(update(), {}, {"labels": [CAT]}),
+        f"{_AT}.labels": Case(update(), {"labels": []}, {"labels": [CAT]}),
+        **sample_label_members(f"{_AT}.labels[]", update, lambda labels: labels),
+        f"{_AT}.metadata": Case(update(), {"labels": []}, {"metadata": {"own": "1"}}),
+        **metadata_members(f"{_AT}.metadata", update(), lambda metadata: metadata),
+        f"{_AT}.sample_id": Case(update(), {"labels": [CAT]}, {"labels": [CAT], "sample_id": "the second"}),
+        f"{_AT}.sample_usage": Case(update(), {"labels": [CAT]}, {"labels": [CAT], "sample_usage": "TEST"}),
+        f"{_AT}.worker_id": Case(update(), {"labels": []}, {"worker_id": "w"}),
+    },
+    "DeleteSamples": {
+        "samples": Case(delete, {}, {"samples": "the second"}),
+        "delete_source": Case(delete, {}, {"delete_source": True}),
+    },
+}

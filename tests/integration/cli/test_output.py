@@ -1,0 +1,121 @@
+"""What is printed: JSON, text or nothing; and how far long work is, on a terminal only."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from modelarts_emulator.cli.output import Output, bar
+from modelarts_emulator.cli.process.ready_file import ReadyFile
+from modelarts_emulator.exceptions import UsageError
+from tests.integration.test_launch import environment
+
+WORK = """
+import sys, threading
+from modelarts_emulator.cli.output import Output
+told = threading.Event()
+def how_far():
+    told.set()
+    return 3, 4
+with Output({options}).progress("working", how_far):
+    {body}
+"""
+
+
+LOOK = """
+import sys
+from pathlib import Path
+from modelarts_emulator.cli.process.ready_file import look
+print(look(Path(sys.argv[1])))
+"""
+
+
+def on_a_terminal(options: str, body: str) -> str:
+    """What a terminal gets as standard error."""
+    mine, theirs = pty.openpty()
+    code = WORK.format(options=options, body=body)
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment(), stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        while piece := os.read(mine, 1000):
+            seen += piece
+    except OSError:
+        pass  # so does the end of a terminal look
+    finally:
+        os.close(mine)
+    assert process.wait(timeout=30) == 0
+    return seen.decode()
+
+
+def test_a_terminal_shows_how_far_it_is_and_is_clean_afterwards() -> None:
+    seen = on_a_terminal("", "assert told.wait(20)")
+    assert "working [######################........] 3 of 4" in seen
+    assert seen.endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize("options", ["json=True", "quiet=True"])
+def test_scripts_are_not_shown_it(options: str) -> None:
+    assert on_a_terminal(options, "assert not told.wait(0.6)") == ""
+
+
+def test_what_is_over_at_once_is_not_shown() -> None:
+    assert on_a_terminal("", "pass") == ""
+
+
+def test_what_is_no_terminal_is_not_shown_it(capsys: pytest.CaptureFixture[str]) -> None:
+    before = threading.active_count()
+    with Output().progress("working"):
+        assert threading.active_count() == before
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "drawn"),
+    [(0, 0, "…"), (1200, 0, "1,200"), (0, 3, f"[{'.' * 30}] 0 of 3"), (9, 3, f"[{'#' * 30}] 9 of 3")],
+)
+def test_a_bar(done: int, total: int, drawn: str) -> None:
+    assert bar(done, total) == drawn
+
+
+def test_results_are_json_text_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    for output in (Output(), Output(json=True), Output(quiet=True), Output(json=True, quiet=True)):
+        output.say("on the way")
+        output.result({"name": "é"}, "text")
+    assert capsys.readouterr().out == 'on the way\ntext\n{\n  "name": "é"\n}\n'
+
+
+def test_a_ready_file_is_only_of_whom_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "ready"
+    path.write_text("left\n")
+    file = ReadyFile(path, "http://here\n")
+    command = [sys.executable, "-c", LOOK, str(path)]
+    seen = subprocess.check_output(command, env=environment(), text=True, timeout=30)
+    assert f"pid={os.getpid()}" in seen and "http://here" in seen
+    path.unlink()
+    path.write_text("of somebody else\n")
+    file.remove()
+    assert path.read_text() == "of somebody else\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["ready"]
+
+
+def test_what_is_no_plain_file_is_written_and_stays(tmp_path: Path) -> None:
+    file = ReadyFile(Path(os.devnull), "x\n")
+    file.remove()
+    assert Path(os.devnull).is_char_device()
+    with pytest.raises(UsageError, match="cannot write the ready file"):
+        ReadyFile(tmp_path, "x\n")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "ready")
+    file = ReadyFile(tmp_path / "link", "x\n")
+    assert (tmp_path / "link").read_text() == "x\n"
+    file.remove()
+    assert not (tmp_path / "ready").exists() or (tmp_path / "link").is_symlink()

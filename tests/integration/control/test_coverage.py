@@ -1,0 +1,75 @@
+"""What the emulator says of its own completeness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import requests
+
+from modelarts_emulator.api.routes import ROUTES
+from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, finder
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.control.pages.coverage import main, operations, update_readme
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import Api
+
+ROUTE = {route.operation: route for routes in ROUTES.values() for route in routes}
+
+
+def test_it_names_every_operation(emu: Emulator) -> None:
+    found = requests.get(f"{emu.url}/_emulator/coverage", timeout=10).json()["operations"]
+    assert [each["operation"] for each in found] == list(ROUTE)
+    samples = next(each for each in found if each["operation"] == "ListSamples")
+    assert samples["family"] == "Labeling Data"
+    assert samples["title"] == "Querying the sample list"
+    assert "search_conditions" in samples["parameters"]
+    assert list(samples["without_effect"]) == ["email"]
+    assert samples["dataset_types"] == [0, 1, 100, 101, 102, 200, 201, 202, 400, 600, 900]
+    export = next(each for each in found if each["operation"] == "ExportTask")
+    assert export["dataset_types"] == [0, 1, 900]
+
+
+@pytest.mark.parametrize("operation", [*WITHOUT_EFFECT])
+def test_what_has_no_effect_is_a_parameter(operation: str) -> None:
+    route = ROUTE[operation]
+    known = {name for kind in (route.query, route.request) if kind for name in kind.__struct_encode_fields__}
+    assert {path.partition(".")[0].removesuffix("[]") for path in WITHOUT_EFFECT[operation]} <= known
+    assert finder(operation, route.query) or finder(operation, route.request)
+
+
+def test_the_readme_is_made_of_it(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- operations -->\nold\n<!-- /operations -->\nb\n")
+    update_readme(readme)
+    lines = readme.read_text().splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("a", "b", 4 + 2 + len(list(operations())))
+
+
+def test_a_readme_without_a_table_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("no table")
+    assert main([str(readme)]) == 1
+    assert "has no <!-- operations -->" in capsys.readouterr().err
+    assert main([str(tmp_path / "missing.md")]) == 1
+    assert readme.read_text() == "no table"
+
+
+@pytest.mark.parametrize("kind", DatasetType)
+def test_dataset_types_are_those_that_answer(api: Api, kind: DatasetType) -> None:
+    dataset_id = api.dataset(dataset_type=kind)
+    types = {each.operation: each.dataset_types for each in operations()}
+    calls = {
+        "ExportTask": ("POST", "/export-tasks", {}),
+        "CreateLabels": ("POST", "/data-annotations/labels", {}),
+        "UpdateLabels": ("PUT", "/data-annotations/labels", {}),
+        "DeleteLabels": ("POST", "/data-annotations/labels/delete", {}),
+        "UpdateLabel": ("PUT", "/data-annotations/labels/x", {}),
+        "DeleteLabelAndSamples": ("DELETE", "/data-annotations/labels/x", None),
+        "UpdateSamples": ("PUT", "/data-annotations/samples", {"samples": [{"sample_id": "x"}]}),
+        "ImportTask": ("POST", "/import-tasks", {}),
+        "ListSearch": ("GET", "/data-annotations/search-condition", None),
+    }
+    for operation, (method, path, body) in calls.items():
+        answer = api.session.request(method, f"{api.base}/{dataset_id}{path}", json=body, timeout=10)
+        assert (answer.status_code != 501) == (kind in types[operation]), operation

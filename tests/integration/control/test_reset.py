@@ -1,0 +1,238 @@
+"""Everything is gone after a reset, or all of one project: and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import Api, picture, poll
+from tests.integration.control.conftest import Control
+
+HOLD = {"mode": "hold"}
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+class World:
+    """An emulator, and what the tests put into it."""
+
+    def __init__(self, emu: Emulator) -> None:
+        self.emu, self.control = emu, Control(emu.url)
+        self.apis = {name: Api(emu.url, name) for name in ("red", "blue")}
+
+    def put(self, path: str, data: bytes = b"", status: int = 200, **headers: str) -> None:
+        answer = requests.put(self.emu.url + path, data=data, headers=headers, timeout=30)
+        assert answer.status_code == status, answer.text
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.emu.url + path, timeout=30)
+
+    def bucket(self, name: str = "own") -> None:
+        self.put(f"/{name}", **{"x-obs-date": "now"})
+        self.put(f"/{name}/in/a.png", picture())
+
+    def dataset(self, project: str = "red", bucket: str = "own", **members: Any) -> str:
+        sources = [{"data_type": 0, "data_path": f"/{bucket}/in/"}]
+        return self.apis[project].dataset(
+            dataset_name=f"of-{project}", data_sources=sources, work_path=f"/{bucket}/out-{project}/", **members
+        )
+
+    def close(self) -> None:
+        for client in (self.control, *self.apis.values()):
+            client.session.close()
+
+
+@pytest.fixture
+def world(own_settings: Settings) -> Iterator[World]:
+    with Emulator(own_settings) as emu:
+        made = World(emu)
+        yield made
+        made.close()
+
+
+def test_everything_is_gone(world: World) -> None:
+    control, root = world.control, world.emu.runtime.root
+    world.bucket()
+    dataset_id = world.dataset()
+    world.apis["red"].publish(dataset_id)
+    upload = requests.post(f"{world.emu.url}/own/big?uploads", timeout=30)
+    assert upload.status_code == 200
+    control.call("POST", "faults", 201, json={"status": 500, "path": "/nowhere"})
+    control.call("PUT", "transitions", json={"sync": HOLD})
+    control.call("PUT", "clock", json={"freeze": True})
+    control.call("PUT", "ids", json={"seed": 1})
+
+    assert control.call("POST", "reset") == {"datasets": 1, "buckets": 1}
+
+    assert world.apis["red"].call("GET")["total_number"] == 0
+    world.apis["red"].refused("GET", f"/{dataset_id}")
+    assert world.get("/own/in/a.png").status_code == 404
+    assert not files(root / "obs")
+    assert not (root / "uploads").exists() or not files(root / "uploads")
+    assert control.call("GET", "faults")["faults"] == []
+    assert control.call("GET", "transitions")["transitions"]["sync"] == {"mode": "immediate"}
+    assert control.call("GET", "clock")["frozen"] is False
+    assert not world.emu.runtime.ids.is_seeded
+    paths = [each["url"] for each in control.call("GET", "requests")["requests"]]
+    assert len(paths) == 3  # those since
+
+
+def test_the_same_can_be_done_again(world: World) -> None:
+    for _ in range(3):
+        world.bucket()
+        dataset_id = world.dataset()
+        assert world.apis["red"].samples(dataset_id)["sample_count"] == 1
+        world.put("/own/in/b.png", picture())
+        poll(lambda dataset_id=dataset_id: world.apis["red"].samples(dataset_id)["sample_count"] == 2, "followed")
+        assert world.control.call("POST", "reset") == {"datasets": 1, "buckets": 1}
+    assert world.control.call("POST", "reset") == {"datasets": 0, "buckets": 0}
+
+
+def test_it_is_gone_after_a_restart_too(tmp_path: Path) -> None:
+    settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
+    with Emulator(settings) as emu:
+        world = World(emu)
+        world.bucket()
+        world.dataset()
+        world.control.call("POST", "reset")
+        world.bucket("new")
+        kept = world.dataset("blue", "new")
+        world.close()
+    with Emulator(settings) as emu:
+        world = World(emu)
+        assert world.apis["red"].call("GET")["total_number"] == 0
+        assert world.apis["blue"].samples(kept)["sample_count"] == 1
+        world.close()
+
+
+def test_of_one_project_and_no_other(world: World) -> None:
+    control = world.control
+    world.bucket()
+    red, blue = world.dataset("red"), world.dataset("blue")
+    for project in ("red", "blue"):
+        control.call("POST", "faults", 201, json={"project_id": project, "status": 503, "nth": 1000})
+        control.call("PUT", f"transitions?project_id={project}", json={"publish": HOLD})
+    control.call("PUT", "clock", json={"freeze": True})
+    output = world.emu.runtime.root / "obs/own"
+    details = world.apis["blue"].call("GET", f"/{blue}")
+    listed = {each["number"] for each in control.call("GET", "requests?project_id=blue")["requests"]}
+
+    assert control.call("POST", "reset?project_id=red") == {"datasets": 1, "buckets": 0}
+
+    world.apis["red"].refused("GET", f"/{red}")
+    assert world.apis["red"].call("GET")["total_number"] == 0
+    assert world.apis["blue"].call("GET", f"/{blue}") == details
+    assert world.apis["blue"].samples(blue)["sample_count"] == 1
+    assert [each["fault"]["project_id"] for each in control.call("GET", "faults")["faults"]] == ["blue"]
+    for project, rule in (("red", {"mode": "immediate"}), ("blue", HOLD)):
+        shown = control.call("GET", f"transitions?project_id={project}")["transitions"]
+        assert shown["publish"] == rule
+    assert control.call("GET", "clock")["frozen"] is True
+    assert not (output / "out-red").exists()
+    assert (output / "out-blue").is_dir()
+    assert (output / "in/a.png").is_file()
+    assert listed < {each["number"] for each in control.call("GET", "requests?project_id=blue")["requests"]}
+
+
+def test_a_mounted_folder_keeps_its_files(
+    emu: Emulator, api: Api, control: Control, pictures: Path, settings: Settings
+) -> None:
+    (pictures / "own.txt").write_text("mine")
+    before = files(pictures)
+    dataset_id = api.dataset()
+    api.publish(dataset_id)
+    assert files(pictures) > before
+    assert control.call("POST", "reset") == {"datasets": 1, "buckets": 0}
+    assert files(pictures) == before
+    assert (pictures / "in").is_dir()
+    assert api.dataset()
+
+
+def test_objects_can_be_left_alone(world: World) -> None:
+    world.bucket()
+    world.apis["red"].publish(world.dataset())
+    before = files(world.emu.runtime.root / "obs")
+    assert world.control.call("POST", "reset?objects=false") == {"datasets": 1, "buckets": 0}
+    assert files(world.emu.runtime.root / "obs") == before
+    assert world.get("/own/in/a.png").content == picture()
+
+
+@pytest.mark.parametrize("kind", ["publish", "sync"])
+def test_a_held_task_is_no_hindrance_and_writes_nothing_more(world: World, kind: str) -> None:
+    world.bucket()
+    dataset_id = world.dataset()
+    world.control.call("PUT", "transitions", json={kind: HOLD})
+    path, status = {"publish": ("versions", 201), "sync": ("sync-data", 200)}[kind]
+    world.apis["red"].call("POST", f"/{dataset_id}/{path}", status, json={})
+    poll(lambda: world.control.call("GET", "transitions")["held"], "held")
+    world.control.call("POST", "reset?objects=false")
+    assert world.emu.runtime.tasks.open == 0
+    assert world.control.call("GET", "transitions")["held"] == []
+    assert not [path for path in files(world.emu.runtime.root / "obs") if path.endswith(".manifest")]
+
+
+def test_while_clients_are_writing(world: World) -> None:
+    """Requests meet either what was before or what is after it, and never anything in between."""
+    ends = threading.Event()
+    wrong: list[tuple[int, str]] = []
+
+    def work(name: str) -> None:
+        with requests.Session() as session:
+            while not ends.is_set():
+                body = {"dataset_name": name, "work_path": "/own/out/", "work_path_type": 0, "data_sources": []}
+                body["data_sources"] = [{"data_path": "/own/in/"}]
+                for method, path, given in (
+                    ("PUT", f"/own/in/{name}.png", {"data": picture()}),
+                    ("POST", f"/v2/{name}/datasets", {"json": body}),
+                    ("GET", f"/v2/{name}/datasets", {}),
+                ):
+                    answer = session.request(method, world.emu.url + path, timeout=30, **given)
+                    if answer.status_code >= 500:
+                        wrong.append((answer.status_code, answer.text))
+
+    world.bucket()
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        world.control.call("POST", "reset")
+        world.put("/own", **{"x-obs-date": "now"})
+        world.put("/own/in/a.png", picture())
+    ends.set()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong
+    world.control.call("POST", "reset")
+    assert not files(world.emu.runtime.root / "obs")
+    assert world.emu.runtime.store.entries() == []
+    world.bucket()
+    assert world.apis["red"].samples(world.dataset())["sample_count"] == 1
+
+
+@pytest.mark.parametrize("query", ["project=red", "objects=maybe", "project_id=red&all=true"])
+def test_a_mistyped_reset_removes_nothing(world: World, query: str) -> None:
+    world.bucket()
+    world.dataset()
+    world.control.refused("POST", f"reset?{query}")
+    assert world.apis["red"].call("GET")["total_number"] == 1
+
+
+def test_in_manual_mode_nothing_noted_is_left(settings: Settings, bucket: Path) -> None:
+    with Emulator(replace(settings, sync="manual")) as emu:
+        world = World(emu)
+        world.dataset(bucket="bucket")
+        (bucket / "in/a.png").write_bytes(picture())
+        poll(lambda: emu.runtime.noted, "noted")
+        world.control.call("POST", "reset")
+        assert not emu.runtime.noted
+        world.close()

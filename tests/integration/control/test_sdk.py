@@ -1,0 +1,263 @@
+"""What the control API does, as an unmodified client of the Python SDK meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keystoneauth1.exceptions import ConnectFailure, InternalServerError
+from openstack import exceptions
+from openstack.utils import iterate_timeout
+from otcextensions.sdk.modelartsv2.v2.dataset_label import DatasetLabel
+from otcextensions.sdk.modelartsv2.v2.dataset_sample import DatasetSample
+from otcextensions.sdk.modelartsv2.v2.dataset_version import DatasetVersion
+
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.iam.accounts import parse_user
+from modelarts_emulator.server import Emulator
+from tests.helpers.cloud import connect
+from tests.helpers.emulator_api import picture, poll
+from tests.integration.control.conftest import Control
+
+# The SDK and what it stands on warn about themselves.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+HOLD = {"mode": "hold"}
+HOUR_MS = 3600 * 1000
+
+
+class World:
+    """The SDK, logged in to an emulator over a folder with three pictures."""
+
+    def __init__(self, emu: Emulator, control: Control, project: str = "demo") -> None:
+        self.control = control
+        self.cloud = connect(emu.url, project, username="alice", password="pw-a")
+        self.api: Any = self.cloud.modelartsv2
+        self.api.status_code_retry_delay = self.api.connect_retry_delay = 0.01
+
+    def create(self, name: str = "cats") -> str:
+        created = self.api.create_dataset(
+            dataset_name=name,
+            dataset_type=0,
+            data_sources=[{"data_type": 0, "data_path": "/bucket/in/"}],
+            work_path="/bucket/out/",
+            work_path_type=0,
+        )
+        return str(created.dataset_id)
+
+    def settled(self, dataset_id: str) -> Any:
+        for _ in iterate_timeout(20, "status 1", wait=0.01):
+            dataset = self.api.get_dataset(dataset_id)
+            if dataset.status == 1:
+                return dataset
+        return None
+
+    def dataset(self, name: str = "cats") -> str:
+        dataset_id = self.create(name)
+        self.settled(dataset_id)
+        return dataset_id
+
+    def publish(self, dataset_id: str) -> str:
+        return str(DatasetVersion.new(dataset_id=dataset_id).create(self.api).version_id)
+
+    def version(self, dataset_id: str, version_id: str) -> Any:
+        return DatasetVersion.new(dataset_id=dataset_id, id=version_id).fetch(self.api)
+
+    def samples(self, dataset_id: str) -> dict[str, str]:
+        found = DatasetSample.list(self.api, dataset_id=dataset_id, limit=100, paginated=False)
+        return {sample.sample_name: sample.sample_id for sample in found}
+
+    def label(self, dataset_id: str, name: str) -> None:
+        rows = [{"sample_id": each, "labels": [{"name": name}]} for each in self.samples(dataset_id).values()]
+        self.api.put(f"/datasets/{dataset_id}/data-annotations/samples", json={"samples": rows})
+
+    def labels(self, dataset_id: str) -> list[str]:
+        return [label.name for label in DatasetLabel.list(self.api, dataset_id=dataset_id)]
+
+    def fault(self, **fault: Any) -> None:
+        self.control.call("POST", "faults", 201, json=fault)
+
+    def statuses(self, query: str = "") -> list[int]:
+        return [each["status"] for each in self.control.call("GET", f"requests{query}")["requests"]]
+
+
+@pytest.fixture(params=["open", "strict"])
+def settings(request: pytest.FixtureRequest, settings: Settings, pictures: Path) -> Settings:
+    if request.param == "open":
+        return settings
+    users = (parse_user("alice:pw-a:demo"),)
+    return Settings(port=0, data_dir=settings.data_dir, buckets=settings.buckets, auth="strict", users=users)
+
+
+@pytest.fixture
+def world(emu: Emulator, control: Control, settings: Settings) -> Iterator[World]:
+    if settings.strict:
+        assert settings.data_dir
+        control.session.headers["X-Emulator-Key"] = (settings.data_dir / "control-key").read_text().strip()
+    made = World(emu, control)
+    yield made
+    made.cloud.close()
+
+
+# Faults
+
+
+def test_it_tries_again_where_the_service_is_not_available(world: World) -> None:
+    world.api.status_code_retries = 3
+    world.fault(operation="ListDatasets", status=503, times=2)
+    assert list(world.api.datasets()) == []
+    assert world.statuses("?operation=ListDatasets") == [503, 503, 200]
+
+
+def test_it_gives_up_in_the_end(world: World) -> None:
+    world.api.status_code_retries = 2
+    world.fault(operation="ListDatasets", status=503)
+    with pytest.raises(exceptions.HttpException) as failure:
+        list(world.api.datasets())
+    assert failure.value.status_code == 503
+    assert world.statuses("?operation=ListDatasets") == [503] * 3
+
+
+def test_it_tries_again_where_the_connection_is_cut(world: World) -> None:
+    dataset_id = world.dataset()
+    world.fault(operation="DescDataset", cut="before", times=2)
+    world.api.connect_retries = 3
+    assert world.api.get_dataset(dataset_id).id == dataset_id
+    assert world.statuses("?operation=DescDataset")[-3:] == [0, 0, 200]
+    world.fault(operation="DescDataset", cut="after")
+    world.api.connect_retries = 0
+    with pytest.raises(ConnectFailure):
+        world.api.get_dataset(dataset_id)
+
+
+def test_it_tells_an_error_of_the_catalogue_as_it_would_the_services_own(world: World) -> None:
+    dataset_id = world.dataset()
+    world.fault(operation="DescDataset", error="DATASET_NOT_FOUND")
+    with pytest.raises(exceptions.BadRequestException, match=r"4352|not exist"):
+        world.api.get_dataset(dataset_id)
+
+
+def test_a_login_can_fail_too(world: World) -> None:
+    world.fault(service="iam", method="POST", status=500, times=1)
+    world.cloud.session.invalidate()
+    with pytest.raises(InternalServerError):
+        list(world.api.datasets())
+    assert list(world.api.datasets()) == []
+
+
+# Transitions
+
+
+def test_it_waits_until_a_version_is_released(world: World) -> None:
+    dataset_id = world.dataset()
+    project = world.control.call("GET", "requests?operation=CreateDataset")["requests"][0]["project_id"]
+    world.control.call("PUT", f"transitions?project_id={project}", json={"publish": HOLD})
+    version_id = world.publish(dataset_id)
+    poll(lambda: world.control.call("GET", "transitions")["held"], "held")
+    assert [world.version(dataset_id, version_id).status for _ in range(3)] == [0, 0, 0]
+    assert world.api.get_dataset(dataset_id).status == 6
+    world.control.call("PUT", f"transitions?project_id={project}", json={})
+    assert poll(lambda: (v := world.version(dataset_id, version_id)).status == 1 and v).manifest_path
+
+
+def test_it_waits_until_it_has_asked_often_enough(world: World) -> None:
+    world.control.call("PUT", "transitions", json={"sync": {"mode": "polls", "polls": 2, "before": "COMPLETED"}})
+    dataset_id = world.create()
+    poll(lambda: world.control.call("GET", "transitions")["held"], "held")
+    seen = []
+    for _ in iterate_timeout(20, "status 1", wait=0.01):
+        seen.append(world.api.get_dataset(dataset_id).status)
+        if seen[-1] == 1:
+            break
+    assert seen[:2] == [5, 5]
+
+
+def test_it_sees_a_version_fail(world: World) -> None:
+    dataset_id = world.dataset()
+    world.control.call("PUT", "transitions", json={"publish": {"mode": "fail", "code": "ModelArts.4712"}})
+    version_id = world.publish(dataset_id)
+    version = poll(lambda: (v := world.version(dataset_id, version_id)).status != 0 and v, "failed")
+    assert version.status == 4
+    assert world.settled(dataset_id)
+
+
+# Clock
+
+
+def test_it_logs_in_again_when_its_token_has_expired(world: World) -> None:
+    assert list(world.api.datasets()) == []
+    world.control.call("DELETE", "requests", 204)
+    world.control.call("PUT", "clock", json={"advance_ms": 23 * HOUR_MS})
+    assert list(world.api.datasets()) == []
+    assert world.statuses() == [200]
+    world.control.call("PUT", "clock", json={"advance_ms": HOUR_MS})
+    assert list(world.api.datasets()) == []
+    assert world.statuses() == [200, 401, 201, 200]
+
+
+def test_time_stamps_are_those_of_the_clock(world: World) -> None:
+    world.control.call("PUT", "clock", json={"at": "2031-01-01T00:00:00Z", "freeze": True})
+    world.cloud.session.invalidate()  # the token of before is not valid for so long
+    dataset = world.settled(world.create())
+    assert dataset.create_time == 1_924_992_000_000
+
+
+# Ids
+
+
+def test_it_gets_the_same_ids_again(world: World) -> None:
+    seen = []
+    for _ in range(2):
+        world.control.call("POST", "reset")
+        world.control.call("PUT", "ids", json={"seed": "again"})
+        dataset_id = world.dataset()
+        seen.append((dataset_id, world.samples(dataset_id), world.publish(dataset_id)))
+        world.settled(dataset_id)
+    assert seen[0] == seen[1]
+
+
+# Snapshots
+
+
+def test_it_finds_everything_as_it_was(world: World) -> None:
+    dataset_id = world.dataset()
+    world.label(dataset_id, "cat")
+    version_id = world.publish(dataset_id)
+    world.control.call("PUT", "snapshots/labelled")
+    before = world.settled(dataset_id).to_dict()
+    world.label(dataset_id, "dog")
+    world.api.delete_dataset(dataset_id)
+    world.dataset("others")
+    world.control.call("POST", "snapshots/labelled")
+    assert [dataset.id for dataset in world.api.datasets()] == [dataset_id]
+    assert world.labels(dataset_id) == ["cat"]
+    assert len(world.samples(dataset_id)) == 3
+    assert world.version(dataset_id, version_id).status == 1
+    after = world.api.get_dataset(dataset_id).to_dict()
+    assert {name: value for name, value in after.items() if before[name] != value} == {}
+
+
+# The log
+
+
+def test_what_it_sends_is_there_without_its_secrets(world: World) -> None:
+    world.dataset()
+    found = world.control.call("GET", "requests?operation=CreateDataset")["requests"]
+    assert found[0]["request"]["headers"]["x-auth-token"] == "***"
+    assert "openstacksdk" in found[0]["request"]["headers"]["user-agent"]
+    text = world.control.send("GET", "requests").text
+    assert "pw-a" not in text
+    token = world.cloud.session.get_token()
+    assert token
+    assert token not in text
+
+
+def test_a_folder_can_grow_meanwhile(world: World, bucket: Path) -> None:
+    dataset_id = world.dataset()
+    (bucket / "in/late.png").write_bytes(picture())
+    world.control.call("POST", "wait-idle")
+    assert sorted(world.samples(dataset_id)) == ["0.png", "1.png", "2.png", "late.png"]

@@ -1,0 +1,237 @@
+"""How tasks go on, by kind: what a client sees while one is held, and how it ends when it is to fail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelarts_emulator.api.routes import ROUTES
+from modelarts_emulator.control.api import _POLLS
+from modelarts_emulator.jobs.transitions import KINDS as KINDS_OF_TASK
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import Api, picture, poll
+from tests.integration.control.conftest import Control
+
+HOLD = {"mode": "hold"}
+SHORT_MS = 150
+
+
+class World:
+    """A dataset of three labelled pictures, and every kind of task on it."""
+
+    def __init__(self, emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
+        self.emu, self.api, self.control, self.bucket = emu, api, control, bucket
+        (bucket / "more").mkdir()
+        (bucket / "more/4.png").write_bytes(picture())
+        self.dataset_id = api.dataset(labels=[{"name": "cat"}])
+        api.label(self.dataset_id, {each: [{"name": "cat"}] for each in api.ids(self.dataset_id).values()})
+        self.version = api.publish(self.dataset_id)["version_id"]
+
+    def rule(self, kind: str, **rule: Any) -> Any:
+        return self.control.call("PUT", "transitions", json={kind: rule})
+
+    def release(self) -> None:
+        self.control.call("PUT", "transitions", json={})
+
+    def held(self) -> Any:
+        """What waits, once something does."""
+        return poll(lambda: self.control.call("GET", "transitions")["held"], "held")
+
+    def begin(self, kind: str) -> Callable[[], str]:
+        """Begin a task; what gives its state is returned."""
+        path, call = f"/{self.dataset_id}", self.api.call
+        if kind == "sync":
+            call("POST", f"{path}/sync-data")
+            return lambda: str(call("GET", f"{path}/sync-data/status")["status"])
+        if kind == "import":
+            body = {"import_path": "/bucket/more/", "import_type": "dir"}
+            task = call("POST", f"{path}/import-tasks", json=body)["task_id"]
+            return lambda: str(call("GET", f"{path}/import-tasks/{task}")["status"])
+        if kind == "export":
+            task = call("POST", f"{path}/export-tasks", json={"path": "/bucket/exported/", "export_type": 3})["task_id"]
+            return lambda: str(call("GET", f"{path}/export-tasks/{task}")["status"])
+        if kind == "publish":
+            version = call("POST", f"{path}/versions", 201, json={})["version_id"]
+            return lambda: str(call("GET", f"{path}/versions/{version}")["status"])
+        call("PUT", path, json={"current_version_id": self.other_version})
+        return lambda: str(call("GET", path)["status"])
+
+    def prepare(self, kind: str) -> None:
+        """What a task of this kind needs."""
+        if kind == "switch":
+            self.other_version = self.version
+            self.version = self.api.publish(self.dataset_id)["version_id"]
+
+
+@pytest.fixture
+def world(emu: Emulator, api: Api, control: Control, pictures: Path) -> Iterator[World]:
+    made = World(emu, api, control, pictures)
+    yield made
+    made.release()
+
+
+# A kind of task, its states in their order as a client sees them, and how it ends when it fails.
+KINDS = [
+    ("sync", ["QUEUING", "RUNNING", "COMPLETED"], "FAILED"),
+    ("import", ["QUEUING", "STARTING", "RUNNING", "COMPLETED"], "FAILED"),
+    ("export", ["INIT", "RUNNING", "SUCCESSED"], "FAILED"),
+    ("publish", ["0", "1"], "4"),
+    ("switch", ["7", "1"], "1"),
+]
+STATES = {"publish": ["RUNNING"], "switch": ["NORMAL"]}
+
+
+@pytest.mark.parametrize(("kind", "states", "failed"), KINDS, ids=[kind for kind, *_ in KINDS])
+class TestEveryKind:
+    """The same rules for tasks of every kind."""
+
+    def test_a_held_task_stands_in_the_state_before(
+        self, world: World, kind: str, states: list[str], failed: str
+    ) -> None:
+        world.prepare(kind)
+        for number, coming in enumerate(STATES.get(kind, states[1:])):
+            world.rule(kind, **HOLD, before=coming)
+            state = world.begin(kind)
+            assert world.held() == [
+                {"kind": kind, "dataset_id": world.dataset_id, "before": coming, "mode": "hold"},
+            ]
+            assert state() == states[number]
+            world.release()
+            assert poll(lambda state=state: (s := state()) == states[-1] and s) == states[-1]
+            world.emu.runtime.tasks.wait_idle(20)
+            if kind == "switch":
+                break
+
+    def test_a_task_goes_on_when_it_has_been_asked_for_often_enough(
+        self, world: World, kind: str, states: list[str], failed: str
+    ) -> None:
+        world.prepare(kind)
+        world.rule(kind, mode="polls", polls=3, before=STATES.get(kind, states[-1:])[0])
+        state = world.begin(kind)
+        world.held()
+        assert [state() for _ in range(3)] == [states[-2]] * 3
+        poll(lambda: state() == states[-1], "gone on")
+
+    def test_a_task_waits_its_time(self, world: World, kind: str, states: list[str], failed: str) -> None:
+        world.prepare(kind)
+        world.rule(kind, mode="time", ms=SHORT_MS, before=STATES.get(kind, states[-1:])[0])
+        start = time.monotonic()
+        state = world.begin(kind)
+        poll(lambda: state() == states[-1], "gone on")
+        assert time.monotonic() - start >= SHORT_MS / 1000
+
+    def test_a_task_that_is_to_fail_fails_as_documented(
+        self, world: World, kind: str, states: list[str], failed: str
+    ) -> None:
+        world.prepare(kind)
+        exported = world.bucket / "exported"
+        world.rule(kind, mode="fail", code="ModelArts.4356", before=STATES.get(kind, states[-1:])[0])
+        state = world.begin(kind)
+        world.emu.runtime.tasks.wait_idle(20)
+        assert state() == failed
+        assert not [each for each in exported.rglob("*") if each.is_file()]
+        details = world.api.call("GET", f"/{world.dataset_id}")
+        assert details["status"] == 1
+        if kind in ("sync", "import", "export"):
+            assert world.emu.runtime.store.entry(world.dataset_id).record.open_exports == 0
+        world.release()
+        again = world.begin(kind)
+        poll(lambda: again() == states[-1], "works again")
+
+    def test_a_dataset_can_be_deleted_while_its_task_is_held(
+        self, world: World, kind: str, states: list[str], failed: str
+    ) -> None:
+        world.prepare(kind)
+        world.rule(kind, **HOLD)
+        world.begin(kind)
+        world.held()
+        world.api.call("DELETE", f"/{world.dataset_id}", 204)
+        assert world.emu.runtime.tasks.wait_idle(20)
+        assert world.control.call("GET", "transitions")["held"] == []
+
+    def test_the_end_of_the_emulator_waits_for_no_held_task(
+        self, world: World, kind: str, states: list[str], failed: str
+    ) -> None:
+        world.prepare(kind)
+        world.rule(kind, **HOLD)
+        world.begin(kind)
+        world.held()
+        start = time.monotonic()
+        world.emu.runtime.end_waits()
+        assert world.emu.runtime.tasks.wait_idle(20)
+        assert time.monotonic() - start < 20
+
+
+def test_the_failure_that_was_asked_for_is_told(world: World) -> None:
+    world.rule("import", mode="fail", code="ModelArts.4356")
+    state = world.begin("import")
+    poll(lambda: state() == "FAILED")
+    [task] = world.api.call("GET", f"/{world.dataset_id}/import-tasks")["import_tasks"]
+    assert task["error_code"] == "ModelArts.4356"
+    assert "told to fail before STARTING" in task["error_msg"]
+
+
+def test_more_held_tasks_than_workers_leave_room_for_others(world: World, api: Api) -> None:
+    world.control.call("PUT", "transitions?project_id=project", json={"publish": HOLD})
+    others = [api.dataset(dataset_name=f"other-{number}", work_path=f"/bucket/out{number}/") for number in range(4)]
+    for dataset_id in others:
+        api.call("POST", f"/{dataset_id}/versions", 201, json={})
+    poll(lambda: len(world.control.call("GET", "transitions")["held"]) == 4, "four are held")
+    state = world.begin("sync")
+    poll(lambda: state() == "COMPLETED", "another goes on")
+    world.control.call("PUT", "transitions?project_id=project", json={})
+    assert world.emu.runtime.tasks.wait_idle(20)
+
+
+def test_what_is_published_is_what_there_was_when_it_was_asked_for(world: World) -> None:
+    world.rule("publish", **HOLD)
+    state = world.begin("publish")
+    world.held()
+    (world.bucket / "in/late.png").write_bytes(picture())
+    poll(lambda: world.api.samples(world.dataset_id)["sample_count"] == 4, "followed")
+    world.release()
+    poll(lambda: state() == "1", "published")
+    versions = world.api.call("GET", f"/{world.dataset_id}/versions")["versions"]
+    assert [each["total_sample_count"] for each in versions] == [3, 3]
+
+
+def test_every_request_that_asks_after_a_task_is_in_the_table() -> None:
+    reads = {route.operation for routes in ROUTES.values() for route in routes if route.method == "GET"}
+    assert _POLLS.keys() <= reads
+    assert set(_POLLS.values()) <= {"", *KINDS_OF_TASK}
+
+
+def test_a_project_has_rules_of_its_own(world: World, emu: Emulator) -> None:
+    world.rule("publish", **HOLD)
+    world.control.call("PUT", "transitions?project_id=free", json={"publish": {"mode": "immediate"}})
+    free = Api(emu.url, "free")
+    dataset_id = free.dataset(work_path="/bucket/free/")
+    assert free.publish(dataset_id)["status"] == 1
+    free.session.close()
+    assert world.control.call("GET", "transitions")["transitions"]["publish"] == HOLD
+    shown = world.control.call("GET", "transitions?project_id=free")["transitions"]
+    assert shown["publish"] == {"mode": "immediate"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"nothing": HOLD}, "nothing"),
+        ({"publish": {"mode": "sometimes"}}, "mode"),
+        ({"publish": {"mode": "hold", "before": "COMPLETED"}}, "RUNNING"),
+        ({"publish": {"mode": "time", "ms": -1}}, "ms"),
+        ({"publish": {"mode": "polls", "polls": -1}}, "polls"),
+        ({"publish": {"mode": "fail", "code": "ModelArts.99999"}}, "catalogue"),
+        ({"publish": {"mode": "hold", "for": 3}}, "for"),
+        ([], "object"),
+    ],
+)
+def test_a_rule_that_means_nothing_is_refused_and_changes_nothing(control: Control, body: Any, said: str) -> None:
+    control.call("PUT", "transitions", json={"sync": HOLD})
+    assert said in control.refused("PUT", "transitions", json=body)
+    assert control.call("GET", "transitions")["transitions"]["sync"] == HOLD
+    assert "project" in control.refused("PUT", "transitions?project=x", json={})

@@ -1,0 +1,332 @@
+"""A snapshot that comes from elsewhere: whatever is wrong with it is told, and changes nothing anywhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+import stat
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import Api, picture
+from tests.integration.control.conftest import Control
+
+Members = dict[str, bytes]
+OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
+
+
+class World:
+    """An emulator with one dataset in a bucket of its own."""
+
+    def __init__(self, emu: Emulator) -> None:
+        self.emu, self.control, self.api = emu, Control(emu.url), Api(emu.url)
+        requests.put(f"{emu.url}/own", headers=OBS, timeout=10)
+        requests.put(f"{emu.url}/own/in/a.png", data=picture(), headers=OBS, timeout=10)
+        requests.post(f"{emu.url}/own/big?uploads", headers=OBS, timeout=10)
+        sources = [{"data_path": "/own/in/"}]
+        self.dataset_id = self.api.dataset(data_sources=sources, work_path="/own/out/")
+        self.api.publish(self.dataset_id)
+
+    def state(self) -> Any:
+        obs = self.emu.runtime.root / "obs"
+        files = {path.relative_to(obs).as_posix(): path.read_bytes() for path in obs.rglob("*") if path.is_file()}
+        samples = self.api.samples(self.dataset_id)
+        for sample in samples["samples"]:
+            sample["source"] = sample["source"].partition("?")[0]
+        return files, samples, self.api.call("GET", f"/{self.dataset_id}")["versions"]
+
+    def close(self) -> None:
+        self.control.session.close()
+        self.api.session.close()
+
+
+@pytest.fixture(scope="module", params=["memory", "disk"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("archive") / "data" if request.param == "disk" else None
+    with Emulator(Settings(port=0, data_dir=folder, durability="process")) as emu:
+        made = World(emu)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def good(world: World) -> bytes:
+    """A snapshot as it is downloaded."""
+    world.control.call("PUT", "snapshots/good")
+    return world.control.send("GET", "snapshots/good/archive").content
+
+
+@pytest.fixture
+def unchanged(world: World, good: bytes) -> Iterator[None]:
+    """Nothing but what a test does well has any effect, within the emulator's folder and beside it."""
+    beside = world.emu.runtime.root.parent
+    before = world.state(), sorted(beside.iterdir()) if beside.name == "data" else None
+    yield
+    assert world.emu.runtime.ready.is_set()
+    assert (world.state(), sorted(beside.iterdir()) if beside.name == "data" else None) == before
+    names = [path.name for path in (world.emu.runtime.root / "snapshots").iterdir()]
+    assert [name for name in names if name.startswith(".")] == []
+
+
+def members_of(archive: bytes) -> Members:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {entry.filename: opened.read(entry) for entry in opened.infolist()}
+
+
+def packed(members: Members, *, compression: int = zipfile.ZIP_DEFLATED, **attributes: Any) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, data in members.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = compression
+            for attribute, value in attributes.items():
+                setattr(entry, attribute, value)
+            archive.writestr(entry, data)
+    return out.getvalue()
+
+
+def with_member(good: bytes, name: str, data: bytes = b"x") -> bytes:
+    return packed({**members_of(good), name: data})
+
+
+# Archives
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../evil", "buckets/../../evil", "/etc/evil", "buckets//evil", "./buckets/evil", "buckets/./evil"),
+        *("buckets\\..\\evil", "C:\\evil", "evil", "snapshots/x", "datasets/../../evil", "buckets/own/../../../evil"),
+        *("buckets/" + "a/" * 1500 + "x", "buckets/own/" + "a" * 300, "signing-key", "", "buckets/own/in/a.png/x"),
+    ],
+)
+@pytest.mark.usefixtures("unchanged")
+def test_names_that_lead_elsewhere(world: World, good: bytes, name: str) -> None:
+    world.control.refused("PUT", "snapshots/bad/archive", data=with_member(good, name))
+    world.control.refused("GET", "snapshots/bad", 404)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
+@pytest.mark.usefixtures("unchanged")
+def test_what_is_no_plain_file(world: World, good: bytes, kind: int) -> None:
+    data = packed({"snapshot.json": b"{}", "buckets/own/link": b"/etc/passwd"}, external_attr=(kind | 0o777) << 16)
+    world.control.refused("PUT", "snapshots/bad/archive", data=data)
+
+
+def bomb(good: bytes) -> bytes:
+    """A gigabyte of nothing."""
+    out = io.BytesIO(good)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+        entry = zipfile.ZipInfo("buckets/own/bomb")
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with archive.open(entry, "w", force_zip64=True) as file:
+            for _ in range(1024):
+                file.write(bytes(1 << 20))
+    return out.getvalue()
+
+
+def lying(good: bytes) -> bytes:
+    """Claims that a member is smaller than it is."""
+    data = bytearray(packed({**members_of(good), "buckets/own/liar": bytes(1 << 20)}))
+    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        place = data.rindex(signature)
+        assert struct.unpack_from("<I", data, place + offset)[0] == 1 << 20
+        struct.pack_into("<I", data, place + offset, 10)
+    return bytes(data)
+
+
+def overlapping(good: bytes) -> bytes:
+    """Many members with the same bytes."""
+    data = bytearray(packed({**members_of(good), **{f"buckets/own/{n}": bytes(99) for n in range(3)}}))
+    directory = data.index(b"PK\x01\x02")
+    places = [place for place in range(directory, len(data)) if data[place : place + 4] == b"PK\x01\x02"]
+    first = struct.unpack_from("<I", data, places[0] + 42)[0]
+    for place in places[1:]:
+        struct.pack_into("<I", data, place + 42, first)
+    return bytes(data)
+
+
+def encrypted(good: bytes) -> bytes:
+    data = bytearray(good)
+    for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        data[data.index(signature) + offset] |= 1
+    return bytes(data)
+
+
+NONE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "bomb": (bomb, "times as large"),
+    "lying": (lying, "larger than it says|no archive that can be read"),
+    "overlapping": (overlapping, "overlap|no archive that can be read"),
+    "encrypted": (encrypted, "belongs to no snapshot"),
+    "nothing": (lambda good: b"", "no archive that can be read"),
+    "empty": (lambda good: b"PK\x05\x06" + bytes(18), "snapshot.json is missing"),
+    "other": (lambda good: b"no archive at all" * 100, "no archive that can be read"),
+    "cut": (lambda good: good[:-30], "no archive that can be read"),
+    "lzma": (lambda good: packed(members_of(good), compression=zipfile.ZIP_LZMA), "belongs to no snapshot"),
+    "bzip2": (lambda good: packed(members_of(good), compression=zipfile.ZIP_BZIP2), "belongs to no snapshot"),
+    "both": (lambda good: with_member(good, "buckets/own/in"), "twice"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), NONE.values(), ids=NONE)
+@pytest.mark.usefixtures("unchanged")
+def test_archives_that_are_none(world: World, good: bytes, make: Callable[[bytes], bytes], said: str) -> None:
+    assert re.search(said, world.control.refused("PUT", "snapshots/bad/archive", data=make(good)))
+    world.control.refused("POST", "snapshots/bad", 404)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_name_that_is_there_twice(world: World, good: bytes) -> None:
+    out = io.BytesIO(good)
+    with zipfile.ZipFile(out, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("snapshot.json", b"{}")
+    assert "twice" in world.control.refused("PUT", "snapshots/bad/archive", data=out.getvalue())
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_any_damage_is_told_or_does_no_harm(world: World, good: bytes) -> None:
+    draw = random.Random(7)
+    for number in range(150):
+        data = bytearray(good)
+        if number % 3:
+            for _ in range(number % 5 + 1):
+                data[draw.randrange(len(data))] = draw.randrange(256)
+        else:
+            del data[draw.randrange(len(data)) :]
+        answer = world.control.send("PUT", "snapshots/damaged/archive", data=bytes(data))
+        assert answer.status_code in (200, 400), answer.text
+        if answer.status_code == 200:
+            restored = world.control.send("POST", "snapshots/damaged")
+            assert restored.status_code in (200, 400), restored.text
+            world.control.call("POST", "snapshots/good")
+
+
+# What is in them
+
+
+def changed(good: bytes, name: str, change: Callable[[Any], Any]) -> bytes:
+    """An archive with the JSON of a member changed; ``*`` in its name is the dataset's id."""
+    members = members_of(good)
+    (found,) = [each for each in members if Path(each).match(name)]
+    members[found] = json.dumps(change(json.loads(members[found]))).encode()
+    return packed(members)
+
+
+def in_record(**values: Any) -> Callable[[Any], Any]:
+    def change(document: Any) -> Any:
+        document["dataset"]["1"].update(values)
+        return document
+
+    return change
+
+
+def without(*prefixes: str) -> Callable[[bytes], bytes]:
+    return lambda good: packed({n: data for n, data in members_of(good).items() if not n.startswith(prefixes)})
+
+
+def renamed(good: bytes, old: str, new: str) -> bytes:
+    return packed({name.replace(old, new): data for name, data in members_of(good).items()})
+
+
+HOSTILE: dict[str, Callable[[bytes], bytes]] = {
+    "no datasets": without("datasets/"),
+    "no description": without("snapshot.json"),
+    "no times": without("objects.json"),
+    "no metadata": without("metadata.json"),
+    "a dataset without its file": lambda good: with_member(without("datasets/")(good), "datasets/x/versions/y.json"),
+    "a later format": lambda good: changed(good, "snapshot.json", lambda about: {**about, "format": 99}),
+    "a description of another kind": lambda good: with_member(good, "snapshot.json", b"[1]"),
+    "a description without end": lambda good: with_member(good, "snapshot.json", b"[" * 100_000),
+    "a description that is no text": lambda good: with_member(good, "snapshot.json", b"\xff\xfe"),
+    "a dataset that cannot be read": lambda good: with_member(
+        good, next(n for n in members_of(good) if n.endswith("/dataset.json")), b'{"meta":'
+    ),
+    "a dataset of another id": lambda good: changed(good, "datasets/*/dataset.json", in_record(id="another")),
+    "a dataset of a later format": lambda good: changed(
+        good, "datasets/*/dataset.json", lambda d: {**d, "meta": {"1": {**d["meta"]["1"], "format": 99}}}
+    ),
+    "a version that cannot be read": lambda good: changed(good, "datasets/*/versions/*.json", lambda d: [d]),
+    "an input that climbs": lambda good: changed(
+        good, "datasets/*/dataset.json", in_record(data_sources=[{"data_path": "/own/../../etc/", "data_type": 0}])
+    ),
+    "an output that climbs": lambda good: changed(
+        good, "datasets/*/dataset.json", in_record(inner_work_path="/own/../../../tmp/")
+    ),
+    "an output of nowhere": lambda good: changed(good, "datasets/*/dataset.json", in_record(inner_work_path="")),
+    "a member of another kind": lambda good: changed(good, "datasets/*/dataset.json", in_record(create_time="now")),
+    "a time beyond all time": lambda good: changed(good, "objects.json", lambda t: dict.fromkeys(t, 10**30)),
+    "times of another kind": lambda good: changed(good, "objects.json", lambda t: dict.fromkeys(t, "now")),
+    "metadata of another kind": lambda good: changed(good, "metadata.json", lambda rows: [[1, 2]]),
+    "metadata beyond all size": lambda good: changed(
+        good, "metadata.json", lambda rows: [[r[0], 10**30, *r[2:]] for r in rows]
+    ),
+    "headers that are two": lambda good: changed(
+        good, "metadata.json", lambda rows: [[*r[:4], "text/html\r\nSet-Cookie: a=b", r[5]] for r in rows]
+    ),
+    "headers that are none": lambda good: changed(good, "metadata.json", lambda rows: [[*r[:5], "AAAA"] for r in rows]),
+    "a bucket that is no name": lambda good: renamed(good, "buckets/own/", "buckets/..own/"),
+    "a bucket that is too short": lambda good: renamed(good, "buckets/own/", "buckets/o/"),
+}
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.usefixtures("unchanged")
+def test_what_cannot_be_used_changes_nothing(world: World, good: bytes, make: Callable[[bytes], bytes]) -> None:
+    answer = world.control.send("PUT", "snapshots/bad/archive", data=make(good))
+    if answer.status_code == 200:
+        answer = world.control.send("POST", "snapshots/bad")
+    assert answer.status_code == 400, answer.text
+    assert set(answer.json()) == {"error_code", "error_msg"}
+
+
+def test_uploads_bring_nothing_but_parts(world: World, good: bytes) -> None:
+    members = members_of(good)
+    upload_id = next(name for name in members if name.endswith("/upload.json")).split("/")[1]
+    for name in (
+        f"{upload_id}/1x",
+        f"{upload_id}/.hidden",
+        "not-an-id/upload.json",
+        f"{upload_id}.claimed/upload.json",
+    ):
+        members[f"uploads/{name}"] = b"x"
+    world.control.call("PUT", "snapshots/odd/archive", data=packed(members))
+    world.control.call("POST", "snapshots/odd")
+    uploads = world.emu.runtime.root / "uploads"
+    assert {path.relative_to(uploads).as_posix() for path in uploads.rglob("*")} == {
+        upload_id,
+        f"{upload_id}/upload.json",
+    }
+
+
+def test_an_archive_of_another_program_will_do(world: World, good: bytes) -> None:
+    """Members in another order, not compressed, folders left out, documents laid out otherwise."""
+    before = world.state()
+    members = {name: data for name, data in reversed(members_of(good).items()) if not name.endswith("/")}
+    for name, data in members.items():
+        if name.endswith(".json") and not name.startswith("buckets/"):
+            members[name] = json.dumps(json.loads(data), indent=2).encode()
+    world.control.call("PUT", "snapshots/other/archive", data=packed(members, compression=zipfile.ZIP_STORED))
+    requests.delete(f"{world.emu.url}/own/in/a.png", headers=OBS, timeout=10)
+    world.control.call("POST", "snapshots/other")
+    assert world.state() == before
+
+
+def test_a_description_that_cannot_be_read_is_left_out_of_the_list(world: World, good: bytes) -> None:
+    folder = world.emu.runtime.root / "snapshots/broken"
+    folder.mkdir()
+    (folder / "snapshot.json").write_text("{")
+    names = [each["name"] for each in world.control.call("GET", "snapshots")["snapshots"]]
+    assert "good" in names
+    assert "broken" not in names
+    world.control.refused("POST", "snapshots/broken")
+    world.control.call("DELETE", "snapshots/broken", 204)

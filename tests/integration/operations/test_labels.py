@@ -1,0 +1,191 @@
+"""Labels over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.helpers.emulator_api import Api, picture
+
+
+def test_labels_are_created_one_by_one(api: Api) -> None:
+    dataset_id = api.dataset(labels=[{"name": "known"}])
+    path = f"/{dataset_id}/data-annotations/labels"
+    body = {
+        "labels": [
+            {"name": "Cat", "property": {"@modelarts:color": "#3399ff", "@modelarts:shortcut": "c"}},
+            {"name": "known"},
+            {"name": "Dog", "property": {"@modelarts:shortcut": "c"}},
+            {"name": "Pig", "type": 1},
+            {"name": "Cow", "attributes": [{"name": "age", "type": "select", "values": [{"id": "1", "value": "old"}]}]},
+        ]
+    }
+    answer = api.call("POST", path, json=body)
+    assert answer["success"] is False
+    assert [result.get("error_code") for result in answer["results"]] == [
+        None,
+        "ModelArts.4411",
+        "ModelArts.4412",
+        "ModelArts.4413",
+        None,
+    ]
+    labels = {label["name"]: label for label in api.call("GET", path)["labels"]}
+    assert list(labels) == ["known", "Cat", "Cow"]
+    assert labels["Cat"]["property"] == {"@modelarts:color": "#3399ff", "@modelarts:shortcut": "c"}
+    assert labels["Cow"]["attributes"][0]["values"] == [{"id": "1", "value": "old"}]
+
+
+def test_free_format_has_no_labels(api: Api) -> None:
+    dataset_id = api.dataset(dataset_type=900)
+    body = {"labels": [{"name": "x"}]}
+    assert api.refused("POST", f"/{dataset_id}/data-annotations/labels", 501, json=body) == "ModelArts.4383"
+
+
+def test_no_labels_at_all_is_a_bad_parameter(api: Api) -> None:
+    dataset_id = api.dataset()
+    assert api.refused("POST", f"/{dataset_id}/data-annotations/labels", json={}) == "ModelArts.4396"
+
+
+@pytest.fixture
+def labelled(api: Api, bucket: Path) -> str:
+    """Three pictures: a has label x, b has x and y, c has none."""
+    for name in "abc":
+        (bucket / f"in/{name}.png").write_bytes(picture())
+    dataset_id = api.dataset(labels=[{"name": "x", "property": {"@modelarts:shortcut": "1"}}, {"name": "y"}])
+    ids = api.ids(dataset_id)
+    api.label(dataset_id, {ids["a.png"]: [{"name": "x"}], ids["b.png"]: [{"name": "x"}, {"name": "y"}]})
+    return dataset_id
+
+
+def names(api: Api, dataset_id: str) -> list[str]:
+    return [label["name"] for label in api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]]
+
+
+def test_a_renamed_label_is_renamed_on_every_sample(api: Api, labelled: str) -> None:
+    body = {
+        "labels": [
+            {"name": "x", "property": {"@modelarts:rename_to": "z", "@modelarts:color": "#111111"}},
+            {"name": "missing"},
+            {"name": "y", "property": {"@modelarts:rename_to": "z"}},
+            {"name": "y", "property": {"@modelarts:shortcut": "1"}},
+        ]
+    }
+    answer = api.call("PUT", f"/{labelled}/data-annotations/labels", json=body)
+    codes = [None, "ModelArts.4410", "ModelArts.4411", "ModelArts.4412"]
+    assert [result.get("error_code") for result in answer["results"]] == codes
+    assert names(api, labelled) == ["y", "z"]
+    assert api.samples(labelled, "?label_name=x")["sample_count"] == 0
+    assert api.samples(labelled, "?label_name=z")["sample_count"] == 2
+    label = api.call("GET", f"/{labelled}/data-annotations/labels")["labels"][1]
+    assert label["property"] == {"@modelarts:shortcut": "1", "@modelarts:color": "#111111"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "samples", "files"),
+    [("0", 3, 3), ("1", 2, 3), ("2", 2, 2)],
+)
+def test_the_three_policies_of_deletion(
+    api: Api, labelled: str, bucket: Path, policy: str, samples: int, files: int
+) -> None:
+    body = {"labels": [{"name": "x"}, {"name": "missing"}]}
+    answer = api.call("POST", f"/{labelled}/data-annotations/labels/delete?delete_policy={policy}", json=body)
+    assert [result["success"] for result in answer["results"]] == [True, False]
+    assert names(api, labelled) == ["y"]
+    api.call("POST", f"/{labelled}/sync-data")
+    api.ready(labelled)
+    assert api.samples(labelled)["sample_count"] == samples
+    assert len(list((bucket / "in").iterdir())) == files
+    assert [label["name"] for s in api.samples(labelled)["samples"] for label in s["labels"]] == ["y"]
+
+
+@pytest.mark.parametrize(
+    "name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#", "/a", "//", "a/", "a//b", "a\nb", "\r"]
+)
+def test_a_label_is_named_in_the_path(api: Api, bucket: Path, name: str) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    dataset_id = api.dataset(labels=[{"name": name}])
+    api.label(dataset_id, {api.ids(dataset_id)["a.png"]: [{"name": name}]})
+    path = f"/{dataset_id}/data-annotations/labels/{quote(name, safe='')}"
+    api.call("PUT", path, 204, json={"@modelarts:color": "#93c47d"})
+    (label,) = api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]
+    assert (label["name"], label["property"]) == (name, {"@modelarts:color": "#93c47d"})
+    api.call("DELETE", f"{path}?delete_source=true", 204)
+    assert names(api, dataset_id) == []
+    assert not (bucket / "in/a.png").exists()
+    assert api.refused("DELETE", path) == "ModelArts.4410"
+    assert api.refused("PUT", path, json={"@modelarts:color": "#93c47d"}) == "ModelArts.4410"
+
+
+def test_an_entity_that_a_relation_uses_stays(api: Api) -> None:
+    relation = {"@modelarts:from_type": "Person", "@modelarts:to_type": "Book"}
+    labels = [{"name": "Person", "type": 103}, {"name": "Book"}, {"name": "wrote", "property": relation}]
+    dataset_id = api.dataset(dataset_type=102, labels=labels)
+    path = f"/{dataset_id}/data-annotations/labels"
+    assert [label["type"] for label in api.call("GET", path)["labels"]] == [103, 103, 102]
+    answer = api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}, {"name": "wrote"}]})
+    assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4415", None]
+    assert api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}]})["success"] is True
+
+
+def test_an_entity_goes_with_its_relations_or_stays(api: Api, bucket: Path) -> None:
+    (bucket / "in/a.txt").write_text("Ada met Charles\n")
+    dataset_id = api.dataset(dataset_type=102)
+    [sample_id] = [sample["sample_id"] for sample in api.samples(dataset_id)["samples"]]
+    ends = [
+        {"name": name, "id": name, "property": {"@modelarts:start_index": start, "@modelarts:end_index": start + 3}}
+        for name, start in (("Ada", 0), ("Charles", 8))
+    ]
+    relation = {"name": "met", "property": {"@modelarts:from": "Ada", "@modelarts:to": "Charles"}}
+    api.label(dataset_id, {sample_id: [*ends, relation]})
+    path = f"/{dataset_id}/data-annotations/labels"
+    assert api.refused("DELETE", f"{path}/Ada?label_type=103") == "ModelArts.4415"
+    api.call("PUT", f"/{dataset_id}", json={"delete_labels": [{"name": "Ada"}]})
+    [sample] = api.samples(dataset_id)["samples"]
+    assert [label["name"] for label in sample["labels"]] == ["Charles"]
+    api.call("DELETE", f"{path}/Charles?label_type=103", 204)
+
+
+def test_a_relation_needs_its_entities(api: Api) -> None:
+    """Those that come with it in one request are there, wherever they stand in it."""
+    ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
+    relation = {"name": "cites", "type": 102, "property": ends}
+    book, author = {"name": "Book", "type": 103}, {"name": "Author", "type": 103}
+    source = {"data_type": 0, "data_path": "/bucket/in/"}
+    body = {"dataset_name": "texts", "dataset_type": 102, "work_path_type": 0, "work_path": "/bucket/out/"}
+    body |= {"data_sources": [source], "labels": [relation, book]}
+    assert api.refused("POST", json=body) == "ModelArts.4414"
+    assert api.call("GET")["datasets"] == []
+    dataset_id = api.dataset(dataset_type=102, labels=[book])
+    path = f"/{dataset_id}/data-annotations/labels"
+    answer = api.call("POST", path, json={"labels": [relation, {"name": "of", "type": 102}]})
+    assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4414", None]
+    answer = api.call("POST", path, json={"labels": [relation, {"name": "Book", "type": 103}, author]})
+    assert [result.get("error_code") for result in answer["results"]] == [None, "ModelArts.4411", None]
+    assert [label["name"] for label in api.call("GET", path)["labels"]] == ["Book", "of", "Author", "cites"]
+    change = {"labels": [{"name": "cites", "type": 102, "property": {"@modelarts:to_type": "Nobody"}}]}
+    answer = api.call("PUT", path, json=change)
+    assert answer["results"][0]["error_code"] == "ModelArts.4414"
+    found = {label["name"]: label.get("property") for label in api.call("GET", path)["labels"]}
+    assert found["cites"] == ends
+    change["labels"][0]["property"] = {"@modelarts:color": "#112233"}
+    assert api.call("PUT", path, json=change)["success"] is True
+
+
+def test_a_renamed_entity_keeps_its_relations(api: Api) -> None:
+    ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
+    labels = [{"name": "Book", "type": 103}, {"name": "Author"}, {"name": "cites", "type": 102, "property": ends}]
+    dataset_id = api.dataset(dataset_type=102, labels=labels)
+    path = f"/{dataset_id}/data-annotations/labels"
+    api.call("PUT", f"{path}/Book?label_type=103", 204, json={"@modelarts:rename_to": "Work"})
+    found = {label["name"]: label["property"] for label in api.call("GET", path)["labels"]}
+    assert found["cites"] == {"@modelarts:from_type": "Work", "@modelarts:to_type": "Author"}
+    assert api.refused("DELETE", f"{path}/Work?label_type=103") == "ModelArts.4415"
+
+
+def test_what_can_be_searched_for_is_told(api: Api, labelled: str) -> None:
+    answer = api.call("GET", f"/{labelled}/data-annotations/search-condition")
+    assert [label["name"] for label in answer["labels"]] == ["x", "y"]
+    assert answer["labelers"] == ["human/local/anonymous"]
+    assert answer["metadata"] == {}

@@ -1,0 +1,297 @@
+"""Datasets of text lines and table rows: what a sample is, and that it stays itself while its file changes."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.emulator_api import Api, poll
+from tests.integration.operations.test_imports import ended, imported, write, write_manifest
+
+
+def texts(api: Api, dataset_id: str) -> dict[str, list[str]]:
+    """Labels by text."""
+    return {
+        sample["source"].removeprefix("content://"): [label["name"] for label in sample["labels"]]
+        for sample in api.samples(dataset_id, "?limit=100&order=asc")["samples"]
+    }
+
+
+def follows(api: Api, dataset_id: str, wanted: Any) -> None:
+    poll(lambda: texts(api, dataset_id) == wanted, f"{wanted} instead of {texts(api, dataset_id)}")
+
+
+def test_one_sample_a_line(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "first line\n\n  second, line  \r\nthird")
+    write(bucket, "in/b.csv", "fourth\n")
+    write(bucket, "in/a_result.txt", "no\nsample\n")
+    write(bucket, "in/c.md", "no sample")
+    dataset_id = api.dataset(dataset_type=100)
+    assert list(texts(api, dataset_id)) == ["first line", "  second, line  ", "third", "fourth"]
+    sample = api.samples(dataset_id, "?order=asc")["samples"][0]
+    assert (sample["sample_type"], sample["sample_name"], sample["sample_dir"]) == (1, "a.txt", "/bucket/in/")
+    assert sample["sample_size"] == len("first line")
+    assert sample["sample_status"] == "UN_ANNOTATION"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_encodings(api: Api, bucket: Path, encoding: str) -> None:
+    write(bucket, "in/a.txt", "我喜欢机器学习\r\n数据集\r\n".encode(encoding))
+    dataset_id = api.dataset(dataset_type=101)
+    assert list(texts(api, dataset_id)) == ["我喜欢机器学习", "数据集"]
+
+
+def test_lines_keep_their_labels_wherever_they_move(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "one\ntwo\nsame\nsame\n")
+    dataset_id = api.dataset(dataset_type=100)
+    ids = [sample["sample_id"] for sample in api.samples(dataset_id, "?order=asc")["samples"]]
+    assert len(set(ids)) == 4
+    api.label(dataset_id, {ids[1]: [{"name": "label"}], ids[3]: [{"name": "second"}]})
+    write(bucket, "in/a.txt", "new on top\nsame\nsame\ntwo\n")
+    follows(api, dataset_id, {"new on top": [], "same": ["second"], "two": ["label"]})
+    found = {sample["sample_id"] for sample in api.samples(dataset_id)["samples"]}
+    assert found >= {ids[1], ids[2], ids[3]}
+    assert ids[0] not in found
+    assert api.call("GET", f"/{dataset_id}")["total_sample_count"] == 4
+    (bucket / "in/a.txt").unlink()
+    follows(api, dataset_id, {})
+
+
+def test_lines_keep_their_ids_over_a_restart_and_nothing_is_read_again(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "one\ntwo\n")
+    dataset_id = api.dataset(dataset_type=100)
+    before = api.samples(dataset_id)
+    api.call("POST", f"/{dataset_id}/sync-data", json={})
+    status = poll(
+        lambda: (s := api.call("GET", f"/{dataset_id}/sync-data/status"))["status"] == "COMPLETED" and s, "synchronized"
+    )
+    assert status["add_sample_count"] == status["deleted_sample_count"] == 0
+    assert [s["sample_id"] for s in api.samples(dataset_id)["samples"]] == [s["sample_id"] for s in before["samples"]]
+
+
+def test_a_deleted_line_stays_deleted_while_its_file_changes(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "one\ntwo\n")
+    dataset_id = api.dataset(dataset_type=100)
+    gone = next(s["sample_id"] for s in api.samples(dataset_id)["samples"] if s["source"] == "content://one")
+    body = {"samples": [gone], "delete_source": True}
+    assert api.call("POST", f"/{dataset_id}/data-annotations/samples/delete", json=body)["success"]
+    assert (bucket / "in/a.txt").read_text() == "one\ntwo\n"
+    write(bucket, "in/a.txt", "one\ntwo\nthree\n")
+    follows(api, dataset_id, {"two": [], "three": []})
+    assert api.ready(dataset_id)["deleted_sample_count"] == 1
+    write(bucket, "in/a.txt", "three\n")
+    follows(api, dataset_id, {"three": []})
+    assert api.ready(dataset_id)["deleted_sample_count"] == 0
+    write(bucket, "in/a.txt", "three\none\n")
+    follows(api, dataset_id, {"three": [], "one": []})
+
+
+def test_a_line_with_carriage_returns_comes_back_from_a_manifest(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "one\rtwo\n \rthree\r\n")
+    version = api.publish(api.dataset(dataset_type=101))
+    (bucket / "in2").mkdir()
+    source = [{"data_type": 0, "data_path": "/bucket/in2/"}]
+    other = api.dataset(dataset_name="other", dataset_type=101, data_sources=source, work_path="/bucket/out2/")
+    assert imported(api, other, version["manifest_path"])["status"] == "COMPLETED"
+    assert texts(api, other) == {"one\rtwo": [], " \rthree": []}
+
+
+def test_labels_behind_a_separator_come_along_at_creation(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "It is good\tpositive,useful\nIt is bad\tnegative\nunlabelled\n")
+    answer = api.call(
+        "POST",
+        "",
+        201,
+        json={
+            "dataset_name": "one",
+            "dataset_type": 100,
+            "data_sources": [{"data_path": "/bucket/in/"}],
+            "work_path": "/bucket/out/",
+            "work_path_type": 0,
+        },
+    )
+    assert ended(api, answer["dataset_id"], answer["import_task_id"])["annotated_sample_count"] == 2
+    assert texts(api, answer["dataset_id"]) == {
+        "It is good": ["positive", "useful"],
+        "It is bad": ["negative"],
+        "unlabelled": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("label_format", "line"),
+    [
+        ({}, "good text\tone,two"),
+        ({"label_type": "1", "text_sample_separator": ";", "text_label_separator": "/"}, "good text;one/two"),
+        ({"text_sample_separator": "\\;", "text_label_separator": "\\."}, "good text;one.two"),
+        ({"text_sample_separator": "\\t"}, "good text\tone,two"),
+    ],
+)
+def test_texts_are_imported_with_their_separators(api: Api, bucket: Path, label_format: Any, line: str) -> None:
+    write(bucket, "else/a.txt", line + "\nsame\nsame\n")
+    dataset_id = api.dataset(dataset_type=100)
+    task = imported(api, dataset_id, "/bucket/else/", label_format=label_format)
+    assert (task["imported_sample_count"], task["annotated_sample_count"], task["total_file_count"]) == (3, 1, 1)
+    assert texts(api, dataset_id) == {"good text": ["one", "two"], "same": []}
+    assert api.call("GET", f"/{dataset_id}")["total_sample_count"] == 3
+    again = imported(api, dataset_id, "/bucket/else/", label_format=label_format)
+    assert again["imported_sample_count"] == 3
+    assert api.call("GET", f"/{dataset_id}")["total_sample_count"] == 3
+    assert len(list((bucket / "in").iterdir())) == 1
+
+
+def test_texts_with_their_labels_in_a_file_of_their_own(api: Api, bucket: Path) -> None:
+    write(bucket, "else/a.txt", "with a\ttab\n\nsecond\nthird\n")
+    write(bucket, "else/a_result.txt", "positive\n\nnegative,bad\n")
+    dataset_id = api.dataset(dataset_type=100)
+    imported(api, dataset_id, "/bucket/else/", label_format={"label_type": "0"})
+    assert texts(api, dataset_id) == {"with a\ttab": ["positive"], "second": ["negative", "bad"], "third": []}
+
+
+def test_a_text_whose_labels_cannot_be_its_own_is_left_out(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "known\n")
+    dataset_id = api.dataset(dataset_type=101)
+
+    def line(text: str, end: int) -> Any:
+        property_ = {"@modelarts:start_index": 0, "@modelarts:end_index": end}
+        entity = {"type": "modelarts/text_entity", "name": "x", "property": property_}
+        return {"source": f"content://{text}", "annotation": [entity]}
+
+    manifest = write_manifest(bucket, [line("good", 4), line("bad", 4), line("known", 6)])
+    task = imported(api, dataset_id, manifest, import_type="manifest")
+    assert (task["imported_sample_count"], task["error_msg"].count("does not lie inside the text")) == (1, 2)
+    assert texts(api, dataset_id) == {"known": [], "good": ["x"]}
+    assert (bucket / "in/a.txt").read_text() == "known\n"
+
+
+def test_included_labels_choose_lines(api: Api, bucket: Path) -> None:
+    write(bucket, "else/a.txt", "good\tpositive\nbad\tnegative\nneither\n")
+    dataset_id = api.dataset(dataset_type=100)
+    imported(api, dataset_id, "/bucket/else/", included_labels=[{"name": "positive"}])
+    assert texts(api, dataset_id) == {"good": ["positive"]}
+
+
+def test_a_file_of_the_input_is_read_as_the_import_says(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "good|positive\nbad|negative\n")
+    dataset_id = api.dataset(dataset_type=100)
+    assert list(texts(api, dataset_id)) == ["good|positive", "bad|negative"]
+    imported(api, dataset_id, "/bucket/in/", label_format={"text_sample_separator": "|"})
+    assert texts(api, dataset_id) == {"good": ["positive"], "bad": ["negative"]}
+    write(bucket, "in/a.txt", "good|positive\nbad|negative\nnew|positive\n")
+    follows(api, dataset_id, {"good": ["positive"], "bad": ["negative"], "new": []})
+
+
+def rows(api: Api, dataset_id: str) -> list[list[str]]:
+    return [sample["sample_data"] for sample in api.samples(dataset_id, "?limit=100&order=asc")["samples"]]
+
+
+SCHEMA = [{"schema_id": n, "name": name, "type": "STRING"} for n, name in enumerate(("a", "b"), 1)]
+
+
+@pytest.mark.parametrize(
+    ("members", "source", "wanted"),
+    [
+        ({}, {}, [["1", "2"], ["x", "y"]]),
+        ({"schema": SCHEMA}, {}, [["1", "2"], ["x", "y"]]),
+        ({"schema": SCHEMA}, {"with_column_header": False}, [["a", "b"], ["1", "2"], ["x", "y"]]),
+        ({"schema": SCHEMA}, {"with_column_header": True}, [["1", "2"], ["x", "y"]]),
+        (
+            {"schema": SCHEMA[::-1]},
+            {"with_column_header": True, "schema_maps": [{"src_name": "a", "dest_name": "a"}]},
+            [["2", "1"], ["y", "x"]],
+        ),
+    ],
+)
+def test_a_table_has_a_sample_a_row(api: Api, bucket: Path, members: Any, source: Any, wanted: Any) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\nonly one\nx,y\n1,2,3\n")
+    sources = [{"data_path": "/bucket/in/", **source}]
+    dataset_id = api.dataset(dataset_type=400, data_sources=sources, **members)
+    assert rows(api, dataset_id) == wanted
+    details = api.call("GET", f"/{dataset_id}")
+    assert {field["name"] for field in details["schema"]} == {"a", "b"}
+    sample = api.samples(dataset_id)["samples"][0]
+    assert (sample["sample_type"], sample["labels"]) == (4, [])
+
+
+def test_a_table_without_header_needs_a_schema(api: Api) -> None:
+    body = {
+        "dataset_name": "t",
+        "dataset_type": 400,
+        "data_sources": [{"data_path": "/bucket/in/", "with_column_header": False}],
+        "work_path": "/bucket/out/",
+        "work_path_type": 0,
+    }
+    assert api.refused("POST", "", json=body) == "ModelArts.4400"
+
+
+def test_a_table_imports_its_data_when_it_is_created(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\n")
+    body = {
+        "dataset_name": "t",
+        "dataset_type": 400,
+        "data_sources": [{"data_path": "/bucket/in/", "with_column_header": True}],
+        "work_path": "/bucket/out/",
+        "work_path_type": 0,
+        "schema": SCHEMA,
+        "import_data": True,
+    }
+    answer = api.call("POST", "", 201, json=body)
+    task = ended(api, answer["dataset_id"], answer["import_task_id"])
+    assert (task["status"], task["imported_sample_count"]) == ("COMPLETED", 1)
+    assert rows(api, answer["dataset_id"]) == [["1", "2"]]
+
+
+def test_rows_keep_their_ids_while_others_come_and_go(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\n3,4\n")
+    dataset_id = api.dataset(dataset_type=400)
+    before = {tuple(s["sample_data"]): s["sample_id"] for s in api.samples(dataset_id)["samples"]}
+    write(bucket, "in/a.csv", "a,b\n0,0\n3,4\n")
+    poll(lambda: rows(api, dataset_id) in ([["3", "4"], ["0", "0"]], [["0", "0"], ["3", "4"]]), "the new row")
+    after = {tuple(s["sample_data"]): s["sample_id"] for s in api.samples(dataset_id)["samples"]}
+    assert after["3", "4"] == before["3", "4"]
+
+
+def test_a_line_that_is_too_long_fails_alone(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "good\n" + "x" * 200_000 + "\nalso good\n")
+    with (bucket / "in/sparse.txt").open("wb") as file:
+        file.truncate(1 << 30)
+    dataset_id = api.dataset(dataset_type=101)
+    assert list(texts(api, dataset_id)) == ["good", "also good"]
+
+
+def upload(
+    api: Api, dataset_id: str, data: bytes, name: str = "up.txt", label_format: Any = None, **members: Any
+) -> Any:
+    sample = {"name": name, "data": base64.b64encode(data).decode(), **members}
+    body = {"samples": [sample], **({"label_format": label_format} if label_format else {})}
+    return api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)
+
+
+def test_an_uploaded_text_file_becomes_a_sample_a_line(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=100)
+    answer = upload(api, dataset_id, b"good;positive\nplain\n", label_format={"text_sample_separator": ";"})
+    assert answer["success"], answer
+    assert answer["results"][0]["name"] == "/bucket/in/up.txt"
+    assert texts(api, dataset_id) == {"good": ["positive"], "plain": []}
+    described = api.call("GET", f"/{dataset_id}/data-annotations/samples/{answer['results'][0]['info']}")
+    assert described["source"] == "content://good"
+    assert (bucket / "in/up.txt").read_text() == "good;positive\nplain\n"
+    assert upload(api, dataset_id, b"x")["results"][0]["error_code"] == "ModelArts.4422"
+
+
+def test_uploads_in_other_encodings(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=101)
+    assert upload(api, dataset_id, "数据集".encode("gbk"), "a.txt", encoding="GBK")["success"]
+    assert list(texts(api, dataset_id)) == ["数据集"]
+    refused = upload(api, dataset_id, "数据集".encode("gbk"), "b.txt")
+    assert refused["results"][0]["error_code"] == "ModelArts.4421"
+    assert [path.name for path in (bucket / "in").iterdir()] == ["a.txt"]
+
+
+def test_an_uploaded_table_becomes_a_sample_a_row(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=400)
+    assert upload(api, dataset_id, b"a,b\n1,2\n", "a.csv")["success"]
+    assert rows(api, dataset_id) == [["1", "2"]]

@@ -1,0 +1,339 @@
+"""Samples over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+
+from tests.helpers.emulator_api import Api, picture, poll
+
+BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
+
+
+def upload(api: Api, dataset_id: str, status: int = 200, **sample: Any) -> Any:
+    data = sample.pop("data", picture())
+    text = base64.b64encode(data).decode() if isinstance(data, bytes) else data
+    body = {"samples": [{"name": "new.png", "data": text, **sample}]}
+    return api.call("POST", f"/{dataset_id}/data-annotations/samples", status, json=body)
+
+
+@pytest.fixture
+def dataset_id(api: Api, bucket: Path) -> str:
+    for number in range(5):
+        (bucket / f"in/{number}.png").write_bytes(picture(40 + number, 30))
+    return api.dataset()
+
+
+def test_the_source_downloads_the_bytes_and_the_resized_picture(api: Api, dataset_id: str, bucket: Path) -> None:
+    sample_id = api.ids(dataset_id)["3.png"]
+    sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{sample_id}")
+    assert api.session.get(sample["source"], timeout=10).content == (bucket / "in/3.png").read_bytes()
+    page = api.samples(dataset_id, "?process_parameter=image/resize,m_lfit,h_15")
+    source = next(s["source"] for s in page["samples"] if s["sample_name"] == "3.png")
+    assert "x-image-process=image%2Fresize%2Cm_lfit%2Ch_15" in source
+    resized = Image.open(io.BytesIO(api.session.get(source, timeout=10).content))
+    assert resized.size == (round(43 * 15 / 30), 15)
+
+
+def test_pages_count_and_do_not_overlap(api: Api, dataset_id: str) -> None:
+    pages = [api.samples(dataset_id, f"?limit=2&offset={offset}") for offset in range(4)]
+    assert [page["sample_count"] for page in pages] == [5] * 4
+    assert [len(page["samples"]) for page in pages] == [2, 2, 1, 0]
+    seen = [sample["sample_id"] for page in pages for sample in page["samples"]]
+    assert len(set(seen)) == 5
+    ascending = api.samples(dataset_id, "?limit=100&order=asc")["samples"]
+    assert [sample["sample_id"] for sample in ascending] == seen[::-1]
+
+
+def test_labels_replace_the_whole_list_and_make_unknown_labels(api: Api, dataset_id: str) -> None:
+    sample_id = api.ids(dataset_id)["0.png"]
+    assert api.label(dataset_id, {sample_id: [{"name": "a"}, {"name": "b"}]}) == {
+        "success": True,
+        "results": [{"success": True}],
+    }
+    sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{sample_id}")
+    assert sample["labels"] == [{"name": "a", "property": {}, "type": 0}, {"name": "b", "property": {}, "type": 0}]
+    assert sample["sample_status"] == "MANUAL_ANNOTATION"
+    assert sample["annotated_by"].startswith("human/")
+    labels = api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]
+    assert [label["name"] for label in labels] == ["a", "b"]
+    api.label(dataset_id, {sample_id: [{"name": "b"}]})
+    assert api.samples(dataset_id, "?label_name=a")["sample_count"] == 0
+    assert api.samples(dataset_id, "?label_name=b&sample_state=ALL")["sample_count"] == 1
+    body = {"samples": [{"sample_id": sample_id}]}
+    api.call("PUT", f"/{dataset_id}/data-annotations/samples", json=body)
+    sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{sample_id}")
+    assert (sample["labels"], sample["sample_status"]) == ([], "UN_ANNOTATION")
+    assert "annotated_by" not in sample
+
+
+def test_one_bad_item_fails_alone(api: Api, dataset_id: str) -> None:
+    sample_id = api.ids(dataset_id)["0.png"]
+    answer = api.label(dataset_id, {"0" * 32: [{"name": "a"}], sample_id: [{"name": "b"}], "no hex": []})
+    assert answer["success"] is False
+    assert [r.get("error_code") for r in answer["results"]] == ["ModelArts.4420", None, "ModelArts.4420"]
+    assert api.samples(dataset_id, "?label_name=b")["sample_count"] == 1
+    assert [label["name"] for label in api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "property_",
+    [
+        {},
+        {"@modelarts:shape": "bndbox"},
+        {"@modelarts:shape": "star", "@modelarts:feature": [[0, 0], [1, 1]]},
+        {"@modelarts:shape": "bndbox", "@modelarts:feature": [[0, 0]]},
+        {"@modelarts:shape": "bndbox", "@modelarts:feature": [[-1, 0], [5, 5]]},
+        {"@modelarts:shape": "bndbox", "@modelarts:feature": [[0, 0], [41, 5]]},
+        {"@modelarts:shape": "bndbox", "@modelarts:feature": [[5, 5], [1, 1]]},
+        {"@modelarts:shape": "polygon", "@modelarts:feature": [[0, 0], [5, 5]]},
+        {"@modelarts:shape": "circle", "@modelarts:feature": [[10, 10], [0]]},
+        {"@modelarts:shape": "point", "@modelarts:feature": "here"},
+        {"@modelarts:shape": "bndbox", "@modelarts:feature": [[True, 0], [5, 5]]},
+    ],
+)
+def test_a_box_that_breaks_the_rules_is_refused(api: Api, bucket: Path, property_: dict[str, Any]) -> None:
+    (bucket / "in/0.png").write_bytes(picture(40, 30))
+    dataset_id = api.dataset(dataset_type=1)
+    sample_id = api.ids(dataset_id)["0.png"]
+    answer = api.label(dataset_id, {sample_id: [{"name": "x", "property": property_}]})
+    assert answer["results"][0]["error_code"] == "ModelArts.4413"
+    assert api.call("GET", f"/{dataset_id}/data-annotations/labels") == {"labels": []}
+
+
+def test_every_shape_is_kept_as_it_was_given(api: Api, bucket: Path) -> None:
+    (bucket / "in/0.png").write_bytes(picture(40, 30))
+    dataset_id = api.dataset(dataset_type=1)
+    sample_id = api.ids(dataset_id)["0.png"]
+    features = {
+        "bndbox": [[0, 0], [40, 30]],
+        "polygon": [[0, 0], [5, 5], [9.5, 1]],
+        "circle": [[10, 10], [5]],
+        "line": [[0, 0], [5, 5]],
+        "dashed": [[0, 0], [5, 5]],
+        "point": [[3, 4]],
+        "polyline": [[0, 0], [5, 5], [6, 6]],
+    }
+    labels = [
+        {"name": shape, "property": {"@modelarts:shape": shape, "@modelarts:feature": feature, "colour": "red"}}
+        for shape, feature in features.items()
+    ]
+    assert api.label(dataset_id, {sample_id: labels})["success"] is True
+    found = api.call("GET", f"/{dataset_id}/data-annotations/samples/{sample_id}")["labels"]
+    assert {label["name"]: label["property"]["@modelarts:feature"] for label in found} == features
+    assert all(label["property"]["colour"] == "red" for label in found)
+
+
+def test_an_uploaded_picture_is_a_file_and_a_sample(api: Api, dataset_id: str, bucket: Path) -> None:
+    answer = upload(api, dataset_id, name="sub/new.png", labels=[{"name": "fresh"}])
+    result = answer["results"][0]
+    assert result == {"success": True, "name": "/bucket/in/sub/new.png", "info": result["info"]}
+    assert (bucket / "in/sub/new.png").read_bytes() == picture()
+    sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{result['info']}")
+    assert sample["metadata"]["@modelarts:size"] == [32, 24, 3]
+    assert [label["name"] for label in sample["labels"]] == ["fresh"]
+    assert upload(api, dataset_id, name="sub/new.png")["results"][0]["error_code"] == "ModelArts.4422"
+    # the watcher finds the same file and must not make a second sample of it
+    api.call("POST", f"/{dataset_id}/sync-data")
+    api.ready(dataset_id)
+    assert api.samples(dataset_id)["sample_count"] == 6
+    assert [label["name"] for label in api.samples(dataset_id, "?label_name=fresh")["samples"][0]["labels"]] == [
+        "fresh"
+    ]
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["all names differ", "a name comes twice"])
+def test_many_pictures_in_one_call_are_answered_in_their_order(
+    api: Api, dataset_id: str, bucket: Path, twice: bool
+) -> None:
+    """Each fails alone; of two with one name the first has it. The list, newest first, has them as they were sent."""
+    samples: list[dict[str, Any]] = [
+        {"name": f"many/{(number * 7) % 40:02}.png", "data": base64.b64encode(picture(20 + number, 20)).decode()}
+        for number in range(40)
+    ]
+    samples[5]["data"] = "%%%"
+    samples[6]["name"] = "many/wrong.exe"
+    if twice:
+        samples[9]["name"] = samples[8]["name"]
+    answer = api.call("POST", f"/{dataset_id}/data-annotations/samples", json={"samples": samples})
+    codes = {number: each["error_code"] for number, each in enumerate(answer["results"]) if not each["success"]}
+    assert codes == {5: "ModelArts.4421", 6: "ModelArts.4399"} | ({9: "ModelArts.4422"} if twice else {})
+    good = [sample["name"] for number, sample in enumerate(samples) if number not in codes]
+    assert [each["name"] for each in answer["results"] if each["success"]] == [f"/bucket/in/{name}" for name in good]
+    assert (bucket / "in" / good[6]).read_bytes() == base64.b64decode(samples[8]["data"])
+    listed = api.samples(dataset_id, "?limit=100")["samples"]
+    assert [each["sample_name"] for each in listed if "many/" in each["source"]] == [name[5:] for name in good[::-1]]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("upload")]
+
+
+def test_base64_may_have_its_lines_broken(api: Api, dataset_id: str, bucket: Path) -> None:
+    for number, end in enumerate(("\n", "\r\n")):
+        data = base64.encodebytes(picture()).decode().replace("\n", end)
+        assert upload(api, dataset_id, name=f"new{number}.png", data=data)["success"] is True
+        assert (bucket / f"in/new{number}.png").read_bytes() == picture()
+
+
+@pytest.mark.parametrize(
+    ("sample", "code"),
+    [
+        ({"name": "../evil.png"}, "ModelArts.4313"),
+        ({"name": "/etc/evil.png"}, "ModelArts.4313"),
+        ({"name": "a\0.png"}, "ModelArts.4313"),
+        ({"name": "a\\b.png"}, "ModelArts.4313"),
+        ({"name": "x" * 300 + ".png"}, "ModelArts.4313"),
+        ({"name": ".a.png"}, "ModelArts.4313"),
+        ({"name": "~$a/b.png"}, "ModelArts.4313"),
+        ({"name": "a.exe"}, "ModelArts.4399"),
+        ({"data": b"a text file called png"}, "ModelArts.4423"),
+        ({"data": picture()[:20]}, "ModelArts.4423"),
+        ({"data": "%%%"}, "ModelArts.4421"),
+        ({"data": 5}, "ModelArts.4421"),
+        ({"labels": [{"name": ""}]}, "ModelArts.4413"),
+    ],
+)
+def test_a_bad_upload_leaves_nothing(
+    api: Api, dataset_id: str, bucket: Path, sample: dict[str, Any], code: str
+) -> None:
+    answer = upload(api, dataset_id, **sample)
+    assert (answer["success"], answer["results"][0]["error_code"]) == (False, code)
+    assert api.samples(dataset_id)["sample_count"] == 5
+    assert len(list((bucket / "in").rglob("*"))) == 5
+
+
+def test_a_sample_can_be_taken_from_an_obs_path(api: Api, dataset_id: str, bucket: Path) -> None:
+    (bucket / "elsewhere.png").write_bytes(picture(50, 40))
+    source = {"data_path": "obs://bucket/elsewhere.png"}
+    body = {"samples": [{"data_source": source}, {"data_source": {"data_path": "/bucket/none.png"}}]}
+    answer = api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)
+    assert [r.get("error_code") for r in answer["results"]] == [None, "ModelArts.4345"]
+    assert answer["results"][0]["name"] == "/bucket/in/elsewhere.png"
+    assert (bucket / "in/elsewhere.png").read_bytes() == picture(50, 40)
+
+
+def test_a_picture_of_30_megabytes_is_refused(api: Api, dataset_id: str) -> None:
+    answer = upload(api, dataset_id, data=picture() + b"\0" * 30_000_000)
+    assert answer["results"][0]["error_code"] == "ModelArts.4419"
+
+
+def test_a_deleted_sample_stays_deleted_although_its_file_stays(api: Api, dataset_id: str, bucket: Path) -> None:
+    sample_id = api.ids(dataset_id)["2.png"]
+    path = f"/{dataset_id}/data-annotations/samples"
+    assert api.call("POST", f"{path}/delete", json={"samples": [sample_id]})["success"] is True
+    assert (bucket / "in/2.png").exists()
+    api.call("POST", f"/{dataset_id}/sync-data")
+    api.ready(dataset_id)
+    assert api.samples(dataset_id)["sample_count"] == 4
+    assert api.refused("GET", f"{path}/{sample_id}") == "ModelArts.4420"
+    again = api.call("POST", f"{path}/delete", json={"samples": [sample_id]})
+    assert again["results"][0]["error_code"] == "ModelArts.4420"
+
+
+def test_a_deleted_sample_comes_back_with_another_picture(api: Api, dataset_id: str, bucket: Path) -> None:
+    sample_id = api.ids(dataset_id)["2.png"]
+    api.label(dataset_id, {sample_id: [{"name": "old"}]})
+    path = f"/{dataset_id}/data-annotations/samples"
+    api.call("POST", f"{path}/delete", json={"samples": [sample_id]})
+    (bucket / "in/2.png").write_bytes(picture(9, 9))
+    poll(lambda: api.samples(dataset_id)["sample_count"] == 5)
+    sample = api.call("GET", f"{path}/{sample_id}")
+    assert (sample["labels"], sample["metadata"]["@modelarts:size"]) == ([], [9, 9, 3])
+    assert api.call("GET", f"/{dataset_id}")["deleted_sample_count"] == 0
+
+
+def test_a_sample_can_be_deleted_with_its_file(api: Api, dataset_id: str, bucket: Path) -> None:
+    sample_id = api.ids(dataset_id)["2.png"]
+    body = {"samples": [sample_id], "delete_source": True}
+    assert api.call("POST", f"/{dataset_id}/data-annotations/samples/delete", json=body)["success"] is True
+    assert not (bucket / "in/2.png").exists()
+    assert api.call("GET", f"/{dataset_id}")["deleted_sample_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        ({"sample_name": "1"}, {"1.png"}),
+        ({"sample_dir": "/bucket/in/"}, {f"{n}.png" for n in range(5)}),
+        ({"sample_dir": "/bucket/"}, set()),
+        ({"label_list": {"labels": [{"name": "a"}]}}, {"0.png", "1.png"}),
+        ({"label_list": {"op": "AND", "labels": [{"name": "a"}, {"name": "b"}]}}, {"1.png"}),
+        ({"label_list": {"op": "OR", "labels": [{"name": "b"}, {"name": "c"}]}}, {"1.png", "2.png"}),
+        ({"hard": "1"}, {"2.png"}),
+        ({"coefficient": "0.5-0.9"}, {"2.png"}),
+        ({"score": "0.5-1"}, {"0.png"}),
+        ({"sample_time": "day"}, {f"{n}.png" for n in range(5)}),
+        ({"sample_time": "20200101-20200201"}, set()),
+        ([{"sample_name": ".png"}, {"hard": "0"}], {"0.png", "1.png", "3.png", "4.png"}),
+    ],
+)
+def test_search_conditions_select(api: Api, dataset_id: str, condition: Any, names: set[str]) -> None:
+    ids = api.ids(dataset_id)
+    body = {
+        "samples": [
+            {"sample_id": ids["0.png"], "labels": [{"name": "a", "score": 0.7}]},
+            {"sample_id": ids["1.png"], "labels": [{"name": "a"}, {"name": "b"}]},
+            {
+                "sample_id": ids["2.png"],
+                "labels": [{"name": "c"}],
+                "metadata": {"@modelarts:hard": 1, "@modelarts:hard_coefficient": 0.8, "@modelarts:hard_reasons": [1]},
+            },
+        ]
+    }
+    assert api.call("PUT", f"/{dataset_id}/data-annotations/samples", json=body)["success"] is True
+    assert set(api.ids(dataset_id, f"?limit=100&search_conditions={quote(json.dumps(condition))}")) == names
+
+
+@pytest.mark.parametrize("conditions", ["{", "5", '{"sample_time":"soon"}', '{"score":"x"}', '{"hard":"maybe"}'])
+def test_a_search_condition_that_cannot_be_used_is_refused(api: Api, dataset_id: str, conditions: str) -> None:
+    path = f"/{dataset_id}/data-annotations/samples?search_conditions={quote(conditions)}"
+    assert api.refused("GET", path) == "ModelArts.4396"
+
+
+def test_hard_examples_tell_their_reasons(api: Api, dataset_id: str) -> None:
+    sample_id = api.ids(dataset_id)["0.png"]
+    metadata = {"@modelarts:hard": 1, "@modelarts:hard_reasons": [0, 1]}
+    body = {"samples": [{"sample_id": sample_id, "labels": [{"name": "a"}], "metadata": metadata}]}
+    api.call("PUT", f"/{dataset_id}/data-annotations/samples", json=body)
+    sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{sample_id}")
+    assert set(sample["hard_details"]) == {"0", "1"}
+    stats = api.call("GET", f"/{dataset_id}/data-annotations/stats")
+    assert stats["key_sample_stats"] == {"total": 5, "key_sample": 1, "non_key_sample": 4}
+
+
+def test_a_text_file_called_jpg_is_a_sample_without_size(
+    api: Api, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (bucket / "in/fake.jpg").write_text("no picture")
+    dataset_id = api.dataset()
+    sample = api.samples(dataset_id)["samples"][0]
+    assert "@modelarts:size" not in sample["metadata"]
+    assert "fake.jpg" in caplog.text
+
+
+def test_what_can_be_searched_by(api: Api, bucket: Path) -> None:
+    for number in range(3):
+        (bucket / f"in/{number}.png").write_bytes(picture())
+    dataset_id = api.dataset()
+    ids = list(api.ids(dataset_id).values())
+    attributes = [{"colour": "red", "size": 3}, {"colour": "blue", "@modelarts:hard": 1, "deep": {"a": 1}}]
+    body = {
+        "samples": [
+            {"sample_id": identity, "labels": [{"name": "cat"}], "metadata": metadata}
+            for identity, metadata in zip(ids, attributes, strict=False)
+        ]
+    }
+    api.call("PUT", f"/{dataset_id}/data-annotations/samples", json=body)
+    found = api.call("GET", f"/{dataset_id}/data-annotations/search-condition")
+    assert [label["name"] for label in found["labels"]] == ["cat"]
+    assert found["labelers"] == ["human/local/anonymous"]
+    assert {name: sorted(values) for name, values in found["metadata"].items()} == {
+        "colour": ["blue", "red"],
+        "size": ["3"],
+    }

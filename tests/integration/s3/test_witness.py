@@ -1,0 +1,127 @@
+"""Input that has no effect is accepted and told, or refused where that is wanted; errors tell their reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from modelarts_emulator.config.settings import Settings, read_settings
+from modelarts_emulator.server import Emulator
+from tests.helpers.emulator_api import Api, picture
+
+
+def warnings(api: Api, method: str, path: str, **arguments: Any) -> str | None:
+    answer = api.session.request(method, api.base + path, timeout=10, **arguments)
+    assert answer.status_code < 300, answer.text
+    return answer.headers.get("X-Emulator-Warnings")
+
+
+@pytest.fixture
+def dataset_id(api: Api, bucket: Path) -> str:
+    (bucket / "in/a.png").write_bytes(picture())
+    return api.dataset()
+
+
+def test_ordinary_requests_carry_no_warning(api: Api, dataset_id: str) -> None:
+    assert warnings(api, "GET", f"/{dataset_id}/data-annotations/samples?limit=1&sample_state=NONE") is None
+    body = {"labels": [{"name": "a", "type": 0, "property": {"own": "1", "@modelarts:color": "#ffffff"}}]}
+    assert warnings(api, "POST", f"/{dataset_id}/data-annotations/labels", json=body) is None
+    sample_id = api.ids(dataset_id)["a.png"]
+    labels = {"samples": [{"sample_id": sample_id, "labels": [{"name": "a", "property": {"own": 1}}]}]}
+    assert warnings(api, "PUT", f"/{dataset_id}/data-annotations/samples", json=labels) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        (
+            "GET",
+            "?colour=1&limit=1&size=2",
+            None,
+            "query parameter colour is not known; query parameter size is not known",
+        ),
+        ("GET", "/{id}/data-annotations/samples?email=a@b", None, "email has no effect: there are no team labelling"),
+        ("GET", "/{id}/sync-data/status?x=1", None, "query parameter x is not known"),
+        (
+            "POST",
+            "/{id}/data-annotations/labels",
+            {"labels": [{"name": "b", "colour": "red"}], "more": {}},
+            "member labels[0].colour is not known; member more is not known",
+        ),
+        ("PUT", "/{id}", {"description": "x", "ä\n": 1}, "member \\xe4\\n is not known"),
+        (
+            "PUT",
+            "/{id}/data-annotations/samples",
+            {"samples": [{"sample_id": "x", "source": "y"}]},
+            "samples[].source has no effect",
+        ),
+        (
+            "GET",
+            '/{id}/data-annotations/samples?search_conditions={"colour":"red"}',
+            None,
+            "search_conditions.colour is not known",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_told(api: Api, dataset_id: str, method: str, path: str, body: Any, told: str) -> None:
+    assert told.replace("\\n", " ") in (warnings(api, method, path.replace("{id}", dataset_id), json=body) or "")
+
+
+def test_a_long_warning_is_cut(api: Api, dataset_id: str) -> None:
+    query = "&".join(f"{'x' * 90}{n}=1" for n in range(50))
+    assert len(warnings(api, "GET", f"/{dataset_id}/data-annotations/samples?{query}") or "") <= 1000
+
+
+@pytest.fixture
+def strict(settings: Settings, tmp_path: Path) -> Iterator[Api]:
+    with Emulator(replace(settings, strict_input=True)) as emu:
+        client = Api(emu.url)
+        yield client
+        client.session.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "?colour=1", None),
+        ("GET", "/{id}/data-annotations/samples?email=a@b", None),
+        ("GET", '/{id}/data-annotations/samples?search_conditions={"colour":"red"}', None),
+        ("POST", "/{id}/data-annotations/labels", {"labels": [{"name": "b", "colour": "red"}]}),
+        ("PUT", "/{id}", {"description": "new", "colour": 1}),
+    ],
+)
+def test_strict_refuses_it_and_changes_nothing(strict: Api, bucket: Path, method: str, path: str, body: Any) -> None:
+    dataset_id = strict.dataset()
+    answer = strict.session.request(method, strict.base + path.replace("{id}", dataset_id), json=body, timeout=10)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.4396")
+    assert "colour" in answer.json()["error_msg"] or "email" in answer.json()["error_msg"]
+    details = strict.call("GET", f"/{dataset_id}")
+    assert (details.get("description", ""), details["labels"]) == ("", [])
+
+
+def test_the_flag() -> None:
+    assert read_settings(["--strict"], {}).strict_input
+    assert not read_settings([], {}).strict_input
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (
+            "/nothing",
+            "DATASET_NOT_FOUND: Dataset does not exist: nothing (see api-ref/source/data_management/dataset_man",
+        ),
+        ("?limit=1000", "PARAMETER_INVALID: Parameter is invalid: limit: Expected"),
+        ("/a/b/c", "NOT_FOUND: The resource"),
+        ("/n%C3%A4h", "DATASET_NOT_FOUND: Dataset does not exist: n\\xe4h"),
+    ],
+)
+def test_errors_tell_their_reason(api: Api, path: str, reason: str) -> None:
+    answer = requests.get(api.base + path, timeout=10)
+    assert answer.headers["X-Emulator-Reason"].startswith(reason)
+    assert "(see api-ref/source/" in answer.headers["X-Emulator-Reason"]

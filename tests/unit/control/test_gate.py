@@ -1,0 +1,90 @@
+"""The gate: closed for those outside, and nobody is left inside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet  # before Python 3.11 not the built-in one
+
+import pytest
+
+from modelarts_emulator.control.gate import Quiet
+from tests.helpers.emulator_api import poll
+
+
+class World:
+    """A gate, and requests that stay inside until they are let go."""
+
+    def __init__(self) -> None:
+        self.quiet, self.inside, self.ends = Quiet(), 0, threading.Event()
+        self.pool = ThreadPoolExecutor(20)
+        self._counting = threading.Lock()
+
+    def request(self) -> Future[None]:
+        return self.pool.submit(self._serve)
+
+    def _serve(self) -> None:
+        self.quiet.enter()
+        with self._counting:
+            self.inside += 1
+        self.ends.wait(20)
+        with self._counting:
+            self.inside -= 1
+        self.quiet.leave()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.ends.set()
+    made.pool.shutdown()
+
+
+def test_who_is_inside_is_waited_for(world: World) -> None:
+    world.request()
+    poll(lambda: world.inside == 1, "inside")
+
+    def close() -> int:
+        with world.quiet.closed():
+            return world.inside
+
+    closing = world.pool.submit(close)
+    with pytest.raises(NotYet):
+        closing.result(0.1)
+    world.ends.set()
+    assert closing.result(10) == 0
+
+
+def test_who_is_outside_waits(world: World) -> None:
+    world.ends.set()
+    with world.quiet.closed():
+        waiting = world.request()
+        with pytest.raises(NotYet):
+            waiting.result(0.1)
+    waiting.result(10)
+
+
+def test_nobody_slips_in(world: World) -> None:
+    """Many come and go while it is closed and opened again and again."""
+    world.ends.set()
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            world._serve()
+
+    comers = [world.pool.submit(come_and_go) for _ in range(6)]
+    for _ in range(300):
+        with world.quiet.closed():
+            assert world.inside == 0
+    ended.set()
+    for comer in comers:
+        comer.result(10)
+
+
+def test_leaving_without_having_entered_has_no_effect(world: World) -> None:
+    world.quiet.leave()
+    with world.quiet.closed():
+        world.quiet.leave()

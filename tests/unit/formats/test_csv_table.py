@@ -1,0 +1,135 @@
+"""CSV: what spreadsheets write, the guard against formulas, rows that are wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_emulator.formats import csv_table
+from modelarts_emulator.formats.problem import Problem
+from tests.helpers.format_place import GOLDEN, Place
+
+
+def read(data: bytes, **options: object) -> list[object]:
+    rows = csv_table.read(io.BytesIO(data), **options)  # type: ignore[arg-type]
+    return [str(row) if isinstance(row, Problem) else row for row in rows]
+
+
+def written(rows: list[list[str]], names: list[str] | None = None) -> bytes:
+    out = io.BytesIO()
+    assert csv_table.write(rows, out, names) == len(rows)
+    return out.getvalue()
+
+
+def test_nothing_but_write_is_asked_of_what_is_written_to() -> None:
+    class Bare:  # as a spooled file is before Python 3.11
+        def __init__(self) -> None:
+            self.data = b""
+
+        def write(self, data: bytes) -> int:
+            self.data += data
+            return len(data)
+
+    out = Bare()
+    assert csv_table.write([["1", "Grüße"]], out, ["number", "text"]) == 1
+    assert out.data == "number,text\n1,Grüße\n".encode()
+
+
+def test_what_a_spreadsheet_writes() -> None:
+    data = (GOLDEN / "tabular/spreadsheet.csv").read_bytes()
+    assert csv_table.header(io.BytesIO(data)) == ["name", "value", "note"]
+    assert read(data, skip_header=True, columns=3) == [
+        ["x", "-1.5", 'says "hi", loudly'],
+        ["y", "1", "two\nlines"],
+        "row 4: has 2 columns instead of 3",
+        ["Grüße", "名", "end"],
+    ]
+
+
+def test_cells_that_look_like_formulas_are_guarded() -> None:
+    data = (GOLDEN / "tabular/guarded.csv").read_bytes()
+    rows = [
+        ["x", "-1.5", 'a "quoted", cell'],
+        ["y", "=1+1", "two\nlines"],
+        ["@at", "+1", "Grüße 名"],
+        ["", "", ""],
+    ]
+    assert read(data, skip_header=True) == rows
+    assert written(rows, ["name", "value", "note"]) == data
+    plain = list(csv.reader(io.StringIO(data.decode(), newline="")))
+    assert not [cell for row in plain for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+_CELL = st.one_of(
+    st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"])),
+    st.sampled_from(["=1", "\t=1", "\t\t@", "-1.5", "\t", '"', "\n", "\r\n", ",", "\ufeff", " = "]),
+)
+
+
+@given(st.lists(st.lists(_CELL, min_size=2, max_size=4), max_size=4))
+def test_what_is_written_is_read_back(rows: list[list[str]]) -> None:
+    assert read(written(rows, ["a", "b"]), skip_header=True) == rows
+
+
+def test_a_carriage_return_alone_is_kept() -> None:
+    assert read(written([["a\rb", "c"]])) == [["a\rb", "c"]]
+
+
+@given(st.lists(st.lists(_CELL, min_size=1, max_size=4), max_size=4))
+def test_no_cell_is_a_formula_to_others(rows: list[list[str]]) -> None:
+    text = written(rows).decode()
+    cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_columns_are_picked_and_sorted() -> None:
+    assert read(b"a,b,c\n1,2,3\n1,2\n", skip_header=True, columns=3, order=[2, 0]) == [
+        ["3", "1"],
+        "row 3: has 2 columns instead of 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b"", []),
+        (b"\n\r\n\n", []),
+        (b"\xef\xbb\xbfa,b\r\n", [["a", "b"]]),
+        ("名,值\n".encode("gbk"), [["名", "值"]]),
+        (b"a,b", [["a", "b"]]),
+        (b'"a\r\nb","c"\r\n', [["a\r\nb", "c"]]),
+        (b'a,"b\n', [["a", "b\n"]]),
+        (b",\n", [["", ""]]),
+    ],
+)
+def test_rows(data: bytes, wanted: list[object]) -> None:
+    assert read(data) == wanted
+
+
+def test_an_endless_cell_ends_the_file(tmp_path: Path) -> None:
+    assert read(b"a,b\n" + b'"' + b"x,\n" * 1_000_000) == [
+        ["a", "b"],
+        "row 2: field larger than field limit (131072): nothing after it is read",
+    ]
+    place = Place(tmp_path)
+    place.sparse("t.csv", 1 << 28)
+    tracemalloc.start()
+    try:
+        with (place.root / "t.csv").open("rb") as file:
+            (problem,) = csv_table.read(file)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "nothing after it is read" in str(problem)
+    assert peak < 100_000_000
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\xef\xbb\xbf"])
+def test_a_file_without_rows_has_no_header(data: bytes) -> None:
+    assert csv_table.header(io.BytesIO(data)) == []

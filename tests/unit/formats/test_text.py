@@ -1,0 +1,138 @@
+"""Text files: lines, encodings, separators, labels in a file of their own."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_emulator.contract.samples import SampleLabel
+from modelarts_emulator.contract.sources import LabelFormat
+from modelarts_emulator.contract.wire import LabelType, SampleType
+from modelarts_emulator.formats import text
+from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.store import SampleRecord
+from tests.helpers.format_place import GOLDEN, Place
+
+KIND = LabelType.TEXT_CLASSIFICATION
+BARS = LabelFormat(text_sample_separator="\\|", text_label_separator=";")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def read(place: Place, name: str, label_format: LabelFormat | None = None, results: str | None = None) -> list[object]:
+    """Texts with their labels, and problems as they are told."""
+    directory = place.directory
+    items = text.read(directory + name, KIND, place.open, label_format, results and directory + results)
+    return [
+        str(item) if isinstance(item, Problem) else (item.text, [label.name for label in item.labels]) for item in items
+    ]
+
+
+def sample(content: str, *names: str) -> SampleRecord:
+    labels = [SampleLabel(name=name, type=KIND) for name in names]
+    return SampleRecord(id="", path="b/x.txt", type=SampleType.TEXT, time=0, text=content, labels=labels)
+
+
+def test_gbk_and_crlf(place: Place) -> None:
+    place.golden("text")
+    assert read(place, "gbk.txt") == [("这个产品很好", ["正面"]), ("手机发热", ["负面", "热"])]
+
+
+def test_separators_may_be_escaped(place: Place) -> None:
+    place.golden("text")
+    wanted = [("one\\two", ["x", "y"]), ("no labels", []), ("three", ["z"])]
+    assert read(place, "bars.txt", BARS) == wanted
+    out = io.BytesIO()
+    assert text.write([sample(content, *names) for content, names in wanted], out, BARS) == 3
+    assert out.getvalue() == (GOLDEN / "text/bars.txt").read_bytes()
+
+
+def test_blank_lines_keep_labels_beside_their_texts(place: Place) -> None:
+    place.golden("text")
+    assert read(place, "gaps.txt", results="gaps_result.txt") == [
+        ("It responds quickly.", ["positive"]),
+        ("Heats up.", ["negative", "hot"]),
+        ("Nothing yet.", []),
+        ("Last, one", ["positive"]),
+    ]
+
+
+@pytest.mark.parametrize(("results", "names"), [("a\n", ["a", ""]), ("a\nb\nc\nd\n", ["a", "b"]), ("", ["", ""])])
+def test_a_file_of_labels_may_have_another_length(place: Place, results: str, names: list[str]) -> None:
+    place.write("t.txt", "one\ntwo\n")
+    place.write("t_result.txt", results)
+    assert read(place, "t.txt", results="t_result.txt") == [
+        (content, [name] if name else []) for content, name in zip(("one", "two"), names, strict=True)
+    ]
+
+
+def test_two_files_are_read_as_text_alone_where_the_request_says_so(place: Place) -> None:
+    place.write("t.txt", "a tab\tis text\n")
+    assert read(place, "t.txt", LabelFormat(label_type="0")) == [("a tab\tis text", [])]
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b"", []),
+        (b"\n\r\n \t \n", []),
+        (b"\xef\xbb\xbfone\r\ntwo", [("one", []), ("two", [])]),
+        (b"one\t\ntwo\t,,\n", [("one", []), ("two", [])]),
+        (b"one\ta,a, b ,\n", [("one", ["a", "b"])]),
+        (b"one\ta\tb\n", [("one", ["a\tb"])]),
+        ("\u2028 is no line end\n".encode(), [("\u2028 is no line end", [])]),
+        (
+            b"good\n\xff\xfe\xff\nlast\n",
+            [("good", []), "bucket/data/t.txt line 2: neither UTF-8 nor GBK", ("last", [])],
+        ),
+        (b"\xef\xbb\xbfgood\n\xff\n", [("good", []), "bucket/data/t.txt line 2: neither UTF-8 nor GBK"]),
+        (
+            b"one\n" + b"x" * 102_403 + b"\ntwo\n",
+            [("one", []), "bucket/data/t.txt line 2: longer than 102400 bytes", ("two", [])],
+        ),
+    ],
+)
+def test_lines(place: Place, data: bytes, wanted: list[object]) -> None:
+    place.write("t.txt", data)
+    assert read(place, "t.txt") == wanted
+
+
+def test_a_line_of_a_hundred_kilobytes_is_a_sample(place: Place) -> None:
+    place.write("t.txt", b"x" * 102_400 + b"\r\n")
+    assert read(place, "t.txt") == [("x" * 102_400, [])]
+
+
+def test_a_gigabyte_without_a_line_end_is_one_problem(place: Place) -> None:
+    place.sparse("t.txt", 1 << 28)
+    assert read(place, "t.txt") == ["bucket/data/t.txt line 1: longer than 102400 bytes"]
+
+
+_LINE = st.text(st.characters(exclude_characters="\t\n\r\ufeff", exclude_categories=["Cs"]), min_size=1).filter(
+    str.strip
+)
+_NAME = st.text(st.characters(exclude_characters=",\n\r", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
+    lambda name: name == name.strip()
+)
+
+
+@given(st.lists(st.tuples(_LINE, st.lists(_NAME, unique=True, max_size=3)), max_size=5))
+def test_what_is_written_is_read_back(wanted: list[tuple[str, list[str]]]) -> None:
+    out = io.BytesIO()
+    assert text.write([sample(content, *names) for content, names in wanted], out) == len(wanted)
+    items = list(text.read("b/t.txt", KIND, lambda path: io.BytesIO(out.getvalue()), None))
+    assert [
+        (item.text, [label.name for label in item.labels]) for item in items if isinstance(item, SampleRecord)
+    ] == wanted
+
+
+@pytest.mark.parametrize("broken", [sample("a\tb"), sample("a\nb"), sample("a\rb"), sample("a", "x,y")])
+def test_what_would_break_is_refused(broken: SampleRecord) -> None:
+    with pytest.raises(ValueError, match="cannot be written as one line"):
+        text.write([broken], io.BytesIO())

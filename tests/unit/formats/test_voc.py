@@ -1,0 +1,142 @@
+"""VOC files of other tools, ours in other tools, round trips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_emulator.contract.wire import SampleType
+from modelarts_emulator.formats import voc
+from modelarts_emulator.store import SampleRecord
+from tests.helpers.format_place import GOLDEN, SCENES, drawn
+
+
+def test_a_file_of_another_tool() -> None:
+    picture = voc.read((GOLDEN / "voc/labelimg.xml").read_bytes())
+    assert (picture.filename, picture.shape, picture.mask_source) == ("street.jpg", (640, 480, 3), None)
+    assert [(label.name, label.property) for label in picture.labels] == [
+        ("car", {"pose": "Left", "truncated": "1", voc.SHAPE: "bndbox", voc.FEATURE: [[12, 34.5], [200, 150]]}),
+        ("Tür & Tor", {"difficult": "1", voc.SHAPE: "bndbox", voc.FEATURE: [[5, 10], [80, 90]]}),
+    ]
+
+
+def test_globox_sees_the_boxes_of_real_pictures(tmp_path: Path) -> None:
+    globox = pytest.importorskip("globox")
+    for scene in SCENES[:4]:
+        labels = voc.read(scene.with_suffix(".xml").read_bytes()).labels
+        sample = SampleRecord(id="", path=f"b/{scene.name}", type=SampleType.IMAGE, time=0, shape=(320, 240, 3))
+        sample.labels = labels
+        (tmp_path / scene.with_suffix(".xml").name).write_bytes(voc.write(sample))
+        other = globox.Annotation.from_pascal_voc(tmp_path / scene.with_suffix(".xml").name)
+        assert (other.image_id, other.image_size) == (scene.name, (320, 240))
+        assert [(box.label, list(box.ltrb)) for box in other.boxes] == [
+            (label.name, [n for point in (label.property or {})[voc.FEATURE] for n in point]) for label in labels
+        ]
+
+
+def test_globox_writes_a_file_that_is_read(tmp_path: Path) -> None:
+    globox = pytest.importorskip("globox")
+    boxes = [globox.BoundingBox.create(label="Tür & <Tor> 名", coords=(1.5, 2, 30, 40.25))]
+    globox.Annotation("1.png", (64, 48), boxes).save_pascal_voc(tmp_path / "1.xml")
+    # It leaves the depth out, which the format makes mandatory.
+    data = (tmp_path / "1.xml").read_bytes().replace(b"</height>", b"</height><depth>3</depth>")
+    picture = voc.read(data)
+    assert (picture.filename, picture.shape) == ("1.png", (64, 48, 3))
+    assert [(label.name, (label.property or {})[voc.FEATURE]) for label in picture.labels] == [
+        ("Tür & <Tor> 名", [[1.5, 2], [30, 40.25]])
+    ]
+
+
+_NUMBER = st.floats(0, 20_000, allow_nan=False).map(lambda value: int(value) if value.is_integer() else value)
+_POINT = st.tuples(_NUMBER, _NUMBER).map(list)
+_FEATURES = {
+    "bndbox": st.lists(_POINT, min_size=2, max_size=2),
+    "polygon": st.lists(_POINT, min_size=3, max_size=12),
+    "circle": st.tuples(_POINT, st.lists(_NUMBER, min_size=1, max_size=1)).map(list),
+    "line": st.lists(_POINT, min_size=2, max_size=2),
+    "dashed": st.lists(_POINT, min_size=2, max_size=2),
+    "point": st.lists(_POINT, min_size=1, max_size=1),
+    "polyline": st.lists(_POINT, min_size=2, max_size=12),
+}
+_NAME = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), min_size=1, max_size=30
+)
+_LABEL = st.sampled_from(sorted(_FEATURES)).flatmap(
+    lambda shape: st.builds(
+        drawn,
+        _NAME,
+        st.just(shape),
+        _FEATURES[shape],
+        st.none() | st.floats(0, 1),
+    )
+)
+
+
+@given(st.lists(_LABEL, max_size=3))
+def test_what_is_written_is_read_back(labels: list[voc.SampleLabel]) -> None:
+    sample = SampleRecord(id="", path="b/ü/1.png", type=SampleType.IMAGE, time=0, shape=(7, 8, 1), labels=labels)
+    picture = voc.read(voc.write(sample))
+    assert (picture.filename, picture.shape) == ("1.png", (7, 8, 1))
+    assert picture.labels == labels
+
+
+def test_characters_that_xml_cannot_hold_leave_a_file_that_can_be_read() -> None:
+    sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0)
+    sample.labels = [drawn("bell \x07 ]]> \ufffe", "point", [[1, 2]])]
+    data = voc.write(sample)
+    assert ElementTree.fromstring(data).findtext("object/name") == "bell \ufffd ]]> \ufffd"
+    assert voc.read(data).labels[0].name == "bell \ufffd ]]> \ufffd"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<object/>",
+        "<object><name> </name></object>",
+        "<object><name>a</name><bndbox><xmin>1</xmin></bndbox></object>",
+        "<object><name>a</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>inf</xmax><ymax>1</ymax></bndbox></object>",
+        "<object><name>a</name><polygon><x1>1</x1></polygon></object>",
+        "<object><name>a</name><circle><cx>1</cx><cy>1</cy></circle></object>",
+        "<object><name>a</name><confidence>high</confidence></object>",
+        "<size><width>wide</width><height>1</height><depth>1</depth></size>",
+        "<size/>",
+    ],
+)
+def test_what_is_no_voc_is_told(inner: str) -> None:
+    with pytest.raises(voc.NotVoc) as refusal:
+        voc.read(f"<annotation>{inner}</annotation>".encode())
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"<html/>", "the root is <html>"),
+        (b"<annotation>", "no XML"),
+        (b"x" * (voc.MAX_BYTES + 1), "larger than"),
+        (b'<?xml version="1.0" encoding="utf-99"?><annotation/>', "no XML"),
+        (b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>', "DTDForbidden"),
+    ],
+)
+def test_what_is_no_annotation_is_told(data: bytes, shown: str) -> None:
+    with pytest.raises(voc.NotVoc, match=shown):
+        voc.read(data)
+
+
+@pytest.mark.parametrize("encoding", ["GBK", "gb2312", "gb18030", "big5", "Shift_JIS", "euc-jp"])
+def test_asian_encodings_that_the_file_names(encoding: str) -> None:
+    xml = f'<?xml version="1.0" encoding="{encoding}"?>\n<annotation><object><name>山</name></object></annotation>'
+    assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["山"]
+    with pytest.raises(voc.NotVoc, match="no XML"):
+        voc.read(xml.encode(encoding).replace("山".encode(encoding), b"\xff\xff"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
+def test_european_encodings_that_the_file_names(encoding: str) -> None:
+    declared = encoding.removesuffix("-sig")
+    xml = f'<?xml version="1.0" encoding="{declared}"?><annotation><object><name>Tür</name></object></annotation>'
+    assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["Tür"]

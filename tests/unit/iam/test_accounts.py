@@ -1,0 +1,110 @@
+import pytest
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.iam.accounts import (
+    NO_SUCH_PROJECT,
+    WRONG_PASSWORD,
+    AccessKey,
+    AccountProject,
+    Accounts,
+    Principal,
+    User,
+    parse_access_key,
+    parse_user,
+)
+
+ALICE = User("alice", password="secret-a", project=AccountProject.named("red"))
+BOB = User("bob", password="secret-b")
+KEY = AccessKey("AK1", "secret-k", "alice")
+
+
+@pytest.fixture
+def strict():
+    return Accounts([ALICE, BOB], [KEY], strict=True)
+
+
+def test_an_open_emulator_knows_everybody():
+    user = Accounts().log_in("anyone", "anything", "acme")
+    assert (user.name, user.domain, user.project) == ("anyone", "acme", None)
+
+
+def test_a_strict_one_knows_those_it_was_given(strict):
+    assert strict.log_in("alice", "secret-a") is ALICE
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("alice", ""), ("alice", "secret-b"), ("alice", "secret-a "), ("nobody", ""), ("nobody", "x"), ("", "")],
+)
+def test_a_strict_one_refuses_all_others(strict, name, password):
+    with pytest.raises(ApiError) as caught:
+        strict.log_in(name, password)
+    assert caught.value.error is WRONG_PASSWORD
+
+
+def test_ids_are_derived_from_names_for_ever():
+    assert AccountProject.named("demo").id == AccountProject.named("demo").id != AccountProject.named("Demo").id
+    assert len(AccountProject.named("demo").id) == len(User("demo").id) == 32
+    assert AccountProject.named("demo").id != User("demo").id
+
+
+def test_a_project_is_named_by_id_or_name(strict):
+    red = AccountProject.named("red")
+    assert strict.project(ALICE, name="red") == strict.project(ALICE, id=red.id) == red
+    assert Accounts().project(BOB, id="f" * 32) == AccountProject("f" * 32, "f" * 32)
+
+
+@pytest.mark.parametrize("asked", [{"name": "blue"}, {"id": "f" * 32}, {"id": "red"}, {"name": ""}])
+def test_a_user_with_a_project_gets_no_other(strict, asked):
+    with pytest.raises(ApiError) as caught:
+        strict.project(ALICE, **asked)
+    assert caught.value.error is NO_SUCH_PROJECT
+
+
+def test_projects_are_those_heard_of(strict):
+    strict.project(BOB, name="blue")
+    assert [project.name for project in strict.projects(BOB)] == ["blue", "red"]
+    assert [project.name for project in strict.projects(ALICE)] == ["red"]
+
+
+def test_who_a_key_speaks_for(strict):
+    assert strict.principal_of_key("AK1") == Principal(ALICE, ALICE.project)
+    assert not strict.principal_of_key("AK1").may_use("f" * 32)
+    assert Accounts().principal_of_key("AK?").may_use("anything")
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Accounts([ALICE, User("alice", password="x")]),
+        lambda: Accounts([ALICE], [KEY, AccessKey("AK1", "x", "alice")]),
+        lambda: Accounts([BOB], [KEY], strict=True),
+    ],
+)
+def test_contradictions_are_refused(build):
+    with pytest.raises(ValueError, match=r"alice|AK1"):
+        build()
+
+
+def test_settings_are_read():
+    assert parse_user("bob:secret-b") == BOB
+    assert parse_user("alice:secret-a:red") == ALICE
+    assert parse_access_key("AK1:secret-k:alice") == KEY
+    assert parse_access_key("AK1:se:cr:et:alice").secret == "se:cr:et"
+
+
+@pytest.mark.parametrize("text", ["", "bob", "bob:", ":secret", "::red"])
+def test_a_user_that_cannot_be_read(text):
+    with pytest.raises(ValueError, match="NAME:PASSWORD"):
+        parse_user(text)
+
+
+@pytest.mark.parametrize("text", ["", "AK", "AK:secret", ":secret:bob", "AK::bob", "AK:secret:"])
+def test_an_access_key_that_cannot_be_read_is_not_repeated(text):
+    with pytest.raises(ValueError, match="AK:SK:USER") as caught:
+        parse_access_key(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_secrets_are_not_shown():
+    assert "secret" not in repr([ALICE, BOB, KEY, Accounts([ALICE], [KEY]).principal_of_key("AK1")])

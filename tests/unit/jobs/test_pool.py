@@ -1,0 +1,98 @@
+"""Background tasks: how many at a time, and what rests meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from modelarts_emulator.jobs.pool import Busy, Tasks
+from tests.helpers.emulator_api import poll
+
+
+@pytest.fixture
+def tasks() -> Iterator[Tasks]:
+    made = Tasks(workers=2)
+    yield made
+    made.stop()
+
+
+def test_no_more_run_at_a_time_than_are_allowed(tasks: Tasks) -> None:
+    running, most, goes_on = 0, 0, threading.Event()
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        goes_on.wait(10)
+        with lock:
+            running -= 1
+
+    for number in range(6):
+        tasks.claim(str(number), "sync").run(work)
+    poll(lambda: most == 2, "two are running")
+    goes_on.set()
+    assert tasks.wait_idle(10)
+    assert most == 2
+
+
+def test_a_task_that_rests_lets_another_run(tasks: Tasks) -> None:
+    ends = threading.Event()
+
+    def rest() -> None:
+        with tasks.resting():
+            ends.wait(10)
+
+    for number in range(5):
+        tasks.claim(str(number), "publish").run(rest)
+    ran = threading.Event()
+    tasks.claim("other", "sync").run(ran.set)
+    assert ran.wait(10)
+    assert tasks.wait_idle(10, {"other"})
+    assert not tasks.wait_idle(0)
+    assert tasks.listing() == [(str(number), "publish") for number in range(5)]
+    ends.set()
+    assert tasks.wait_idle(10)
+
+
+def test_resting_outside_of_a_task_has_no_effect(tasks: Tasks) -> None:
+    with tasks.resting():
+        pass
+    test_no_more_run_at_a_time_than_are_allowed(tasks)
+
+
+def test_what_excludes_a_task_is_named(tasks: Tasks) -> None:
+    with tasks.claim("d", "sync"):
+        with pytest.raises(Busy, match="sync"):
+            tasks.claim("d", "publish", excluded=("sync",))
+        assert tasks.running("d") == {"sync"}
+    assert tasks.open == 0
+
+
+def test_who_has_told_its_end_is_in_nobodys_way() -> None:
+    tasks = Tasks()
+    leave, told = threading.Event(), threading.Event()
+
+    def work() -> None:
+        tasks.told("d", "publish")
+        told.set()
+        leave.wait(10)
+
+    tasks.claim("d", "publish").run(work)
+    assert told.wait(10)
+    assert tasks.running("d") == set()
+    assert tasks.listing() == [("d", "publish")]
+    assert not tasks.wait_idle(0)
+    with tasks.claim("d", "publish", excluded=("publish",)):
+        assert tasks.running("d") == {"publish"}
+        leave.set()
+        poll(lambda: len(tasks.listing()) == 1, "the first has ended")
+        with pytest.raises(Busy):
+            tasks.claim("d", "publish", excluded=("publish",))
+    assert tasks.wait_idle(10)
+    with pytest.raises(Busy), tasks.claim("d", "publish"):
+        tasks.claim("d", "publish", excluded=("publish",))
+    tasks.stop()

@@ -1,0 +1,169 @@
+"""How background tasks are kept from going on, and let go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet  # before Python 3.11 not the built-in one
+
+import pytest
+
+from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.jobs.transitions import Held, Mode, Rule, Transitions
+from tests.helpers.emulator_api import poll
+
+HOLD = Rule(mode=Mode.HOLD)
+
+
+class World:
+    """Transitions of two datasets, each of a project of its own, and threads that enter states."""
+
+    def __init__(self) -> None:
+        self.projects: dict[str, str] = {"d1": "red", "d2": "blue"}
+        self.transitions = Transitions(self.projects.get)
+        self._pool = ThreadPoolExecutor(4)
+
+    def enter(self, dataset_id: str = "d1", kind: str = "publish", state: str = "RUNNING") -> Future[None]:
+        return self._pool.submit(self.transitions.enter, kind, dataset_id, state)  # type: ignore[arg-type]
+
+    def held(self, dataset_id: str = "d1") -> Future[None]:
+        """A task that is held."""
+        task = self.enter(dataset_id)
+        poll(lambda: any(each.dataset_id == dataset_id for each in self.transitions.held()), "held")
+        return task
+
+    def end(self) -> None:
+        self.transitions.stop()
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.end()
+
+
+def test_without_a_rule_a_task_goes_on(world: World) -> None:
+    world.transitions.enter("publish", "d1", "RUNNING")
+    world.transitions.put({"sync": HOLD})
+    world.transitions.enter("publish", "d1", "RUNNING")
+
+
+def test_a_held_task_is_named_and_goes_on_when_it_is_released(world: World) -> None:
+    world.transitions.put({"publish": HOLD})
+    task = world.held()
+    assert world.transitions.held() == [Held("publish", "d1", "RUNNING", Mode.HOLD)]
+    assert world.transitions.is_waited_for
+    world.transitions.put({})
+    task.result(10)
+    assert world.transitions.held() == []
+
+
+def test_only_the_state_that_a_rule_names_is_held(world: World) -> None:
+    world.transitions.put({"publish": Rule(mode=Mode.HOLD, before="COMPLETED")})
+    world.enter(state="RUNNING").result(10)
+    task = world.enter(state="COMPLETED")
+    poll(world.transitions.held, "held")
+    world.transitions.clear()
+    task.result(10)
+
+
+def test_putting_the_same_rule_again_releases_nobody(world: World) -> None:
+    world.transitions.put({"publish": HOLD})
+    task = world.held()
+    world.transitions.put({"publish": HOLD, "sync": HOLD})
+    with pytest.raises(NotYet):
+        task.result(0.25)
+
+
+def test_time_is_waited_for(world: World) -> None:
+    world.transitions.put({"publish": Rule(mode=Mode.TIME, ms=150)})
+    start = time.monotonic()
+    world.transitions.enter("publish", "d1", "RUNNING")
+    assert 0.14 < time.monotonic() - start < 5
+
+
+def test_polls_are_counted_for_the_task_alone(world: World) -> None:
+    world.transitions.put({"publish": Rule(mode=Mode.POLLS, polls=3)})
+    task = world.held()
+    for kind, dataset_id in (("publish", "d2"), ("sync", "d1"), ("publish", "d1"), ("", "d1")):
+        world.transitions.polled(kind, dataset_id)
+    with pytest.raises(NotYet):
+        task.result(0.25)
+    world.transitions.polled("publish", "d1")
+    task.result(10)
+
+
+@pytest.mark.parametrize("code", ["PUBLISH_FAILED", "ModelArts.4712"])
+def test_a_task_fails_with_a_row_of_the_catalogue(world: World, code: str) -> None:
+    world.transitions.put({"publish": Rule(mode=Mode.FAIL, code=code)})
+    with pytest.raises(ApiError) as failure:
+        world.transitions.enter("publish", "d1", "RUNNING")
+    assert failure.value.error.code == "ModelArts.4712"
+
+
+def test_a_project_has_rules_of_its_own(world: World) -> None:
+    world.transitions.put({"publish": HOLD}, "red")
+    world.enter("d2").result(10)
+    task = world.held("d1")
+    world.transitions.put({"publish": HOLD})
+    world.transitions.put({"publish": Rule(mode=Mode.IMMEDIATE)}, "red")
+    task.result(10)
+    blue = world.held("d2")
+    world.transitions.put({}, "red")
+    red = world.held("d1")
+    world.transitions.clear()
+    blue.result(10)
+    red.result(10)
+
+
+@pytest.mark.parametrize("release", [Transitions.stop, Transitions.clear])
+def test_the_end_lets_everything_go(world: World, release: Callable[[Transitions], None]) -> None:
+    world.transitions.put({"publish": HOLD})
+    task = world.held()
+    release(world.transitions)
+    task.result(10)
+
+
+def test_after_the_end_nothing_is_held(world: World) -> None:
+    world.transitions.stop()
+    world.transitions.put({"publish": HOLD})
+    world.enter().result(10)
+
+
+def test_a_task_of_a_dataset_that_is_gone_goes_on(world: World) -> None:
+    world.transitions.put({"publish": HOLD})
+    task = world.held()
+    del world.projects["d1"]
+    task.result(10)
+
+
+def test_many_tasks_are_released_at_once() -> None:
+    transitions = Transitions(lambda dataset_id: "red")
+    transitions.put({"import": HOLD})
+    threads = [
+        threading.Thread(target=transitions.enter, args=("import", str(number), "RUNNING")) for number in range(50)
+    ]
+    for thread in threads:
+        thread.start()
+    poll(lambda: len(transitions.held()) == 50, "all are held")
+    transitions.put({})
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({"mode": Mode.TIME, "ms": -1}, "ms must be"),
+        ({"mode": Mode.POLLS, "polls": -1}, "polls must"),
+        ({"mode": Mode.FAIL, "code": "ModelArts.9999"}, "not in the error catalogue"),
+    ],
+)
+def test_a_rule_that_means_nothing_is_refused(members: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Rule(**members)  # type: ignore[arg-type]

@@ -1,0 +1,138 @@
+"""Pictures: headers that lie, and resizing as it was asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
+from modelarts_emulator.media.images import ImageCache, process, read_header, read_header_bytes
+from tests.helpers.emulator_api import picture
+
+
+def claims(width: int, height: int) -> bytes:
+    """A small PNG whose header says that it is large."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+@pytest.mark.parametrize(("mode", "depth"), [("RGB", 3), ("L", 1)])
+def test_width_height_and_depth_are_read(tmp_path: Path, kind: str, mode: str, depth: int) -> None:
+    path = tmp_path / "a"
+    Image.new(mode, (31, 17)).save(path, kind)
+    assert read_header(path) == read_header_bytes(path.read_bytes()) == (31, 17, depth)
+
+
+def test_a_header_may_claim_anything(tmp_path: Path) -> None:
+    assert read_header_bytes(claims(60_000, 60_000)) == (60_000, 60_000, 3)
+    (tmp_path / "huge.png").write_bytes(claims(60_000, 60_000))
+    with pytest.raises(ApiError) as refusal:
+        process(tmp_path / "huge.png", "image/resize,h_10")
+    assert refusal.value.error == PARAMETER_INVALID
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+def test_a_header_cut_anywhere_is_no_picture_or_the_right_one(kind: str) -> None:
+    data = picture(31, 17, kind=kind)
+    found = {read_header_bytes(data[:end]) for end in range(len(data))}
+    assert found <= {None, (31, 17, 3)}
+    assert read_header_bytes(b"") is None
+    assert read_header_bytes(b"a text file") is None
+
+
+def test_a_missing_file_is_no_picture(tmp_path: Path) -> None:
+    assert read_header(tmp_path / "missing.png") is None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "size"),
+    [
+        ("image/resize,m_lfit,h_15", (20, 15)),
+        ("image/resize,m_lfit,w_20,h_5", (7, 5)),
+        ("image/resize,m_mfit,w_20,h_5", (20, 15)),
+        ("image/resize,m_fill,w_10,h_10", (10, 10)),
+        ("image/resize,m_pad,w_10,h_12", (10, 12)),
+        ("image/resize,m_fixed,w_9,h_20", (9, 20)),
+        ("image/resize,p_50", (20, 15)),
+        ("image/resize,h_300", (40, 30)),
+        ("image/resize,h_60,limit_0", (80, 60)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_resizing(tmp_path: Path, parameter: str, size: tuple[int, int], kind: str) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(picture(40, 30, kind=kind))
+    data, content_type = process(path, parameter)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.size, image.format) == (size, kind)
+    assert content_type == f"image/{kind.lower()}"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "",
+        "image/evil",
+        "image/resize",
+        "image/resize,w_0",
+        "image/resize,w_99999",
+        "image/resize,m_x,w_5",
+        "image/info,w_5",
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_refused(tmp_path: Path, parameter: str) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    with pytest.raises(ApiError):
+        process(tmp_path / "a.png", parameter)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+def test_information_about_a_picture(tmp_path: Path, kind: str) -> None:
+    data = picture(40, 30, kind=kind)
+    (tmp_path / "a").write_bytes(data)
+    body, content_type = process(tmp_path / "a", "image/info")
+    assert json.loads(body) == {"format": kind, "height": 30, "size": len(data), "width": 40}
+    assert content_type == "application/json"
+
+
+def test_a_picture_beyond_the_limit_is_described_and_not_decoded(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(claims(40_000, 30_000))
+    assert json.loads(process(tmp_path / "a.png", "image/info")[0])["width"] == 40_000
+    with pytest.raises(ApiError, match="pixels"):
+        process(tmp_path / "a.png", "image/resize,h_10")
+
+
+@pytest.mark.parametrize("mode", ["m_fixed", "m_fill", "m_pad"])
+def test_a_small_picture_is_not_made_huge(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    with pytest.raises(ApiError, match="pixels"):
+        process(tmp_path / "a.png", f"image/resize,{mode},w_16000,h_16000")
+
+
+def test_what_is_no_picture_has_no_information(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"text")
+    with pytest.raises(ApiError):
+        process(tmp_path / "a.png", "image/info")
+
+
+def test_the_cache_is_bounded_and_makes_once() -> None:
+    cache, made = ImageCache(max_bytes=100), []
+
+    def make(name: str) -> tuple[bytes, str]:
+        made.append(name)
+        return name.encode() * 40, "image/png"
+
+    for name in ("a", "a", "b", "c", "c", "a"):
+        cache.get(name, lambda name=name: make(name))  # type: ignore[misc]
+    assert made == ["a", "b", "c", "a"]

@@ -1,0 +1,97 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from modelarts_emulator.obs.listing import page
+
+KEYS = ["a.txt", "a/1.jpg", "a/2.jpg", "a/b/3.jpg", "a0", "b-c/x", "b/x", "photos/2026/1.jpg", "photos/2026/2.jpg", "z"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    for key in KEYS:
+        file = tmp_path / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(key.encode())
+    return str(tmp_path)
+
+
+def keys(found):
+    return [key.key for key in found.keys]
+
+
+def everything(root, limit=1000, **options):
+    """All pages: keys and prefixes in the order in which they came."""
+    after, result = "", []
+    while True:
+        found = page(root, after=after, limit=limit, **options)
+        result += sorted(keys(found) + found.prefixes)
+        if found.last is None:
+            return result
+        assert found.last > after
+        after = found.last
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 1000])
+def test_keys_come_in_the_order_of_their_bytes(root, limit):
+    assert everything(root, limit) == sorted(KEYS, key=str.encode)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+@pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "a/b/", "b", "photos/2026/", "nothing", "a.txt", "a.txt/"])
+@pytest.mark.parametrize("delimiter", ["", "/", "2", "/2", "."])
+def test_prefix_and_delimiter_do_what_the_definition_says(root, prefix, delimiter, limit):
+    expected = set()
+    for key in KEYS:
+        if key.startswith(prefix):
+            head, found, _ = key[len(prefix) :].partition(delimiter or "\0")
+            expected.add(prefix + head + found)
+    assert everything(root, limit, prefix=prefix, delimiter=delimiter) == sorted(expected)
+
+
+@pytest.mark.parametrize("after", ["a", "a.txt", "a/", "a/1.jpg", "a/1.jpg0", "a/b", "b/", "y", "zz", "photos/2026/1"])
+def test_a_page_begins_after_its_marker(root, after):
+    assert keys(page(root, after=after)) == [key for key in sorted(KEYS) if key > after]
+
+
+def test_a_full_last_page_has_no_successor(root):
+    assert page(root, limit=len(KEYS)).last is None
+    assert page(root, limit=len(KEYS) - 1).last == sorted(KEYS)[-2]
+
+
+def test_sizes_and_times_are_the_files(root):
+    (found,) = page(root, prefix="z").keys
+    stat = Path(root, "z").stat()
+    assert (found.size, found.mtime_ns, found.local) == (1, stat.st_mtime_ns, root + "/z")
+
+
+def test_a_folder_counts_only_if_it_was_put_as_an_object(root, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "empty/" not in keys(page(root))
+    assert page(root, delimiter="/").prefixes == ["a/", "b-c/", "b/", "photos/"]
+    assert "empty/" in keys(page(root, directories={"empty/", "gone/"}))
+    assert "empty/" in page(root, delimiter="/", directories={"empty/"}).prefixes
+    assert keys(page(root, prefix="empty/", delimiter="/", directories={"empty/"})) == ["empty/"]
+
+
+def test_hidden_files_are_objects_and_unfinished_ones_are_not(root, tmp_path):
+    (tmp_path / ".keep").touch()
+    (tmp_path / ".~abc").touch()
+    assert keys(page(root, prefix=".")) == [".keep"]
+
+
+def test_links_that_leave_the_bucket_or_lead_in_circles_are_left_out(root, tmp_path, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret").touch()
+    (tmp_path / "leave").symlink_to(outside)
+    (tmp_path / "leave.txt").symlink_to(outside / "secret")
+    (tmp_path / "a" / "circle").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a")
+    (tmp_path / "inside").symlink_to(tmp_path / "b")
+    assert everything(root) == sorted([*KEYS, "inside/x"])
+
+
+def test_names_that_no_object_can_have_are_left_out(root):
+    Path(root, os.fsdecode(b"\xff.jpg")).touch()
+    assert everything(root) == sorted(KEYS)

@@ -1,0 +1,58 @@
+"""Whether a file is still being written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelarts_emulator.obs.open_files import is_being_written
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+
+
+def test_a_file_is_being_written_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    with path.open("wb") as file:
+        file.write(b"half")
+        file.flush()
+        assert is_being_written(path)
+    assert not is_being_written(path)
+    with path.open("rb"):
+        assert not is_being_written(path)
+    with path.open("ab"):
+        assert is_being_written(str(path))
+
+
+def test_another_process_is_seen_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    script = "import sys; f = open(sys.argv[1], 'wb'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        assert is_being_written(path)
+    assert not is_being_written(path)
+
+
+def test_what_cannot_be_known_is_not_being_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_being_written(tmp_path / "nowhere")
+    assert not is_being_written(tmp_path / "pipe")
+    assert not is_being_written(tmp_path)
+    assert not is_being_written("/proc/self/status")
+
+
+def test_a_writer_that_comes_at_that_very_moment_does_no_harm(tmp_path: Path) -> None:
+    """The lease is broken by whoever opens the file for writing; both go on."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"")
+    script = "import sys\nfor _ in range(3000): open(sys.argv[1], 'ab').close()"
+    with subprocess.Popen([sys.executable, "-c", script, str(path)]) as writer:
+        while writer.poll() is None:
+            is_being_written(path)
+    assert writer.returncode == 0

@@ -1,0 +1,154 @@
+"""OBS paths: three spellings, and everything that must be refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
+from modelarts_emulator.obs.paths import ObsPath, is_object_name
+
+
+@pytest.mark.parametrize("text", ["/bucket/dir/a.jpg", "obs://bucket/dir/a.jpg", "s3://bucket/dir/a.jpg"])
+def test_three_spellings_name_one_object(text: str) -> None:
+    path = ObsPath.parse(text)
+    assert path == ObsPath("bucket", "dir/a.jpg")
+    assert (str(path), path.uri(), path.uri("s3"), path.object_name, path.name) == (
+        "/bucket/dir/a.jpg",
+        "obs://bucket/dir/a.jpg",
+        "s3://bucket/dir/a.jpg",
+        "bucket/dir/a.jpg",
+        "a.jpg",
+    )
+
+
+@pytest.mark.parametrize("text", ["/bucket", "/bucket/", "obs://bucket", "s3://bucket/"])
+def test_a_bare_bucket_is_no_directory_of_a_dataset(text: str) -> None:
+    assert ObsPath.parse(text) == ObsPath("bucket", "")
+    with pytest.raises(ApiError) as refused:
+        ObsPath.directory(text)
+    assert refused.value.error is PATH_IS_BUCKET
+
+
+@pytest.mark.parametrize("text", ["/bucket/dir", "/bucket/dir/", "obs://bucket/dir"])
+def test_a_directory_ends_in_a_slash(text: str) -> None:
+    assert str(ObsPath.directory(text)) == "/bucket/dir/"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/",
+        "//",
+        "bucket/key",
+        "obs:/bucket/key",
+        "http://bucket/key",
+        "obs://",
+        "obs:///etc/passwd",
+        "obs://bucket//",
+        "//bucket/key",
+        "/bucket//key",
+        "/bucket//etc/passwd",
+        "/bucket/../other/key",
+        "/bucket/a/../../other",
+        "/bucket/..",
+        "/bucket/.",
+        "/bucket/./key",
+        "/bucket/a/./",
+        "/../bucket/key",
+        "/./key",
+        "/.hidden/key",
+        "/-bucket/key",
+        "/bu..cket/key",
+        "/bucket/a\0b",
+        "/bucket\0/key",
+        "/bucket/a\nb",
+        "/bucket/a\x7f",
+        "/bucket/a\\b",
+        "\\bucket\\key",
+        "/bucket/..\\..\\etc",
+        "/bucket/\udcff",
+        "/ab/key",
+        f"/{'b' * 64}/key",
+        f"/bucket/{'x' * 256}",
+        f"/bucket/{'ä' * 128}",
+        f"/bucket/{'/'.join(['x' * 99] * 11)}",
+        "/bucket/" + "x" * 1_000_000,
+        "/bückét/key",
+        "/buc ket/key",
+    ],
+)
+@pytest.mark.parametrize("read", [ObsPath.parse, ObsPath.directory])
+def test_what_cannot_be_a_path_is_refused_in_one_short_line(read, text: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        read(text)
+    assert refused.value.error is PATH_INVALID
+    message = refused.value.message
+    assert len(message) < 300
+    assert message.isprintable()
+    message.encode()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "%2e%2e/x",
+        "...",
+        "a..b",
+        ".hidden",
+        "名前/写真.jpg",
+        "a b+c&d=?#.jpg",
+        "x" * 255,
+        "ä" * 127,
+        "-",
+        "~",
+        "trailing. ",
+    ],
+)
+def test_unusual_names_are_kept_as_they_are(key: str) -> None:
+    assert ObsPath.parse(f"/bucket/{key}").key == key
+
+
+@pytest.mark.parametrize("bucket", ["abc", "My_Bucket", "a.b-c", "0" * 63])
+def test_bucket_names_are_read_leniently(bucket: str) -> None:
+    assert ObsPath.parse(f"/{bucket}/key").bucket == bucket
+
+
+def test_paths_are_built_and_taken_apart() -> None:
+    directory = ObsPath.directory("/bucket/a/b")
+    assert directory / "c.jpg" == ObsPath("bucket", "a/b/c.jpg")
+    assert ObsPath("bucket", "a/b") / "c/" == ObsPath("bucket", "a/b/c/")
+    assert ObsPath("bucket") / "a" == ObsPath("bucket", "a")
+    assert (directory / "c.jpg").parent == directory
+    assert directory.parent == ObsPath("bucket", "a/")
+    assert directory.parent.parent == ObsPath("bucket")
+    assert ObsPath("bucket").parent == ObsPath("bucket")
+    assert (directory.name, ObsPath("bucket").name) == ("b", "")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "/etc/passwd", "a//b", "a\0", "a/../../.."])
+def test_joining_cannot_climb(name: str) -> None:
+    with pytest.raises(ApiError):
+        ObsPath.directory("/bucket/dir").join(name)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "expected"),
+    [
+        ("/bucket/a/", "/bucket/a/", True),
+        ("/bucket/a/", "/bucket/a/b/c.jpg", True),
+        ("/bucket/a", "/bucket/a/b", True),
+        ("/bucket/a/", "/bucket/a", True),
+        ("/bucket", "/bucket/a", True),
+        ("/bucket/a/", "/bucket/ab/", False),
+        ("/bucket/a/b/", "/bucket/a/", False),
+        ("/bucket/a/", "/bucket2/a/", False),
+    ],
+)
+def test_contains_is_about_places_and_not_about_letters(outer: str, inner: str, expected: bool) -> None:
+    assert ObsPath.parse(outer).contains(ObsPath.parse(inner)) is expected
+
+
+def test_names_of_objects() -> None:
+    assert is_object_name("a b.jpg")
+    assert not any(map(is_object_name, ["", ".", "..", "a\n", "a\\b", "\udcff", "x" * 256]))

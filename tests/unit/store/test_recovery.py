@@ -1,0 +1,408 @@
+"""A disk that refuses, files that are damaged: a clear error, nothing lost, and all is well when the cause is gone."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from modelarts_emulator.store import Store, Unknown
+from modelarts_emulator.store.indexed_fields import encode_sample
+from modelarts_emulator.util.clock import SystemClock
+from tests.unit.store.test_store import ID, ROOT, abandon, contents, dataset, opened, sample
+
+OTHER = "e" * 19
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def put(store: Store, *numbers: int, dataset_id: str = ID) -> None:
+    with store.writing(dataset_id) as writer:
+        writer.put_samples(sample(number) for number in numbers)
+
+
+def numbers(store: Store, dataset_id: str = ID) -> set[int]:
+    return {int(identity, 16) for identity in contents(store, dataset_id)}
+
+
+def in_a_process(script: str, *arguments: str) -> list[str]:
+    """The lines that a script of its own process prints."""
+    head = """
+import logging, os, resource, shutil, signal, sys
+sys.path.insert(0, sys.argv.pop())
+from pathlib import Path
+from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.contract.wire import LabelType
+from modelarts_emulator.store import Unknown
+from modelarts_emulator.store.indexed_fields import encode_sample
+from tests.unit.store.test_recovery import ID, OTHER, dataset, numbers, opened, put, sample
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", head + script, *arguments, str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_full_disk_refuses_checkpoints_datasets_and_versions_and_keeps_what_there_is(root: Path) -> None:
+    """A limit on the size of files stands for the disk: every write beyond 2,000 bytes of a file fails."""
+    script = """
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = opened(Path(sys.argv[1]))
+store.create(dataset())
+for number in range(8):
+    put(store, number)
+store.checkpoint(ID)
+put(store, 8)
+many = [Label(name=f"label {n}", type=LabelType.IMAGE_CLASSIFICATION) for n in range(100)]
+limits = (resource.RLIM_INFINITY,) * 2
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+for refused in (
+    lambda: store.checkpoint(ID),
+    lambda: store.create(dataset("two", OTHER), many),
+    lambda: store.freeze(ID, "v", map(encode_sample, [sample(n) for n in range(50)])),
+    lambda: put(store, *range(100, 150)),
+):
+    try:
+        refused()
+    except OSError as error:
+        print(error.errno)
+print(sorted(numbers(store)), len(store.entries()))
+leftovers = [path.name for path in Path(sys.argv[1]).rglob("*") if path.name.endswith(".tmp") or OTHER in str(path)]
+print(leftovers)
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+store.create(dataset("two", OTHER), many)
+store.freeze(ID, "v", map(encode_sample, [sample(n) for n in range(50)]))
+put(store, 9)
+store.close()
+"""
+    *refused, known, leftovers = in_a_process(script, str(root))
+    assert refused == [str(errno.EFBIG)] * 4
+    assert known == "[0, 1, 2, 3, 4, 5, 6, 7, 8] 1"
+    assert leftovers == "[]"
+    again = opened(root)
+    assert numbers(again) == set(range(10))
+    with again.reading(OTHER) as reader:
+        assert len(reader.labels) == 100
+    with again.version(ID, "v") as version:
+        assert len(version) == 50
+    again.close()
+
+
+def test_a_clean_stop_with_a_full_disk_says_so_and_loses_nothing(root: Path) -> None:
+    script = """
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
+store = opened(Path(sys.argv[1]))
+store.create(dataset())
+put(store, *range(20))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+store.close()
+"""
+    (line,) = in_a_process(script, str(root))
+    assert line.startswith(f"ERROR Dataset {ID} stays as its journal has it, which loses nothing: ")
+    again = opened(root)
+    assert numbers(again) == set(range(20))
+    again.close()
+
+
+def test_a_read_only_directory_refuses_and_works_again_when_it_is_writable() -> None:
+    """In a process without root's rights: those would write all the same."""
+    folder = Path(tempfile.mkdtemp(prefix="store-readonly-"))
+    script = """
+folder = Path(sys.argv[1])
+root = folder / "data"
+opened(root).close()  # every module is loaded before the rights are gone
+shutil.rmtree(root)
+if os.getuid() == 0:
+    os.chown(folder, 65534, 65534)
+    os.setgid(65534)
+    os.setuid(65534)
+store = opened(root)
+store.create(dataset())
+put(store, 1)
+for path in (root / "datasets" / ID / "versions", root / "datasets" / ID, root / "datasets", root):
+    path.chmod(0o555)
+for refused in (
+    lambda: store.create(dataset("two", OTHER)),
+    lambda: store.checkpoint(ID),
+    lambda: store.freeze(ID, "v", map(encode_sample, [sample(1)])),
+    lambda: store.delete(ID),
+):
+    try:
+        refused()
+        print("accepted")
+    except OSError as error:
+        print(error.errno)
+try:
+    put(store, 2)  # the journal is open already
+except Unknown:
+    print("gone")
+for path in (root, root / "datasets", root / "datasets" / ID, root / "datasets" / ID / "versions"):
+    path.chmod(0o755)
+print(sorted(numbers(store)))
+store.create(dataset("two", OTHER))
+store.checkpoint(ID)
+store.close()
+again = opened(root)
+print(sorted(numbers(again)), len(again.entries()))
+again.close()
+"""
+    try:
+        folder.chmod(0o755)
+        *refused, known, later = in_a_process(script, str(folder))
+        assert refused == [str(errno.EACCES)] * 4
+        assert (known, later) == ("[1, 2]", "[1, 2] 2")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["data", "data/datasets", "data/lock"])
+def test_something_else_in_the_place_of_the_directory_is_an_error(tmp_path: Path, name: str) -> None:
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    if name.endswith("lock"):
+        place.mkdir()
+    else:
+        place.write_text("no directory")
+    with pytest.raises(OSError):
+        opened(tmp_path / "data")
+    place.rmdir() if place.is_dir() else place.unlink()
+    opened(tmp_path / "data").close()
+
+
+def test_after_a_failed_sync_nothing_is_acknowledged_before_all_is_written_anew(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may forget what it could not write, and say that the next sync went well."""
+    store = Store(root, clock=SystemClock())
+    store.create(dataset())
+    put(store, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", _refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            put(store, 2)
+        patch.setattr("modelarts_emulator.store.tinydb_storage.write_tables", _refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            put(store, 3)
+        assert 3 not in numbers(store)
+    put(store, 4)
+    folder = root / "datasets" / ID
+    (folder / "journal-0.jsonl").write_bytes(b"lost")  # what the disk may have made of it
+    abandon(store)
+    again = opened(root)
+    assert {1, 4} <= numbers(again) <= {1, 2, 4}
+    again.close()
+
+
+def _refuse(*arguments: object, **options: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_group_that_cannot_be_taken_back_is_not_followed_by_another(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(root)
+    store.create(dataset())
+    put(store, 1)
+    write = os.write
+    with monkeypatch.context() as patch:
+
+        def half(file: int, data: memoryview) -> int:
+            if len(data) < 100:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(file, data[: len(data) // 2])
+
+        patch.setattr(os, "write", half)
+        patch.setattr(os, "ftruncate", _refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            put(store, 2)
+    put(store, 3)
+    abandon(store)
+    again = opened(root)
+    assert numbers(again) == {1, 3}
+    again.close()
+
+
+def test_a_checkpoint_cut_anywhere_in_its_tail_is_rebuilt(root: Path) -> None:
+    store = opened(root)
+    store.create(dataset())
+    put(store, 1, 2)
+    store.checkpoint(ID)
+    put(store, 3)
+    store.close()
+    folder = root / "datasets" / ID
+    kept = root.with_name("kept")
+    shutil.copytree(root, kept)
+    data = (folder / "dataset.json").read_bytes()
+    for length in [*range(0, len(data) - 400, 97), *range(len(data) - 400, len(data))]:
+        (folder / "dataset.json").write_bytes(data[:length])
+        again = opened(root)
+        assert numbers(again) == {1, 2, 3}, length
+        again.close()
+        shutil.rmtree(root)
+        shutil.copytree(kept, root)
+
+
+def test_a_dataset_beyond_repair_is_set_aside_and_the_others_serve_on(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(root)
+    for each in (ID, OTHER):
+        store.create(dataset(each[:3], each))
+        put(store, 1, dataset_id=each)
+    store.close()
+    store = opened(root)
+    for path in (root / "datasets" / ID).glob("dataset*.json"):
+        path.write_bytes(b"\0" * path.stat().st_size)
+    with caplog.at_level(logging.ERROR, "modelarts-emulator"), pytest.raises(Unknown):
+        contents(store)
+    (line,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert ID in line and "set aside as" in line
+    assert [entry.record.id for entry in store.entries()] == [OTHER]
+    assert numbers(store, OTHER) == {1}
+    assert list(root.glob(f"{ID}.damaged-*"))
+    store.close()
+
+
+def test_a_damaged_document_is_damage_too(root: Path) -> None:
+    """A file that is laid out as it should be, with one document that is no JSON."""
+    store = opened(root)
+    store.create(dataset())
+    put(store, 1, 2)
+    store.checkpoint(ID)
+    put(store, 3)
+    store.close()
+    file = root / "datasets" / ID / "dataset.json"
+    file.write_bytes(file.read_bytes().replace(b'"path":"b/in/2.png"', b'"path":"b/in/2.png\xff'))
+    again = opened(root)
+    assert numbers(again) == {1, 2, 3}
+    again.close()
+    assert list(file.parent.glob("dataset.json.damaged-*"))
+
+
+def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = opened(root)
+    store.create(dataset())
+    store.freeze(ID, "v", map(encode_sample, [sample(1)]))
+    store.close()
+    store = opened(root)
+    (root / "datasets" / ID / "versions" / "v.json").write_bytes(b"{")
+    for _ in range(2):
+        with pytest.raises(Unknown), store.version(ID, "v"):
+            pass
+    store.close()
+    assert len([record for record in caplog.records if "set aside" in record.message]) == 1
+
+
+def test_a_checkpoint_in_the_background_keeps_nobody_waiting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it writes, others read and write; the journal is folded in the end."""
+    started, may_go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments: object, **options: object) -> None:
+        started.set()
+        assert may_go_on.wait(20)
+        write(*arguments, **options)
+
+    from modelarts_emulator.store import tinydb_storage
+
+    write = tinydb_storage.write_tables
+    monkeypatch.setattr(tinydb_storage, "write_tables", slow)
+    monkeypatch.setattr(tinydb_storage, "SMALLEST_OUTGROWN", 10)
+    store = opened(root)
+    store.create(dataset())
+    put(store, *range(10))
+    put(store, 10)
+    assert started.wait(20)
+    assert "store-background" in {thread.name for thread in threading.enumerate()}
+    monkeypatch.setattr(tinydb_storage, "SMALLEST_OUTGROWN", 10**9)
+    put(store, 11)
+    assert numbers(store) == set(range(12))
+    may_go_on.set()
+    assert store.wait_idle(20)
+    abandon(store)
+    again = opened(root)
+    assert numbers(again) == set(range(12))
+    again.close()
+    assert "store-background" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_journals_do_not_grow_without_bound(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.SMALLEST_OUTGROWN", 2_000)
+    store = opened(root)
+    store.create(dataset())
+    sizes = []
+    for turn in range(200):
+        put(store, *range(turn % 5, 10))
+        assert store.wait_idle(20)
+        sizes.append(sum(path.stat().st_size for path in (root / "datasets" / ID).iterdir() if path.is_file()))
+    assert max(sizes[100:]) < 20_000
+    assert len(list((root / "datasets" / ID).glob("journal-*"))) <= 3
+    abandon(store)
+    again = opened(root)
+    assert numbers(again) == set(range(10))
+    again.close()
+
+
+def test_a_failed_checkpoint_in_the_background_is_said_and_tried_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.SMALLEST_OUTGROWN", 500)
+    store = opened(root)
+    store.create(dataset())
+    with monkeypatch.context() as patch:
+        patch.setattr("modelarts_emulator.store.tinydb_storage.write_tables", _refuse)
+        for number in range(30):
+            put(store, number)
+            assert store.wait_idle(20)
+    errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors and len(errors) < 30
+    assert all("nothing is lost" in line for line in errors)
+    for number in range(30, 60):
+        put(store, number)
+        assert store.wait_idle(20)
+    assert len(list((root / "datasets" / ID).glob("journal-*"))) <= 3
+    abandon(store)
+    again = opened(root)
+    assert numbers(again) == set(range(60))
+    again.close()
+
+
+def test_numbers_are_given_out_again_before_they_run_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelarts_emulator.store.index.REUSE_FROM", 20)
+    monkeypatch.setattr("modelarts_emulator.store.index.MAX_NUMBER", 31)
+    store = opened(root)
+    store.create(dataset())
+    put(store, 1000)
+    for turn in range(40):
+        put(store, turn, turn + 100)
+        with store.writing(ID) as writer:
+            writer.remove_sample(sample(turn).id)
+            writer.remove_sample(sample(turn + 100).id)
+        if turn % 10 == 0:
+            store.close()
+            store = opened(root)
+    assert numbers(store) == {1000}
+    put(store, *range(2000, 2030))
+    with pytest.raises(OSError, match="at most 31 samples"):
+        put(store, 3000)
+    assert len(numbers(store)) == 31
+    store.close()
+    again = opened(root)
+    assert len(numbers(again)) == 31
+    again.close()
