@@ -25,7 +25,7 @@ class Body:
         self._limit = limit
         self._file: BinaryIO = io.BytesIO()
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Append bytes. Raises BadRequest where there are too many, OSError."""
         self.size += len(data)
         if self.size > self._limit:
@@ -62,8 +62,7 @@ class Sized:
             self._missing -= len(data)
             data.clear()
         else:
-            with memoryview(data) as view:
-                self.body.write(view[: self._missing])
+            self.body.write(data[: self._missing])
             del data[: self._missing]
             self._missing = 0
         return not self._missing
@@ -101,13 +100,10 @@ class Chunked:
 
     def _data(self, data: bytearray) -> bool | None:
         if self._missing:
-            with memoryview(data) as view:
-                piece = view[: self._missing]
-                self.body.write(piece)
-                taken = len(piece)
-                piece.release()
-            self._missing -= taken
-            del data[:taken]
+            piece = data[: self._missing]
+            self.body.write(piece)
+            self._missing -= len(piece)
+            del data[: len(piece)]
         if self._missing or len(data) < 2:
             return False
         if not data.startswith(b"\r\n"):

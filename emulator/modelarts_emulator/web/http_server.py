@@ -343,12 +343,11 @@ class WebServer:
     def _at_end(self, connection: Connection) -> None:
         """The client sends no more; what it has asked for is still answered."""
         connection.ended = True
-        if connection.busy or connection.output:
-            self._watch_as_needed(connection)
-            if not connection.busy and not connection.output:
-                self._close(connection)
-        else:
+        if connection.draining and not connection.output:
             self._close(connection)
+            return
+        self._watch_as_needed(connection)
+        self._advance(connection)
 
     def _begin(self, connection: Connection, data: bytes) -> None:
         """Handle bytes that most likely are one whole request without a body."""
@@ -450,9 +449,9 @@ class WebServer:
             connection.output.append(data if connection.output else rest)
         if file is not None:
             connection.output.append(file)
-        if connection.output:
+        if connection.output and not connection.flush():
             connection.busy = True
-            self._flush(connection)
+            self._watch_as_needed(connection)
 
     def _flush(self, connection: Connection) -> None:
         if not connection.output:
@@ -465,7 +464,7 @@ class WebServer:
                 self._end(connection)
                 return
         self._watch_as_needed(connection)
-        if is_done and connection.buffer:
+        if is_done:
             self._advance(connection)
 
     def _end(self, connection: Connection) -> None:

@@ -103,7 +103,9 @@ def status_line(status: int) -> str:
 def encode_head(status: str, headers: Headers, connection: str = "", *, minor: int = 1) -> bytes:
     """Return status line, header fields and the empty line. Raises ValueError for what would forge another header."""
     lines = "\r\n".join([f"{name}: {value}" for name, value in headers])
-    if (lines and _LINES.fullmatch(lines) is None) or _STATUS_LINE.fullmatch(status) is None:
+    # The grammar takes a line end within a value for the end of a field; there must be no more than those put between.
+    is_sound = not lines or (_LINES.fullmatch(lines) is not None and lines.count("\r\n") == len(headers) - 1)
+    if not is_sound or _STATUS_LINE.fullmatch(status) is None:
         raise ValueError("the status or a header of the response cannot be sent")
     option = f"Connection: {connection}\r\n" if connection else ""
     end = "\r\n" if lines else ""
