@@ -45,9 +45,9 @@ class Emulator:
         """Faults, transitions, clock, request log and all else that ``/_emulator/`` offers, as Python objects."""
         try:
             self._server = WebServer(app, self.settings.host, self.settings.port, threads=self.settings.threads)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for names that cannot be any host's
             self.runtime.stop()
-            why = error.strerror or error
+            why = getattr(error, "strerror", None) or error
             raise UsageError(f"cannot listen on {self.settings.host}:{self.settings.port}: {why}") from None
 
     @property

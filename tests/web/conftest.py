@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.web import WebServer
+from modelarts_emulator.web import WebServer
 
 Serve = Callable[..., WebServer]
 

@@ -9,8 +9,8 @@ import httptools
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emulator.web.bodies import Chunked
-from emulator.web.heads import BadRequest, parse_head
+from modelarts_emulator.web.bodies import Chunked
+from modelarts_emulator.web.heads import BadRequest, parse_head
 
 SPACES = (b" ", b"\r\n", b"\n", b"\r", b"\0", b"\xff", b"\x0b", b"\x7f", b":")
 LINE_PARTS = (b"GET", b"PUT", b"POST", b"/", b"/a%2Fb?c", b"*", b" HTTP/1.1", b" HTTP/1.0")

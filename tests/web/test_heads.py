@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.web.heads import BadRequest, parse_head, require_beginning
+from modelarts_emulator.web.heads import BadRequest, parse_head, require_beginning
 
 HOST = b"Host: localhost\r\n"
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 import trustme
-
-from emulator.web import Disconnect, FileBody, Limits, Reply, WebServer
 from tests.support import poll
+
+from modelarts_emulator.web import Disconnect, FileBody, Limits, Reply, WebServer
 from tests.web.conftest import Serve, bodies, connected, echo, talk
 
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
