@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from modelarts_emulator.api import dispatch, keystone, origin_check
-from modelarts_emulator.api.routing import App
+from modelarts_emulator.api.routing import FastRoutingFlask
 from modelarts_emulator.control import api as control
 from modelarts_emulator.control import health
 from modelarts_emulator.control.pages import console, coverage, openapi, swagger
-from modelarts_emulator.iam.authenticator import Access, own_key
+from modelarts_emulator.iam.authenticator import Authenticator, url_signing_key
 from modelarts_emulator.iam.token_file import TokenFile
 from modelarts_emulator.iam.tokens import Tokens
 from modelarts_emulator.media.images import ImageCache
@@ -22,7 +22,7 @@ IMAGE_CACHE_BYTES = 64 * 1024 * 1024
 
 def create_app(emu: Runtime) -> Flask:
     """The whole surface of an emulator: dataset API, identity, objects and control."""
-    app = App("emulator")
+    app = FastRoutingFlask("emulator")
     app.url_map.merge_slashes = False  # //x is another key than /x
     app.url_map.strict_slashes = False
     settings = emu.settings
@@ -31,7 +31,7 @@ def create_app(emu: Runtime) -> Flask:
     accounts = settings.accounts()
     token_file = TokenFile(emu.root / "tokens", accounts) if settings.data_dir else None
     tokens = Tokens(emu.clock, emu.ids, token_file)
-    access = Access(accounts, tokens, own_key(*emu.signing_key), emu.clock)
+    access = Authenticator(accounts, tokens, url_signing_key(*emu.signing_key), emu.clock)
     dispatch.register(app, emu, access)
     keystone.register(app, accounts=accounts, tokens=tokens, access=access, public_url=settings.public_url)
     health.register(app, emu)

@@ -146,7 +146,7 @@ def import_(runtime: Runtime, source: Path) -> float:
         source=path,
         is_manifest=True,
         user="human/a/b",
-        options=directory_layouts.Options(),
+        options=directory_layouts.DirectoryOptions(),
         origin=int(time.time()) % 5,
     )
     return milliseconds(lambda: FileImport(runtime, record, wanted, lambda tally: None).run())

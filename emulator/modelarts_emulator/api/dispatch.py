@@ -17,7 +17,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from modelarts_emulator.api.routes import ROUTES, Route
-from modelarts_emulator.api.routing import App
+from modelarts_emulator.api.routing import FastRoutingFlask
 from modelarts_emulator.contract import lenient_decoding, unsupported
 from modelarts_emulator.contract.errors import (
     DATASET_NOT_FOUND,
@@ -33,17 +33,17 @@ from modelarts_emulator.contract.errors import (
     Error,
 )
 from modelarts_emulator.iam.accounts import ANONYMOUS
-from modelarts_emulator.iam.authenticator import Access
-from modelarts_emulator.iam.signed_request import from_environ
+from modelarts_emulator.iam.authenticator import Authenticator
+from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.operations.request_context import Target
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import Unknown
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
-MAX_HEADER = 1_000
-QUERIES = 1_000
+MAX_HEADER_CHARS = 1_000
+MAX_CACHED_QUERIES = 1_000
 ERROR_TABLE = "api-ref/source/common_parameters/error_codes.rst"
 JSON = "application/json"
 
@@ -52,30 +52,30 @@ _CREDENTIALS = frozenset({"HTTP_X_AUTH_TOKEN", "HTTP_AUTHORIZATION"})
 _encode = msgspec.json.Encoder().encode
 
 
-def register(app: App, emu: Runtime, access: Access) -> None:
+def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> None:
     """Add every route of the table, and the error bodies of everything that has no route."""
     for routes in ROUTES.values():
         for route in routes:
             rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<anything:label_name>")
             app.add_url_rule(rule, route.operation, _view(route, emu, access), methods=[route.method])
             if "<anything:" not in rule:
-                app.shorten(route.path, route.method, route.operation)
-    app.after_request(_with_reason)
+                app.add_fast_route(route.path, route.method, route.operation)
+    app.after_request(_add_reason_header)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _crash)
+    app.register_error_handler(Exception, _unexpected_error)
 
 
-def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]:
+def _view(route: Route, emu: Runtime, access: Authenticator) -> Callable[..., Response]:
     query_type, request_type = route.query, route.request
     idle_query, idle_body = (unsupported.finder(route.operation, kind) for kind in (query_type, request_type))
     strict = emu.settings.strict_input
 
-    @lru_cache(maxsize=QUERIES)
+    @lru_cache(maxsize=MAX_CACHED_QUERIES)
     def query_of(text: str) -> tuple[Any, tuple[str, ...]]:
         """Query parameters and what is to be told of them; clients ask the same again and again. Nobody changes it."""
-        told: list[str] = []
-        query = read_query(text, query_type, told)  # type: ignore[arg-type]
-        return query, (*told, *(idle_query(query) if idle_query else ()))
+        problems: list[str] = []
+        query = read_query(text, query_type, problems)  # type: ignore[arg-type]
+        return query, (*problems, *(idle_query(query) if idle_query else ()))
 
     def view(**path: str) -> Response:
         warnings: list[str] = []
@@ -84,10 +84,10 @@ def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]
             target = _target(path, emu, access, warnings)
             query = request.environ["QUERY_STRING"]
             if query_type is not None:
-                arguments["query"], told = query_of(query)
-                warnings += told
+                arguments["query"], problems = query_of(query)
+                warnings += problems
             elif query:
-                _tell_unknown(dict(parse_qsl(query)), warnings)
+                _report_unknown(dict(parse_qsl(query)), warnings)
             if request_type is not None:
                 arguments["request"] = read_body(_body(), request_type, warnings)
                 if idle_body is not None:
@@ -113,15 +113,15 @@ def _view(route: Route, emu: Runtime, access: Access) -> Callable[..., Response]
 
 def _as_header(text: str) -> str:
     """Text as a header can carry it: printable ASCII on one line, and not without end."""
-    plain = text[:MAX_HEADER].encode("ascii", "backslashreplace").decode()
-    return "".join(c if c.isprintable() else " " for c in plain)[:MAX_HEADER]
+    plain = text[:MAX_HEADER_CHARS].encode("ascii", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else " " for c in plain)[:MAX_HEADER_CHARS]
 
 
-def _target(path: dict[str, str], emu: Runtime, access: Access, warnings: list[str]) -> Target:
+def _target(path: dict[str, str], emu: Runtime, access: Authenticator, warnings: list[str]) -> Target:
     principal = ANONYMOUS
     # Most clients of an open emulator say nothing of themselves; then there is nothing to judge either.
     if access.strict or not request.environ.keys().isdisjoint(_CREDENTIALS):
-        principal = access.authenticate(from_environ(request.environ, _body), path["project_id"])
+        principal = access.authenticate(read_signed_request(request.environ, _body), path["project_id"])
     environ = request.environ
     base_url = emu.settings.public_url or _base_url(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"))
     user = f"human/{principal.user.domain}/{principal.user.name}"
@@ -141,11 +141,11 @@ def _body() -> bytes:
 
 
 @cache
-def _known(wanted: type[msgspec.Struct]) -> frozenset[str]:
+def _known_names(wanted: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(wanted.__struct_encode_fields__)
 
 
-def _tell_unknown(names: Iterable[str], warnings: list[str]) -> None:
+def _report_unknown(names: Iterable[str], warnings: list[str]) -> None:
     warnings += [f"query parameter {name[:80]} is not known" for name in names]
 
 
@@ -155,13 +155,13 @@ def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> 
     Raises PARAMETER_INVALID.
     """
     values = dict(reversed(parse_qsl(text))) if text else {}
-    if not values.keys() <= _known(wanted):
-        _tell_unknown(sorted(values.keys() - _known(wanted)), warnings)
-        values = {name: value for name, value in values.items() if name in _known(wanted)}
+    if not values.keys() <= _known_names(wanted):
+        _report_unknown(sorted(values.keys() - _known_names(wanted)), warnings)
+        values = {name: value for name, value in values.items() if name in _known_names(wanted)}
     try:
         return msgspec.convert(values, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+        raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
 
 
 def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) -> Any:
@@ -174,14 +174,14 @@ def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) ->
             data or b"{}", wanted, lambda name: warnings.append(f"member {name[:80]} is not known")
         )
     except msgspec.ValidationError as error:
-        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+        raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
     except msgspec.DecodeError as error:
         raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
     except RecursionError:
         raise ApiError(PARAMETER_ERROR, "the body is nested too deeply") from None
 
 
-def readable(error: msgspec.ValidationError) -> str:
+def describe_validation_error(error: msgspec.ValidationError) -> str:
     """Which field, and why: ``labels[0].name: Expected `str`, got `int```."""
     why, _, where = str(error).partition(" - at `")
     field = where.rstrip("`").removeprefix("$").removeprefix(".")
@@ -197,7 +197,7 @@ def error_response(error: ApiError, reference: str = ERROR_TABLE) -> Response:
     return response
 
 
-def _with_reason(response: Response) -> Response:
+def _add_reason_header(response: Response) -> Response:
     """Errors of the other endpoints have bodies of their own; they name the table of errors at least."""
     if response.status_code >= 400 and "X-Emulator-Reason" not in response.headers:
         response.headers["X-Emulator-Reason"] = f"HTTP {response.status} (see {ERROR_TABLE})"
@@ -215,7 +215,7 @@ def _http_error(error: HTTPException) -> Response:
     return error_response(ApiError(row, f"{request.method} {unquote(request.path)[:200]}"))
 
 
-def _crash(error: Exception) -> Response:
+def _unexpected_error(error: Exception) -> Response:
     if isinstance(error, OSError):
         log.error("%s %s: the disk refused: %s", request.method, request.path, error)
         return error_response(ApiError(INTERNAL_ERROR, error.strerror or "the disk refused"))

@@ -23,10 +23,11 @@ from modelarts_emulator.iam.accounts import (
     User,
     derived_id,
 )
-from modelarts_emulator.iam.authenticator import Access
-from modelarts_emulator.iam.service_catalog import catalogue
-from modelarts_emulator.iam.signed_request import from_environ
-from modelarts_emulator.iam.tokens import Token, Tokens
+from modelarts_emulator.iam.authenticator import Authenticator
+from modelarts_emulator.iam.service_catalog import service_catalog
+from modelarts_emulator.iam.signed_request import read_signed_request
+from modelarts_emulator.iam.token import Token
+from modelarts_emulator.iam.tokens import Tokens
 
 NO_SUCH_THING = Error(404, "Not Found", "Could not find it.")
 UNKNOWN_METHOD = Error(401, "Unauthorized", "Attempted to authenticate with an unsupported method.")
@@ -81,7 +82,12 @@ def base_url(public_url: str | None = None) -> str:
 
 
 def register(
-    app: Flask, *, accounts: Accounts, tokens: Tokens, access: Access | None = None, public_url: str | None = None
+    app: Flask,
+    *,
+    accounts: Accounts,
+    tokens: Tokens,
+    access: Authenticator | None = None,
+    public_url: str | None = None,
 ) -> None:
     """Add the ``/v3`` routes to an application. With ``access`` a caller may also sign, rather than have a token."""
     identity = _Keystone(accounts, tokens, access, public_url)
@@ -104,7 +110,9 @@ def register(
 class _Keystone:
     """The views, with what they work on."""
 
-    def __init__(self, accounts: Accounts, tokens: Tokens, access: Access | None, public_url: str | None) -> None:
+    def __init__(
+        self, accounts: Accounts, tokens: Tokens, access: Authenticator | None, public_url: str | None
+    ) -> None:
         self._accounts = accounts
         self._tokens = tokens
         self._access = access
@@ -151,7 +159,7 @@ class _Keystone:
     def catalog(self) -> Response:
         """List the services. Raises INVALID_TOKEN."""
         links = {"self": f"{self._base()}/v3/auth/catalog"}
-        return _json(200, {"catalog": catalogue(self._base(), self._project(self._caller())), "links": links})
+        return _json(200, {"catalog": service_catalog(self._base(), self._project(self._caller())), "links": links})
 
     def projects(self) -> Response:
         """List the caller's projects, all or those called ``name``. Raises INVALID_TOKEN."""
@@ -187,7 +195,7 @@ class _Keystone:
     def _caller(self) -> Principal:
         """Return who calls; anybody, if this is open. Raises INVALID_TOKEN or INVALID_SIGNATURE."""
         if self._access:
-            return self._access.authenticate(from_environ(request.environ, request.get_data))
+            return self._access.authenticate(read_signed_request(request.environ, request.get_data))
         token_id = request.headers.get("X-Auth-Token", "")
         if self._accounts.strict:
             return self._tokens.require(token_id).principal
@@ -219,7 +227,7 @@ class _Keystone:
         if identity.password is None:
             return self._unknown_token_user(identity)
         given = identity.password.user
-        name = given.name or self._accounts.user_of_id(given.id or "")
+        name = given.name or self._accounts.user_name_of_id(given.id or "")
         if not name:
             raise ApiError(PARAMETER_ERROR, "auth.identity.password.user needs a name or an id")
         domain = given.domain
@@ -262,7 +270,7 @@ class _Keystone:
         if token.project or token.domain:
             body["roles"] = [{"id": derived_id("role", name), "name": name} for name in ("te_admin", "modelarts_admin")]
             if "nocatalog" not in request.args:
-                body["catalog"] = catalogue(self._base(), token.project)
+                body["catalog"] = service_catalog(self._base(), token.project)
         answer = _json(status, {"token": body})
         answer.headers["X-Subject-Token"] = token.id
         answer.headers["Vary"] = "X-Auth-Token"

@@ -14,7 +14,7 @@ from flask import Flask, Request
 from werkzeug.routing import MapAdapter, PathConverter, Rule
 
 
-class _Template(NamedTuple):
+class _FastRoute(NamedTuple):
     """A rule's path by segments: what some must be, and which parameters the others are."""
 
     literals: tuple[tuple[int, str], ...]
@@ -30,7 +30,7 @@ class _Template(NamedTuple):
         return found if all(found.values()) else None
 
 
-class _Rule(Rule):
+class _RuleWithoutBuilder(Rule):
     """A rule that no URL is built from: to compile what would build it takes most of the time of a start."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
@@ -41,7 +41,7 @@ def _build_nothing(rule: Rule, **_: Any) -> tuple[str, str]:
     raise LookupError(f"no URL is built from {rule.rule}")
 
 
-class _Anything(PathConverter):
+class _RestOfPathConverter(PathConverter):
     """All the rest of a path: unlike ``path``, it may begin with a slash, and hold line ends."""
 
     regex = "(?s:.+)"
@@ -49,26 +49,26 @@ class _Anything(PathConverter):
     part_isolating = False
 
 
-class App(Flask):
+class FastRoutingFlask(Flask):
     """A Flask application that takes the short way to the routes ``shorten`` was told of."""
 
-    url_rule_class = _Rule
+    url_rule_class = _RuleWithoutBuilder
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
-        self.url_map.converters["anything"] = _Anything
-        self._templates: defaultdict[tuple[str, int], list[_Template]] = defaultdict(list)
+        self.url_map.converters["anything"] = _RestOfPathConverter
+        self._fast_routes: defaultdict[tuple[str, int], list[_FastRoute]] = defaultdict(list)
 
-    def shorten(self, path: str, method: str, endpoint: str) -> None:
+    def add_fast_route(self, path: str, method: str, endpoint: str) -> None:
         """Take the short way for a route whose parameters are whole segments ``{name}``, and no other kind."""
         rule = next(each for each in self.url_map.iter_rules(endpoint) if method in (each.methods or ()))
         segments = list(enumerate(path.split("/")))
-        template = _Template(
+        template = _FastRoute(
             tuple((place, text) for place, text in segments if not text.startswith("{")),
             tuple((place, text[1:-1]) for place, text in segments if text.startswith("{")),
             rule,
         )
-        templates = self._templates[method, len(segments)]
+        templates = self._fast_routes[method, len(segments)]
         templates.append(template)
         # As werkzeug does: what is written out goes before what may be anything.
         templates.sort(key=lambda each: len(each.parameters))
@@ -84,13 +84,13 @@ class App(Flask):
             path = environ["PATH_INFO"]
             if path.isascii():  # else it has to be decoded
                 segments = path.split("/")
-                for template in self._templates.get((environ["REQUEST_METHOD"], len(segments)), ()):
+                for template in self._fast_routes.get((environ["REQUEST_METHOD"], len(segments)), ()):
                     if (parameters := template.match(segments)) is not None:
-                        return _Found(template.rule, parameters)
+                        return _MatchedAdapter(template.rule, parameters)
         return super().create_url_adapter(request)
 
 
-class _Found(MapAdapter):
+class _MatchedAdapter(MapAdapter):
     """An adapter that has its match already."""
 
     def __init__(self, rule: Rule, parameters: dict[str, str]) -> None:

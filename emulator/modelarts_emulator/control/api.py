@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Flask, Request, Response, request
 
-from modelarts_emulator.api.dispatch import read_query, readable
+from modelarts_emulator.api.dispatch import describe_validation_error, read_query
 from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
 from modelarts_emulator.control.access import ControlAccess
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
@@ -146,7 +146,7 @@ def _view(
             arguments: dict[str, Any] = dict(path)
             query = request.environ["QUERY_STRING"]
             if query_type is not None:
-                arguments["query"] = _known(query, query_type)
+                arguments["query"] = _known_names(query, query_type)
             elif query:
                 raise ApiError(PARAMETER_INVALID, "there are no query parameters here")
             if request_type is not None:
@@ -162,7 +162,7 @@ def _view(
     return view
 
 
-def _known(query: str, wanted: type[msgspec.Struct]) -> Any:
+def _known_names(query: str, wanted: type[msgspec.Struct]) -> Any:
     """Query parameters. A mistyped one would do more than was meant, so it is refused. Raises PARAMETER_INVALID."""
     warnings: list[str] = []
     found = read_query(query, wanted, warnings)
@@ -178,7 +178,7 @@ def _body(wanted: Any) -> Any:
     try:
         return msgspec.json.decode(request.get_data() or b"{}", type=wanted)
     except msgspec.ValidationError as error:
-        raise ApiError(PARAMETER_INVALID, readable(error)) from None
+        raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
 

@@ -19,7 +19,7 @@ import msgspec
 from modelarts_emulator.contract.dataset_types import KINDS
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Shape
-from modelarts_emulator.formats.coordinates import number, snapped
+from modelarts_emulator.formats.coordinates import number, snap_to_edge
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.voc import FEATURE, SHAPE
 from modelarts_emulator.obs.walk import ObjectEntry
@@ -178,7 +178,7 @@ class _CocoReader:
             type=LabelType.OBJECT_DETECTION,
             property={
                 SHAPE: shape.value,
-                FEATURE: [[snapped(v, limit) for v, limit in zip(point, limits, strict=True)] for point in points],
+                FEATURE: [[snap_to_edge(v, limit) for v, limit in zip(point, limits, strict=True)] for point in points],
             },
             score=annotation.score,
         )
@@ -231,7 +231,7 @@ def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[Sample
     categories: dict[str, int] = {}
     count = 0
     with SpooledTemporaryFile(IN_MEMORY) as annotations:
-        between = _Between(annotations)
+        between = _AnnotationList(annotations)
         out.write(b'{"images":[')
         for count, sample in enumerate(samples, 1):
             width, height, _ = sample.shape or (0, 0, 0)
@@ -239,7 +239,7 @@ def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[Sample
             image = {"id": count, "file_name": file_name, "width": width, "height": height}
             out.write((b",\n" if count > 1 else b"\n") + _encode(image))
             for label in sample.labels:
-                if (drawn := _drawn(label)) is not None:
+                if (drawn := _geometry(label)) is not None:
                     category = categories.setdefault(str(label.name), len(categories) + 1)
                     between.write({"image_id": count, "category_id": category, "iscrowd": 0, **drawn})
         out.write(b'],\n"annotations":[')
@@ -251,7 +251,7 @@ def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[Sample
     return count
 
 
-class _Between:
+class _AnnotationList:
     """Numbers annotations from 1, and puts commas between them."""
 
     def __init__(self, out: SpooledTemporaryFile[bytes]) -> None:
@@ -263,7 +263,7 @@ class _Between:
         self._out.write(_encode({"id": self._count, **annotation}))
 
 
-def _drawn(label: SampleLabel) -> dict[str, Any] | None:
+def _geometry(label: SampleLabel) -> dict[str, Any] | None:
     property_ = label.property or {}
     shape, points = property_.get(SHAPE), property_.get(FEATURE)
     if shape not in (Shape.BNDBOX.value, Shape.POLYGON.value) or not points:

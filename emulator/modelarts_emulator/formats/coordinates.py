@@ -18,7 +18,7 @@ def number(value: Any) -> float:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
-def snapped(value: float, limit: float = math.inf) -> float:
+def snap_to_edge(value: float, limit: float = math.inf) -> float:
     """A coordinate in pixels; one that lies outside by less than half a pixel is meant to be the edge."""
     value = number(value)
     if -_NEAR < value < 0:

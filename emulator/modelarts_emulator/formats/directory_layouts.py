@@ -22,12 +22,12 @@ from modelarts_emulator.store.records import SampleRecord
 
 Open = Callable[[str], BinaryIO]
 _FILES = (*IMAGES, label_folders.LABELS, ".xml", ".manifest")
-Items = Iterator[SampleRecord | Problem]
+SampleItems = Iterator[SampleRecord | Problem]
 _D = DatasetType
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class DirectoryOptions:
     """How a directory is read, where that is not plain from what lies there."""
 
     annotation_format: str | None = None
@@ -49,8 +49,8 @@ def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
 
 
 def read_directory(
-    dataset_type: DatasetType, directory: str, entries: Sequence[ObjectEntry], options: Options, open_: Open
-) -> Items:
+    dataset_type: DatasetType, directory: str, entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open
+) -> SampleItems:
     """The samples of a directory (``bucket/key/``) with their annotations; what is wrong is a Problem.
 
     ``entries`` is everything that lies there, ``open_`` opens an object by ``bucket/key`` and raises ApiError.
@@ -74,7 +74,7 @@ def read_directory(
                 yield SampleRecord(id="", path=entry.path, type=kind.sample_type, time=0)
 
 
-def _read_texts(entries: Sequence[ObjectEntry], options: Options, open_: Open) -> Items:
+def _read_texts(entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open) -> SampleItems:
     paths = {entry.path for entry in entries}
     for entry in entries:
         if KINDS[_D.TEXT_CLASSIFICATION].holds(entry.path) and not entry.path.endswith(text.RESULT):
@@ -88,7 +88,9 @@ def _read_texts(entries: Sequence[ObjectEntry], options: Options, open_: Open) -
             )
 
 
-def _read_detection(directory: str, entries: Sequence[ObjectEntry], options: Options, open_: Open) -> Items:
+def _read_detection(
+    directory: str, entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open
+) -> SampleItems:
     documents = [entry for entry in entries if entry.path.lower().endswith(".json")]
     wanted = options.annotation_format or _seen_format(entries, documents)
     if wanted == "COCO":
@@ -101,7 +103,7 @@ def _read_detection(directory: str, entries: Sequence[ObjectEntry], options: Opt
 
 def _seen_format(entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry]) -> str:
     """What lies there: a VOC file beside a picture counts more than a JSON document, which may be anything."""
-    if any(stem_name(entry.path) == yolo.DATA for entry in entries):
+    if any(file_name(entry.path) == yolo.DATA for entry in entries):
         return "YOLO"
     paths = {entry.path for entry in entries}
     holds = KINDS[_D.OBJECT_DETECTION].holds
@@ -109,12 +111,12 @@ def _seen_format(entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry
     return "COCO" if documents and not has_voc else "VOC"
 
 
-def stem_name(path: str) -> str:
+def file_name(path: str) -> str:
     """The name of an object, without its directory."""
     return path.rpartition("/")[2]
 
 
-def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> Items:
+def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
     """Pictures, each with the VOC file of its name beside it, if there is one."""
     paths = {entry.path for entry in entries}
     for entry in entries:
@@ -129,12 +131,12 @@ def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> Items:
                 sample.labels = picture.labels
                 if picture.mask_source is not None:
                     sample.metadata = {voc.MASK_SOURCE: picture.mask_source}
-            except (voc.NotVoc, ApiError) as error:
+            except (voc.InvalidVoc, ApiError) as error:
                 yield Problem(beside, error.message if isinstance(error, ApiError) else str(error))
         yield sample
 
 
-class Names:
+class UniqueNames:
     """Names in one directory for samples of many: of two that want the same, the second gets a number.
 
     ``reserved`` are whole names, stem and ending, that are somebody else's.
@@ -176,12 +178,12 @@ def write_directory(
     beside each labelled picture. Without ``annotation_files`` the samples are all there is. No sample gets
     one of the ``reserved`` names.
     """
-    names, count = Names(reserved), 0
+    names, count = UniqueNames(reserved), 0
     for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
         labels = [str(label.name) for label in sample.labels]
         is_detection = dataset_type is _D.OBJECT_DETECTION
         in_folder = tree and labels and not is_detection and _is_folder_name(labels[0])
-        name = names.unique(f"{labels[0]}/{stem_name(sample.path)}" if in_folder else stem_name(sample.path))
+        name = names.unique(f"{labels[0]}/{file_name(sample.path)}" if in_folder else file_name(sample.path))
         copy(sample, name)
         if not annotation_files:
             continue

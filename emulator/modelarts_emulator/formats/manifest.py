@@ -17,7 +17,7 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.formats.voc import MASK_SOURCE, NotVoc
+from modelarts_emulator.formats.voc import MASK_SOURCE, InvalidVoc
 from modelarts_emulator.formats.voc import MAX_BYTES as MAX_VOC_BYTES
 from modelarts_emulator.formats.voc import read as read_voc
 from modelarts_emulator.obs.paths import ObsPath
@@ -140,7 +140,7 @@ def read(stream: BinaryIO, dataset_type: DatasetType, open_: Open) -> Iterator[S
             continue
         try:
             yield reader.sample(lenient_decoding.decode(line, Line))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, NotVoc, ValueError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidVoc, ValueError) as error:
             yield Problem(f"line {number}", str(error)[:300])
         except ApiError as error:
             yield Problem(f"line {number}", error.message[:300])

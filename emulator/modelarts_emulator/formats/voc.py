@@ -28,11 +28,11 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class NotVoc(ValueError):
+class InvalidVoc(ValueError):
     """The file is no PASCAL VOC annotation; the text says why."""
 
 
-class Picture(msgspec.Struct):
+class VocPicture(msgspec.Struct):
     """What a VOC file says: the picture's name and size, and its labels."""
 
     filename: str
@@ -101,17 +101,17 @@ def _add_shape(element: Element, shape: Shape, feature: list[list[float]]) -> No
         _add(element, tag, value)
 
 
-def read(data: bytes) -> Picture:
+def read(data: bytes) -> VocPicture:
     """Read a VOC file. Raises NotVoc."""
     if len(data) > MAX_BYTES:
-        raise NotVoc(f"larger than {MAX_BYTES} bytes")
+        raise InvalidVoc(f"larger than {MAX_BYTES} bytes")
     try:
         root = fromstring(_readable(data), forbid_dtd=True)
     except (DefusedXmlException, SyntaxError, ValueError, LookupError) as error:
-        raise NotVoc(f"no XML that can be read: {error!r}") from None
+        raise InvalidVoc(f"no XML that can be read: {error!r}") from None
     if root.tag != "annotation":
-        raise NotVoc(f"the root is <{root.tag[:40]}>, not <annotation>")
-    return Picture(
+        raise InvalidVoc(f"the root is <{root.tag[:40]}>, not <annotation>")
+    return VocPicture(
         filename=root.findtext("filename", "").strip(),
         shape=_read_size(root),
         labels=[_read_object(item) for item in root.findall("object")],
@@ -138,7 +138,7 @@ def _read_size(root: Element) -> tuple[int, int, int] | None:
 def _read_object(item: Element) -> SampleLabel:
     name = _read_name(item)
     if not name:
-        raise NotVoc("an <object> has no <name>")
+        raise InvalidVoc("an <object> has no <name>")
     property_: dict[str, Any] = {}
     for member in ("pose", MASK_COLOR, *_FLAGS):
         value = item.findtext(member, "").strip()
@@ -189,7 +189,7 @@ def _number(parent: Element, tag: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise NotVoc(f"<{tag}> is {text[:40]!r}, not a number") from None
+        raise InvalidVoc(f"<{tag}> is {text[:40]!r}, not a number") from None
     if not abs(value) < 1e9:
-        raise NotVoc(f"<{tag}> is {text[:40]!r}, not a number that can be used")
+        raise InvalidVoc(f"<{tag}> is {text[:40]!r}, not a number that can be used")
     return int(value) if value.is_integer() else value

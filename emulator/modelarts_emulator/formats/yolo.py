@@ -13,7 +13,7 @@ from typing import BinaryIO
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import LabelType, SampleType, Shape, Usage
-from modelarts_emulator.formats.coordinates import snapped
+from modelarts_emulator.formats.coordinates import snap_to_edge
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.text import read_lines
@@ -153,7 +153,7 @@ def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleL
         raise ValueError(f"label {index} is not in the file of label names")
     corners = [[(x - w / 2) * width, (y - h / 2) * height], [(x + w / 2) * width, (y + h / 2) * height]]
     # Six decimal digits of a share are worth a hundredth of a pixel.
-    feature = [[snapped(round(px, 2), width), snapped(round(py, 2), height)] for px, py in corners]
+    feature = [[snap_to_edge(round(px, 2), width), snap_to_edge(round(py, 2), height)] for px, py in corners]
     if not all(0 <= px <= width and 0 <= py <= height for px, py in feature):
         raise ValueError(f"{line[:80]!r}: the box lies outside the picture of {width} × {height}")
     return SampleLabel(

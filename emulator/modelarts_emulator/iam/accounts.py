@@ -115,7 +115,7 @@ class Accounts:
             raise ApiError(WRONG_PASSWORD)
         return user
 
-    def earlier_user(self, name: str, domain: str) -> User | None:
+    def restored_user(self, name: str, domain: str) -> User | None:
         """Return a user who has logged in before; None where a strict emulator knows them no longer."""
         return self._users.get(name) if self.strict else User(name, domain)
 
@@ -123,7 +123,7 @@ class Accounts:
         """Whether a user may work in a project."""
         return not self.strict or user.project is None or project is None or user.project.id == project.id
 
-    def user_of_id(self, user_id: str) -> str:
+    def user_name_of_id(self, user_id: str) -> str:
         """Return the name of a user known by id; the id itself for anybody else."""
         return next((user.name for user in self._users.values() if user.id == user_id), user_id)
 

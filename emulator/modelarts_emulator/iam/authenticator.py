@@ -20,7 +20,7 @@ from modelarts_emulator.iam.tokens import Tokens
 from modelarts_emulator.util.clock import Clock
 
 
-class Grant(NamedTuple):
+class ObjectCaller(NamedTuple):
     """Who may do what they ask of object storage, and what their signature says of the body, where it says anything.
 
     ``body_digest`` as ``V4Signature`` has it; ``chunk_check`` judges the chunks, if those are signed.
@@ -31,13 +31,13 @@ class Grant(NamedTuple):
     body_digest: str | None = None
 
 
-class Access:
+class Authenticator:
     """Judges requests. ``own_key`` is the key of the URLs that this emulator signs. Thread-safe."""
 
-    def __init__(self, accounts: Accounts, tokens: Tokens, own_key: AccessKey, clock: Clock) -> None:
+    def __init__(self, accounts: Accounts, tokens: Tokens, url_key: AccessKey, clock: Clock) -> None:
         self._accounts = accounts
         self._tokens = tokens
-        self._own_key = own_key
+        self._url_key = url_key
         self._clock = clock
 
     @property
@@ -52,13 +52,13 @@ class Access:
         also when open.
         """
         if not self.strict:
-            return self._whoever(request)
-        principal = self._caller(request)
+            return self._open_caller(request)
+        principal = self._strict_caller(request)
         if project_id is not None and not principal.may_use(project_id):
             raise ApiError(PROJECT_MISMATCH, project_id)
         return principal
 
-    def authenticate_object(self, request: SignedRequest) -> Grant:
+    def authenticate_object(self, request: SignedRequest) -> ObjectCaller:
         """Return who calls object storage.
 
         Raises ACCESS_DENIED, EXPIRED, UNKNOWN_ACCESS_KEY, INVALID_ARGUMENT, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or
@@ -67,7 +67,7 @@ class Access:
         """
         signature = self._object_signature(request)
         if signature is None:
-            return Grant(self._caller_without_signature(request))
+            return ObjectCaller(self._caller_without_signature(request))
         key = self._key(signature.access_key)
         in_url = not request.header("authorization")
         if self.strict and key is None:
@@ -78,8 +78,8 @@ class Access:
             signature.require_current(self._clock)
         principal = self._accounts.principal_of_key(signature.access_key)
         if key and self.strict and isinstance(signature, V4Signature):
-            return Grant(principal, signature.chunk_check(key.secret), signature.body_digest)
-        return Grant(principal)
+            return ObjectCaller(principal, signature.chunk_check(key.secret), signature.body_digest)
+        return ObjectCaller(principal)
 
     def _object_signature(self, request: SignedRequest) -> V4Signature | V2Signature | None:
         try:
@@ -89,7 +89,7 @@ class Access:
                 raise
             return None  # any header will do
 
-    def _whoever(self, request: SignedRequest) -> Principal:
+    def _open_caller(self, request: SignedRequest) -> Principal:
         """Return whom an open emulator takes a caller for."""
         if given := request.header("x-auth-token"):
             if self._tokens.has_expired(given):
@@ -102,7 +102,7 @@ class Access:
             return ANONYMOUS
         return self._accounts.principal_of_key(signature.access_key) if signature else ANONYMOUS
 
-    def _caller(self, request: SignedRequest) -> Principal:
+    def _strict_caller(self, request: SignedRequest) -> Principal:
         if token := request.header("x-auth-token"):
             return self._tokens.require(token).principal
         try:
@@ -127,9 +127,9 @@ class Access:
         return token.principal if token else ANONYMOUS
 
     def _key(self, access_key_id: str) -> AccessKey | None:
-        return self._own_key if access_key_id == self._own_key.id else self._accounts.access_key(access_key_id)
+        return self._url_key if access_key_id == self._url_key.id else self._accounts.access_key(access_key_id)
 
 
-def own_key(access_key: str, secret: str) -> AccessKey:
+def url_signing_key(access_key: str, secret: str) -> AccessKey:
     """Return the key pair of the URLs that an emulator signs."""
     return AccessKey(access_key, secret, User("modelarts").name)

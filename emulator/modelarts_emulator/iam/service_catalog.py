@@ -23,7 +23,7 @@ _SERVICES = (
 _REGION_OF_PROJECT = re.compile(r"([a-z]{2,}-[a-z]+[a-z0-9-]*?)(_.*)?")
 
 
-def catalogue(base_url: str, project: AccountProject | None) -> list[dict[str, Any]]:
+def service_catalog(base_url: str, project: AccountProject | None) -> list[dict[str, Any]]:
     """Return one entry a service, with a public endpoint in every region that a client may name.
 
     Without a project only those services are listed that need none. A project called ``cn-north-4`` or

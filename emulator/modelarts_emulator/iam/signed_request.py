@@ -66,31 +66,31 @@ class SignedRequest:
         return self.headers.get(name, "")
 
 
-def from_environ(
+def read_signed_request(
     environ: Mapping[str, Any], body: Callable[[], bytes] | None = None, *, bucket: str = ""
 ) -> SignedRequest:
     """Return the request in a WSGI environment, as it was sent where the server tells (``REQUEST_URI``).
 
     ``body`` gives the body's bytes, and is called only if the signature is over them; what it raises is passed on.
     """
-    uri = _as_sent(str(environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""))
+    uri = _undo_latin1(str(environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""))
     path, _, query = _ORIGIN.sub("", uri).partition("?")
     if not uri:
         path = quote(str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", "/")), encoding="latin-1")
-        query = _as_sent(str(environ.get("QUERY_STRING", "")))
+        query = _undo_latin1(str(environ.get("QUERY_STRING", "")))
     headers = {
-        name[5:].replace("_", "-").lower(): _as_sent(str(value))
+        name[5:].replace("_", "-").lower(): _undo_latin1(str(value))
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
-            headers[name.replace("_", "-").lower()] = _as_sent(str(environ[name]))
+            headers[name.replace("_", "-").lower()] = _undo_latin1(str(environ[name]))
     digest = (lambda: hashlib.sha256(body()).hexdigest()) if body else (lambda: EMPTY_SHA256)
     return SignedRequest(str(environ["REQUEST_METHOD"]), path or "/", query, headers, bucket, digest)
 
 
-def _as_sent(text: str) -> str:
+def _undo_latin1(text: str) -> str:
     """Undo what WSGI does to bytes: it decodes them as Latin-1, whatever they are."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
@@ -145,7 +145,7 @@ def split_authorization(text: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def basic_time(text: str) -> int:
+def parse_basic_time(text: str) -> int:
     """Read ``20260101T120000Z``; milliseconds since the epoch. Raises SIGNATURE_MALFORMED."""
     try:
         moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ")
@@ -154,10 +154,10 @@ def basic_time(text: str) -> int:
     return int(moment.replace(tzinfo=timezone.utc).timestamp()) * 1000
 
 
-def mail_time(text: str) -> int:
+def parse_http_time(text: str) -> int:
     """Read ``Thu, 01 Jan 2026 12:00:00 GMT``, or a basic time; in ms since the epoch. Raises SIGNATURE_MALFORMED."""
     if text.endswith("Z"):
-        return basic_time(text)
+        return parse_basic_time(text)
     try:
         moment = parsedate_to_datetime(text)
         return int(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()) * 1000

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from modelarts_emulator.iam.accounts import AccountProject, Accounts
-from modelarts_emulator.iam.tokens import Token
+from modelarts_emulator.iam.token import Token
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -94,7 +94,7 @@ class TokenFile:
         return [line for line in map(_decoded, lines) if line]
 
     def _token(self, line: _Line) -> Token | None:
-        user = self._accounts.earlier_user(line.user, line.user_domain) if line.user else None
+        user = self._accounts.restored_user(line.user, line.user_domain) if line.user else None
         project = AccountProject(line.project_id, line.project_name) if line.project_id else None
         if user is None or not self._accounts.allows(user, project):
             return None

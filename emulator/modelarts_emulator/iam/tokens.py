@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from modelarts_emulator.contract.errors import INVALID_TOKEN, ApiError
-from modelarts_emulator.iam.accounts import AccountProject, Principal, User
+from modelarts_emulator.iam.accounts import AccountProject, User
+from modelarts_emulator.iam.token import Token
+from modelarts_emulator.iam.token_file import TokenFile
 from modelarts_emulator.util.clock import Clock
 from modelarts_emulator.util.ids import Ids
-
-if TYPE_CHECKING:
-    from modelarts_emulator.iam.token_file import TokenFile
 
 LIFETIME_MS = 24 * 3600 * 1000
 _MAX_TOKENS = 100_000
 _KEPT_TOKENS = 1_000
 """So many are kept though they may have expired: known to have, and valid again where the clock is put back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token and whom it speaks for; ``domain`` where it is scoped to a domain rather than a project. Times in ms."""
-
-    id: str
-    user: User
-    project: AccountProject | None
-    domain: str | None
-    methods: tuple[str, ...]
-    issued_ms: int
-    expires_ms: int
-
-    @property
-    def principal(self) -> Principal:
-        """Who makes a request with it."""
-        return Principal(self.user, self.project)
 
 
 class Tokens:

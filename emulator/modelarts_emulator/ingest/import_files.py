@@ -53,7 +53,7 @@ class Wanted:
     final: bool = True
     folder: str = ""
     origin: int = 0
-    options: directory_layouts.Options = field(default_factory=directory_layouts.Options)
+    options: directory_layouts.DirectoryOptions = field(default_factory=directory_layouts.DirectoryOptions)
 
 
 @dataclass

@@ -19,6 +19,13 @@ _BUCKET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{2,62}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
+class InvalidBucketName(ApiError):
+    """Report a name that cannot name a bucket. Its ``error`` is ``PATH_INVALID``."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(PATH_INVALID, detail)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ObsPath:
     """A bucket (``key`` is empty), a directory (``key`` ends in ``/``) or an object. Raises ``PATH_INVALID``."""
@@ -91,10 +98,10 @@ class ObsPath:
 
 
 def require_bucket_name(name: str) -> str:
-    """Return ``name`` if it can name a bucket. Raises ``PATH_INVALID``."""
+    """Return ``name`` if it can name a bucket. Raises InvalidBucketName (``PATH_INVALID``)."""
     if not _BUCKET.fullmatch(name) or ".." in name:
         why = "a bucket name has 3 to 63 letters, digits, '.', '-' or '_' and does not begin with '.' or '-'"
-        raise ApiError(PATH_INVALID, f"{_shown(name)}: {why}")
+        raise InvalidBucketName(f"{_shown(name)}: {why}")
     return name
 
 

@@ -90,7 +90,7 @@ def start_initial_import(emu: Runtime, target: Target, record: DatasetRecord) ->
         is_manifest=False,
         user=target.user,
         annotations=record.type is not DatasetType.TABLE,
-        options=directory_layouts.Options(label_format=record.label_format, schema=record.schema),
+        options=directory_layouts.DirectoryOptions(label_format=record.label_format, schema=record.schema),
     )
     request = {"import_path": directory.uri(), "import_type": DIRECTORY}
     with claim(emu, record, "import") as right:
@@ -137,7 +137,7 @@ def _wanted(emu: Runtime, target: Target, record: DatasetRecord, request: Import
         final=request.final_annotation,
         folder=request.import_folder or "",
         origin=ORIGINS[request.import_origin],
-        options=directory_layouts.Options(
+        options=directory_layouts.DirectoryOptions(
             annotation_format=request.annotation_format,
             label_format=request.label_format or record.label_format,
             with_column_header=header,

@@ -8,7 +8,7 @@ from typing import IO
 
 from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType
 from modelarts_emulator.formats import csv_table, manifest, voc
-from modelarts_emulator.formats.directory_layouts import Names, stem_name
+from modelarts_emulator.formats.directory_layouts import UniqueNames, file_name
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.jobs.undo_log import Written
 from modelarts_emulator.obs.paths import ObsPath
@@ -26,7 +26,7 @@ class Publication:
     def __init__(self, record: DatasetRecord, version: VersionRecord) -> None:
         self._record, self._version = record, version
         self._folder = ObsPath.parse(version.manifest_path).parent
-        self._names = Names()
+        self._names = UniqueNames()
         self._drawings: dict[str, ObsPath] = {}  # where each VOC file is to be, by sample id
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed at the end of the context)
         self._lines = manifest.ManifestWriter(self._file)
@@ -45,7 +45,7 @@ class Publication:
         if sample.status is SampleStatus.AUTO_ANNOTATION:
             sample.labels = []
         elif self._record.type in _DRAWN and manifest.has_file(sample):
-            name = stem(self._names.unique(stem_name(sample.path)))
+            name = stem(self._names.unique(file_name(sample.path)))
             path = self._drawings[sample.id] = self._folder.join(f"annotation/{name}.xml")
             location = path.uri()
         self._lines.add(sample, location)
@@ -75,10 +75,10 @@ class Publication:
                 written.write(path, voc.write(sample))
 
     def _copy_objects(self, emu: Runtime, written: Written) -> None:
-        names, folder = Names(), ObsPath.directory(self._version.data_path)
+        names, folder = UniqueNames(), ObsPath.directory(self._version.data_path)
         for sample in self._samples(emu):
             if sample.text is None and sample.cells is None:
-                written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(stem_name(sample.path))))
+                written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(file_name(sample.path))))
 
     def _write_table(self, emu: Runtime, written: Written) -> SampleRecord:
         """Write all rows as one CSV file; it is the manifest's only source."""

@@ -16,7 +16,7 @@ from modelarts_emulator.obs.listing import Key, Page, page
 from modelarts_emulator.obs.metadata import EMPTY_MD5
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.s3.call import Call
-from modelarts_emulator.s3.get_object import object_metadata
+from modelarts_emulator.s3.get_object import listed_metadata
 from modelarts_emulator.s3.multipart_store import abort_uploads_of
 from modelarts_emulator.s3.xml import Item, iso_time, key_text
 
@@ -34,9 +34,9 @@ def list_buckets(call: Call) -> Response:
             created = iso_time(tree.local(ObsPath(name)).stat().st_mtime_ns)
             children: list[Item] = [("Name", name), ("CreationDate", created)]
             rows.append(
-                ("Bucket", [*children, ("Location", REGION), ("BucketType", "OBJECT")] if call.obs else children)
+                ("Bucket", [*children, ("Location", REGION), ("BucketType", "OBJECT")] if call.is_obs else children)
             )
-    return call.xml("ListAllMyBucketsResult", [("Owner", owner(call)), ("Buckets", rows)])
+    return call.xml_response("ListAllMyBucketsResult", [("Owner", owner(call)), ("Buckets", rows)])
 
 
 def create_bucket(call: Call) -> Response:
@@ -74,17 +74,17 @@ def delete_bucket(call: Call) -> Response:
 def bucket_location(call: Call) -> Response:
     """Tell the region. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
-    if call.obs:
-        return call.xml("Location", REGION)
+    if call.is_obs:
+        return call.xml_response("Location", REGION)
     if call.request.header("authorization").startswith("AWS "):  # OBS's own client, where it speaks S3, wants a child
-        return call.xml("CreateBucketConfiguration", [("", REGION), ("LocationConstraint", REGION)])
-    return call.xml("LocationConstraint", REGION)
+        return call.xml_response("CreateBucketConfiguration", [("", REGION), ("LocationConstraint", REGION)])
+    return call.xml_response("LocationConstraint", REGION)
 
 
 def storage_info(call: Call) -> Response:
     """Tell how many objects a bucket has and how large they are together. Raises NO_SUCH_BUCKET."""
     keys = page(require_bucket(call), limit=1 << 40).keys
-    return call.xml(
+    return call.xml_response(
         "GetBucketStorageInfoResult", [("Size", sum(key.size for key in keys)), ("ObjectNumber", len(keys))]
     )
 
@@ -92,13 +92,13 @@ def storage_info(call: Call) -> Response:
 def versioning(call: Call) -> Response:
     """Say that there are no versions. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
-    return call.xml("VersioningConfiguration", [])
+    return call.xml_response("VersioningConfiguration", [])
 
 
 def list_objects(call: Call) -> Response:
     """List a page of keys, the older way. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
     after, encoding = call.parameter("marker") or "", call.parameter("encoding-type")
-    limit = call.number("max-keys", _PAGE, _PAGE)
+    limit = call.int_parameter("max-keys", _PAGE, _PAGE)
     found = _page(call, after, limit)
     head: list[Item] = [("Marker", key_text(after, encoding))]
     if found.last is not None:
@@ -110,7 +110,7 @@ def list_objects_v2(call: Call) -> Response:
     """List a page of keys, the newer way. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
     start, encoding = call.parameter("start-after"), call.parameter("encoding-type")
     token = call.parameter("continuation-token")
-    limit = call.number("max-keys", _PAGE, _PAGE)
+    limit = call.int_parameter("max-keys", _PAGE, _PAGE)
     found = _page(call, _key_of(token) if token else start or "", limit)
     following = None if found.last is None else urlsafe_b64encode(found.last.encode()).decode("ascii")
     head: list[Item] = [
@@ -132,7 +132,7 @@ def require_bucket(call: Call) -> str:
 
 def owner(call: Call) -> list[Item]:
     """Return who everything belongs to."""
-    domain = call.grant.principal.domain
+    domain = call.caller.principal.domain
     return [("ID", derived_id("domain", domain)), ("DisplayName", domain)]
 
 
@@ -189,11 +189,11 @@ def _listing(call: Call, found: Page, limit: int, head: list[Item], *, with_owne
         with suppress(ApiError, OSError):  # gone since it was listed
             children.append(("Contents", _contents(call, key, encoding, who)))
     children += [("CommonPrefixes", [("Prefix", key_text(prefix, encoding))]) for prefix in found.prefixes]
-    return call.xml("ListBucketResult", children)
+    return call.xml_response("ListBucketResult", children)
 
 
 def _contents(call: Call, key: Key, encoding: str | None, who: list[Item] | None) -> list[Item]:
-    etag = EMPTY_MD5 if key.key.endswith("/") else object_metadata(call, key).etag
+    etag = EMPTY_MD5 if key.key.endswith("/") else listed_metadata(call, key).etag
     return [
         ("Key", key_text(key.key, encoding)),
         ("LastModified", iso_time(key.mtime_ns)),

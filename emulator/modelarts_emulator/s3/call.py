@@ -16,14 +16,14 @@ from modelarts_emulator.contract.storage_errors import (
     MALFORMED_XML,
     OBJECT_TOO_LARGE,
 )
-from modelarts_emulator.iam.authenticator import Grant
+from modelarts_emulator.iam.authenticator import ObjectCaller
 from modelarts_emulator.iam.signed_request import SignedRequest
 from modelarts_emulator.media.images import ImageCache
 from modelarts_emulator.obs.metadata import Metadata, MetadataStore, guess_type
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.s3.checksums import compared
-from modelarts_emulator.s3.chunked_body import decoded, is_chunked
+from modelarts_emulator.s3.checksums import verify_checksums
+from modelarts_emulator.s3.chunked_body import decode_chunks, is_chunked
 from modelarts_emulator.s3.xml import OBS_NAMESPACE, S3_NAMESPACE, Item, document
 from modelarts_emulator.util.clock import Clock
 from modelarts_emulator.util.ids import Ids
@@ -56,7 +56,7 @@ class Call:
     request: SignedRequest
     bucket: str
     key: str
-    grant: Grant
+    caller: ObjectCaller
     environ: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -65,7 +65,7 @@ class Call:
         return ObsPath(self.bucket, self.key)
 
     @property
-    def obs(self) -> bool:
+    def is_obs(self) -> bool:
         """Whether the client speaks OBS rather than S3."""
         authorization = self.request.header("authorization")
         if authorization:
@@ -77,9 +77,9 @@ class Call:
     @property
     def prefix(self) -> str:
         """How the dialect's own headers begin."""
-        return "x-obs-" if self.obs else "x-amz-"
+        return "x-obs-" if self.is_obs else "x-amz-"
 
-    def own_header(self, name: str) -> str:
+    def service_header(self, name: str) -> str:
         """The value of ``x-obs-…`` or ``x-amz-…``, whichever is there; empty if neither is."""
         return self.request.header("x-obs-" + name) or self.request.header("x-amz-" + name)
 
@@ -87,7 +87,7 @@ class Call:
         """The value of a query parameter, or None."""
         return self.request.parameters.get(name)
 
-    def number(self, name: str, default: int, maximum: int) -> int:
+    def int_parameter(self, name: str, default: int, maximum: int) -> int:
         """A query parameter from 0 to ``maximum``; above that it is ``maximum``. Raises INVALID_ARGUMENT."""
         text = self.parameter(name)
         if not text:
@@ -96,9 +96,9 @@ class Call:
             raise ApiError(INVALID_ARGUMENT, f"{name} is not a number")
         return min(int(text[:18]), maximum)
 
-    def xml(self, name: str, content: str | Iterable[Item], status: int = 200) -> Response:
+    def xml_response(self, name: str, content: str | Iterable[Item], status: int = 200) -> Response:
         """Answer with a document in the dialect's namespace."""
-        body = document(name, content, OBS_NAMESPACE if self.obs else S3_NAMESPACE)
+        body = document(name, content, OBS_NAMESPACE if self.is_obs else S3_NAMESPACE)
         return Response(body, status, mimetype="application/xml")
 
     # What comes with it
@@ -113,12 +113,12 @@ class Call:
             raise ApiError(OBJECT_TOO_LARGE, f"more than {MAX_OBJECT} bytes")
         trailers: dict[str, str] = {}
         if is_chunked(self.request.headers):
-            pieces = decoded(self.environ["wsgi.input"], self.request.headers, self.grant.chunk_check, trailers)
+            pieces = decode_chunks(self.environ["wsgi.input"], self.request.headers, self.caller.chunk_check, trailers)
         else:
             pieces = _plain(self.environ["wsgi.input"], self.content_length())
         # What has been signed counts, not what was added beside it.
-        sha256 = self.grant.body_digest or self.own_header("content-sha256")
-        return compared(pieces, self.request.headers, sha256=sha256, checksums=checksums, trailers=trailers)
+        sha256 = self.caller.body_digest or self.service_header("content-sha256")
+        return verify_checksums(pieces, self.request.headers, sha256=sha256, checksums=checksums, trailers=trailers)
 
     def content_length(self) -> int:
         """The length of the body as it was sent, in bytes. Raises INVALID_ARGUMENT."""
@@ -133,7 +133,7 @@ class Call:
             raise ApiError(MALFORMED_XML, f"more than {limit} bytes")
         return b"".join(self.body(checksums=checksums))
 
-    def given_headers(self) -> dict[str, str]:
+    def stored_headers(self) -> dict[str, str]:
         """The headers that an object keeps: some of HTTP's own, and ``meta-…``."""
         kept = {name: value for name in _KEPT_HEADERS if (value := self.request.header(name))}
         coding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
@@ -145,12 +145,12 @@ class Call:
                     kept["meta-" + name.removeprefix(prefix)] = value
         return kept
 
-    def given_metadata(self, etag: str = "") -> Metadata:
+    def request_metadata(self, etag: str = "") -> Metadata:
         """What the request says about an object; the type by its name where the request has none.
 
         Raises INVALID_ARGUMENT for what is not UTF-8.
         """
-        content_type, headers = self.request.header("content-type") or guess_type(self.key), self.given_headers()
+        content_type, headers = self.request.header("content-type") or guess_type(self.key), self.stored_headers()
         for text in (content_type, *headers, *headers.values()):
             if any("\ud800" <= character <= "\udfff" for character in text):
                 raise ApiError(INVALID_ARGUMENT, "metadata must be UTF-8")

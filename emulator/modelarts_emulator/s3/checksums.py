@@ -26,7 +26,7 @@ class _Digest(Protocol):
     def digest(self) -> bytes: ...
 
 
-class _Told(NamedTuple):
+class _ExpectedDigest(NamedTuple):
     """A running digest, what gives the bytes that it must come to, and the error if it does not."""
 
     running: _Digest
@@ -53,7 +53,7 @@ _CHECKSUMS: dict[str, Callable[[], _Digest]] = {
 }
 
 
-def compared(
+def verify_checksums(
     pieces: Iterable[bytes],
     headers: Mapping[str, str],
     *,
@@ -70,10 +70,10 @@ def compared(
     told = [*_digests(headers, sha256)]
     if checksums:
         told += _checksums(headers, trailers)
-    return _running(pieces, told)
+    return _verified(pieces, told)
 
 
-def _running(pieces: Iterable[bytes], told: list[_Told]) -> Iterator[bytes]:
+def _verified(pieces: Iterable[bytes], told: list[_ExpectedDigest]) -> Iterator[bytes]:
     for piece in pieces:
         for each in told:
             each.running.update(piece)
@@ -83,26 +83,26 @@ def _running(pieces: Iterable[bytes], told: list[_Told]) -> Iterator[bytes]:
             raise ApiError(each.wrong)
 
 
-def _digests(headers: Mapping[str, str], sha256: str) -> Iterator[_Told]:
+def _digests(headers: Mapping[str, str], sha256: str) -> Iterator[_ExpectedDigest]:
     if given := headers.get("content-md5"):
         md5 = _decoded(given, 16, ApiError(INVALID_DIGEST))
-        yield _Told(hashlib.md5(usedforsecurity=False), lambda: md5, BAD_DIGEST)
+        yield _ExpectedDigest(hashlib.md5(usedforsecurity=False), lambda: md5, BAD_DIGEST)
     if len(sha256) == 64:
         try:
             digest = bytes.fromhex(sha256)
         except ValueError:
             raise ApiError(DIGEST_MISMATCH) from None
-        yield _Told(hashlib.sha256(), lambda: digest, DIGEST_MISMATCH)
+        yield _ExpectedDigest(hashlib.sha256(), lambda: digest, DIGEST_MISMATCH)
 
 
-def _checksums(headers: Mapping[str, str], trailers: Mapping[str, str]) -> Iterator[_Told]:
+def _checksums(headers: Mapping[str, str], trailers: Mapping[str, str]) -> Iterator[_ExpectedDigest]:
     announced = announced_trailers(headers)
     for name, algorithm in _CHECKSUMS.items():
         if name in headers:
             _checksum(name, headers)  # what is no checksum is refused before anything is read
-            yield _Told(algorithm(), partial(_checksum, name, headers), BAD_CHECKSUM)
+            yield _ExpectedDigest(algorithm(), partial(_checksum, name, headers), BAD_CHECKSUM)
         elif name in announced:
-            yield _Told(algorithm(), partial(_checksum, name, trailers), BAD_CHECKSUM)
+            yield _ExpectedDigest(algorithm(), partial(_checksum, name, trailers), BAD_CHECKSUM)
 
 
 def _checksum(name: str, given: Mapping[str, str]) -> bytes:

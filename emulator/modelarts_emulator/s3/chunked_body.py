@@ -48,7 +48,7 @@ def announced_trailers(headers: Mapping[str, str]) -> list[str]:
     return [name.strip().lower() for name in names.split(",") if name.strip()]
 
 
-def decoded(
+def decode_chunks(
     body: BodyLines,
     headers: Mapping[str, str],
     check: ChunkCheck | None = None,

@@ -16,25 +16,25 @@ def failed_condition(header: Header, etag: str, mtime_ns: int) -> str | None:
     """Return the name of the condition that an object does not meet; None if it meets all. ETags win over times."""
     seconds = mtime_ns // 10**9
     if wanted := header("if-match"):
-        if not names(wanted, etag):
+        if not etag_matches(wanted, etag):
             return "If-Match"
     elif (limit := _seconds(header("if-unmodified-since"))) is not None and seconds > limit:
         return "If-Unmodified-Since"
     if known := header("if-none-match"):
-        return "If-None-Match" if names(known, etag) else None
+        return "If-None-Match" if etag_matches(known, etag) else None
     since = _seconds(header("if-modified-since"))
     return "If-Modified-Since" if since is not None and seconds <= since else None
 
 
-def still_the_same(header: Header, etag: str, mtime_ns: int) -> bool:
+def if_range_matches(header: Header, etag: str, mtime_ns: int) -> bool:
     """Whether ``If-Range`` lets a client have the rest of an object that it has a part of."""
     text = header("if-range").strip()
     if not text or text.startswith('"'):
-        return not text or names(text, etag)
+        return not text or etag_matches(text, etag)
     return _seconds(text) == mtime_ns // 10**9
 
 
-def names(condition: str, etag: str) -> bool:
+def etag_matches(condition: str, etag: str) -> bool:
     """Whether a list of ETags has this one, or is ``*``."""
     return any(part.strip().removeprefix("W/").strip('"') in (etag, "*") for part in condition.split(","))
 

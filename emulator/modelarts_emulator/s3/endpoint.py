@@ -19,19 +19,19 @@ from flask import Flask, Response, request
 from modelarts_emulator.contract.errors import ApiError, Error
 from modelarts_emulator.contract.storage_errors import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED
 from modelarts_emulator.iam.accounts import ANONYMOUS
-from modelarts_emulator.iam.authenticator import Access, Grant
-from modelarts_emulator.iam.signed_request import OWN_PREFIXES, SignedRequest, from_environ
+from modelarts_emulator.iam.authenticator import Authenticator, ObjectCaller
+from modelarts_emulator.iam.signed_request import OWN_PREFIXES, SignedRequest, read_signed_request
 from modelarts_emulator.s3 import buckets
 from modelarts_emulator.s3 import multipart as parts
 from modelarts_emulator.s3 import put_object as objects
 from modelarts_emulator.s3.call import Call, Storage
-from modelarts_emulator.s3.error_mapping import in_terms_of_storage
+from modelarts_emulator.s3.error_mapping import to_storage_error
 from modelarts_emulator.s3.get_object import get_object
 from modelarts_emulator.s3.multipart_store import list_uploads
 from modelarts_emulator.s3.subresources import SUBRESOURCES, get_setting, put_setting
 from modelarts_emulator.s3.xml import document
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 RESERVED = re.compile(r"v\d+(\.\d+)?|_emulator|console|static|docs|favicon\.ico|robots\.txt|openapi\.json")
 """First segments of a path that belong to the other services."""
@@ -100,7 +100,7 @@ _HANDLERS: dict[tuple[str, str, str], Handler] = {
 def register(
     app: Flask,
     storage: Storage,
-    access: Access,
+    access: Authenticator,
     *,
     public_url: str | None = None,
     reserved: Collection[str] = (),
@@ -119,7 +119,7 @@ class ObjectEndpoint:
     def __init__(
         self,
         storage: Storage,
-        access: Access,
+        access: Authenticator,
         public_url: str | None,
         reserved: frozenset[str],
     ) -> None:
@@ -133,43 +133,43 @@ class ObjectEndpoint:
 
     def answer(self) -> Response | None:
         """Answer the current request; None if it is for another service."""
-        place = self._place()
+        place = self._locate()
         if place is None or request.method == "OPTIONS":
             return None
         signed, bucket, key = place
-        anonymous = Call(self._storage, signed, bucket, key, Grant(ANONYMOUS), request.environ)
+        anonymous = Call(self._storage, signed, bucket, key, ObjectCaller(ANONYMOUS), request.environ)
         try:
             # Before it knows how to sign, a client asks, unsigned, which dialects are spoken.
             asks_for_dialect = signed.method == "HEAD" and "apiversion" in signed.parameters and not key
-            grant = anonymous.grant if asks_for_dialect else self._access.authenticate_object(signed)
-            response = self._handled(Call(self._storage, signed, bucket, key, grant, request.environ))
+            caller = anonymous.caller if asks_for_dialect else self._access.authenticate_object(signed)
+            response = self._dispatch(Call(self._storage, signed, bucket, key, caller, request.environ))
         except ApiError as refusal:
-            response = _refused(anonymous, in_terms_of_storage(refusal))
+            response = _error_response(anonymous, to_storage_error(refusal))
         except Exception:
             log.exception("%s %s failed unexpectedly", request.method, signed.raw_path)
-            response = _refused(anonymous, ApiError(INTERNAL_ERROR))
+            response = _error_response(anonymous, ApiError(INTERNAL_ERROR))
         request_id = f"{self._process_id}{next(self._count):016x}"
         for name in ("x-obs-request-id", "x-amz-request-id", "x-obs-id-2", "x-amz-id-2"):
             response.headers[name] = request_id
         return response
 
-    def _place(self) -> tuple[SignedRequest, str, str] | None:
+    def _locate(self) -> tuple[SignedRequest, str, str] | None:
         """Return the request, its bucket and key; None if it is for another service."""
         bucket = self._bucket_of_host(request.environ.get("HTTP_HOST") or request.host)
         # The dataset API is asked far more often than this one: its requests leave before anything is parsed.
         if not bucket and RESERVED.fullmatch(request.environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
             return None
-        signed = from_environ(request.environ, bucket=bucket)
+        signed = read_signed_request(request.environ, bucket=bucket)
         path = unquote(signed.raw_path, errors="surrogateescape").removeprefix("/")
         if bucket:
             return signed, bucket, path
         if not path:
-            return (signed, "", "") if _speaks_storage(signed) else None
+            return (signed, "", "") if _is_storage_client(signed) else None
         bucket, _, key = path.partition("/")
         if RESERVED.fullmatch(bucket) or bucket in self._reserved:
             return None
         # Of what speaks neither OBS nor S3, only paths in an existing bucket are meant for here, and new buckets.
-        ours = signed.method == "PUT" or _speaks_storage(signed) or self._storage.tree.has_bucket(bucket)
+        ours = signed.method == "PUT" or _is_storage_client(signed) or self._storage.tree.has_bucket(bucket)
         return (signed, bucket, key) if ours else None
 
     def _bucket_in(self, host: str) -> str:
@@ -179,12 +179,12 @@ class ObjectEndpoint:
                 return name.removesuffix(suffix)
         return ""
 
-    def _handled(self, call: Call) -> Response:
+    def _dispatch(self, call: Call) -> Response:
         level = "object" if call.key else "bucket" if call.bucket else "service"
         method = call.request.method
         if level != "service":
             _ = call.path  # no bucket and no key is looked for that none can have
-        asked = _asked(call)
+        asked = _subresource(call)
         if level == "object" and method in ("GET", "HEAD") and asked in ("", "versionId"):
             return get_object(call)
         if handler := _HANDLERS.get((level, method, asked)):
@@ -194,10 +194,10 @@ class ObjectEndpoint:
         raise ApiError(NOT_IMPLEMENTED if asked else METHOD_NOT_ALLOWED, f"{method} {asked}".strip())
 
 
-def _asked(call: Call) -> str:
+def _subresource(call: Call) -> str:
     """Return what the query names beside bucket and key: a subresource, ``uploadId``, a copy; empty for neither."""
     names = call.request.parameters
-    copy = call.request.method == "PUT" and bool(call.own_header("copy-source"))
+    copy = call.request.method == "PUT" and bool(call.service_header("copy-source"))
     if "uploadId" in names:
         return "uploadId copy" if copy else "uploadId"
     for name in (*SUBRESOURCES, "uploads", "delete", "location", "versioning", "storageinfo", *_UNKNOWN):
@@ -208,7 +208,7 @@ def _asked(call: Call) -> str:
     return "list-type=2" if names.get("list-type") == "2" and not call.key else ""
 
 
-def _speaks_storage(signed: SignedRequest) -> bool:
+def _is_storage_client(signed: SignedRequest) -> bool:
     """Whether a request comes from a client of object storage, rather than from a browser that has lost its way."""
     if signed.header("authorization").startswith(("OBS ", "AWS ", "AWS4-")):
         return True
@@ -216,7 +216,7 @@ def _speaks_storage(signed: SignedRequest) -> bool:
     return bool(named & signed.parameters.keys()) or any(name.startswith(OWN_PREFIXES) for name in signed.headers)
 
 
-def _refused(call: Call, refusal: ApiError) -> Response:
+def _error_response(call: Call, refusal: ApiError) -> Response:
     """Answer with the XML of an error; HEAD has its code in a header."""
     row: Error = refusal.error
     path = unquote(call.request.raw_path, errors="replace")

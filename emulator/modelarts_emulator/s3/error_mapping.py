@@ -19,8 +19,9 @@ from modelarts_emulator.contract.storage_errors import (
     NO_SUCH_BUCKET,
     NO_SUCH_KEY,
 )
+from modelarts_emulator.obs.paths import InvalidBucketName
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 _TRANSLATED = {
     BUCKET_NOT_FOUND: NO_SUCH_BUCKET,
@@ -31,11 +32,10 @@ _TRANSLATED = {
 }
 
 
-def in_terms_of_storage(refusal: ApiError) -> ApiError:
+def to_storage_error(refusal: ApiError) -> ApiError:
     """Return the same refusal as object storage says it; what is nobody's mistake is logged."""
-    row = _TRANSLATED.get(refusal.error, refusal.error)
-    if row is INVALID_KEY and refusal.detail and "bucket name" in refusal.detail:
-        row = INVALID_BUCKET_NAME
+    translated = _TRANSLATED.get(refusal.error, refusal.error)
+    row = INVALID_BUCKET_NAME if isinstance(refusal, InvalidBucketName) else translated
     if row is INTERNAL_ERROR:
         log.error("Object storage: %s", refusal.detail)
     return ApiError(row, refusal.detail)

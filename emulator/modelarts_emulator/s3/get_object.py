@@ -26,7 +26,7 @@ from modelarts_emulator.obs.listing import Key
 from modelarts_emulator.obs.metadata import NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.s3.call import Call
-from modelarts_emulator.s3.conditional import UNCHANGED, failed_condition, still_the_same
+from modelarts_emulator.s3.conditional import UNCHANGED, failed_condition, if_range_matches
 
 _PIECE = 1 << 18
 _MAX_RANGE_DIGITS = 18
@@ -56,7 +56,7 @@ def get_object(call: Call) -> Response:
     """
     file, stat, metadata = find_object(call)
     try:
-        refused = _unwanted(call, metadata.etag, stat.mtime_ns)
+        refused = _not_modified(call, metadata.etag, stat.mtime_ns)
         if refused is not None:
             file.close()
             return refused
@@ -74,15 +74,15 @@ def find_object(call: Call) -> OpenObject:
     """Return the object of a call. Raises as ``opened``."""
     if call.key.endswith("/"):
         return _directory(call)
-    file = opened(call)
+    file = open_object(call)
     try:
-        return OpenObject(file, stat_of(file), get_object_metadata(call, file))
+        return OpenObject(file, stat_of(file), open_metadata(call, file))
     except BaseException:
         file.close()
         raise
 
 
-def opened(call: Call) -> BinaryIO:
+def open_object(call: Call) -> BinaryIO:
     """Open the object of a call. Raises NO_SUCH_KEY or NO_SUCH_BUCKET, and PATH_INVALID for what can be no key."""
     path = call.path
     try:
@@ -101,19 +101,19 @@ def stat_of(file: BinaryIO) -> ObjectStat:
     return ObjectStat(found.st_size, found.st_mtime_ns)
 
 
-def get_object_metadata(call: Call, file: BinaryIO) -> Metadata:
+def open_metadata(call: Call, file: BinaryIO) -> Metadata:
     """Return the metadata of the open object of a call; where the file stands afterwards is not defined."""
     return call.storage.metadata.of(call.path.object_name, stat_of(file), file)
 
 
-def object_metadata(call: Call, key: Key) -> Metadata:
+def listed_metadata(call: Call, key: Key) -> Metadata:
     """Return the metadata of a listed key of the call's bucket; opens it only if none are noted. Raises NO_SUCH_KEY."""
     found = call.storage.metadata.get(f"{call.bucket}/{key.key}", ObjectStat(key.size, key.mtime_ns))
     if found is not None:
         return found
     listed = replace(call, key=key.key)
-    with opened(listed) as file:
-        return get_object_metadata(listed, file)
+    with open_object(listed) as file:
+        return open_metadata(listed, file)
 
 
 def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, str]:
@@ -128,12 +128,12 @@ def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, s
         "X-Content-Type-Options": "nosniff",
     }
     for name, value in metadata.headers.items():
-        headers[call.prefix + name if name.startswith("meta-") else name.title()] = _sendable(value)
+        headers[call.prefix + name if name.startswith("meta-") else name.title()] = _as_latin1(value)
     for name in _OVERRIDES:
         if (override := call.parameter(f"response-{name}")) is not None:
             if not override.isprintable():
                 raise ApiError(INVALID_ARGUMENT, f"response-{name}")
-            headers[name.title()] = _sendable(override)
+            headers[name.title()] = _as_latin1(override)
     return headers
 
 
@@ -160,7 +160,7 @@ def parse_range(text: str, size: int) -> Range | None:
 def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Response:
     headers = object_headers(call, metadata, stat.mtime_ns)
     header = call.request.header
-    wanted = parse_range(header("range"), stat.size) if still_the_same(header, metadata.etag, stat.mtime_ns) else None
+    wanted = parse_range(header("range"), stat.size) if if_range_matches(header, metadata.etag, stat.mtime_ns) else None
     if wanted is None:
         return _streamed(call, file, Range(0, stat.size), 200, headers)
     headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
@@ -210,7 +210,7 @@ def _processed(call: Call, parameter: str, stat: ObjectStat) -> Response:
     return Response(body, 200, object_headers(call, Metadata(etag, content_type), stat.mtime_ns))
 
 
-def _unwanted(call: Call, etag: str, mtime_ns: int) -> Response | None:
+def _not_modified(call: Call, etag: str, mtime_ns: int) -> Response | None:
     """Return 304 where the client has this very object. Raises PRECONDITION_FAILED."""
     failed = failed_condition(call.request.header, etag, mtime_ns)
     if failed is None:
@@ -220,6 +220,6 @@ def _unwanted(call: Call, etag: str, mtime_ns: int) -> Response | None:
     return Response(None, 304, {"ETag": f'"{etag}"', "Last-Modified": formatdate(mtime_ns // 10**9, usegmt=True)})
 
 
-def _sendable(value: str) -> str:
+def _as_latin1(value: str) -> str:
     """Return a header's value as WSGI wants it: bytes decoded as Latin-1."""
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

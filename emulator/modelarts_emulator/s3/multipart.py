@@ -26,8 +26,8 @@ from modelarts_emulator.contract.storage_errors import (
 from modelarts_emulator.obs.metadata import Metadata, etag_of_parts
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.get_object import find_object, parse_range
-from modelarts_emulator.s3.multipart_store import Upload, find_upload, keep_upload
-from modelarts_emulator.s3.put_object import require_source_conditions, source_of, written
+from modelarts_emulator.s3.multipart_store import Upload, create_upload, find_upload
+from modelarts_emulator.s3.put_object import copy_source, require_source_conditions, write_object
 from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, key_text, parse, text_of
 
 MAX_PART_NUMBER = 10_000
@@ -52,15 +52,15 @@ def start_upload(call: Call) -> Response:
     if not call.storage.tree.has_bucket(call.bucket):
         raise ApiError(NO_SUCH_BUCKET, call.bucket)
     call.storage.tree.local(call.path)
-    given = call.given_metadata()
+    given = call.request_metadata()
     upload = Upload(call.bucket, call.key, call.storage.clock.now_ms(), given.content_type, dict(given.headers))
-    row: list[Item] = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", keep_upload(call, upload))]
-    return call.xml("InitiateMultipartUploadResult", row)
+    row: list[Item] = [("Bucket", call.bucket), ("Key", call.key), ("UploadId", create_upload(call, upload))]
+    return call.xml_response("InitiateMultipartUploadResult", row)
 
 
 def put_part(call: Call) -> Response:
     """Keep a part; it replaces an earlier one of its number. Raises NO_SUCH_UPLOAD or as ``Call.body``."""
-    part = _kept(call, call.body())
+    part = _store_part(call, call.body())
     return Response(None, 200, {"ETag": f'"{part.etag}"'})
 
 
@@ -69,21 +69,24 @@ def copy_part(call: Call) -> Response:
 
     Raises NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE.
     """
-    found = find_object(source_of(call))
+    found = find_object(copy_source(call))
     with found.file as file:
         require_source_conditions(call, found)
-        wanted = parse_range(call.own_header("copy-source-range"), found.stat.size)
+        wanted = parse_range(call.service_header("copy-source-range"), found.stat.size)
         start, stop = wanted or (0, found.stat.size)
         file.seek(start)
-        part = _kept(call, _piece(file, stop - start))
+        part = _store_part(call, _piece(file, stop - start))
     modified = iso_time(part.file.stat().st_mtime_ns)
-    return call.xml("CopyPartResult", [("LastModified", modified), ("ETag", f'"{part.etag}"')])
+    return call.xml_response("CopyPartResult", [("LastModified", modified), ("ETag", f'"{part.etag}"')])
 
 
 def list_parts(call: Call) -> Response:
     """List a page of the parts of an upload. Raises NO_SUCH_UPLOAD or INVALID_ARGUMENT."""
     folder, _ = find_upload(call)
-    after, limit = call.number("part-number-marker", 0, MAX_PART_NUMBER), call.number("max-parts", 1000, 1000)
+    after, limit = (
+        call.int_parameter("part-number-marker", 0, MAX_PART_NUMBER),
+        call.int_parameter("max-parts", 1000, 1000),
+    )
     parts = [part for part in _parts(folder) if part.number > after]
     shown = parts[:limit]
     rows: list[Item] = [
@@ -100,7 +103,7 @@ def list_parts(call: Call) -> Response:
         modified = iso_time(part.file.stat().st_mtime_ns)
         row: list[Item] = [("PartNumber", part.number), ("LastModified", modified)]
         rows.append(("Part", [*row, ("ETag", f'"{part.etag}"'), ("Size", part.size)]))
-    return call.xml("ListPartsResult", rows)
+    return call.xml_response("ListPartsResult", rows)
 
 
 def complete_upload(call: Call) -> Response:
@@ -114,8 +117,8 @@ def complete_upload(call: Call) -> Response:
     named = [(text_of(part, "PartNumber"), text_of(part, "ETag")) for part in root.findall("Part")]
     claimed = _claim(folder)
     try:
-        parts = _chosen(_parts(claimed), named)
-        stat = written(call, _bytes_of(parts))
+        parts = _selected_parts(_parts(claimed), named)
+        stat = write_object(call, _part_bytes(parts))
         metadata = Metadata(etag_of_parts(part.etag for part in parts), upload.content_type, upload.headers)
         call.storage.metadata.put(call.path.object_name, stat, metadata)
     except BaseException:
@@ -123,7 +126,7 @@ def complete_upload(call: Call) -> Response:
         raise
     shutil.rmtree(claimed, ignore_errors=True)
     location: list[Item] = [("Location", f"/{call.bucket}/{call.key}"), ("Bucket", call.bucket), ("Key", call.key)]
-    return call.xml("CompleteMultipartUploadResult", [*location, ("ETag", f'"{metadata.etag}"')])
+    return call.xml_response("CompleteMultipartUploadResult", [*location, ("ETag", f'"{metadata.etag}"')])
 
 
 def abort_upload(call: Call) -> Response:
@@ -144,8 +147,8 @@ def _claim(folder: Path) -> Path:
         raise ApiError(NO_SUCH_UPLOAD) from None
 
 
-def _kept(call: Call, pieces: Iterable[bytes]) -> _Part:
-    number = call.number("partNumber", 0, MAX_PART_NUMBER + 1)
+def _store_part(call: Call, pieces: Iterable[bytes]) -> _Part:
+    number = call.int_parameter("partNumber", 0, MAX_PART_NUMBER + 1)
     if not 0 < number <= MAX_PART_NUMBER:
         raise ApiError(INVALID_ARGUMENT, f"partNumber is from 1 to {MAX_PART_NUMBER}")
     folder, _ = find_upload(call)
@@ -173,7 +176,7 @@ def _parts(folder: Path) -> list[_Part]:
     return [_Part(int(name[:5]), name[6:], folder / name) for name in names]
 
 
-def _chosen(parts: list[_Part], named: list[tuple[str, str]]) -> list[_Part]:
+def _selected_parts(parts: list[_Part], named: list[tuple[str, str]]) -> list[_Part]:
     if not named or len(named) > MAX_PART_NUMBER or not all(number.strip().isdecimal() for number, _ in named):
         raise ApiError(MALFORMED_XML, "parts with their numbers are needed")
     numbers = [int(number) for number, _ in named]
@@ -189,7 +192,7 @@ def _chosen(parts: list[_Part], named: list[tuple[str, str]]) -> list[_Part]:
     return chosen
 
 
-def _bytes_of(parts: list[_Part]) -> Iterator[bytes]:
+def _part_bytes(parts: list[_Part]) -> Iterator[bytes]:
     for part in parts:
         with part.file.open("rb") as file:
             yield from iter(lambda: file.read(_PIECE), b"")

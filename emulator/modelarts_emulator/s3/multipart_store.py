@@ -33,13 +33,13 @@ class Upload(msgspec.Struct, frozen=True):
     headers: dict[str, str]
 
 
-class _Listed(NamedTuple):
+class _ListedUpload(NamedTuple):
     key: str
     started_ms: int
     upload_id: str
 
 
-def keep_upload(call: Call, upload: Upload) -> str:
+def create_upload(call: Call, upload: Upload) -> str:
     """Begin an upload and return its id."""
     upload_id = call.storage.ids.upload()
     folder = call.storage.uploads / upload_id
@@ -75,8 +75,8 @@ def list_uploads(call: Call) -> Response:
         raise ApiError(NO_SUCH_BUCKET, call.bucket)
     prefix, delimiter = call.parameter("prefix") or "", call.parameter("delimiter") or ""
     key_marker, id_marker = call.parameter("key-marker") or "", call.parameter("upload-id-marker") or ""
-    limit, encoding = call.number("max-uploads", _PAGE, _PAGE), call.parameter("encoding-type")
-    begun = [_Listed(each.key, each.started_ms, folder.name) for folder, each in _uploads(call)]
+    limit, encoding = call.int_parameter("max-uploads", _PAGE, _PAGE), call.parameter("encoding-type")
+    begun = [_ListedUpload(each.key, each.started_ms, folder.name) for folder, each in _uploads(call)]
     found = _after([each for each in sorted(begun) if each.key.startswith(prefix)], key_marker, id_marker)
     rows = _rolled_up(found, prefix, delimiter, key_marker)
     shown, truncated = rows[:limit], len(rows) > limit > 0
@@ -86,16 +86,16 @@ def list_uploads(call: Call) -> Response:
         ("KeyMarker", key_text(key_marker, encoding)),
         ("UploadIdMarker", id_marker),
         ("NextKeyMarker", key_text(last if isinstance(last, str) else last.key, encoding) if last else None),
-        ("NextUploadIdMarker", last.upload_id if isinstance(last, _Listed) else None),
+        ("NextUploadIdMarker", last.upload_id if isinstance(last, _ListedUpload) else None),
         ("Prefix", key_text(prefix, encoding)),
         ("Delimiter", key_text(delimiter, encoding) if delimiter else None),
         ("EncodingType", encoding),
         ("MaxUploads", limit),
         ("IsTruncated", truncated),
-        *(_row(each, encoding) for each in shown if isinstance(each, _Listed)),
+        *(_row(each, encoding) for each in shown if isinstance(each, _ListedUpload)),
         *(("CommonPrefixes", [("Prefix", key_text(each, encoding))]) for each in shown if isinstance(each, str)),
     ]
-    return call.xml("ListMultipartUploadsResult", document)
+    return call.xml_response("ListMultipartUploadsResult", document)
 
 
 # Inside
@@ -112,7 +112,7 @@ def _uploads(call: Call) -> Iterator[tuple[Path, Upload]]:
             yield folder, upload
 
 
-def _after(ordered: list[_Listed], key: str, upload_id: str) -> list[_Listed]:
+def _after(ordered: list[_ListedUpload], key: str, upload_id: str) -> list[_ListedUpload]:
     """Return what comes after the markers; without the id, all uploads of the key count as seen."""
     for index, each in enumerate(ordered):
         if upload_id and (each.key, each.upload_id) == (key, upload_id):
@@ -120,9 +120,9 @@ def _after(ordered: list[_Listed], key: str, upload_id: str) -> list[_Listed]:
     return [each for each in ordered if each.key > key]
 
 
-def _rolled_up(found: Iterable[_Listed], prefix: str, delimiter: str, marker: str) -> list[_Listed | str]:
+def _rolled_up(found: Iterable[_ListedUpload], prefix: str, delimiter: str, marker: str) -> list[_ListedUpload | str]:
     """Return uploads, and in place of those with the delimiter behind the prefix, once, what they have up to it."""
-    rows: list[_Listed | str] = []
+    rows: list[_ListedUpload | str] = []
     for each in found:
         head, rolled, _ = each.key[len(prefix) :].partition(delimiter or "\0")
         row = prefix + head + rolled if rolled else each
@@ -131,6 +131,6 @@ def _rolled_up(found: Iterable[_Listed], prefix: str, delimiter: str, marker: st
     return rows
 
 
-def _row(each: _Listed, encoding: str | None) -> Item:
+def _row(each: _ListedUpload, encoding: str | None) -> Item:
     names: list[Item] = [("Key", key_text(each.key, encoding)), ("UploadId", each.upload_id)]
     return "Upload", [*names, ("StorageClass", "STANDARD"), ("Initiated", iso_time(each.started_ms * 10**6))]

@@ -23,8 +23,8 @@ from modelarts_emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.s3.call import Call
-from modelarts_emulator.s3.conditional import failed_condition, names
-from modelarts_emulator.s3.error_mapping import in_terms_of_storage
+from modelarts_emulator.s3.conditional import etag_matches, failed_condition
+from modelarts_emulator.s3.error_mapping import to_storage_error
 from modelarts_emulator.s3.get_object import OpenObject, find_object
 from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, parse, text_of
 
@@ -35,8 +35,8 @@ def put_object(call: Call) -> Response:
     """Write an object; a key that ends in ``/`` makes a directory. Raises as ``Call.body`` and ``ObjectTree.write``."""
     if call.key.endswith("/"):
         return _put_directory(call)
-    digest, metadata = hashlib.md5(usedforsecurity=False), call.given_metadata()
-    stat = written(call, _counted(call.body(), digest))
+    digest, metadata = hashlib.md5(usedforsecurity=False), call.request_metadata()
+    stat = write_object(call, _hashing(call.body(), digest))
     call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
     return Response(None, 200, {"ETag": f'"{digest.hexdigest()}"'})
 
@@ -46,25 +46,27 @@ def copy_object(call: Call) -> Response:
 
     Raises NO_SUCH_KEY, PRECONDITION_FAILED, and INVALID_REQUEST for a copy of itself or of bytes to a directory.
     """
-    source = source_of(call)
-    replaced = call.own_header("metadata-directive").upper() == "REPLACE"
+    source = copy_source(call)
+    replaced = call.service_header("metadata-directive").upper() == "REPLACE"
     if source.path == call.path and not replaced:
         raise ApiError(INVALID_REQUEST, "an object is copied to itself without changing its metadata")
     digest = hashlib.md5(usedforsecurity=False)
-    given = call.given_metadata() if replaced else None
+    given = call.request_metadata() if replaced else None
     found = find_object(source)
     with found.file as file:
         require_source_conditions(call, found)
         file.seek(0)
-        pieces = _counted(iter(lambda: file.read(1 << 20), b""), digest)
+        pieces = _hashing(iter(lambda: file.read(1 << 20), b""), digest)
         if call.key.endswith("/"):
             _make_directory(call, pieces)
             stat = NO_FILE
         else:
-            stat = written(call, pieces)
+            stat = write_object(call, pieces)
     call.storage.metadata.put(call.path.object_name, stat, replace(given or found.metadata, etag=digest.hexdigest()))
     modified = stat.mtime_ns or call.storage.clock.now_ms() * 1_000_000
-    return call.xml("CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')])
+    return call.xml_response(
+        "CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')]
+    )
 
 
 def delete_object(call: Call) -> Response:
@@ -85,12 +87,12 @@ def delete_objects(call: Call) -> Response:
         try:
             delete(call, _path_of(call, key))
         except ApiError as refusal:
-            error = in_terms_of_storage(refusal)
+            error = to_storage_error(refusal)
             row: list[Item] = [("Key", key), ("Code", error.error.code), ("Message", error.message)]
             results.append(("Error", row))
         else:
             results += [] if quiet else [("Deleted", [("Key", key)])]
-    return call.xml("DeleteResult", results)
+    return call.xml_response("DeleteResult", results)
 
 
 def _path_of(call: Call, key: str) -> ObsPath:
@@ -109,7 +111,7 @@ def delete(call: Call, path: ObsPath) -> None:
         call.storage.tree.delete(path)
 
 
-def written(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
+def write_object(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
     """Write the bytes to the object of a call.
 
     Raises PRECONDITION_FAILED where it must not be there and is, or is not the one that is to be replaced;
@@ -123,9 +125,9 @@ def written(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
         raise ApiError(PRECONDITION_FAILED, "If-None-Match") from None
 
 
-def source_of(call: Call) -> Call:
+def copy_source(call: Call) -> Call:
     """Return the call that would read the object named in ``…-copy-source``. Raises INVALID_ARGUMENT."""
-    name = unquote(call.own_header("copy-source").partition("?")[0]).lstrip("/")
+    name = unquote(call.service_header("copy-source").partition("?")[0]).lstrip("/")
     bucket, slash, key = name.partition("/")
     if not (bucket and slash and key):
         raise ApiError(INVALID_ARGUMENT, "the copy source is not /bucket/key")
@@ -136,14 +138,14 @@ def require_source_conditions(call: Call, found: OpenObject) -> None:
     """Let a copy pass whose ``…-copy-source-if-…`` are met by its source. Raises PRECONDITION_FAILED."""
 
     def header(name: str) -> str:
-        return call.own_header("copy-source-" + name)
+        return call.service_header("copy-source-" + name)
 
     if failed := failed_condition(header, found.metadata.etag, found.stat.mtime_ns):
         raise ApiError(PRECONDITION_FAILED, f"copy-source-{failed.lower()}")
 
 
 def _put_directory(call: Call) -> Response:
-    metadata = call.given_metadata(EMPTY_MD5)
+    metadata = call.request_metadata(EMPTY_MD5)
     if not call.request.header("content-type"):
         metadata = replace(metadata, content_type=DIRECTORY_TYPE)
     _make_directory(call, call.body())
@@ -171,11 +173,11 @@ def _require_match(call: Call) -> None:
     if wanted := call.request.header("if-match"):
         found = find_object(call)
         found.file.close()
-        if not names(wanted, found.metadata.etag):
+        if not etag_matches(wanted, found.metadata.etag):
             raise ApiError(PRECONDITION_FAILED, "If-Match")
 
 
-def _counted(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+def _hashing(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
     for piece in pieces:
         digest.update(piece)
         yield piece

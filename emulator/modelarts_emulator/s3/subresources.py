@@ -43,17 +43,17 @@ def get_setting(call: Call, name: str) -> Response:
     if call.key:
         find_object(call).file.close()
     if name == "tagging" and call.key:
-        return call.xml("Tagging", [("TagSet", [])])
+        return call.xml_response("Tagging", [("TagSet", [])])
     answer = SUBRESOURCES[name]
     if answer == "AccessControlPolicy":
-        return call.xml(answer, [("Owner", owner(call)), ("AccessControlList", _full_control(call))])
+        return call.xml_response(answer, [("Owner", owner(call)), ("AccessControlList", _full_control(call))])
     if answer == "RequestPaymentConfiguration":
-        return call.xml(answer, [("Payer", "BucketOwner")])
+        return call.xml_response(answer, [("Payer", "BucketOwner")])
     if answer == "Quota":
-        return call.xml(answer, [("StorageQuota", 0)])
+        return call.xml_response(answer, [("StorageQuota", 0)])
     if answer.startswith("NoSuch") or answer.endswith("Error"):
         raise ApiError(Error(404, answer, "The specified configuration does not exist."), call.bucket)
-    return call.xml(answer, [])
+    return call.xml_response(answer, [])
 
 
 def put_setting(call: Call, name: str) -> Response:
@@ -68,5 +68,5 @@ def put_setting(call: Call, name: str) -> Response:
 
 def _full_control(call: Call) -> list[Item]:
     # S3 has the grantee's type as an attribute, which OBS has not.
-    grantee = "Grantee" if call.obs else f'Grantee xmlns:xsi="{_SCHEMA_INSTANCE}" xsi:type="CanonicalUser"'
+    grantee = "Grantee" if call.is_obs else f'Grantee xmlns:xsi="{_SCHEMA_INSTANCE}" xsi:type="CanonicalUser"'
     return [("Grant", [(grantee, owner(call)), ("Permission", "FULL_CONTROL")])]

@@ -249,7 +249,7 @@ def test_a_crash_is_logged_and_told(
         raise RuntimeError("a defect")
 
     monkeypatch.setattr(world.emu.runtime.store, "entries", crash)
-    with caplog.at_level(logging.ERROR, "modelarts-emulator"):
+    with caplog.at_level(logging.ERROR):
         answer = world.call("GET", "")
     row = ROWS["INTERNAL_ERROR"]
     assert (answer.status_code, answer.json()) == (row.status, {"error_code": row.code, "error_msg": row.message})

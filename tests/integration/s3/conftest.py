@@ -7,7 +7,7 @@ from flask import Flask
 
 from modelarts_emulator.api import keystone
 from modelarts_emulator.iam.accounts import AccessKey, AccountProject, Accounts, User
-from modelarts_emulator.iam.authenticator import Access, own_key
+from modelarts_emulator.iam.authenticator import Authenticator, url_signing_key
 from modelarts_emulator.iam.signatures.url import UrlSigner
 from modelarts_emulator.iam.tokens import Tokens
 from modelarts_emulator.media.images import ImageCache
@@ -40,7 +40,7 @@ def start(tmp_path):
     def begin(*, strict=False):
         clock, ids = MovingClock(), Ids()
         accounts, tokens = Accounts(USERS, KEYS, strict=strict), Tokens(clock, ids)
-        access = Access(accounts, tokens, own_key("OWN", "own-secret"), clock)
+        access = Authenticator(accounts, tokens, url_signing_key("OWN", "own-secret"), clock)
         folder = tmp_path / f"server-{len(running)}"
         metadata = MetadataStore(folder / "objects.sqlite")
         tree = ObjectTree(folder / "obs", fsync=False)

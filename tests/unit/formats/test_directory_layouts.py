@@ -13,7 +13,7 @@ import pytest
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
 from modelarts_emulator.formats import directory_layouts, voc
-from modelarts_emulator.formats.directory_layouts import Names, Options
+from modelarts_emulator.formats.directory_layouts import DirectoryOptions, UniqueNames
 from modelarts_emulator.store import SampleRecord
 from tests.helpers.emulator_api import picture
 from tests.helpers.format_place import Place, drawn, parted, shapes
@@ -29,7 +29,9 @@ def place(tmp_path: Path) -> Place:
 
 def read(place: Place, kind: DatasetType, **options: Any) -> tuple[dict[str, SampleRecord], list[str]]:
     return parted(
-        directory_layouts.read_directory(kind, place.directory, place.entries(), Options(**options), place.open)
+        directory_layouts.read_directory(
+            kind, place.directory, place.entries(), DirectoryOptions(**options), place.open
+        )
     )
 
 
@@ -117,7 +119,7 @@ def test_a_folder_of_a_label_is_in_no_file_s_way(place: Place) -> None:
 
 
 def test_reserved_names_are_nobody_s() -> None:
-    names = Names(["Data.manifest", "x"])
+    names = UniqueNames(["Data.manifest", "x"])
     wanted = ["data.manifest", "a/data.manifest", "data.jpg", "x", "x.jpg"]
     assert [names.unique(name) for name in wanted] == [
         "data-1.manifest",
@@ -129,7 +131,7 @@ def test_reserved_names_are_nobody_s() -> None:
 
 
 def test_names_are_unique_whatever_their_case() -> None:
-    names = Names()
+    names = UniqueNames()
     wanted = ["1.jpg", "1.JPG", "1.png", "1-1.jpg", "A/1.jpg", "a/1.jpg", "ß.jpg", "SS.jpg", "x", "x.y", ".z", ".z"]
     unique = [names.unique(name) for name in wanted]
     assert unique[:6] == ["1.jpg", "1-1.JPG", "1-2.png", "1-1-1.jpg", "A/1.jpg", "a/1-1.jpg"]
@@ -219,7 +221,7 @@ def test_texts_with_and_without_results(place: Place) -> None:
         DatasetType.TEXT_CLASSIFICATION,
         place.directory,
         place.entries("s.txt") + place.entries("t.txt"),
-        Options(),
+        DirectoryOptions(),
         place.open,
     )
     found = [
@@ -237,7 +239,7 @@ def test_texts_with_and_without_results(place: Place) -> None:
 @pytest.mark.parametrize("kind", [DatasetType.NAMED_ENTITY, DatasetType.TEXT_TRIPLET])
 def test_other_texts_have_no_separators(place: Place, kind: DatasetType) -> None:
     place.write("t.txt", "one\ttwo\n")
-    (sample,) = directory_layouts.read_directory(kind, place.directory, place.entries(), Options(), place.open)
+    (sample,) = directory_layouts.read_directory(kind, place.directory, place.entries(), DirectoryOptions(), place.open)
     assert isinstance(sample, SampleRecord)
     assert (sample.text, sample.labels) == ("one\ttwo", [])
 

@@ -107,7 +107,7 @@ def test_characters_that_xml_cannot_hold_leave_a_file_that_can_be_read() -> None
     ],
 )
 def test_what_is_no_voc_is_told(inner: str) -> None:
-    with pytest.raises(voc.NotVoc) as refusal:
+    with pytest.raises(voc.InvalidVoc) as refusal:
         voc.read(f"<annotation>{inner}</annotation>".encode())
     assert len(str(refusal.value)) < 200
 
@@ -123,7 +123,7 @@ def test_what_is_no_voc_is_told(inner: str) -> None:
     ],
 )
 def test_what_is_no_annotation_is_told(data: bytes, shown: str) -> None:
-    with pytest.raises(voc.NotVoc, match=shown):
+    with pytest.raises(voc.InvalidVoc, match=shown):
         voc.read(data)
 
 
@@ -131,7 +131,7 @@ def test_what_is_no_annotation_is_told(data: bytes, shown: str) -> None:
 def test_asian_encodings_that_the_file_names(encoding: str) -> None:
     xml = f'<?xml version="1.0" encoding="{encoding}"?>\n<annotation><object><name>山</name></object></annotation>'
     assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["山"]
-    with pytest.raises(voc.NotVoc, match="no XML"):
+    with pytest.raises(voc.InvalidVoc, match="no XML"):
         voc.read(xml.encode(encoding).replace("山".encode(encoding), b"\xff\xff"))
 
 

@@ -26,9 +26,9 @@ from modelarts_emulator.contract.storage_errors import (
     UNKNOWN_ACCESS_KEY,
 )
 from modelarts_emulator.iam.accounts import AccessKey, AccountProject, Accounts, User
-from modelarts_emulator.iam.authenticator import Access, own_key
+from modelarts_emulator.iam.authenticator import Authenticator, url_signing_key
 from modelarts_emulator.iam.signatures.url import UrlSigner
-from modelarts_emulator.iam.signed_request import from_environ
+from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.iam.tokens import LIFETIME_MS, Tokens
 from modelarts_emulator.util.clock import SystemClock
 from modelarts_emulator.util.ids import Ids
@@ -53,7 +53,7 @@ class World:
         self.clock = MovingClock()
         self.tokens = Tokens(self.clock, Ids(seed=1))
         accounts = Accounts([ALICE, BOB], KEYS, strict=strict)
-        self.access = Access(accounts, self.tokens, own_key("OWN", "own-secret"), self.clock)
+        self.access = Authenticator(accounts, self.tokens, url_signing_key("OWN", "own-secret"), self.clock)
         self.signer = UrlSigner("OWN", "own-secret", self.clock)
 
 
@@ -87,13 +87,13 @@ def refused(call, *arguments):
 
 def test_a_token_of_the_project_passes(strict):
     token = strict.tokens.issue(ALICE, project=RED)
-    request = from_environ(environ(headers={"X-Auth-Token": token.id}))
+    request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert strict.access.authenticate(request, RED.id).user is ALICE
 
 
 @pytest.mark.parametrize("token", ["", "x", "f" * 64, "ü", " "])
 def test_a_token_that_was_not_issued_here_is_401(strict, token):
-    request = from_environ(environ(headers={"X-Auth-Token": token}))
+    request = read_signed_request(environ(headers={"X-Auth-Token": token}))
     assert refused(strict.access.authenticate, request, RED.id) is INVALID_TOKEN
 
 
@@ -101,18 +101,20 @@ def test_an_expired_or_revoked_token_is_401(strict):
     first, second = strict.tokens.issue(ALICE, project=RED), strict.tokens.issue(ALICE, project=RED)
     strict.tokens.revoke(first.id)
     assert (
-        refused(strict.access.authenticate, from_environ(environ(headers={"X-Auth-Token": first.id}))) is INVALID_TOKEN
+        refused(strict.access.authenticate, read_signed_request(environ(headers={"X-Auth-Token": first.id})))
+        is INVALID_TOKEN
     )
     strict.clock.ahead_ms = LIFETIME_MS
     assert (
-        refused(strict.access.authenticate, from_environ(environ(headers={"X-Auth-Token": second.id}))) is INVALID_TOKEN
+        refused(strict.access.authenticate, read_signed_request(environ(headers={"X-Auth-Token": second.id})))
+        is INVALID_TOKEN
     )
 
 
 @pytest.mark.parametrize("project", [None, BLUE])
 def test_a_token_of_another_project_or_none_is_403(strict, project):
     token = strict.tokens.issue(BOB, project=project)
-    request = from_environ(environ(headers={"X-Auth-Token": token.id}))
+    request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert refused(strict.access.authenticate, request, RED.id) is PROJECT_MISMATCH
 
 
@@ -166,19 +168,19 @@ def sdk_signed(
 )
 def test_a_signed_request_passes(strict, arguments):
     body = arguments.get("body", b"")
-    request = from_environ(sdk_signed(**arguments), lambda: body)
+    request = read_signed_request(sdk_signed(**arguments), lambda: body)
     assert strict.access.authenticate(request, RED.id).name in ("alice", "bob")
 
 
 def test_a_signature_over_an_announced_digest_is_compared_with_the_body(strict):
     signed = sdk_signed("POST", body=b"right", headers={"X-Sdk-Content-Sha256": hashlib.sha256(b"right").hexdigest()})
-    assert strict.access.authenticate(from_environ(signed, lambda: b"right")).user is ALICE
-    assert refused(strict.access.authenticate, from_environ(signed, lambda: b"wrong")) is INVALID_SIGNATURE
+    assert strict.access.authenticate(read_signed_request(signed, lambda: b"right")).user is ALICE
+    assert refused(strict.access.authenticate, read_signed_request(signed, lambda: b"wrong")) is INVALID_SIGNATURE
 
 
 def test_the_project_of_a_key_is_its_users(strict):
-    assert refused(strict.access.authenticate, from_environ(sdk_signed()), BLUE.id) is PROJECT_MISMATCH
-    request = from_environ(sdk_signed(key="AKB", secret="sk-b"))
+    assert refused(strict.access.authenticate, read_signed_request(sdk_signed()), BLUE.id) is PROJECT_MISMATCH
+    request = read_signed_request(sdk_signed(key="AKB", secret="sk-b"))
     assert strict.access.authenticate(request, BLUE.id).user is BOB
 
 
@@ -214,23 +216,23 @@ def changed(signed, **changes):
     ],
 )
 def test_a_wrong_signature_is_403(strict, signed):
-    assert refused(strict.access.authenticate, from_environ(signed(), lambda: b""), RED.id) is INVALID_SIGNATURE
+    assert refused(strict.access.authenticate, read_signed_request(signed(), lambda: b""), RED.id) is INVALID_SIGNATURE
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", "Basic eDp5", "SDK-HMAC-SHA1 Access=AKA", "AWS AKA:x"])
 def test_no_signature_of_a_known_kind_is_401(strict, header):
-    request = from_environ(environ(headers={"Authorization": header}))
+    request = read_signed_request(environ(headers={"Authorization": header}))
     assert refused(strict.access.authenticate, request, RED.id) is INVALID_TOKEN
 
 
 def test_the_window_is_a_quarter_of_an_hour(strict):
     signed = sdk_signed()
     strict.clock.ahead_ms = 14 * 60_000
-    strict.access.authenticate(from_environ(signed))
+    strict.access.authenticate(read_signed_request(signed))
     strict.clock.ahead_ms = 15 * 60_000 + 1000
-    assert refused(strict.access.authenticate, from_environ(signed)) is INVALID_SIGNATURE
+    assert refused(strict.access.authenticate, read_signed_request(signed)) is INVALID_SIGNATURE
     strict.clock.ahead_ms = -15 * 60_000 - 1000
-    assert refused(strict.access.authenticate, from_environ(signed)) is INVALID_SIGNATURE
+    assert refused(strict.access.authenticate, read_signed_request(signed)) is INVALID_SIGNATURE
 
 
 # Object storage, older signatures
@@ -254,7 +256,8 @@ def v2_signed(dialect="OBS", *, key="AKA", secret="sk-a", date=None, path="/buck
 @pytest.mark.parametrize("own_date", [False, True])
 def test_an_older_signature_passes(strict, dialect, own_date):
     assert (
-        strict.access.authenticate_object(from_environ(v2_signed(dialect, own_date=own_date))).principal.user is ALICE
+        strict.access.authenticate_object(read_signed_request(v2_signed(dialect, own_date=own_date))).principal.user
+        is ALICE
     )
 
 
@@ -281,24 +284,26 @@ def test_an_older_signature_passes(strict, dialect, own_date):
     ],
 )
 def test_an_older_signature_that_is_wrong(strict, dialect, change, expected):
-    assert refused(strict.access.authenticate_object, from_environ({**v2_signed(dialect), **change})) is expected
+    assert refused(strict.access.authenticate_object, read_signed_request({**v2_signed(dialect), **change})) is expected
 
 
 @pytest.mark.parametrize(("dialect", "other"), [("OBS", "HTTP_X_AMZ_"), ("AWS", "HTTP_X_OBS_")])
 @pytest.mark.parametrize("name", ["COPY_SOURCE", "META_WHO", "METADATA_DIRECTIVE"])
 def test_what_the_other_dialect_says_is_not_signed(strict, dialect, other, name):
     added = {**v2_signed(dialect), other + name: "/bucket/secret"}
-    assert refused(strict.access.authenticate_object, from_environ(added)) is ACCESS_DENIED
+    assert refused(strict.access.authenticate_object, read_signed_request(added)) is ACCESS_DENIED
 
 
 def test_what_has_no_effect_need_not_be_signed(strict):
     """s3cmd sends back every header that it was answered."""
     for signed in (v2_signed("AWS"), v4_signed()):
-        strict.access.authenticate_object(from_environ({**signed, "HTTP_X_OBS_ID_2": "x"}))
+        strict.access.authenticate_object(read_signed_request({**signed, "HTTP_X_OBS_ID_2": "x"}))
 
 
 def test_another_secret_is_a_mismatch(strict):
-    assert refused(strict.access.authenticate_object, from_environ(v2_signed(secret="sk-b"))) is SIGNATURE_MISMATCH
+    assert (
+        refused(strict.access.authenticate_object, read_signed_request(v2_signed(secret="sk-b"))) is SIGNATURE_MISMATCH
+    )
 
 
 def v2_url(parameter="AccessKeyId", key="AKA", secret="sk-a", expires=None, method="GET"):
@@ -311,7 +316,7 @@ def v2_url(parameter="AccessKeyId", key="AKA", secret="sk-a", expires=None, meth
 @pytest.mark.parametrize("world", ["strict", "open_"])
 def test_a_signed_url_passes_until_it_expires(parameter, world, request):
     access = request.getfixturevalue(world)
-    signed = from_environ(environ(uri=v2_url(parameter)))
+    signed = read_signed_request(environ(uri=v2_url(parameter)))
     assert access.access.authenticate_object(signed).principal.user is ALICE
     access.clock.ahead_ms = 600_000
     assert refused(access.access.authenticate_object, signed) is EXPIRED
@@ -335,17 +340,18 @@ def test_a_signed_url_passes_until_it_expires(parameter, world, request):
 def test_a_changed_url_is_refused_also_when_open(world, old, new, expected, request):
     uri = v2_url().replace(old, new, 1)
     assert (
-        refused(request.getfixturevalue(world).access.authenticate_object, from_environ(environ(uri=uri))) is expected
+        refused(request.getfixturevalue(world).access.authenticate_object, read_signed_request(environ(uri=uri)))
+        is expected
     )
 
 
 def test_our_own_urls_pass_and_only_unchanged(strict, open_):
     for world in (strict, open_):
         uri = world.signer.sign("", "bucket/a.jpg", process="image/resize,m_lfit,h_200")
-        world.access.authenticate_object(from_environ(environ(uri=uri)))
-        wrong = from_environ(environ(uri=uri.replace("h_200", "h_900")))
+        world.access.authenticate_object(read_signed_request(environ(uri=uri)))
+        wrong = read_signed_request(environ(uri=uri.replace("h_200", "h_900")))
         assert refused(world.access.authenticate_object, wrong) is SIGNATURE_MISMATCH
-        assert refused(world.access.authenticate_object, from_environ(environ("PUT", uri))) is SIGNATURE_MISMATCH
+        assert refused(world.access.authenticate_object, read_signed_request(environ("PUT", uri))) is SIGNATURE_MISMATCH
 
 
 # Object storage, newer signature, signed by botocore
@@ -385,7 +391,7 @@ def v4_signed(
 @pytest.mark.parametrize("query", [False, True])
 @pytest.mark.parametrize("uri", ["/", "/bucket?list-type=2&prefix=a%2Fb&delimiter=%2F", "/bucket/%C3%BC%2B%20x~.txt"])
 def test_a_newer_signature_passes(strict, query, uri):
-    granted = strict.access.authenticate_object(from_environ(v4_signed(query=query, uri=uri)))
+    granted = strict.access.authenticate_object(read_signed_request(v4_signed(query=query, uri=uri)))
     assert granted.principal.user is ALICE
     assert granted.chunk_check is not None
 
@@ -415,7 +421,7 @@ def test_a_newer_signature_passes(strict, query, uri):
     ],
 )
 def test_a_newer_signature_that_is_wrong(strict, signed, expected):
-    assert refused(strict.access.authenticate_object, from_environ(signed())) is expected
+    assert refused(strict.access.authenticate_object, read_signed_request(signed())) is expected
 
 
 @pytest.mark.parametrize("world", ["strict", "open_"])
@@ -433,12 +439,12 @@ def test_a_newer_url_that_was_changed(world, old, new, expected, request):
     signed = v4_signed(query=True)
     wrong = changed(signed, REQUEST_URI=signed["REQUEST_URI"].replace(old, new, 1))
     assert wrong != signed
-    assert refused(request.getfixturevalue(world).access.authenticate_object, from_environ(wrong)) is expected
+    assert refused(request.getfixturevalue(world).access.authenticate_object, read_signed_request(wrong)) is expected
 
 
 def test_a_newer_url_expires(strict, open_):
     for world in (strict, open_):
-        signed = from_environ(v4_signed(query=True))
+        signed = read_signed_request(v4_signed(query=True))
         world.access.authenticate_object(signed)
         world.clock.ahead_ms = 601_000
         assert refused(world.access.authenticate_object, signed) is EXPIRED
@@ -450,34 +456,34 @@ def test_a_newer_url_expires(strict, open_):
 @pytest.mark.parametrize("token", ["", "anything"])
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "SDK-HMAC-SHA256 nonsense", "OBS x", "AWS4-HMAC-SHA256 x"])
 def test_open_lets_any_header_pass(open_, token, authorization):
-    request = from_environ(environ(headers={"X-Auth-Token": token, "Authorization": authorization}))
+    request = read_signed_request(environ(headers={"X-Auth-Token": token, "Authorization": authorization}))
     assert open_.access.authenticate(request, "any-project").may_use("any-project")
     assert open_.access.authenticate_object(request).principal.may_use("any-project")
 
 
 def test_a_token_expires_also_when_open(open_):
     token = open_.tokens.issue(User("carol", "acme"), expires_ms=1)
-    request = from_environ(environ(headers={"X-Auth-Token": token.id}))
+    request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert refused(open_.access.authenticate, request) is INVALID_TOKEN
     assert refused(open_.access.authenticate_object, request) is ACCESS_DENIED
 
 
 def test_open_still_knows_who_it_is(open_):
     token = open_.tokens.issue(User("carol", "acme"), project=RED)
-    request = from_environ(environ(headers={"X-Auth-Token": token.id}))
+    request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert (open_.access.authenticate(request).name, open_.access.authenticate(request).domain) == ("carol", "acme")
-    assert open_.access.authenticate(from_environ(sdk_signed(secret="wrong"))).name == "alice"
+    assert open_.access.authenticate(read_signed_request(sdk_signed(secret="wrong"))).name == "alice"
 
 
 def test_open_lets_urls_of_unknown_keys_pass_until_they_expire(open_):
-    open_.access.authenticate_object(from_environ(environ(uri=v2_url(key="SOMEBODY", secret="?"))))
-    expired = from_environ(environ(uri=v2_url(key="SOMEBODY", secret="?", expires=1)))
+    open_.access.authenticate_object(read_signed_request(environ(uri=v2_url(key="SOMEBODY", secret="?"))))
+    expired = read_signed_request(environ(uri=v2_url(key="SOMEBODY", secret="?", expires=1)))
     assert refused(open_.access.authenticate_object, expired) is EXPIRED
 
 
 def test_chunk_signatures_follow_each_other(strict):
     signed = v4_signed(method="PUT")
-    granted = strict.access.authenticate_object(from_environ(signed))
+    granted = strict.access.authenticate_object(read_signed_request(signed))
     date = signed["HTTP_X_AMZ_DATE"]
     scope = f"{date[:8]}/eu-de/s3/aws4_request"
     key = b"AWS4sk-a"
@@ -499,7 +505,7 @@ def test_chunk_signatures_follow_each_other(strict):
 
 def test_what_is_signed_of_the_body(strict):
     def digest(**arguments):
-        return strict.access.authenticate_object(from_environ(v4_signed(method="PUT", **arguments))).body_digest
+        return strict.access.authenticate_object(read_signed_request(v4_signed(method="PUT", **arguments))).body_digest
 
     assert digest() == hashlib.sha256(b"").hexdigest()
     assert digest(digest="UNSIGNED-PAYLOAD") == digest(query=True) == "UNSIGNED-PAYLOAD"
@@ -510,5 +516,5 @@ def test_a_signature_that_says_nothing_of_the_body_is_for_none(strict):
     SigV4Auth(Credentials("AKA", "sk-a"), "s3", "eu-de").add_auth(request)
     signed = environ("PUT", "/bucket/a.txt", dict(request.headers.items()))
     assert "HTTP_X_AMZ_CONTENT_SHA256" not in signed
-    granted = strict.access.authenticate_object(from_environ(signed))
+    granted = strict.access.authenticate_object(read_signed_request(signed))
     assert granted.body_digest == hashlib.sha256(b"").hexdigest()

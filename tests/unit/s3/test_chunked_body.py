@@ -10,7 +10,7 @@ from modelarts_emulator.contract.storage_errors import (
     MALFORMED_TRAILER,
     SIGNATURE_MISMATCH,
 )
-from modelarts_emulator.s3.chunked_body import decoded, is_chunked
+from modelarts_emulator.s3.chunked_body import decode_chunks, is_chunked
 
 UNSIGNED = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
 SIGNED = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
@@ -31,7 +31,7 @@ class Check:
 
 
 def read(body, headers=UNSIGNED, check=None):
-    return b"".join(decoded(io.BytesIO(body), headers, check))
+    return b"".join(decode_chunks(io.BytesIO(body), headers, check))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_announced_length_must_come():
 
 def test_no_chunk_comes_before_it_has_been_judged():
     body = b"2;chunk-signature=good\r\nok\r\n3;chunk-signature=bad\r\nbad\r\n0;chunk-signature=good\r\n\r\n"
-    pieces = decoded(io.BytesIO(body), SIGNED, Check())
+    pieces = decode_chunks(io.BytesIO(body), SIGNED, Check())
     assert next(pieces) == b"ok"
     with pytest.raises(ApiError) as caught:
         next(pieces)
@@ -100,7 +100,7 @@ SIGNED_CHUNKS = b"2;chunk-signature=good\r\nok\r\n0;chunk-signature=good\r\n"
 def test_trailers_are_told_and_judged():
     check, trailers = Check(), {}
     body = SIGNED_CHUNKS + b"x-amz-checksum-crc32: AAAA\r\nx-amz-trailer-signature:good\r\n\r\n"
-    assert b"".join(decoded(io.BytesIO(body), TRAILER, check, trailers)) == b"ok"
+    assert b"".join(decode_chunks(io.BytesIO(body), TRAILER, check, trailers)) == b"ok"
     assert trailers == {"x-amz-checksum-crc32": "AAAA"}
     assert check.shown == b"x-amz-checksum-crc32: AAAA\n"
 

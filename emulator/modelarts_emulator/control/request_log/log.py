@@ -20,7 +20,7 @@ from werkzeug.datastructures import Headers
 
 from modelarts_emulator.api.routes import ROUTES
 from modelarts_emulator.control.request_log.masking import masked_body, masked_headers, masked_url
-from modelarts_emulator.iam.signed_request import from_environ
+from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.util.clock import Clock
 
 CAPACITY = 1000
@@ -236,7 +236,7 @@ def service_of(endpoint: str | None, path: str) -> Service:
 
 def _described(entry: _Entry) -> LoggedRequest:
     environ, answer = entry.environ, {name.lower(): value for name, value in entry.headers.items()}
-    sent = from_environ(environ)
+    sent = read_signed_request(environ)
     path = sent.raw_path
     url = f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', 'localhost')}{path}"
     code = _ERROR_CODE.search(entry.answer) if entry.status >= 400 else None

@@ -10,14 +10,14 @@ from urllib.parse import unquote
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import DIGEST_MISMATCH, SIGNATURE_MALFORMED, SIGNATURE_MISMATCH
-from modelarts_emulator.iam.signatures.url import same
+from modelarts_emulator.iam.signatures.url import equal_in_constant_time
 from modelarts_emulator.iam.signed_request import (
     SignedRequest,
-    basic_time,
     canonical_headers,
     canonical_queries,
     encoded,
     hmac_sha256,
+    parse_basic_time,
     require_recent,
     sha256_hex,
     split_authorization,
@@ -56,11 +56,11 @@ class SdkSignature:
         date = self.request.header("x-sdk-date")
         if "x-sdk-date" not in self.signed_headers.lower().split(";"):
             raise ApiError(SIGNATURE_MALFORMED, "X-Sdk-Date is not among the signed headers")
-        require_recent(basic_time(date), clock)
+        require_recent(parse_basic_time(date), clock)
         digest = self._body_digest()
         for canonical in self._canonical_requests(digest):
             expected = hmac_sha256(secret.encode(), f"{ALGORITHM}\n{date}\n{sha256_hex(canonical)}").hex()
-            if same(expected, self.signature):
+            if equal_in_constant_time(expected, self.signature):
                 return
         raise ApiError(SIGNATURE_MISMATCH)
 
@@ -70,7 +70,7 @@ class SdkSignature:
         if announced == _UNSIGNED:
             return announced
         actual = self.request.body_sha256()
-        if announced and not same(actual, announced):
+        if announced and not equal_in_constant_time(actual, announced):
             raise ApiError(DIGEST_MISMATCH)
         return actual
 

@@ -93,7 +93,7 @@ class UrlSigner:
             raise ApiError(UNKNOWN_ACCESS_KEY, access_key)
         require_unexpired(expires, self._clock)
         for resource in canonical_resources(raw_path, pairs):
-            if same(sign_sha1(self._secret, f"{method}\n\n\n{expires}\n{resource}"), signature):
+            if equal_in_constant_time(sign_sha1(self._secret, f"{method}\n\n\n{expires}\n{resource}"), signature):
                 return
         raise ApiError(SIGNATURE_MISMATCH)
 
@@ -107,7 +107,7 @@ def sign_sha1(secret: bytes, text: str) -> str:
     return b2a_base64(hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha1"), newline=False).decode("ascii")
 
 
-def same(expected: str, given: str) -> bool:
+def equal_in_constant_time(expected: str, given: str) -> bool:
     """Compare two signatures in a time that does not tell how much of them agrees."""
     return hmac.compare_digest(expected.encode("utf-8", "surrogatepass"), given.encode("utf-8", "surrogatepass"))
 

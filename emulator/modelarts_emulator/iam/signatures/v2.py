@@ -10,8 +10,13 @@ from dataclasses import dataclass
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, SIGNATURE_MALFORMED, SIGNATURE_MISMATCH
-from modelarts_emulator.iam.signatures.url import canonical_resources, require_unexpired, same, sign_sha1
-from modelarts_emulator.iam.signed_request import SignedRequest, mail_time, require_recent, require_signed
+from modelarts_emulator.iam.signatures.url import (
+    canonical_resources,
+    equal_in_constant_time,
+    require_unexpired,
+    sign_sha1,
+)
+from modelarts_emulator.iam.signed_request import SignedRequest, parse_http_time, require_recent, require_signed
 from modelarts_emulator.util.clock import Clock
 
 # Scheme in the header, prefix of the service's own headers, name of the access key in a URL.
@@ -58,7 +63,7 @@ class V2Signature:
             require_unexpired(self.expires, clock)
             return
         date = self.request.header(self.prefix + "date") or self.request.header("date")
-        require_recent(mail_time(date), clock)
+        require_recent(parse_http_time(date), clock)
 
     def verify(self, secret: str, clock: Clock) -> None:
         """Believe it. Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or ACCESS_DENIED.
@@ -68,7 +73,7 @@ class V2Signature:
         self.require_current(clock)
         head = self._signed_head()
         for resource in canonical_resources(self.request.resource_path, self.request.query):
-            if same(sign_sha1(secret.encode(), head + resource), self.signature):
+            if equal_in_constant_time(sign_sha1(secret.encode(), head + resource), self.signature):
                 require_signed(self.request, self.prefix)
                 return
         raise ApiError(SIGNATURE_MISMATCH)

@@ -19,17 +19,17 @@ from modelarts_emulator.contract.storage_errors import (
     SIGNATURE_MISMATCH,
     TIME_SKEWED,
 )
-from modelarts_emulator.iam.signatures.url import same
+from modelarts_emulator.iam.signatures.url import equal_in_constant_time
 from modelarts_emulator.iam.signed_request import (
     EMPTY_SHA256,
     WINDOW_MS,
     SignedRequest,
-    basic_time,
     canonical_headers,
     canonical_queries,
     encoded,
     hmac_sha256,
-    mail_time,
+    parse_basic_time,
+    parse_http_time,
     require_recent,
     require_signed,
     sha256_hex,
@@ -63,7 +63,7 @@ class ChunkCheck:
 
     def _next(self, kind: str, digests: str, signature: str) -> None:
         text = f"{ALGORITHM}-{kind}\n{self._when}\n{self._previous}\n{digests}"
-        if not same(hmac_sha256(self._key, text).hex(), signature):
+        if not equal_in_constant_time(hmac_sha256(self._key, text).hex(), signature):
             raise ApiError(SIGNATURE_MISMATCH, f"of the body: {kind.lower()}")
         self._previous = signature
 
@@ -100,7 +100,7 @@ class V4Signature:
 
     def require_current(self, clock: Clock) -> None:
         """Let a signature pass whose time is now. Raises EXPIRED, TIME_SKEWED or SIGNATURE_MALFORMED."""
-        sent_ms = basic_time(self.date)
+        sent_ms = parse_basic_time(self.date)
         if self.lifetime is None:
             require_recent(sent_ms, clock)
             return
@@ -124,7 +124,7 @@ class V4Signature:
         key = self._key(secret)
         for canonical in self._canonical_requests():
             text = f"{ALGORITHM}\n{self.date}\n{self.scope}\n{sha256_hex(canonical)}"
-            if same(hmac_sha256(key, text).hex(), self.signature):
+            if equal_in_constant_time(hmac_sha256(key, text).hex(), self.signature):
                 require_signed(self.request, "x-amz-", (*self.signed_headers.split(";"), *_ALWAYS_SIGNED))
                 return
         raise ApiError(SIGNATURE_MISMATCH)
@@ -174,5 +174,5 @@ class V4Signature:
 
 def _basic_date(request: SignedRequest) -> str:
     """Return the time of the ``Date`` header in the form in which it is signed."""
-    moment = datetime.fromtimestamp(mail_time(request.header("date")) / 1000, timezone.utc)
+    moment = datetime.fromtimestamp(parse_http_time(request.header("date")) / 1000, timezone.utc)
     return f"{moment:%Y%m%dT%H%M%SZ}"
