@@ -9,13 +9,13 @@ class UsageError(Exception):
     code = 2
 
 
-class Failed(Exception):
+class CommandFailed(Exception):
     """It has been tried, and did not work."""
 
     code = 1
 
 
-class NotRunning(Failed):
+class NotRunning(CommandFailed):
     """There is no emulator to talk to."""
 
     code = 3

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from modelarts_emulator.server import Emulator
-from modelarts_emulator.testing.dataset import make
+from modelarts_emulator.testing.dataset import create_dataset
 from modelarts_emulator.testing.project import Project, ProjectFactory
 from tests.benchmarks import worlds
 from tests.benchmarks.measure import Row, bound, milliseconds
@@ -22,13 +22,17 @@ def measured(tests: int) -> Iterator[Row]:
         projects = ProjectFactory(emulator)
         yield bound("a test with a project and a bucket", 0, "ms", _test(projects, tests, lambda project: None), 2)
         yield bound(
-            "a test with a dataset of files", 20, "ms", _test(projects, tests, lambda project: make(project, 20)), 20
+            "a test with a dataset of files",
+            20,
+            "ms",
+            _test(projects, tests, lambda project: create_dataset(project, 20)),
+            20,
         )
         yield bound(
             "a test with a dataset of labelled files",
             20,
             "ms",
-            _test(projects, tests, lambda project: make(project, 20, LABELS)),
+            _test(projects, tests, lambda project: create_dataset(project, 20, LABELS)),
             20,
         )
     yield bound("the plugin in a test run that does not use it", 0, "ms", min(_load() for _ in range(5)), 10)

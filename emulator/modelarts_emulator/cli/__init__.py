@@ -6,7 +6,7 @@ PROGRAM = "modelarts-emulator"
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
-EXITS = """\
+EXIT_CODES_HELP = """\
 Exit codes: 0 done; 1 the emulator says no, or something was found wrong; 2 it \
 cannot be done as it was asked; 3 no emulator is running; 130 interrupted."""
 

@@ -102,7 +102,7 @@ def variables(login: Login) -> dict[str, str]:
     return known
 
 
-def shell(login: Login, directory: Path | None = None) -> str:
+def shell_exports(login: Login, directory: Path | None = None) -> str:
     """Return exports for a shell; with ``directory`` also where the other files have been written."""
     exports = variables(login)
     if directory:
@@ -139,25 +139,25 @@ def obsutil_config(login: Login) -> str:
 
 _FILES: tuple[tuple[str, Callable[[Login], str]], ...] = (
     ("clouds.yaml", clouds_yaml),
-    ("env.sh", shell),
+    ("env.sh", shell_exports),
     ("aws-config", aws_config),
     ("obs.json", obs_json),
     ("obsutilconfig", obsutil_config),
 )
 
 
-def printed(login: Login) -> str:
+def print_all(login: Login) -> str:
     """Return everything, each part under the name of its file."""
     return "\n".join(f"# {name}\n{make(login)}" for name, make in _FILES)
 
 
-def write(login: Login, directory: Path) -> list[Path]:
+def write_all(login: Login, directory: Path) -> list[Path]:
     """Write everything into a directory, made if need be, and readable by its owner alone. Raises UsageError."""
     directory = directory.expanduser().absolute()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         return [
-            _written(directory / name, shell(login, directory) if make is shell else make(login))
+            _written(directory / name, shell_exports(login, directory) if make is shell_exports else make(login))
             for name, make in _FILES
         ]
     except OSError as error:

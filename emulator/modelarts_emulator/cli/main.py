@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import modelarts_emulator
-from modelarts_emulator.cli import COMMANDS, EXITS, PROGRAM
-from modelarts_emulator.cli.exit_codes import ended
-from modelarts_emulator.cli.output import Output, add_output
-from modelarts_emulator.config.options import Parser, settings_of_environment
+from modelarts_emulator.cli import COMMANDS, EXIT_CODES_HELP, PROGRAM
+from modelarts_emulator.cli.exit_codes import exit_code_of
+from modelarts_emulator.cli.output import Output, add_output_options
+from modelarts_emulator.config.options import Parser, environment_arguments
 from modelarts_emulator.config.settings import DESCRIPTION, read_options
 from modelarts_emulator.exceptions import UsageError
 
@@ -26,12 +26,12 @@ class Command(Protocol):
         """Its options."""
 
     def run(self, options: dict[str, Any], out: Output) -> int:
-        """Do it, and return the exit code. Raises Failed, UsageError."""
+        """Do it, and return the exit code. Raises CommandFailed, UsageError."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked, and return the exit code; what goes wrong is one line of standard error."""
-    return ended(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
+    return exit_code_of(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def load(name: str) -> Command:
@@ -42,7 +42,7 @@ def load(name: str) -> Command:
 def parser_of(name: str) -> Parser:
     """A command's options, with those of its output."""
     parser = load(name).parser(f"{PROGRAM} {name}")
-    add_output(parser)
+    add_output_options(parser)
     return parser
 
 
@@ -50,7 +50,7 @@ def overview() -> Parser:
     """What there is, without a command."""
     commands = "\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items())
     text = f"{DESCRIPTION}\n\n{commands}\n\nEach has its own --help; without a command it is start."
-    parser = Parser(PROGRAM, text, usage="[COMMAND] [OPTIONS] [--help] [--version]", epilog=EXITS)
+    parser = Parser(PROGRAM, text, usage="[COMMAND] [OPTIONS] [--help] [--version]", epilog=EXIT_CODES_HELP)
     parser.hide()
     parser.add_argument(
         "--version", action="version", version=f"{PROGRAM} {modelarts_emulator.__version__}", help=SUPPRESS
@@ -67,5 +67,5 @@ def _run(arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
     command = load(name)
-    options = read_options(parser_of(name), arguments, settings_of_environment() if command.SETTINGS else ())
+    options = read_options(parser_of(name), arguments, environment_arguments() if command.SETTINGS else ())
     return command.run(options, Output(json=options.pop("json"), quiet=options.pop("quiet")))

@@ -21,7 +21,7 @@ _EVERY_S = 0.1
 _AFTER_S = 0.3
 
 
-def add_output(parser: Parser) -> None:
+def add_output_options(parser: Parser) -> None:
     """Add the options that every command has."""
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
     parser.add_argument("--quiet", action="store_true", help="print nothing but what goes wrong")
@@ -78,7 +78,7 @@ def _show(what: str, how_far: Progress, over: threading.Event) -> None:
     while True:
         done, total = how_far()
         # Back at the start of its line, so that what is logged meanwhile is written over it.
-        sys.stderr.write(f"\r\x1b[K{what} {bar(done, total)} {time.monotonic() - started:.0f} s\r")
+        sys.stderr.write(f"\r\x1b[K{what} {progress_bar(done, total)} {time.monotonic() - started:.0f} s\r")
         sys.stderr.flush()
         if over.wait(_EVERY_S):
             break
@@ -86,7 +86,7 @@ def _show(what: str, how_far: Progress, over: threading.Event) -> None:
     sys.stderr.flush()
 
 
-def bar(done: int, total: int) -> str:
+def progress_bar(done: int, total: int) -> str:
     """Draw how much of a total is done; of nothing there is only how much."""
     if total <= 0:
         return f"{done:,}" if done else "…"

@@ -11,27 +11,27 @@ from modelarts_emulator.cli.commands.snapshot import SNAPSHOTS, line
 from modelarts_emulator.cli.control_client import CONTROL
 from modelarts_emulator.cli.output import Count, Output
 from modelarts_emulator.iam.accounts import User
-from modelarts_emulator.seeding.detect import SeedSource, source_of
+from modelarts_emulator.seeding.detect import SeedSource, detect_source
 from modelarts_emulator.seeding.login import log_in
-from modelarts_emulator.seeding.object_upload import Objects
-from modelarts_emulator.seeding.seeder import Seeded, Seeder
+from modelarts_emulator.seeding.object_upload import ObjectUploader
+from modelarts_emulator.seeding.seeder import SeededDataset, Seeder
 from modelarts_emulator.util.http_client import Client, quoted
 
 
-class Soil(NamedTuple):
+class SeedTarget(NamedTuple):
     """An emulator to seed: where it is, who seeds into which project, where files go, and its control API."""
 
     url: str
     user: User | None
     project: str | None
-    objects: Callable[[Client], Objects]
+    objects: Callable[[Client], ObjectUploader]
     control: Callable[[], Client]
 
 
-class Planted(NamedTuple):
+class SeedResult(NamedTuple):
     """What has come of it: datasets, and snapshots with whether they have been put back."""
 
-    datasets: list[Seeded]
+    datasets: list[SeededDataset]
     snapshots: list[dict[str, Any]]
 
     def document(self) -> dict[str, Any]:
@@ -43,10 +43,10 @@ class Planted(NamedTuple):
         return "\n".join([*map(_line, self.snapshots), *(each.line() for each in self.datasets)])
 
 
-def plant(soil: Soil, paths: Sequence[Path], out: Output) -> Planted:
-    """Make what lies at the paths; all of them are read before anything is made. Raises UsageError, Failed."""
-    planted = Planted([], [])
-    for source in [source_of(path) for path in paths]:
+def run_seeds(soil: SeedTarget, paths: Sequence[Path], out: Output) -> SeedResult:
+    """Make what lies at the paths; all of them are read before anything is made. Raises UsageError, CommandFailed."""
+    planted = SeedResult([], [])
+    for source in [detect_source(path) for path in paths]:
         if source.snapshot:
             planted.snapshots.append(_restored(soil, source.snapshot, out))
         else:
@@ -54,7 +54,7 @@ def plant(soil: Soil, paths: Sequence[Path], out: Output) -> Planted:
     return planted
 
 
-def _seeded(soil: Soil, source: SeedSource, out: Output) -> list[Seeded]:
+def _seeded(soil: SeedTarget, source: SeedSource, out: Output) -> list[SeededDataset]:
     done = Count()
     with Client(soil.url) as client, out.progress("seeding", lambda: (done.value, source.steps)):
         project = log_in(client, soil.user, soil.project or source.project)
@@ -62,7 +62,7 @@ def _seeded(soil: Soil, source: SeedSource, out: Output) -> list[Seeded]:
         return [seeder.seed(plan) for plan in source.plans]
 
 
-def _restored(soil: Soil, path: Path, out: Output) -> dict[str, Any]:
+def _restored(soil: SeedTarget, path: Path, out: Output) -> dict[str, Any]:
     """Put a snapshot back, where there is nothing yet that it would replace."""
     with soil.control() as client, out.progress(f"restoring {path.name}"):
         if client.call("GET", f"{CONTROL}/health")["datasets"]:

@@ -89,7 +89,7 @@ class _HelpAll(argparse.Action):
         parser.exit()
 
 
-def name_of(flag: str) -> str:
+def option_name(flag: str) -> str:
     """What the value of a flag is called."""
     return flag.lstrip("-").replace("-", "_")
 
@@ -296,7 +296,7 @@ CONTROL_KEY: Flag = (
 def add_settings(parser: Parser, defaults: object, usual: Collection[str] = USUAL) -> None:
     """Add every setting to a parser; ``defaults`` has what holds where one is not given."""
     for flag, options in settings_flags():
-        default = getattr(defaults, name_of(flag), None)
+        default = getattr(defaults, option_name(flag), None)
         note = f" (default {default})" if default and "action" not in options else ""
         described = {**options, "default": None, "help": options["help"] + note}
         if flag in usual:
@@ -305,12 +305,12 @@ def add_settings(parser: Parser, defaults: object, usual: Collection[str] = USUA
             parser.add_rare(flag, described)
 
 
-def settings_of_environment(environment: Mapping[str, str] | None = None) -> list[str]:
+def environment_arguments(environment: Mapping[str, str] | None = None) -> list[str]:
     """The environment's settings (the process's own) as if typed before the command line's own flags."""
     environment = os.environ if environment is None else environment
     arguments: list[str] = []
     for flag, options in settings_flags():
-        value = environment.get(ENVIRONMENT_PREFIX + name_of(flag).upper(), "")
+        value = environment.get(ENVIRONMENT_PREFIX + option_name(flag).upper(), "")
         if not value:
             continue
         if options.get("action") == "store_true":

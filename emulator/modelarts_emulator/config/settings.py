@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.config.options import Parser, add_settings, settings_of_environment
+from modelarts_emulator.config.options import Parser, add_settings, environment_arguments
 from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.iam.accounts import AccessKey, Accounts, User
 
-__all__ = ["DESCRIPTION", "Settings", "UsageError", "read_options", "read_settings", "settings_of"]
+__all__ = ["DESCRIPTION", "Settings", "UsageError", "read_options", "read_settings", "settings_from"]
 
 DESCRIPTION = "A local, offline emulator of the ModelArts data-management API (v2), backed by files."
 
@@ -74,7 +74,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | Non
     """Settings from flags and environment. Raises UsageError with one clear line; exits by itself on ``--help``."""
     parser = Parser("modelarts-emulator", DESCRIPTION)
     add_settings(parser, Settings())
-    return settings_of(read_options(parser, arguments, settings_of_environment(environment)))
+    return settings_from(read_options(parser, arguments, environment_arguments(environment)))
 
 
 def read_options(parser: Parser, arguments: Sequence[str], defaults: Sequence[str] = ()) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def read_options(parser: Parser, arguments: Sequence[str], defaults: Sequence[st
     return vars(found)
 
 
-def settings_of(options: Mapping[str, Any]) -> Settings:
+def settings_from(options: Mapping[str, Any]) -> Settings:
     """Settings from what was typed. Of several of one name the last counts: a flag wins over the environment."""
     lists: dict[str, Any] = {
         "buckets": dict(options["bucket"] or ()),

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from modelarts_emulator.demo import digits, scenes, shapes, sounds, tables, texts
 from modelarts_emulator.iam.accounts import User
 from modelarts_emulator.seeding.login import log_in
-from modelarts_emulator.seeding.object_upload import Objects
-from modelarts_emulator.seeding.plan import Plan
+from modelarts_emulator.seeding.object_upload import ObjectUploader
+from modelarts_emulator.seeding.plan import DatasetPlan
 from modelarts_emulator.seeding.seeder import Seeder
 from modelarts_emulator.util.http_client import Client
 
@@ -19,7 +19,7 @@ FIXTURES = Path(__file__).parents[3] / "fixtures"
 """Real pictures, where this is a checkout of the repository; an installed package draws its own."""
 
 
-def plans() -> list[Plan]:
+def plans() -> list[DatasetPlan]:
     """All datasets of the demo."""
     return [
         digits.plan(FIXTURES / "digits"),
@@ -33,7 +33,7 @@ def plans() -> list[Plan]:
     ]
 
 
-def seed(base_url: str, objects: Objects, user: User | None = None) -> list[str]:
+def seed(base_url: str, objects: ObjectUploader, user: User | None = None) -> list[str]:
     """Make the datasets that are not there yet. Returns three commands to try. Raises Failed."""
     with Client(base_url) as client:
         project = log_in(client, user, PROJECT if user is None else None)

@@ -9,10 +9,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from modelarts_emulator.contract.wire import DatasetType
-from modelarts_emulator.demo.helpers import make, png
+from modelarts_emulator.demo.helpers import encode_png, plan_dataset
 from modelarts_emulator.obs.walk import is_ignored
-from modelarts_emulator.seeding.plan import Plan
-from modelarts_emulator.seeding.seed_file import SeedSample, Version
+from modelarts_emulator.seeding.plan import DatasetPlan
+from modelarts_emulator.seeding.seed_file import SeedSample, SeedVersion
 
 LABELLED, MORE = 20, 100
 """How many are labelled in the first version, and how many more in the second."""
@@ -20,13 +20,13 @@ HARD = 7
 SIDE, DRAWN = 32, 20
 
 
-def plan(folder: Path) -> Plan:
+def plan(folder: Path) -> DatasetPlan:
     """The digits of a folder, which has a folder for each; where it is not there, drawn ones."""
     there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.png")) if _is_picture(path)}
     files: dict[str, Path | bytes] = dict(there) or dict(_drawn())
     by_number = sorted(files, key=lambda name: name.rpartition("/")[2])
     first, second = by_number[:LABELLED], by_number[LABELLED : LABELLED + MORE]
-    return make(
+    return plan_dataset(
         "digits",
         DatasetType.IMAGE_CLASSIFICATION,
         files,
@@ -34,8 +34,8 @@ def plan(folder: Path) -> Plan:
         labels="0123456789",
         samples=[_sample(name) for name in first],
         versions=[
-            Version(name="V001", description="the first digits"),
-            Version(
+            SeedVersion(name="V001", description="the first digits"),
+            SeedVersion(
                 name="V002",
                 description="more of them, some of them hard",
                 keep_hard=True,
@@ -57,7 +57,7 @@ def _drawn() -> Iterator[tuple[str, bytes]]:
     draw = random.Random(1)
     for number in range(10 * DRAWN):
         digit = str(draw.randrange(10))
-        yield f"{digit}/digit-{number:04d}.png", png(picture(digit, draw))
+        yield f"{digit}/digit-{number:04d}.png", encode_png(picture(digit, draw))
 
 
 def picture(digit: str, draw: random.Random, side: int = SIDE) -> Image.Image:

@@ -11,15 +11,15 @@ from PIL import Image
 
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.seeding.folder_plan import published
-from modelarts_emulator.seeding.plan import File, Plan
-from modelarts_emulator.seeding.seed_file import SeedLabel, SeedSample, Version
+from modelarts_emulator.seeding.folder_plan import plan_version
+from modelarts_emulator.seeding.plan import DatasetPlan, PlannedFile
+from modelarts_emulator.seeding.seed_file import SeedLabel, SeedSample, SeedVersion
 
 BUCKET = "demo"
 COLOURS = ("#e6553d", "#3d7de6", "#2e9e5b", "#b8860b", "#8e44ad", "#00838f", "#c2185b", "#5d6d7e", "#7cb342", "#f57c00")
 
 
-def make(
+def plan_dataset(
     name: str,
     dataset_type: DatasetType,
     files: Mapping[str, Path | bytes],
@@ -27,31 +27,31 @@ def make(
     description: str,
     labels: Sequence[str] = (),
     samples: Sequence[SeedSample] = (),
-    versions: Sequence[Version] = (),
-) -> Plan:
+    versions: Sequence[SeedVersion] = (),
+) -> DatasetPlan:
     """A dataset over a directory of its name; ``files`` are contents by name. Labels get a colour and a digit each."""
     place = ObsPath(BUCKET, f"{name}/")
-    return Plan(
+    return DatasetPlan(
         name=name,
         type=dataset_type,
         description=description,
         input=place,
         output=ObsPath(BUCKET, "output/"),
-        files=[File(content=content, path=place.join(key)) for key, content in files.items()],
+        files=[PlannedFile(content=content, path=place.join(key)) for key, content in files.items()],
         annotations=False,  # the demo labels by itself
-        labels=[label(each, number) for number, each in enumerate(labels)],
+        labels=[plan_label(each, number) for number, each in enumerate(labels)],
         samples=list(samples),
-        versions=[published(version) for version in versions],
+        versions=[plan_version(version) for version in versions],
     )
 
 
-def label(name: str, number: int) -> dict[str, Any]:
+def plan_label(name: str, number: int) -> dict[str, Any]:
     """A label with a colour and a key of its own."""
     shortcut = str(number) if number < 10 else None
     return SeedLabel(name=name, color=COLOURS[number % len(COLOURS)], shortcut=shortcut).wire()
 
 
-def png(image: Image.Image) -> bytes:
+def encode_png(image: Image.Image) -> bytes:
     """A picture's file."""
     out = io.BytesIO()
     image.save(out, "PNG")

@@ -10,15 +10,15 @@ from PIL import Image
 
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.demo import digits
-from modelarts_emulator.demo.helpers import make, png
+from modelarts_emulator.demo.helpers import encode_png, plan_dataset
 from modelarts_emulator.formats import voc
-from modelarts_emulator.seeding.plan import Plan
-from modelarts_emulator.seeding.seed_file import Mark, SeedSample, Version
+from modelarts_emulator.seeding.plan import DatasetPlan
+from modelarts_emulator.seeding.seed_file import SeedAnnotation, SeedSample, SeedVersion
 
 DRAWN, WIDTH, HEIGHT = 12, 320, 240
 
 
-def plan(folder: Path) -> Plan:
+def plan(folder: Path) -> DatasetPlan:
     """The pictures of a folder with the VOC files beside them; where it is not there, drawn ones."""
     files: dict[str, Path | bytes] = {path.name: path for path in sorted(folder.glob("*.jpg"))}
     if files:
@@ -26,31 +26,31 @@ def plan(folder: Path) -> Plan:
     else:
         drawn = list(_drawn())
         files, samples = {name: data for name, data, _ in drawn}, [sample for _, _, sample in drawn]
-    return make(
+    return plan_dataset(
         "scenes",
         DatasetType.OBJECT_DETECTION,
         files,
         description="Digits in pictures, with boxes",
         labels="0123456789",
         samples=samples,
-        versions=[Version(name="V001", description="all boxes")],
+        versions=[SeedVersion(name="V001", description="all boxes")],
     )
 
 
-def _boxes(picture: Path) -> list[str | Mark]:
+def _boxes(picture: Path) -> list[str | SeedAnnotation]:
     found = voc.read(picture.with_suffix(".xml").read_bytes())
-    return [Mark(name=label.name, property=label.property or {}) for label in found.labels]
+    return [SeedAnnotation(name=label.name, property=label.property or {}) for label in found.labels]
 
 
 def _drawn() -> Iterator[tuple[str, bytes, SeedSample]]:
     draw = random.Random(2)
     for number in range(DRAWN):
         image = Image.linear_gradient("L").resize((WIDTH, HEIGHT)).convert("RGB")
-        marks: list[str | Mark] = []
+        marks: list[str | SeedAnnotation] = []
         for column in range(draw.randint(2, 4)):
             name, side = str(draw.randrange(10)), draw.randint(40, 64)
             x, y = column * 78 + draw.randint(4, 12), draw.randint(4, HEIGHT - side - 4)
             image.paste(digits.picture(name, draw, side).convert("RGB"), (x, y))
-            marks.append(Mark(name=name, box=[x, y, x + side, y + side]))
+            marks.append(SeedAnnotation(name=name, box=[x, y, x + side, y + side]))
         name = f"scene-{number:02d}.png"
-        yield name, png(image), SeedSample(file=name, labels=marks)
+        yield name, encode_png(image), SeedSample(file=name, labels=marks)

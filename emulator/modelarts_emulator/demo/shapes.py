@@ -10,18 +10,18 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from modelarts_emulator.contract.wire import DatasetType, Shape
-from modelarts_emulator.demo.helpers import COLOURS, make, png
-from modelarts_emulator.seeding.plan import Plan
-from modelarts_emulator.seeding.seed_file import Mark, SeedSample
+from modelarts_emulator.demo.helpers import COLOURS, encode_png, plan_dataset
+from modelarts_emulator.seeding.plan import DatasetPlan
+from modelarts_emulator.seeding.seed_file import SeedAnnotation, SeedSample
 
 PICTURES, LABELLED, WIDTH, HEIGHT = 8, 6, 480, 320
 Points = list[list[float]]
 
 
-def plan() -> Plan:
+def plan() -> DatasetPlan:
     """Pictures of all seven shapes; the last ones wait to be labelled."""
     made = list(_pictures())
-    return make(
+    return plan_dataset(
         "shapes",
         DatasetType.OBJECT_DETECTION,
         {name: data for name, data, _ in made},
@@ -36,15 +36,15 @@ def _pictures() -> Iterator[tuple[str, bytes, SeedSample]]:
     for number in range(PICTURES):
         image = Image.new("RGB", (WIDTH, HEIGHT), (246, 244, 238))
         pencil = ImageDraw.Draw(image)
-        marks: list[str | Mark] = []
+        marks: list[str | SeedAnnotation] = []
         for place, shape in enumerate(Shape):
             x, y = 65 + place % 4 * 115 + draw.randint(-8, 8), 85 + place // 4 * 150 + draw.randint(-8, 8)
             feature = _feature(shape, x, y, draw.randint(24, 42))
             _paint(pencil, shape, feature, COLOURS[place])
             property_: dict[str, Any] = {"@modelarts:shape": shape.value, "@modelarts:feature": feature}
-            marks.append(Mark(name=shape.value, property=property_))
+            marks.append(SeedAnnotation(name=shape.value, property=property_))
         name = f"shapes-{number}.png"
-        yield name, png(image), SeedSample(file=name, labels=marks)
+        yield name, encode_png(image), SeedSample(file=name, labels=marks)
 
 
 def _feature(shape: Shape, x: float, y: float, size: float) -> Points:

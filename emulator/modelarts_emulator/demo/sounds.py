@@ -11,15 +11,15 @@ import wave
 from collections.abc import Callable
 
 from modelarts_emulator.contract.wire import DatasetType
-from modelarts_emulator.demo.helpers import make
-from modelarts_emulator.seeding.plan import Plan
-from modelarts_emulator.seeding.seed_file import SeedSample, Version
+from modelarts_emulator.demo.helpers import plan_dataset
+from modelarts_emulator.seeding.plan import DatasetPlan
+from modelarts_emulator.seeding.seed_file import SeedSample, SeedVersion
 
 RATE, SECONDS, EACH, LABELLED = 8000, 0.8, 4, 3
 _LOUD = 12_000
 
 
-def plan() -> Plan:
+def plan() -> DatasetPlan:
     """Tones, chirps and noise; the last of each waits to be labelled."""
     draw = random.Random(4)
     waves: dict[str, Callable[[float, float], float]] = {
@@ -35,14 +35,14 @@ def plan() -> Plan:
             files[file] = _wav(at, 220.0 * (number + 2))
             if number < LABELLED:
                 samples.append(SeedSample(file=file, labels=[name]))
-    return make(
+    return plan_dataset(
         "sounds",
         DatasetType.SOUND_CLASSIFICATION,
         files,
         description="Tones, chirps and noise",
         labels=list(waves),
         samples=samples,
-        versions=[Version(name="V001")],
+        versions=[SeedVersion(name="V001")],
     )
 
 

@@ -6,14 +6,14 @@ import math
 import random
 
 from modelarts_emulator.contract.wire import DatasetType
-from modelarts_emulator.demo.helpers import make
-from modelarts_emulator.seeding.plan import Plan
-from modelarts_emulator.seeding.seed_file import Version
+from modelarts_emulator.demo.helpers import plan_dataset
+from modelarts_emulator.seeding.plan import DatasetPlan
+from modelarts_emulator.seeding.seed_file import SeedVersion
 
 DAYS = 60
 
 
-def plan() -> Plan:
+def plan() -> DatasetPlan:
     """The weather of some days, a row each."""
     draw = random.Random(5)
     rows = ["day,temperature,humidity,rain,sky"]
@@ -23,10 +23,10 @@ def plan() -> Plan:
         sky = "rain" if rain > 1 else draw.choice(["clear", "clouds"])
         rows.append(f"{day},{temperature:.1f},{draw.randint(35, 95)},{rain:.1f},{sky}")
     text = "".join(f"{row}\n" for row in rows)
-    return make(
+    return plan_dataset(
         "weather",
         DatasetType.TABLE,
         {"weather.csv": text.encode()},
         description="Two months of weather",
-        versions=[Version(name="V001")],
+        versions=[SeedVersion(name="V001")],
     )

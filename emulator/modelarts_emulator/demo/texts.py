@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelarts_emulator.contract.wire import DatasetType
-from modelarts_emulator.demo.helpers import make
+from modelarts_emulator.demo.helpers import plan_dataset
 from modelarts_emulator.seeding.folder_plan import TEXTS_FILE
-from modelarts_emulator.seeding.plan import Plan
-from modelarts_emulator.seeding.seed_file import Mark, SeedSample, Version
+from modelarts_emulator.seeding.plan import DatasetPlan
+from modelarts_emulator.seeding.seed_file import SeedAnnotation, SeedSample, SeedVersion
 
 _REVIEWS = {
     "The camera takes sharp pictures even at night.": "positive",
@@ -47,28 +47,28 @@ _INVENTIONS = {
 }
 
 
-def reviews() -> Plan:
+def reviews() -> DatasetPlan:
     """Opinions, with a version."""
     labelled = [SeedSample(text=text, labels=[name]) for text, name in _REVIEWS.items() if name]
-    return make(
+    return plan_dataset(
         "reviews",
         DatasetType.TEXT_CLASSIFICATION,
         {TEXTS_FILE: _lines(_REVIEWS)},
         description="What people say of what they have bought",
         labels=["positive", "negative", "neutral"],
         samples=labelled,
-        versions=[Version(name="V001", description="twelve opinions")],
+        versions=[SeedVersion(name="V001", description="twelve opinions")],
     )
 
 
-def people() -> Plan:
+def people() -> DatasetPlan:
     """Sentences with the names in them."""
     samples = [
         SeedSample(text=text, labels=[_entity(text, *found.split(" ", 1)) for found in entities])
         for text, entities in _PEOPLE.items()
         if entities
     ]
-    return make(
+    return plan_dataset(
         "people",
         DatasetType.NAMED_ENTITY,
         {TEXTS_FILE: _lines(_PEOPLE)},
@@ -78,7 +78,7 @@ def people() -> Plan:
     )
 
 
-def inventions() -> Plan:
+def inventions() -> DatasetPlan:
     """Sentences with two entities and how one belongs to the other."""
     samples = []
     for text, found in _INVENTIONS.items():
@@ -86,8 +86,10 @@ def inventions() -> Plan:
             named = zip(("inventor", "invention"), found, strict=True)
             who, what = (_entity(text, kind, words, id=kind, type=103) for kind, words in named)
             ends = {"@modelarts:from": "inventor", "@modelarts:to": "invention"}
-            samples.append(SeedSample(text=text, labels=[who, what, Mark(name="invented", type=102, property=ends)]))
-    return make(
+            samples.append(
+                SeedSample(text=text, labels=[who, what, SeedAnnotation(name="invented", type=102, property=ends)])
+            )
+    return plan_dataset(
         "inventions",
         DatasetType.TEXT_TRIPLET,
         {TEXTS_FILE: _lines(_INVENTIONS)},
@@ -96,9 +98,9 @@ def inventions() -> Plan:
     )
 
 
-def _entity(text: str, name: str, words: str, *, id: str | None = None, type: int | None = None) -> Mark:
+def _entity(text: str, name: str, words: str, *, id: str | None = None, type: int | None = None) -> SeedAnnotation:
     start = text.index(words)
-    return Mark(name=name, start=start, end=start + len(words), id=id, type=type)
+    return SeedAnnotation(name=name, start=start, end=start + len(words), id=id, type=type)
 
 
 def _lines(texts: Iterable[str]) -> bytes:

@@ -11,39 +11,39 @@ from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import is_ignored
 from modelarts_emulator.seeding import BUCKET, manifest_plan
-from modelarts_emulator.seeding.plan import File, Plan, Published, dataset_name, type_of
-from modelarts_emulator.seeding.seed_file import Dataset, SeedFile, Version, names
+from modelarts_emulator.seeding.plan import DatasetPlan, PlannedFile, PlannedVersion, dataset_name, type_of
+from modelarts_emulator.seeding.seed_file import SeedDataset, SeedFile, SeedVersion, names
 
 TEXTS_FILE = "texts.txt"
 
 
-def of_folder(folder: Path) -> Plan:
+def plan_folder(folder: Path) -> DatasetPlan:
     """A dataset over all files of a folder, of the type that they tell. Raises UsageError where there are none."""
     name = dataset_name(folder.name)
-    dataset = Dataset(name=name, files=str(folder))
-    return of_dataset(dataset, folder.parent)
+    dataset = SeedDataset(name=name, files=str(folder))
+    return plan_dataset(dataset, folder.parent)
 
 
-def of_description(seed: SeedFile, base: Path) -> list[Plan]:
+def plan_seed_file(seed: SeedFile, base: Path) -> list[DatasetPlan]:
     """The datasets of a description that lies in ``base``. Raises UsageError."""
-    return [of_dataset(dataset, base) for dataset in seed.datasets]
+    return [plan_dataset(dataset, base) for dataset in seed.datasets]
 
 
-def of_dataset(dataset: Dataset, base: Path) -> Plan:
+def plan_dataset(dataset: SeedDataset, base: Path) -> DatasetPlan:
     """One dataset of a description. Raises UsageError for files that are not there."""
     input_ = _place(dataset, "input", dataset.input or f"/{BUCKET}/{dataset.name}/")
     output = _place(dataset, "output", dataset.output or f"/{BUCKET}/output/")
     files = [
-        File(content=place, path=_object(dataset, input_, name))
+        PlannedFile(content=place, path=_object(dataset, input_, name))
         for given in names(dataset.files)
         for place, name in _files(dataset, base / Path(given).expanduser())
     ]
     texts = "".join(f"{sample.text}\n" for sample in dataset.samples if sample.text is not None)
     if texts:
-        files.append(File(content=texts.encode(), path=input_.join(TEXTS_FILE)))
+        files.append(PlannedFile(content=texts.encode(), path=input_.join(TEXTS_FILE)))
     _require_one_each(dataset, files)
-    manifest = manifest_plan.read(base / dataset.manifest, dataset.name) if dataset.manifest else None
-    return Plan(
+    manifest = manifest_plan.read_manifest(base / dataset.manifest, dataset.name) if dataset.manifest else None
+    return DatasetPlan(
         name=dataset.name,
         type=_type(dataset, files, manifest),
         description=dataset.description,
@@ -55,18 +55,18 @@ def of_dataset(dataset: Dataset, base: Path) -> Plan:
         external=manifest.external if manifest else [],
         labels=[{"name": label} if isinstance(label, str) else label.wire() for label in dataset.labels],
         samples=[each for each in dataset.samples if each.labels or each.hard or each.usage],
-        versions=[published(each) for each in dataset.versions],
+        versions=[plan_version(each) for each in dataset.versions],
     )
 
 
-def published(version: str | Version) -> Published:
+def plan_version(version: str | SeedVersion) -> PlannedVersion:
     """A version of a description, planned."""
     if isinstance(version, str):
-        return Published({"version_name": version}, [])
-    return Published(version.wire(), version.samples)
+        return PlannedVersion({"version_name": version}, [])
+    return PlannedVersion(version.wire(), version.samples)
 
 
-def _type(dataset: Dataset, files: list[File], manifest: manifest_plan.Manifest | None) -> DatasetType:
+def _type(dataset: SeedDataset, files: list[PlannedFile], manifest: manifest_plan.Manifest | None) -> DatasetType:
     if dataset.dataset_type is not None:
         return dataset.dataset_type
     if manifest is not None:
@@ -76,7 +76,7 @@ def _type(dataset: Dataset, files: list[File], manifest: manifest_plan.Manifest 
     return type_of([file.path.key for file in files])
 
 
-def _object(dataset: Dataset, directory: ObsPath, name: str) -> ObsPath:
+def _object(dataset: SeedDataset, directory: ObsPath, name: str) -> ObsPath:
     """The object of a file's name. Raises UsageError for a name that none can have."""
     try:
         return directory.join(name)
@@ -84,14 +84,14 @@ def _object(dataset: Dataset, directory: ObsPath, name: str) -> ObsPath:
         raise UsageError(f"dataset {dataset.name}: files: {name!r}: {error.message}") from None
 
 
-def _place(dataset: Dataset, member: str, text: str) -> ObsPath:
+def _place(dataset: SeedDataset, member: str, text: str) -> ObsPath:
     try:
         return ObsPath.directory(text)
     except ApiError as error:
         raise UsageError(f"dataset {dataset.name}: {member}: {error.message}") from None
 
 
-def _files(dataset: Dataset, place: Path) -> Iterator[tuple[Path, str]]:
+def _files(dataset: SeedDataset, place: Path) -> Iterator[tuple[Path, str]]:
     """A file with its name, or all files of a folder with their names below it; what is hidden is left out.
 
     A link that leads out of the folder is left out as well. Raises UsageError.
@@ -111,9 +111,9 @@ def _files(dataset: Dataset, place: Path) -> Iterator[tuple[Path, str]]:
         raise UsageError(f"dataset {dataset.name}: files: there is no file in {str(place)!r}")
 
 
-def _require_one_each(dataset: Dataset, files: list[File]) -> None:
+def _require_one_each(dataset: SeedDataset, files: list[PlannedFile]) -> None:
     """Two files that would become one object are a mistake. Raises UsageError."""
-    seen: dict[ObsPath, File] = {}
+    seen: dict[ObsPath, PlannedFile] = {}
     for file in files:
         other = seen.setdefault(file.path, file)
         if other is not file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modelarts_emulator.exceptions import Failed
+from modelarts_emulator.exceptions import CommandFailed
 from modelarts_emulator.iam.accounts import User
 from modelarts_emulator.util.http_client import Client, reason
 
@@ -15,7 +15,7 @@ _ANYBODY = User("seed", password="seed")
 
 
 def log_in(client: Client, user: User | None = None, project: str | None = None) -> str:
-    """Give the client a token, and return the id of its project. Raises Failed.
+    """Give the client a token, and return the id of its project. Raises CommandFailed.
 
     A project that a user is bound to goes by its name. Otherwise the name is the id, for this emulator also to whoever
     logs in to a project of this name.
@@ -29,8 +29,8 @@ def log_in(client: Client, user: User | None = None, project: str | None = None)
     body = json.dumps({"auth": {"identity": identity, "scope": {"project": scope}}}).encode()
     answer = client.send("POST", "/v3/auth/tokens", body, {"Content-Type": "application/json"})
     if answer.status == 401 and user is None:
-        raise Failed("only its users may come in: say who with --user NAME:PASSWORD[:PROJECT]")
+        raise CommandFailed("only its users may come in: say who with --user NAME:PASSWORD[:PROJECT]")
     if answer.status >= 400:
-        raise Failed(f"{who.name} cannot log in: {reason(answer)}")
+        raise CommandFailed(f"{who.name} cannot log in: {reason(answer)}")
     client.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
     return str(answer.document["token"]["project"]["id"])

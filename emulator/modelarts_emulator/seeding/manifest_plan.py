@@ -14,7 +14,7 @@ from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.formats.manifest import MAX_LINE_BYTES, SEGMENTATION, TYPE_NAMES
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.seeding import BUCKET
-from modelarts_emulator.seeding.plan import File, Plan, dataset_name, type_of
+from modelarts_emulator.seeding.plan import DatasetPlan, PlannedFile, dataset_name, type_of
 
 _CONTENT = "content://"
 _SCHEMES = ("obs://", "s3://", "s3a://", "/")
@@ -27,16 +27,16 @@ class Manifest:
     """What a manifest needs: itself as it is sent, its files, and objects that must be there already."""
 
     type: DatasetType
-    manifest: File
-    files: list[File]
+    manifest: PlannedFile
+    files: list[PlannedFile]
     external: list[ObsPath]
 
 
-def of_manifest(path: Path) -> Plan:
+def plan_manifest(path: Path) -> DatasetPlan:
     """A dataset of a manifest's samples. Raises UsageError, which names the line that is wrong."""
     name = dataset_name(path.stem)
-    found = read(path, name)
-    return Plan(
+    found = read_manifest(path, name)
+    return DatasetPlan(
         name=name,
         type=found.type,
         input=None,
@@ -47,7 +47,7 @@ def of_manifest(path: Path) -> Plan:
     )
 
 
-def read(path: Path, name: str) -> Manifest:
+def read_manifest(path: Path, name: str) -> Manifest:
     """Read the manifest of the dataset called ``name``. Raises UsageError."""
     reader = _ManifestResolver(path, name)
     try:
@@ -119,8 +119,8 @@ class _ManifestResolver:
         text = "".join(f"{line}\n" for line in self._lines)
         return Manifest(
             type=self._type(),
-            manifest=File(content=text.encode(), path=ObsPath(BUCKET, f"manifests/{self._name}.manifest")),
-            files=[File(content=place, path=path) for path, place in self._files.items() if place is not None],
+            manifest=PlannedFile(content=text.encode(), path=ObsPath(BUCKET, f"manifests/{self._name}.manifest")),
+            files=[PlannedFile(content=place, path=path) for path, place in self._files.items() if place is not None],
             external=[path for path, place in self._files.items() if place is None],
         )
 

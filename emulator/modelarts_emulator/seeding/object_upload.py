@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.exceptions import Failed
+from modelarts_emulator.exceptions import CommandFailed
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.util.http_client import Client, reason
@@ -18,8 +18,8 @@ _PIECE = 1 << 20
 _ONLY_NEW = {"If-None-Match": "*"}
 
 
-class Objects(Protocol):
-    """The object tree as a seed needs it. Each raises Failed."""
+class ObjectUploader(Protocol):
+    """The object tree as a seed needs it. Each raises CommandFailed."""
 
     def make_bucket(self, name: str) -> None:
         """Make a bucket; one that is there is kept."""
@@ -31,7 +31,7 @@ class Objects(Protocol):
         """Write an object; one that is there stays as it is."""
 
 
-class TreeObjects:
+class TreeUploader:
     """A tree on this machine. Copies are not synced one by one: what a seed has, it can bring again."""
 
     def __init__(self, tree: ObjectTree) -> None:
@@ -42,7 +42,7 @@ class TreeObjects:
         try:
             self._tree.create_bucket(name)
         except (ApiError, OSError) as error:
-            raise Failed(f"the bucket {name} cannot be made: {error}") from None
+            raise CommandFailed(f"the bucket {name} cannot be made: {error}") from None
 
     def has(self, path: ObsPath) -> bool:
         """Whether there is an object."""
@@ -57,12 +57,14 @@ class TreeObjects:
             with suppress(FileExistsError):
                 self._tree.write(path, pieces, overwrite=False, flush=False)
         except ApiError as error:
-            raise Failed(f"{path} cannot be written: {error.message}") from None
+            raise CommandFailed(f"{path} cannot be written: {error.message}") from None
         except OSError as error:
-            raise Failed(f"{content if isinstance(content, Path) else path}: {error.strerror or error}") from None
+            raise CommandFailed(
+                f"{content if isinstance(content, Path) else path}: {error.strerror or error}"
+            ) from None
 
 
-class HttpObjects:
+class HttpUploader:
     """The object storage of a running emulator."""
 
     def __init__(self, client: Client) -> None:
@@ -86,14 +88,14 @@ class HttpObjects:
                 headers = {**_ONLY_NEW, "Content-Length": str(content.stat().st_size)}
                 self._send("PUT", quote(str(path)), file, headers)
         except OSError as error:
-            raise Failed(f"cannot read {content}: {error.strerror}") from None
+            raise CommandFailed(f"cannot read {content}: {error.strerror}") from None
 
     def _send(
         self, method: str, path: str, body: bytes | BinaryIO | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         answer = self._client.send(method, path, body, headers)
         if answer.status >= 400 and not (answer.status == 412 and headers):
-            raise Failed(f"{path} cannot be written: {reason(answer)}")
+            raise CommandFailed(f"{path} cannot be written: {reason(answer)}")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -25,14 +25,14 @@ _NOT_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
+class PlannedFile:
     """A file on the disk, or its content, and the object that it becomes."""
 
     content: Path | bytes
     path: ObsPath
 
 
-class Published(NamedTuple):
+class PlannedVersion(NamedTuple):
     """A version to publish: the request, and what is changed before it."""
 
     request: dict[str, Any]
@@ -40,22 +40,22 @@ class Published(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class DatasetPlan:
     """A dataset to be made. ``input`` is empty for one that has no input directory of its own."""
 
     name: str
     type: DatasetType
     output: ObsPath
     input: ObsPath | None
-    files: list[File]
+    files: list[PlannedFile]
     description: str = ""
     annotations: bool = True
-    manifest: File | None = None
+    manifest: PlannedFile | None = None
     external: list[ObsPath] = field(default_factory=list)
     """Objects that the manifest names and that must be there already."""
     labels: list[dict[str, Any]] = field(default_factory=list)
     samples: list[SeedSample] = field(default_factory=list)
-    versions: list[Published] = field(default_factory=list)
+    versions: list[PlannedVersion] = field(default_factory=list)
 
     def buckets(self) -> list[str]:
         """Every bucket that it needs."""

@@ -69,7 +69,7 @@ class SeedLabel(_Known):
         return _without_none({"name": self.name, "type": self.type, "property": {**property_, **self.property} or None})
 
 
-class Mark(_Known):
+class SeedAnnotation(_Known):
     """A label on a sample: on all of it, a ``box`` of two corners, a ``polygon``, or a part of a text by its ends."""
 
     name: str | None = None
@@ -101,7 +101,7 @@ class SeedSample(_Known):
 
     file: Text | None = None
     text: Annotated[str, Meta(pattern=r"^[^\n\r]+\Z")] | None = None
-    labels: list[Text | Mark] = []
+    labels: list[Text | SeedAnnotation] = []
     hard: bool | list[Annotated[int, Meta(ge=0)]] = False
     """Whether it is a hard example, or for which reasons, by their numbers."""
     usage: Usage | None = None
@@ -123,7 +123,7 @@ class SeedSample(_Known):
         return _without_none({**changes, "metadata": {"@modelarts:hard": 1.0, **reasons} if self.hard else None})
 
 
-class Version(_Known):
+class SeedVersion(_Known):
     """A version to publish."""
 
     name: VersionName | None = None
@@ -148,7 +148,7 @@ class Version(_Known):
         )
 
 
-class Dataset(_Known):
+class SeedDataset(_Known):
     """A dataset: where its files come from and go to, and what is known of them."""
 
     name: DatasetName
@@ -165,7 +165,7 @@ class Dataset(_Known):
     """A manifest whose samples and annotations are brought in."""
     labels: list[Text | SeedLabel] = []
     samples: list[SeedSample] = []
-    versions: list[VersionName | Version] = []
+    versions: list[VersionName | SeedVersion] = []
 
     def __post_init__(self) -> None:
         if isinstance(self.type, int) and self.type not in set(DatasetType):
@@ -182,7 +182,7 @@ class Dataset(_Known):
 class SeedFile(_Known):
     """All of a description."""
 
-    datasets: Annotated[list[Dataset], Meta(min_length=1)]
+    datasets: Annotated[list[SeedDataset], Meta(min_length=1)]
     project: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
 
     def __post_init__(self) -> None:
@@ -192,7 +192,7 @@ class SeedFile(_Known):
             raise ValueError(f"two datasets are called {twice[0]!r}")
 
 
-def read(path: Path) -> SeedFile:
+def read_seed_file(path: Path) -> SeedFile:
     """Read a description. Raises UsageError, which names the line and the member that is wrong."""
     try:
         if path.stat().st_size > MAX_BYTES:

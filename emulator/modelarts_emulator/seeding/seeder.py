@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, TaskStatus, VersionStatus
-from modelarts_emulator.exceptions import Failed
+from modelarts_emulator.exceptions import CommandFailed
 from modelarts_emulator.seeding import UNFINISHED
-from modelarts_emulator.seeding.object_upload import Objects
-from modelarts_emulator.seeding.plan import Plan
+from modelarts_emulator.seeding.object_upload import ObjectUploader
+from modelarts_emulator.seeding.plan import DatasetPlan
 from modelarts_emulator.seeding.seed_file import SeedSample
 from modelarts_emulator.util.http_client import Client, quoted
 
@@ -24,7 +24,7 @@ _LOOK_S = 0.01
 _BROUGHT = {DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION, DatasetType.TEXT_CLASSIFICATION}
 
 
-class Seeded(NamedTuple):
+class SeededDataset(NamedTuple):
     """A dataset after seeding; ``is_new`` is False for one that was there."""
 
     name: str
@@ -46,14 +46,14 @@ class Seeder:
     """Makes datasets in one project of an emulator. ``progress`` hears of every file and batch of samples."""
 
     def __init__(
-        self, client: Client, project_id: str, objects: Objects, progress: Callable[[], None] = lambda: None
+        self, client: Client, project_id: str, objects: ObjectUploader, progress: Callable[[], None] = lambda: None
     ) -> None:
         self._client, self._objects, self._progress = client, objects, progress
         self._project = project_id
         self._base = f"/v2/{quoted(project_id)}/datasets"
 
-    def seed(self, plan: Plan) -> Seeded:
-        """Make a dataset, unless it is there. What has been begun and fails is taken back. Raises Failed."""
+    def seed(self, plan: DatasetPlan) -> SeededDataset:
+        """Make a dataset, unless it is there. What has been begun and fails is taken back. Raises CommandFailed."""
         there = self._existing(plan.name)
         if there and there.get("description") != UNFINISHED:
             return self._told(there["dataset_id"], plan, is_new=False)
@@ -64,7 +64,7 @@ class Seeder:
         try:
             self._fill(dataset_id, plan)
         except BaseException:
-            with suppress(Failed):  # why it has failed is what counts
+            with suppress(CommandFailed):  # why it has failed is what counts
                 self._client.send("DELETE", f"{self._base}/{dataset_id}")
             raise
         return self._told(dataset_id, plan, is_new=True)
@@ -82,7 +82,7 @@ class Seeder:
                 return None
         return None
 
-    def _put_files(self, plan: Plan) -> None:
+    def _put_files(self, plan: DatasetPlan) -> None:
         for bucket in plan.buckets():
             self._objects.make_bucket(bucket)
         for file in plan.files + ([plan.manifest] if plan.manifest else []):
@@ -90,9 +90,11 @@ class Seeder:
             self._progress()
         for path in plan.external:
             if not self._objects.has(path):
-                raise Failed(f"dataset {plan.name}: {path.uri()} lies neither beside the manifest nor in the emulator")
+                raise CommandFailed(
+                    f"dataset {plan.name}: {path.uri()} lies neither beside the manifest nor in the emulator"
+                )
 
-    def _create(self, plan: Plan) -> str:
+    def _create(self, plan: DatasetPlan) -> str:
         body: dict[str, Any] = {
             "dataset_name": plan.name,
             "dataset_type": int(plan.type),
@@ -108,10 +110,10 @@ class Seeder:
             body["import_data"] = True
         try:
             return str(self._call("POST", "", body)["dataset_id"])
-        except Failed as error:
-            raise Failed(f"dataset {plan.name}: {error}") from None
+        except CommandFailed as error:
+            raise CommandFailed(f"dataset {plan.name}: {error}") from None
 
-    def _fill(self, dataset_id: str, plan: Plan) -> None:
+    def _fill(self, dataset_id: str, plan: DatasetPlan) -> None:
         try:
             details = self._rest(dataset_id)
             if details.get("import_task_id"):
@@ -127,8 +129,8 @@ class Seeder:
                 self._label(dataset_id, version.samples, known)
                 self._publish(dataset_id, version.request)
             self._call("PUT", f"/{dataset_id}", {"description": plan.description})
-        except Failed as error:
-            raise Failed(f"dataset {plan.name}: {error}") from None
+        except CommandFailed as error:
+            raise CommandFailed(f"dataset {plan.name}: {error}") from None
 
     def _import(self, dataset_id: str, request: dict[str, Any]) -> None:
         task_id = self._call("POST", f"/{dataset_id}/import-tasks", request)["task_id"]
@@ -140,23 +142,23 @@ class Seeder:
         ended = (TaskStatus.COMPLETED.value, TaskStatus.FAILED.value)
         task = self._wait(lambda: self._call("GET", path), lambda task: task["status"] in ended)
         if task["status"] != TaskStatus.COMPLETED.value or task.get("error_msg"):
-            raise Failed(f"the import says: {task.get('error_msg', task['status'])}")
+            raise CommandFailed(f"the import says: {task.get('error_msg', task['status'])}")
 
     def _label(self, dataset_id: str, samples: Sequence[SeedSample], known: Mapping[str, str]) -> None:
         changes = []
         for sample in samples:
             if sample.key not in known:
-                raise Failed(f"there is no sample {sample.key!r}")
+                raise CommandFailed(f"there is no sample {sample.key!r}")
             changes.append({"sample_id": known[sample.key], **sample.wire()})
         for start in range(0, len(changes), BATCH):
             batch = changes[start : start + BATCH]
             results = self._call("PUT", f"/{dataset_id}/data-annotations/samples", {"samples": batch})["results"]
             for sample, result in zip(samples[start:], results, strict=False):
                 if not result["success"]:
-                    raise Failed(f"sample {sample.key!r}: {result['error_msg']}")
+                    raise CommandFailed(f"sample {sample.key!r}: {result['error_msg']}")
             self._progress()
 
-    def _samples(self, dataset_id: str, plan: Plan) -> Iterator[tuple[str, str]]:
+    def _samples(self, dataset_id: str, plan: DatasetPlan) -> Iterator[tuple[str, str]]:
         """Every sample by its name below the input, its text, or its cells with commas between them; and its id."""
         start = str(plan.input) if plan.input else ""
         for page in range(1_000_000):
@@ -176,7 +178,9 @@ class Seeder:
         path = f"/{dataset_id}/versions/{version_id}"
         made = self._wait(lambda: self._call("GET", path), lambda answer: answer["status"] != VersionStatus.CREATING)
         if made["status"] != VersionStatus.RUNNING:
-            raise Failed(f"version {made.get('version_name')} has failed: {made.get('message') or 'see the log'}")
+            raise CommandFailed(
+                f"version {made.get('version_name')} has failed: {made.get('message') or 'see the log'}"
+            )
 
     # Calls
 
@@ -184,7 +188,7 @@ class Seeder:
         return self._client.call(method, self._base + path, body)
 
     def _rest(self, dataset_id: str) -> dict[str, Any]:
-        """The dataset's details once it is at rest. Raises Failed where it cannot be used."""
+        """The dataset's details once it is at rest. Raises CommandFailed where it cannot be used."""
         busy = (
             DatasetStatus.CREATING,
             DatasetStatus.IMPORTING,
@@ -194,20 +198,20 @@ class Seeder:
         )
         details = self._wait(lambda: self._call("GET", f"/{dataset_id}"), lambda answer: answer["status"] not in busy)
         if details["status"] != DatasetStatus.NORMAL:
-            raise Failed(f"its status is {details['status']}")
+            raise CommandFailed(f"its status is {details['status']}")
         return details
 
     def _wait(self, ask: Callable[[], Any], done: Callable[[Any], bool]) -> dict[str, Any]:
         pause, deadline = threading.Event(), time.monotonic() + DEADLINE_S
         while not done(answer := ask()):
             if time.monotonic() > deadline:
-                raise Failed(f"it is not done after {DEADLINE_S:.0f} s")
+                raise CommandFailed(f"it is not done after {DEADLINE_S:.0f} s")
             pause.wait(_LOOK_S)
         return dict(answer)
 
-    def _told(self, dataset_id: str, plan: Plan, *, is_new: bool) -> Seeded:
+    def _told(self, dataset_id: str, plan: DatasetPlan, *, is_new: bool) -> SeededDataset:
         details = self._call("GET", f"/{dataset_id}")
-        return Seeded(
+        return SeededDataset(
             plan.name,
             dataset_id,
             self._project,

@@ -68,7 +68,7 @@ class ReadyDataset:
         return sample.path.removeprefix(self._start) if sample.text is None else sample.text
 
 
-def make(
+def create_dataset(
     project: Project,
     files: int | Mapping[str, Content] | Iterable[str] = 3,
     labels: Mapping[str, Labels] | None = None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modelarts_emulator.server import Emulator
 
 
-class Shared:
+class GlobalState:
     """The clock, the seed of ids, and the faults and transitions that name no project. Thread-safe.
 
     The first test notes how they are, and the last of those that run at a time puts them back.

@@ -69,11 +69,11 @@ def modelarts_emulator(pytestconfig: pytest.Config, tmp_path_factory: pytest.Tem
     It is everybody's: a test that resets it, or moves its clock, does so for those after it as well.
     """
     from modelarts_emulator.server import Emulator, embedded  # noqa: PLC0415
-    from modelarts_emulator.testing.project import who  # noqa: PLC0415
+    from modelarts_emulator.testing.project import account_settings  # noqa: PLC0415
 
     given: dict[str, Any] = {name: _option(pytestconfig, option) for option, (name, *_) in _CHOICES.items()}
     given["strict_input"] = given["strict_input"] == "strict"
-    given |= who(strict=given["auth"] == "strict")
+    given |= account_settings(strict=given["auth"] == "strict")
     if folder := _data_dir(pytestconfig):
         given["data_dir"] = folder / _worker(pytestconfig)
     with Emulator(embedded(**given, temporary_dir=tmp_path_factory.mktemp("modelarts-emulator"))) as emulator:
@@ -99,9 +99,9 @@ def modelarts_dataset(modelarts: Project) -> Callable[..., ReadyDataset]:
     """A function that makes a dataset which is ready; see ``modelarts_emulator.testing.dataset.make``."""
     from functools import partial  # noqa: PLC0415
 
-    from modelarts_emulator.testing.dataset import make  # noqa: PLC0415
+    from modelarts_emulator.testing.dataset import create_dataset  # noqa: PLC0415
 
-    return partial(make, modelarts)
+    return partial(create_dataset, modelarts)
 
 
 @pytest.fixture

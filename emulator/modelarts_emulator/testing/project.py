@@ -21,7 +21,7 @@ from modelarts_emulator.control.wait_idle import what_is_open
 from modelarts_emulator.iam.accounts import AccessKey, User
 from modelarts_emulator.jobs.transitions import Kind, Rule
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.testing.global_state import Shared
+from modelarts_emulator.testing.global_state import GlobalState
 
 if TYPE_CHECKING:
     from modelarts_emulator.server import Emulator
@@ -34,7 +34,7 @@ ACCESS_KEY, SECRET_KEY = "TESTACCESSKEY", "test-secret-key"
 _TOLD = 50
 
 
-def who(*, strict: bool) -> dict[str, Any]:
+def account_settings(*, strict: bool) -> dict[str, Any]:
     """Members of ``Settings``: who may log in, and sign, where the emulator lets in nobody else."""
     if not strict:
         return {}
@@ -240,7 +240,7 @@ class ProjectFactory:
 
     def __init__(self, emulator: Emulator, *, keep: bool = False) -> None:
         self._emulator, self._keep = emulator, keep
-        self._shared = Shared(emulator)
+        self._shared = GlobalState(emulator)
         # Those that an earlier run has left are not taken again.
         kept = {name for name in emulator.runtime.tree.buckets() if name.startswith("bucket-")}
         self._numbers = filter(lambda number: f"bucket-{number:05d}" not in kept, itertools.count(1))

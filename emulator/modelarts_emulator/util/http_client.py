@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from modelarts_emulator.exceptions import Failed, NotRunning
+from modelarts_emulator.exceptions import CommandFailed, NotRunning
 
 TIMEOUT_S = 600.0
 
@@ -24,11 +24,11 @@ class Answer(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The body as JSON, None where it is empty. Raises Failed for anything else."""
+        """The body as JSON, None where it is empty. Raises CommandFailed for anything else."""
         try:
             return json.loads(self.body) if self.body else None
         except ValueError:
-            raise Failed("what answers there is no ModelArts emulator") from None
+            raise CommandFailed("what answers there is no ModelArts emulator") from None
 
 
 class Client:
@@ -50,24 +50,24 @@ class Client:
         self._connection.close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Send JSON, and return the JSON of the answer. Raises Failed with what the emulator says."""
+        """Send JSON, and return the JSON of the answer. Raises CommandFailed with what the emulator says."""
         data = None if body is None else json.dumps(body).encode()
         answer = self.send(method, path, data, {"Content-Type": "application/json"})
         if answer.status >= 400:
-            raise Failed(f"the emulator says no: {reason(answer)}")
+            raise CommandFailed(f"the emulator says no: {reason(answer)}")
         return answer.document
 
     def send(
         self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send bytes, or a file to its end, and return the answer whatever it says. Raises NotRunning, Failed."""
+        """Send bytes or a file and return the answer, whatever its status. Raises NotRunning, CommandFailed."""
         try:
             self._connection.request(method, self._path + path, body, {**self.headers, **(headers or {})})
             answer = self._connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         except TimeoutError:
             self._connection.close()
-            raise Failed(f"{self.url} has not answered for {TIMEOUT_S:.0f} s") from None
+            raise CommandFailed(f"{self.url} has not answered for {TIMEOUT_S:.0f} s") from None
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             why = getattr(error, "strerror", None) or error or type(error).__name__
@@ -80,7 +80,7 @@ class Client:
 
 def reason(answer: Answer) -> str:
     """Why an answer is an error, in one line."""
-    with suppress(Failed, AttributeError):
+    with suppress(CommandFailed, AttributeError):
         body = answer.document
         error = body.get("error") or {}
         text = body.get("error_msg") or error.get("message") or ""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from modelarts_emulator.cli.process.ready_file import look
+from modelarts_emulator.cli.process.ready_file import read_ready_file
 from tests.integration.test_launch import ROOT
 
 
@@ -56,7 +56,7 @@ class Shell:
     def end(self) -> None:
         """Leave no process."""
         for path in [*self.folder.rglob("running"), *self.folder.rglob("ready*")]:
-            if path.is_file() and (found := look(path)):
+            if path.is_file() and (found := read_ready_file(path)):
                 os.kill(found.pid, signal.SIGKILL)
 
 

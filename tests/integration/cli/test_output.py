@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_emulator.cli.output import Output, bar
+from modelarts_emulator.cli.output import Output, progress_bar
 from modelarts_emulator.cli.process.ready_file import ReadyFile
 from modelarts_emulator.exceptions import UsageError
 from tests.integration.test_launch import environment
@@ -31,8 +31,8 @@ with Output({options}).progress("working", how_far):
 LOOK = """
 import sys
 from pathlib import Path
-from modelarts_emulator.cli.process.ready_file import look
-print(look(Path(sys.argv[1])))
+from modelarts_emulator.cli.process.ready_file import read_ready_file
+print(read_ready_file(Path(sys.argv[1])))
 """
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_terminal_is_not_shown_it(capsys: pytest.CaptureFixture[str])
     [(0, 0, "…"), (1200, 0, "1,200"), (0, 3, f"[{'.' * 30}] 0 of 3"), (9, 3, f"[{'#' * 30}] 9 of 3")],
 )
 def test_a_bar(done: int, total: int, drawn: str) -> None:
-    assert bar(done, total) == drawn
+    assert progress_bar(done, total) == drawn
 
 
 def test_results_are_json_text_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:

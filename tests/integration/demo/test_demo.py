@@ -15,7 +15,7 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.demo import digits
 from modelarts_emulator.formats import voc
 from modelarts_emulator.iam.accounts import parse_user
-from modelarts_emulator.seeding.object_upload import TreeObjects
+from modelarts_emulator.seeding.object_upload import TreeUploader
 from modelarts_emulator.server import Emulator
 from tests.helpers.emulator_api import Api
 
@@ -40,7 +40,7 @@ def described(api: Api) -> dict[str, Any]:
 
 
 def seeded(emu: Emulator) -> list[str]:
-    return demo.seed(emu.url, TreeObjects(emu.runtime.tree))
+    return demo.seed(emu.url, TreeUploader(emu.runtime.tree))
 
 
 def test_it_is_made_once_and_stays(settings: Settings) -> None:
@@ -146,7 +146,7 @@ def test_a_strict_emulator_is_seeded_by_a_user() -> None:
     user = parse_user("ada:secret:red")
     settings = Settings(port=0, data_dir=None, auth="strict", users=(user,), control_key="of-the-test")
     with Emulator(settings) as emu:
-        commands = demo.seed(emu.url, TreeObjects(emu.runtime.tree), user)
+        commands = demo.seed(emu.url, TreeUploader(emu.runtime.tree), user)
         token = {"user": {"name": "ada", "password": "secret", "domain": {"name": "local"}}}
         scope = {"project": {"name": "red", "domain": {"name": "local"}}}
         body = {"auth": {"identity": {"methods": ["password"], "password": token}, "scope": scope}}

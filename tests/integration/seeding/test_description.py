@@ -139,7 +139,7 @@ ONE = "datasets:\n  - name: pets\n    files: pictures\n"
 )
 def test_what_is_wrong_is_told_with_its_line(folder: Path, text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        seed_file.read(written(folder, text))
+        seed_file.read_seed_file(written(folder, text))
     assert str(caught.value).startswith(str(folder / "seed.yaml"))
     assert says in str(caught.value)
 
@@ -150,7 +150,7 @@ def test_what_is_wrong_is_told_with_its_line(folder: Path, text: str, says: str)
 )
 def test_in_json_as_well(folder: Path, text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        seed_file.read(written(folder, text, "seed.json"))
+        seed_file.read_seed_file(written(folder, text, "seed.json"))
     assert says in str(caught.value)
 
 
@@ -167,7 +167,7 @@ def _large(folder: Path) -> None:
 def test_what_cannot_be_read_is_told(folder: Path, make: Callable[[Path], None], says: str) -> None:
     make(folder)
     with pytest.raises(UsageError, match=says):
-        seed_file.read(folder / "seed.yaml")
+        seed_file.read_seed_file(folder / "seed.yaml")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_any_layout_of_boxes(seed: Seed, api: Api, make: Callable[[Path], None],
 
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_annotations_tell_the_type(name: str) -> None:
-    assert manifest_plan.read(FIXTURES / f"formats/manifest/{name}.manifest", "x").type is MANIFESTS[name]
+    assert manifest_plan.read_manifest(FIXTURES / f"formats/manifest/{name}.manifest", "x").type is MANIFESTS[name]
 
 
 def test_sounds_texts_tables_videos_and_anything(seed: Seed, api: Api, tmp_path: Path) -> None:

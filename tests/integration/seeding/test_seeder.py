@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from modelarts_emulator.contract.wire import DatasetType
-from modelarts_emulator.demo.helpers import make
-from modelarts_emulator.seeding.object_upload import HttpObjects
+from modelarts_emulator.demo.helpers import plan_dataset
+from modelarts_emulator.seeding.object_upload import HttpUploader
 from modelarts_emulator.seeding.seeder import Seeder
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.util.http_client import Client
@@ -18,7 +18,7 @@ from tests.helpers.emulator_api import picture
 
 def test_what_is_interrupted_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"{number}.png": picture() for number in range(3)}
-    plan = make("pets", DatasetType.IMAGE_CLASSIFICATION, files, description="", labels=["cat"])
+    plan = plan_dataset("pets", DatasetType.IMAGE_CLASSIFICATION, files, description="", labels=["cat"])
     answers = HTTPConnection.getresponse
     seen = []
 
@@ -35,7 +35,7 @@ def test_what_is_interrupted_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     with Emulator() as emu, Client(emu.url) as client:
-        seeder = Seeder(client, "demo", HttpObjects(client))
+        seeder = Seeder(client, "demo", HttpUploader(client))
         client.call("GET", "/v2/demo/datasets")
         monkeypatch.setattr(HTTPConnection, "getresponse", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -36,7 +36,7 @@ def test_the_profile_names_the_user_and_the_project() -> None:
 
 
 def test_the_exports_are_what_a_shell_reads(tmp_path: Path) -> None:
-    script = client_profiles.shell(LOGIN, tmp_path) + "env -0"
+    script = client_profiles.shell_exports(LOGIN, tmp_path) + "env -0"
     done = subprocess.run(
         ["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
     )
@@ -64,7 +64,7 @@ def test_object_storage_is_configured() -> None:
 
 
 def test_a_user_without_a_key_is_told_so() -> None:
-    for make in (client_profiles.shell, client_profiles.aws_config, client_profiles.obsutil_config):
+    for make in (client_profiles.shell_exports, client_profiles.aws_config, client_profiles.obsutil_config):
         assert "No --access-key is configured" in make(KEYLESS)
     assert set(json.loads(client_profiles.obs_json(KEYLESS))) == {"server", "path_style"}
 
@@ -99,7 +99,7 @@ def test_a_free_port_is_read_from_the_ready_file(tmp_path: Path) -> None:
 
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").touch(mode=0o666)
-    files = client_profiles.write(LOGIN, tmp_path)
+    files = client_profiles.write_all(LOGIN, tmp_path)
     assert {file.name for file in files} == {file.name for file in tmp_path.iterdir()}
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 

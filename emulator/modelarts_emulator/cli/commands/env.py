@@ -8,9 +8,9 @@ from typing import Any
 
 from modelarts_emulator.cli import OK, client_profiles
 from modelarts_emulator.cli.output import Output
-from modelarts_emulator.cli.process.discovery import find
+from modelarts_emulator.cli.process.discovery import find_emulator
 from modelarts_emulator.config.options import Parser, add_settings, base_url
-from modelarts_emulator.config.settings import Settings, settings_of
+from modelarts_emulator.config.settings import Settings, settings_from
 from modelarts_emulator.exceptions import NotRunning
 
 SETTINGS = True
@@ -32,12 +32,12 @@ def parser(prog: str) -> Parser:
 
 def run(options: dict[str, Any], out: Output) -> int:
     """Print or write it. Raises UsageError."""
-    settings = settings_of(options)
+    settings = settings_from(options)
     login = client_profiles.login(settings, options["url"] or _running(settings))
     if options["write"] is None:
-        out.result(client_profiles.variables(login), client_profiles.printed(login).rstrip("\n"))
+        out.result(client_profiles.variables(login), client_profiles.print_all(login).rstrip("\n"))
     else:
-        files = [str(file) for file in client_profiles.write(login, options["write"])]
+        files = [str(file) for file in client_profiles.write_all(login, options["write"])]
         out.result({"files": files}, "\n".join(files))
     return OK
 
@@ -49,5 +49,5 @@ def _running(settings: Settings) -> str | None:
     if settings.port and settings.port != Settings.port:
         return None
     with suppress(NotRunning):
-        return find({"data_dir": settings.data_dir}).url or None
+        return find_emulator({"data_dir": settings.data_dir}).url or None
     return None

@@ -9,10 +9,10 @@ from typing import IO, Any
 
 from modelarts_emulator.cli import OK
 from modelarts_emulator.cli.commands.snapshot import SNAPSHOTS, line
-from modelarts_emulator.cli.control_client import add_client, control
+from modelarts_emulator.cli.control_client import add_client_options, connect
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.config.options import Parser
-from modelarts_emulator.exceptions import Failed, UsageError
+from modelarts_emulator.exceptions import CommandFailed, UsageError
 from modelarts_emulator.util.http_client import Client, quoted, reason
 
 SETTINGS = False
@@ -27,14 +27,14 @@ def parser(prog: str) -> Parser:
         usage="SNAPSHOT [options]",
     )
     made.add_argument("snapshot", metavar="SNAPSHOT", help="a name, a .zip file, or an unpacked one")
-    add_client(made)
+    add_client_options(made)
     return made
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Do it. Raises NotRunning, UsageError, Failed."""
+    """Do it. Raises NotRunning, UsageError, CommandFailed."""
     wanted = options["snapshot"]
-    with control(options) as client, out.progress(f"restoring {wanted}"):
+    with connect(options) as client, out.progress(f"restoring {wanted}"):
         name = upload(client, Path(wanted)) if is_file(wanted) else wanted
         restored = client.call("POST", f"{SNAPSHOTS}/{quoted(name)}")
     out.result(restored, f"restored {line(restored)}")
@@ -47,7 +47,7 @@ def is_file(text: str) -> bool:
 
 
 def upload(client: Client, path: Path) -> str:
-    """Send a snapshot's file or folder, and return the name it has now. Raises UsageError, Failed."""
+    """Send a snapshot's file or folder, and return the name it has now. Raises UsageError, CommandFailed."""
     name = re.sub(r"[^A-Za-z0-9_-]", "-", path.resolve().name.removesuffix(".zip"))[:64] or "snapshot"
     try:
         with tempfile.TemporaryFile() if path.is_dir() else path.open("rb") as file:
@@ -68,4 +68,4 @@ def _send(client: Client, name: str, file: IO[bytes]) -> None:
     headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
     answer = client.send("PUT", f"{SNAPSHOTS}/{quoted(name)}/archive", file, headers)
     if answer.status >= 400:
-        raise Failed(f"the emulator says no: {reason(answer)}")
+        raise CommandFailed(f"the emulator says no: {reason(answer)}")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from modelarts_emulator.cli import OK
-from modelarts_emulator.cli.control_client import CONTROL, add_client, control
+from modelarts_emulator.cli.control_client import CONTROL, add_client_options, connect
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.config.options import Parser
-from modelarts_emulator.exceptions import Failed, UsageError
+from modelarts_emulator.exceptions import CommandFailed, UsageError
 from modelarts_emulator.util.http_client import Client, quoted, reason
 
 SETTINGS = False
@@ -24,7 +24,7 @@ def parser(prog: str) -> Parser:
         usage="[NAME] [options]",
     )
     made.add_argument("name", nargs="?", metavar="NAME", help="letters, digits, _, - and .")
-    add_client(made)
+    add_client_options(made)
     made.add_argument("--to", type=Path, metavar="FILE", help="write it as a .zip file, too")
     made.add_argument("--without-objects", action="store_true", help="only the datasets, not what is in buckets")
     made.add_argument("--mounts", action="store_true", help="also what is in mounted folders")
@@ -33,11 +33,11 @@ def parser(prog: str) -> Parser:
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Do it. Raises NotRunning, UsageError, Failed."""
+    """Do it. Raises NotRunning, UsageError, CommandFailed."""
     name, file = options["name"], options["to"]
     if name is None and (file or options["delete"] or options["without_objects"] or options["mounts"]):
         raise UsageError("say the NAME of the snapshot")
-    with control(options) as client:
+    with connect(options) as client:
         if name is None:
             _list(client, out)
         elif options["delete"]:
@@ -73,7 +73,7 @@ def _save(client: Client, name: str, options: dict[str, Any]) -> dict[str, Any]:
 def _download(client: Client, name: str, file: Path) -> None:
     answer = client.send("GET", f"{SNAPSHOTS}/{quoted(name)}/archive")
     if answer.status != 200:
-        raise Failed(f"the emulator says no: {reason(answer)}")
+        raise CommandFailed(f"the emulator says no: {reason(answer)}")
     new = file.with_name(f".{file.name}.tmp")
     try:
         new.write_bytes(answer.body)

@@ -9,7 +9,7 @@ from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.daemonize import detach
 from modelarts_emulator.cli.process.serve import serve
 from modelarts_emulator.config.options import ENVIRONMENT_PREFIX, Parser, add_settings
-from modelarts_emulator.config.settings import Settings, settings_of
+from modelarts_emulator.config.settings import Settings, settings_from
 
 SETTINGS = True
 _TEXT = "Run an emulator until it is interrupted."
@@ -26,8 +26,8 @@ def parser(prog: str, text: str = _TEXT) -> Parser:
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Run it, or see it started in the background. Raises UsageError, Failed."""
-    settings = settings_of(options)
+    """Run it, or see it started in the background. Raises UsageError, CommandFailed."""
+    settings = settings_from(options)
     if options["detach"]:
         return detach(settings, options["log_file"], out)
     return serve(settings, out, options["log_file"])

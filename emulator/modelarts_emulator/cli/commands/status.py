@@ -7,7 +7,7 @@ from typing import Any
 from modelarts_emulator.cli import FAILED, OK
 from modelarts_emulator.cli.control_client import CONTROL
 from modelarts_emulator.cli.output import Output
-from modelarts_emulator.cli.process.discovery import add_finding, find
+from modelarts_emulator.cli.process.discovery import add_emulator_options, find_emulator
 from modelarts_emulator.config.options import Parser
 from modelarts_emulator.exceptions import NotRunning
 from modelarts_emulator.util.http_client import Client
@@ -19,14 +19,14 @@ def parser(prog: str) -> Parser:
     """Its options."""
     text = "Say whether an emulator is running, where, and how it is. The exit code is 0 for\none that is ready,"
     made = Parser(prog, f"{text} 1 for one that is not ready yet, 3 where none is running.", usage="[options]")
-    add_finding(made)
+    add_emulator_options(made)
     return made
 
 
 def run(options: dict[str, Any], out: Output) -> int:
     """Print it. Raises UsageError."""
     try:
-        place = find(options)
+        place = find_emulator(options)
         process = {"pid": place.found.pid} if place.found and place.found.pid else {}
         if not place.url:
             out.result({"running": True, "ready": False, **process}, f"starting (process {process.get('pid')})")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from modelarts_emulator.cli import FAILED, OK, PROGRAM
-from modelarts_emulator.cli.exit_codes import ended
+from modelarts_emulator.cli.exit_codes import exit_code_of
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.serve import serve
 from modelarts_emulator.config.settings import Settings
-from modelarts_emulator.exceptions import Failed, UsageError
+from modelarts_emulator.exceptions import CommandFailed, UsageError
 
 LOG = "emulator.log"
 _LINES = 5
@@ -27,7 +27,7 @@ _TAIL_BYTES = 16_384
 
 
 def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
-    """Start it, and return when it is ready. Raises UsageError, Failed with what its log says last.
+    """Start it, and return when it is ready. Raises UsageError, CommandFailed with what its log says last.
 
     The log is a file of the data directory; in memory mode it goes nowhere, unless a file is named.
     """
@@ -42,7 +42,7 @@ def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
 
 
 def _started(settings: Settings, log: IO[bytes]) -> tuple[str, int]:
-    """The URL and the process of an emulator that is ready. Raises UsageError, Failed."""
+    """The URL and the process of an emulator that is ready. Raises UsageError, CommandFailed."""
     start = log.seek(0, os.SEEK_END)
     reading, writing = os.pipe()
     child = os.fork()
@@ -78,7 +78,7 @@ def _become(log: int, pipe: int, command: Callable[[], int]) -> NoReturn:
             os.dup2(source, target)
         os.closerange(3, pipe)
         os.closerange(pipe + 1, _MAX_FILES)
-        code = ended(command)
+        code = exit_code_of(command)
     except BaseException:
         traceback.print_exc()  # nobody else would tell
     finally:
@@ -110,4 +110,4 @@ def _failure(logged: str, code: int) -> Exception:
     lines = [line for line in logged.splitlines() if line.strip()]
     own = [line.removeprefix(f"{PROGRAM}: ") for line in lines if line.startswith(f"{PROGRAM}: ")]
     text = " | ".join(own[-1:] or lines[-_LINES:]) or f"it has ended with code {code}"
-    return UsageError(text) if code == UsageError.code else Failed(f"the emulator has not started: {text}")
+    return UsageError(text) if code == UsageError.code else CommandFailed(f"the emulator has not started: {text}")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from modelarts_emulator.cli.output import Output
-from modelarts_emulator.exceptions import Failed, UsageError
+from modelarts_emulator.exceptions import CommandFailed, UsageError
 from modelarts_emulator.obs.walk import is_ignored
 
 
@@ -36,7 +36,7 @@ def _command(script: Path) -> list[str]:
 
 
 def run(script: Path, variables: Mapping[str, str], out: Output) -> None:
-    """Run a script to its end, in its own folder; its output is the emulator's. Raises Failed unless it ends with 0."""
+    """Run a script in its own directory and wait for it. Raises CommandFailed for a non-zero exit code."""
     out.say(f"running {script.name}")
     try:
         # To where messages go: standard output is kept for what the emulator itself has to say.
@@ -44,7 +44,7 @@ def run(script: Path, variables: Mapping[str, str], out: Output) -> None:
             _command(script), cwd=script.parent, env={**os.environ, **variables}, stdin=subprocess.DEVNULL, stdout=2
         )
     except OSError as error:
-        raise Failed(f"{script.name} cannot be run: {error.strerror or error}") from None
+        raise CommandFailed(f"{script.name} cannot be run: {error.strerror or error}") from None
     try:
         code = process.wait()
     except BaseException:
@@ -57,4 +57,4 @@ def run(script: Path, variables: Mapping[str, str], out: Output) -> None:
         raise
     if code:
         why = f"has ended with code {code}" if code > 0 else f"was ended by signal {-code}"
-        raise Failed(f"{script.name} {why}")
+        raise CommandFailed(f"{script.name} {why}")

@@ -40,7 +40,7 @@ class ReadyFile:
         self._path = path
         self._file = -1
         try:
-            owner = look(path)
+            owner = read_ready_file(path)
             if owner:
                 raise UsageError(f"the file {path} belongs to a running emulator, process {owner.pid}")
             self._make(text)
@@ -81,7 +81,7 @@ class ReadyFile:
         return stat.S_ISREG(self._path.stat().st_mode)
 
 
-def look(path: Path) -> EmulatorProcess | None:
+def read_ready_file(path: Path) -> EmulatorProcess | None:
     """What a ready file says; None where there is none, or its process is dead. Raises OSError."""
     try:
         # Not waiting for whoever might write into a pipe of this name.
@@ -91,14 +91,14 @@ def look(path: Path) -> EmulatorProcess | None:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return None
-        pid = holder(file)
+        pid = lock_holder(file)
         text = os.pread(file, _MAX_BYTES, 0).decode("utf-8", "replace").strip()
         return EmulatorProcess(pid, text, path) if pid is not None else None
     finally:
         os.close(file)
 
 
-def holder(file: int) -> int | None:
+def lock_holder(file: int) -> int | None:
     """Which process has the lock of an open file; None for nobody. It is 0 for one that cannot be seen from here."""
     asked = [0] * len(struct.unpack(_FLOCK, bytes(struct.calcsize(_FLOCK))))
     asked[_TYPE] = fcntl.F_WRLCK

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from modelarts_emulator.cli import OK, PROGRAM, client_profiles
 from modelarts_emulator.cli.output import Output
-from modelarts_emulator.cli.process.discovery import RUNNING
+from modelarts_emulator.cli.process.discovery import PROCESS_FILE
 from modelarts_emulator.cli.process.init_scripts import run, scripts
 from modelarts_emulator.cli.process.ready_file import ReadyFile
 from modelarts_emulator.config.settings import Settings, UsageError
 from modelarts_emulator.util.http_client import Client
 
 if TYPE_CHECKING:
-    from modelarts_emulator.cli.seed_runner import Soil
+    from modelarts_emulator.cli.seed_runner import SeedTarget
     from modelarts_emulator.server import Emulator
 
 log = logging.getLogger(PROGRAM)
@@ -29,7 +29,7 @@ log = logging.getLogger(PROGRAM)
 def serve(
     settings: Settings, out: Output, log_file: Path | None = None, ready: Callable[[str], None] = lambda url: None
 ) -> int:
-    """Run it until SIGINT or SIGTERM; ``ready`` hears the URL when it can be used. Raises UsageError, Failed."""
+    """Run it until SIGINT or SIGTERM; ``ready`` hears the URL when it can be used. Raises UsageError, CommandFailed."""
     _log_to(log_file, settings.log_level)
     hooks = scripts(settings.init)
     # Imported here, so that --help and a mistyped option answer at once.
@@ -52,7 +52,7 @@ def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable
             emulator.start()
         _warn(settings)
         out.say(f"listening on {emulator.url}")
-        url = reachable(emulator)
+        url = reachable_url(emulator)
         _fill(emulator, out)
         for script in hooks:
             run(script, variables(emulator, url), out)
@@ -67,7 +67,7 @@ def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable
 
 def _own_file(ending: ExitStack, emulator: Emulator) -> ReadyFile:
     try:
-        running = ReadyFile(emulator.runtime.root / RUNNING)
+        running = ReadyFile(emulator.runtime.root / PROCESS_FILE)
     except UsageError:
         emulator.stop()
         raise
@@ -75,7 +75,7 @@ def _own_file(ending: ExitStack, emulator: Emulator) -> ReadyFile:
     return running
 
 
-def reachable(emulator: Emulator) -> str:
+def reachable_url(emulator: Emulator) -> str:
     """A URL at which this machine reaches it: one on all addresses is reached on the machine's own."""
     return emulator.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
@@ -96,38 +96,38 @@ def _scanned(emulator: Emulator) -> tuple[int, int]:
 
 
 def _fill(emulator: Emulator, out: Output) -> None:
-    """Bring in what it is to begin with. Raises UsageError, Failed."""
+    """Bring in what it is to begin with. Raises UsageError, CommandFailed."""
     settings = emulator.settings
     if settings.seeds:
-        from modelarts_emulator.cli.seed_runner import plant  # noqa: PLC0415
+        from modelarts_emulator.cli.seed_runner import run_seeds  # noqa: PLC0415
 
-        out.say(plant(soil_of(emulator), settings.seeds, out).text())
+        out.say(run_seeds(seed_target(emulator), settings.seeds, out).text())
     if settings.demo:
         from modelarts_emulator import demo  # noqa: PLC0415
 
-        soil = soil_of(emulator)
+        soil = seed_target(emulator)
         with Client(soil.url) as client, out.progress("making the demo"):
             commands = demo.seed(soil.url, soil.objects(client), soil.user)
         for command in commands:
             out.say(f"try: {command}")
 
 
-def soil_of(emulator: Emulator) -> Soil:
+def seed_target(emulator: Emulator) -> SeedTarget:
     """What is seeded here: as the first user where only users may come in; files go straight into the tree."""
     from modelarts_emulator.cli.control_client import KEY_HEADER  # noqa: PLC0415
-    from modelarts_emulator.cli.seed_runner import Soil  # noqa: PLC0415
+    from modelarts_emulator.cli.seed_runner import SeedTarget  # noqa: PLC0415
     from modelarts_emulator.obs.object_tree import ObjectTree  # noqa: PLC0415
-    from modelarts_emulator.seeding.object_upload import TreeObjects  # noqa: PLC0415
+    from modelarts_emulator.seeding.object_upload import TreeUploader  # noqa: PLC0415
 
     settings, key = emulator.settings, emulator.control.access.key
     # A tree of its own that does not wait for the disk after each file.
     tree = ObjectTree(emulator.runtime.root / "obs", settings.buckets, fsync=False)
-    url = reachable(emulator)
-    return Soil(
+    url = reachable_url(emulator)
+    return SeedTarget(
         url,
         settings.users[0] if settings.strict else None,
         None,
-        lambda _: TreeObjects(tree),
+        lambda _: TreeUploader(tree),
         lambda: Client(url, {KEY_HEADER: key} if key else {}),
     )
 
