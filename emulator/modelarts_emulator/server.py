@@ -17,10 +17,10 @@ from flask.testing import FlaskClient
 
 from modelarts_emulator.app import create_app
 from modelarts_emulator.config.settings import Settings, UsageError
-from modelarts_emulator.control.api import Control
+from modelarts_emulator.control.api import ControlApi
 from modelarts_emulator.control.reset import ResetControl, ResetQuery
 from modelarts_emulator.control.snapshots.endpoints import SaveQuery, SnapshotsControl
-from modelarts_emulator.control.wait_idle import wait_idle, what_is_open
+from modelarts_emulator.control.wait_idle import describe_open_work, wait_idle
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import Damaged, DataDirectoryInUse, FormatTooNew
@@ -41,7 +41,7 @@ class Emulator:
         self.settings = settings or embedded(**given)
         self.runtime = _runtime(self.settings)
         self._app = app = create_app(self.runtime)
-        self.control: Control = app.extensions["emulator-control"]
+        self.control: ControlApi = app.extensions["emulator-control"]
         """Faults, transitions, clock, request log and all else that ``/_emulator/`` offers, as Python objects."""
         try:
             self._server = WebServer(app, self.settings.host, self.settings.port, threads=self.settings.threads)
@@ -98,7 +98,7 @@ class Emulator:
         Raises TimeoutError, which says what still is.
         """
         if not wait_idle(self.runtime, timeout_s, project_id):
-            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(self.runtime, project_id)}")
+            raise TimeoutError(f"not idle after {timeout_s:g} s: {describe_open_work(self.runtime, project_id)}")
 
     def reset(self, project_id: str | None = None) -> None:
         """Delete everything, or everything of one project, as ``POST /_emulator/reset`` does."""
@@ -110,7 +110,7 @@ class Emulator:
         Raises ApiError for a name that cannot be used, TimeoutError where tasks do not end within 10 s.
         """
         if isinstance(self.control.area(SnapshotsControl).save_snapshot(name, SaveQuery()), Response):
-            raise TimeoutError(f"nothing is kept while work is open: {what_is_open(self.runtime)}")
+            raise TimeoutError(f"nothing is kept while work is open: {describe_open_work(self.runtime)}")
 
     def restore(self, name: str) -> None:
         """Put everything back as it was when it was kept under a name. Raises ApiError: there is no such snapshot."""

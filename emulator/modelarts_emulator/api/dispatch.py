@@ -67,7 +67,7 @@ def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> None
 
 def _view(route: Route, emu: Runtime, access: Authenticator) -> Callable[..., Response]:
     query_type, request_type = route.query, route.request
-    idle_query, idle_body = (unsupported.finder(route.operation, kind) for kind in (query_type, request_type))
+    idle_query, idle_body = (unsupported.no_effect_finder(route.operation, kind) for kind in (query_type, request_type))
     strict = emu.settings.strict_input
 
     @lru_cache(maxsize=MAX_CACHED_QUERIES)

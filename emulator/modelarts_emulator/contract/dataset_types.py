@@ -10,7 +10,7 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 TEXTS = (".txt", ".csv")
 
 
-class Kind(NamedTuple):
+class DatasetTypeTraits(NamedTuple):
     """A row: what a sample is and where it comes from, and which labels it may have."""
 
     sample_type: SampleType
@@ -35,18 +35,18 @@ class Kind(NamedTuple):
         return not self.extensions or name.lower().endswith(self.extensions)
 
 
-_D, _L, _S = DatasetType, LabelType, SampleType
+_D, _L, _S, _T = DatasetType, LabelType, SampleType, DatasetTypeTraits
 
-KINDS: dict[DatasetType, Kind] = {
-    _D.IMAGE_CLASSIFICATION: Kind(_S.IMAGE, "file", IMAGES, (_L.IMAGE_CLASSIFICATION,), splits=True, exports=True),
-    _D.OBJECT_DETECTION: Kind(_S.IMAGE, "file", IMAGES, (_L.OBJECT_DETECTION,), splits=True, exports=True),
-    _D.TEXT_CLASSIFICATION: Kind(_S.TEXT, "line", TEXTS, (_L.TEXT_CLASSIFICATION,), splits=True),
-    _D.NAMED_ENTITY: Kind(_S.TEXT, "line", TEXTS, (_L.NAMED_ENTITY,)),
-    _D.TEXT_TRIPLET: Kind(_S.TEXT, "line", TEXTS, (_L.TRIPLET_ENTITY, _L.TRIPLET_RELATION)),
-    _D.SOUND_CLASSIFICATION: Kind(_S.AUDIO, "file", (".wav",), (_L.SOUND_CLASSIFICATION,), splits=True),
-    _D.SPEECH_CONTENT: Kind(_S.AUDIO, "file", (".wav",), (_L.SPEECH_CONTENT,)),
-    _D.SPEECH_PARAGRAPH: Kind(_S.AUDIO, "file", (".wav",), (_L.SPEECH_PARAGRAPH,)),
-    _D.TABLE: Kind(_S.TABLE, "row", (".csv",)),
-    _D.VIDEO: Kind(_S.VIDEO, "file", (".mp4",), (_L.VIDEO,)),
-    _D.FREE_FORMAT: Kind(_S.FREE_FORMAT, "file", (), exports=True),
+DATASET_TYPES: dict[DatasetType, DatasetTypeTraits] = {
+    _D.IMAGE_CLASSIFICATION: _T(_S.IMAGE, "file", IMAGES, (_L.IMAGE_CLASSIFICATION,), splits=True, exports=True),
+    _D.OBJECT_DETECTION: _T(_S.IMAGE, "file", IMAGES, (_L.OBJECT_DETECTION,), splits=True, exports=True),
+    _D.TEXT_CLASSIFICATION: _T(_S.TEXT, "line", TEXTS, (_L.TEXT_CLASSIFICATION,), splits=True),
+    _D.NAMED_ENTITY: _T(_S.TEXT, "line", TEXTS, (_L.NAMED_ENTITY,)),
+    _D.TEXT_TRIPLET: _T(_S.TEXT, "line", TEXTS, (_L.TRIPLET_ENTITY, _L.TRIPLET_RELATION)),
+    _D.SOUND_CLASSIFICATION: _T(_S.AUDIO, "file", (".wav",), (_L.SOUND_CLASSIFICATION,), splits=True),
+    _D.SPEECH_CONTENT: _T(_S.AUDIO, "file", (".wav",), (_L.SPEECH_CONTENT,)),
+    _D.SPEECH_PARAGRAPH: _T(_S.AUDIO, "file", (".wav",), (_L.SPEECH_PARAGRAPH,)),
+    _D.TABLE: _T(_S.TABLE, "row", (".csv",)),
+    _D.VIDEO: _T(_S.VIDEO, "file", (".mp4",), (_L.VIDEO,)),
+    _D.FREE_FORMAT: _T(_S.FREE_FORMAT, "file", (), exports=True),
 }

@@ -104,3 +104,13 @@ VERSION_NOT_NORMAL = Error(400, "ModelArts.4824", "Dataset version status must b
 
 NAMES: dict[Error, str] = {row: name for name, row in list(vars().items()) if isinstance(row, Error)}
 """The rows by what they are called here."""
+
+_BY_NAME_OR_CODE: dict[str, Error] = {}
+for _row, _name in NAMES.items():
+    _BY_NAME_OR_CODE.setdefault(_row.code, _row)  # the first of several errors with one code
+    _BY_NAME_OR_CODE[_name] = _row
+
+
+def find_error(name_or_code: str) -> Error | None:
+    """Return the error called ``DATASET_NOT_FOUND`` or coded ``ModelArts.4352``; None if there is none."""
+    return _BY_NAME_OR_CODE.get(name_or_code)

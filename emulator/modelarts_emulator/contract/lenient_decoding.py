@@ -16,10 +16,10 @@ from msgspec import inspect
 T = TypeVar("T")
 
 
-Told = Callable[[str], None]
+OnUnknown = Callable[[str], None]
 
 
-def decode(data: bytes | str, wanted: type[T], told: Told | None = None) -> T:
+def decode(data: bytes | str, wanted: type[T], told: OnUnknown | None = None) -> T:
     """Decode JSON into a wire type; ``told`` hears the path of each unknown member (``labels[0].colour``).
 
     Raises msgspec.DecodeError, RecursionError.
@@ -30,7 +30,7 @@ def decode(data: bytes | str, wanted: type[T], told: Told | None = None) -> T:
         return convert(msgspec.json.decode(data), wanted, told)
 
 
-def convert(value: Any, wanted: type[T], told: Told | None = None) -> T:
+def convert(value: Any, wanted: type[T], told: OnUnknown | None = None) -> T:
     """Convert what JSON decodes to into a wire type, leniently. Raises msgspec.ValidationError."""
     mended = _Mender(told).mended(value, _type_info(cast(Hashable, wanted)), "")
     return msgspec.convert(mended, wanted, strict=False)
@@ -44,7 +44,7 @@ def _type_info(wanted: Any) -> inspect.Type:
 class _Mender:
     """Brings a value into the shape of a type, as far as that can be done."""
 
-    def __init__(self, told: Told | None) -> None:
+    def __init__(self, told: OnUnknown | None) -> None:
         self._told = told
 
     def mended(self, value: Any, info: inspect.Type, path: str) -> Any:

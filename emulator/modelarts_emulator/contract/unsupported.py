@@ -114,10 +114,10 @@ def evidence(operation: str) -> str:
     return CLIENT_VERIFIED if operation in _CLIENTS_CALL else DOCUMENTED
 
 
-Find = Callable[[Any], list[str]]
+NoEffectFinder = Callable[[Any], list[str]]
 
 
-def finder(operation: str, kind: type[msgspec.Struct] | None) -> Find | None:
+def no_effect_finder(operation: str, kind: type[msgspec.Struct] | None) -> NoEffectFinder | None:
     """What tells which of a request's members have no effect; None where all that it can have do."""
     reasons = WITHOUT_EFFECT.get(operation, {})
     known = _defaults(cast(Hashable, kind)) if kind is not None else {}

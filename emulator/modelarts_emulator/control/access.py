@@ -11,7 +11,7 @@ from flask import Request
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.errors import FORBIDDEN, ApiError
-from modelarts_emulator.control.errors import NO_KEY
+from modelarts_emulator.control.errors import CONTROL_KEY_REQUIRED
 from modelarts_emulator.util.ids import Ids
 
 log = logging.getLogger("modelarts-emulator")
@@ -35,11 +35,11 @@ class ControlAccess:
         self._public = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
 
     def require(self, request: Request) -> None:
-        """Raise NO_KEY, or FORBIDDEN for a change that a page of another site has asked a browser for."""
+        """Raise CONTROL_KEY_REQUIRED, or FORBIDDEN for a change that a page of another site has asked a browser for."""
         if self.key is not None and not hmac.compare_digest(
             request.headers.get(HEADER, "").encode(), self.key.encode()
         ):
-            raise ApiError(NO_KEY, f"the header {HEADER} is missing or wrong")
+            raise ApiError(CONTROL_KEY_REQUIRED, f"the header {HEADER} is missing or wrong")
         origin = request.headers.get("Origin")
         if origin is not None and request.method not in _HARMLESS and not self._is_ours(origin, request.host):
             raise ApiError(FORBIDDEN, f"a web page of {origin[:100]!r} may change nothing here")

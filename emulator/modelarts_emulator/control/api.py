@@ -12,27 +12,33 @@ from flask import Flask, Request, Response, request
 from modelarts_emulator.api.dispatch import describe_validation_error, read_query
 from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
 from modelarts_emulator.control.access import ControlAccess
+from modelarts_emulator.control.console_calls import mark_console_call
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
-from modelarts_emulator.control.event_stream import Events
-from modelarts_emulator.control.fault_injection import LATER, Faults
-from modelarts_emulator.control.gate import Quiet
+from modelarts_emulator.control.event_stream import EventStream
+from modelarts_emulator.control.fault_injection import PENDING_FAULT, Faults
+from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.id_seed import IdsControl
-from modelarts_emulator.control.own_calls import mark
-from modelarts_emulator.control.pages.console import ProjectsPage
+from modelarts_emulator.control.pages.console import ProjectsControl
 from modelarts_emulator.control.request_log.exporters import FORMATS
-from modelarts_emulator.control.request_log.log import LOGGED, STARTED, UNNOTICED, RequestLog, Requests
+from modelarts_emulator.control.request_log.log import (
+    CONSOLE_CALL,
+    CONSOLE_CALL_LOGGED,
+    STARTED_AT,
+    RequestLog,
+    RequestLogControl,
+)
 from modelarts_emulator.control.reset import ResetControl
 from modelarts_emulator.control.snapshots.endpoints import SnapshotsControl
 from modelarts_emulator.control.state_transitions import TransitionsControl
 from modelarts_emulator.control.time_control import ClockControl
-from modelarts_emulator.control.wait_idle import IdleControl
+from modelarts_emulator.control.wait_idle import WaitIdleControl
 from modelarts_emulator.runtime import Runtime
 
 T = TypeVar("T")
 PREFIX = "/_emulator/"
 MAX_BODY_BYTES = 1 << 20
 # Which kind of task is asked after by an operation; a dataset's status tells of all.
-_POLLS = {
+_POLLED_TASKS = {
     "DescDataset": "",
     "SyncDataSourceState": "sync",
     "ListImportTasks": "import",
@@ -48,27 +54,27 @@ _POLLS = {
 _current: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
 
 
-class Control:
+class ControlApi:
     """The state of everything that can be controlled; one for each application."""
 
     def __init__(self, emu: Runtime) -> None:
         self._emu = emu
         self.access = ControlAccess(emu.settings, emu.root)
-        self.quiet = Quiet()
+        self.gate = RequestGate()
         self.log = RequestLog(emu.clock)
         self.faults = Faults(emu.ending.wait)
-        self._waiting, self._note = emu.transitions.waiting, self.log.note
+        self._waiting, self._record = emu.transitions.waiting, self.log.record
         self.areas: tuple[object, ...] = (
             self.faults,
-            Requests(self.log, FORMATS),
+            RequestLogControl(self.log, FORMATS),
             ClockControl(emu.clock),
             IdsControl(emu.ids, emu.store, emu.root / "uploads"),
             TransitionsControl(emu.transitions),
-            IdleControl(emu),
-            ResetControl(emu, self.log, self.faults, self.quiet),
-            SnapshotsControl(emu, self.quiet),
-            Events(emu, self.log),
-            ProjectsPage(emu),
+            WaitIdleControl(emu),
+            ResetControl(emu, self.log, self.faults, self.gate),
+            SnapshotsControl(emu, self.gate),
+            EventStream(emu, self.log),
+            ProjectsControl(emu),
         )
 
     def area(self, kind: type[T]) -> T:
@@ -77,53 +83,53 @@ class Control:
 
     # Both are run for every request: what they look at is what they must.
 
-    def before(self) -> Response | None:
+    def before_request(self) -> Response | None:
         """What happens to a request before a service sees it; what is returned answers it."""
         current = _current()
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
             return None
-        mark(environ)
-        if self.faults.active and UNNOTICED not in environ:
-            environ[STARTED] = perf_counter()
+        mark_console_call(environ)
+        if self.faults.active and CONSOLE_CALL not in environ:
+            environ[STARTED_AT] = perf_counter()
             if (answer := self.faults.before(current)) is not None:
                 return answer
-        self.quiet.enter()
+        self.gate.enter()
         return None
 
-    def after(self, response: Response) -> Response:
+    def after_request(self, response: Response) -> Response:
         """What happens to an answer before the client sees it."""
         current = _current()
         environ = current.environ
-        started = self.quiet.leave()
+        started = self.gate.leave()
         if started is None:  # one for here, or answered by a fault, or refused before anybody looked at it
             if environ["PATH_INFO"].startswith(PREFIX):
                 return response
-            started = environ.get(STARTED)
-        if (unnoticed := environ.get(UNNOTICED)) is not None:
-            if unnoticed == LOGGED:
-                self._note(current, environ, response, started)
+            started = environ.get(STARTED_AT)
+        if (unnoticed := environ.get(CONSOLE_CALL)) is not None:
+            if unnoticed == CONSOLE_CALL_LOGGED:
+                self._record(current, environ, response, started)
             return response
         if self._waiting:
-            self._note_poll(current)
-        if LATER in environ:
+            self._record_poll(current)
+        if PENDING_FAULT in environ:
             response = self.faults.after(current, response)
-        self._note(current, environ, response, started)
+        self._record(current, environ, response, started)
         return response
 
-    def _note_poll(self, current: Request) -> None:
-        if (kind := _POLLS.get(current.endpoint or "")) is not None:
+    def _record_poll(self, current: Request) -> None:
+        if (kind := _POLLED_TASKS.get(current.endpoint or "")) is not None:
             self._emu.transitions.polled(kind, (current.view_args or {}).get("dataset_id", ""))
 
 
-def register(app: Flask, emu: Runtime) -> Control:
+def register(app: Flask, emu: Runtime) -> ControlApi:
     """Add the endpoints, and what is done to every request; before all that answers requests but the host check.
 
     The result is also ``app.extensions["emulator-control"]``.
     """
-    control = Control(emu)
-    app.before_request(control.before)
-    app.after_request(control.after)
+    control = ControlApi(emu)
+    app.before_request(control.before_request)
+    app.after_request(control.after_request)
     areas = {type(area).__name__: area for area in control.areas}
     for endpoint in ENDPOINTS:
         if endpoint.handler is not None:

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 import msgspec
 from flask import Response
 
-from modelarts_emulator.control.event_stream import Events
+from modelarts_emulator.control.event_stream import EventStream
 from modelarts_emulator.control.fault_injection import Faults
 from modelarts_emulator.control.id_seed import IdsControl
-from modelarts_emulator.control.pages.console import ProjectsPage
-from modelarts_emulator.control.request_log.log import Requests
+from modelarts_emulator.control.pages.console import ProjectsControl
+from modelarts_emulator.control.request_log.log import RequestLogControl
 from modelarts_emulator.control.reset import ResetControl
 from modelarts_emulator.control.snapshots.endpoints import SnapshotsControl
 from modelarts_emulator.control.state_transitions import TransitionsControl
 from modelarts_emulator.control.time_control import ClockControl
-from modelarts_emulator.control.wait_idle import IdleControl
+from modelarts_emulator.control.wait_idle import WaitIdleControl
 
 EMULATOR, IDENTITY = "Emulator", "Identity"
 
@@ -106,7 +106,7 @@ _HOLD = {"publish": {"mode": "hold", "before": "RUNNING"}}
 
 _CONTROL = [
     _control("POST", "reset", "Delete everything, or everything of a project", ResetControl.reset),
-    _control("POST", "wait-idle", "Return when files and datasets agree and no task is open", IdleControl.wait_idle),
+    _control("POST", "wait-idle", "Wait until files and datasets agree and no task is open", WaitIdleControl.wait_idle),
     _control("GET", "snapshots", "All snapshots", SnapshotsControl.list_snapshots),
     _control("GET", _SNAPSHOT, "One snapshot", SnapshotsControl.show_snapshot),
     _control("PUT", _SNAPSHOT, "Keep everything under a name", SnapshotsControl.save_snapshot),
@@ -126,9 +126,9 @@ _CONTROL = [
     _control("POST", "faults", "Let something go wrong", Faults.add_fault, 201, _FAULT),
     _control("DELETE", "faults", "Let nothing go wrong", Faults.clear_faults, 204),
     _control("DELETE", "faults/{fault_id}", "Let this not go wrong", Faults.remove_fault, 204),
-    _control("GET", "requests", "The latest 1,000 requests", Requests.list_requests),
-    _control("DELETE", "requests", "Forget them", Requests.clear_requests, 204),
-    _control("GET", "projects", "The projects that have datasets", ProjectsPage.list_projects),
+    _control("GET", "requests", "The latest 1,000 requests", RequestLogControl.list_requests),
+    _control("DELETE", "requests", "Forget them", RequestLogControl.clear_requests, 204),
+    _control("GET", "projects", "The projects that have datasets", ProjectsControl.list_projects),
     _control("GET", "clock", "What time it is", ClockControl.show_clock),
     _control("PUT", "clock", "Stop, move or put back the time", ClockControl.change_clock, 200, {"freeze": True}),
     _control("PUT", "ids", "Draw the same ids again", IdsControl.seed_ids, 200, {"seed": 1}),
@@ -136,7 +136,7 @@ _CONTROL = [
         "GET",
         "events",
         "Requests and datasets as they change",
-        Events.stream_events,
+        EventStream.stream_events,
         content_type="text/event-stream",
     ),
 ]

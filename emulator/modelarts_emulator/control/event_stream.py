@@ -14,7 +14,7 @@ import msgspec
 from flask import Response
 
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.control.errors import TOO_MANY
+from modelarts_emulator.control.errors import TOO_MANY_LISTENERS
 from modelarts_emulator.control.request_log.log import RequestLog, RequestsQuery
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import IndexEntry
@@ -44,7 +44,7 @@ class EventsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     after: int | None = None
 
 
-class Events:
+class EventStream:
     """The endpoint. Each client keeps a thread of the web server busy, so only a few are let in."""
 
     def __init__(self, emu: Runtime, log: RequestLog) -> None:
@@ -55,10 +55,11 @@ class Events:
         """Events ``request``, ``dataset``, and ``missed`` for requests that came too fast; until the emulator ends.
 
         The data of each is JSON: a request as in the log, a dataset with its counts, or ``{"missed": n}``. The id of
-        an event is the number of the latest request. Raises TOO_MANY where half of the web server's threads listen.
+        an event is the number of the latest request. Raises TOO_MANY_LISTENERS
+        where half of the web server's threads listen.
         """
         if not self._places.acquire(blocking=False):
-            raise ApiError(TOO_MANY)
+            raise ApiError(TOO_MANY_LISTENERS)
         after = self._log.last if query.after is None else query.after
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Response(_Listener(self, after), 200, headers, content_type="text/event-stream")
@@ -99,7 +100,7 @@ class Events:
 class _Listener:
     """The body of an answer; gives its place back even if nothing of it was ever read."""
 
-    def __init__(self, events: Events, after: int) -> None:
+    def __init__(self, events: EventStream, after: int) -> None:
         self._events, self._sent = events, events.events(after)
         self._closing = threading.Lock()
 

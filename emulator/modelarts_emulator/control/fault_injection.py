@@ -16,9 +16,8 @@ import msgspec
 from flask import Request, Response
 
 from modelarts_emulator.api.dispatch import error_response
-from modelarts_emulator.contract.catalogue import row_of
-from modelarts_emulator.contract.errors import INTERNAL_ERROR, ApiError, Error
-from modelarts_emulator.control.errors import NO_SUCH_FAULT, NOT_USABLE
+from modelarts_emulator.contract.errors import INTERNAL_ERROR, ApiError, Error, find_error
+from modelarts_emulator.control.errors import FAULT_NOT_FOUND, TOO_MANY_FAULTS
 from modelarts_emulator.control.request_log.log import OPERATIONS, Service, service_of
 from modelarts_emulator.s3.xml import document
 from modelarts_emulator.web import Disconnect
@@ -26,9 +25,9 @@ from modelarts_emulator.web import Disconnect
 MAX_FAULTS = 1000
 MAX_DELAY_MS = 600_000
 HEADER = "X-Emulator-Fault"
-NO_ANSWER = "0 no answer"
+STATUS_NOT_SENT = "0 no answer"
 """The status of what is never sent; the log shows it as 0."""
-LATER = "emulator.faults"
+PENDING_FAULT = "emulator.faults"
 """Where a request's environment notes what is to happen to its answer."""
 
 
@@ -69,7 +68,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Raise ValueError where it cannot mean anything."""
         if self.operation is not None and self.operation not in OPERATIONS:
             raise ValueError(f"operation {self.operation[:80]!r} is none of the 31")
-        if self.error is not None and row_of(self.error) is None:
+        if self.error is not None and find_error(self.error) is None:
             raise ValueError(f"error {self.error[:80]!r} is not in the error catalogue")
         effects = [self.error, self.status, self.cut, self.truncate]
         if sum(effect is not None for effect in effects) > 1:
@@ -173,20 +172,20 @@ class Faults:
             return None
         each = struck[-1]
         if each.fault.cut == "after" or each.fault.truncate is not None:
-            request.environ[LATER] = each
+            request.environ[PENDING_FAULT] = each
             return None
         if each.fault.cut == "before":
-            return _marked(Response(_cut_at((), 0), NO_ANSWER), each)
+            return _marked(Response(_cut_at((), 0), STATUS_NOT_SENT), each)
         return _marked(_answer(each.fault, service), each)
 
     def after(self, request: Request, response: Response) -> Response:
         """Do to an answer what is to happen to it."""
-        each = request.environ.pop(LATER, None)
+        each = request.environ.pop(PENDING_FAULT, None)
         if each is None:
             return response
         bytes_sent = each.fault.truncate or 0
         if each.fault.cut or request.method == "HEAD" or response.status_code in (204, 304):
-            return _marked(Response(_cut_at(_pieces(response), 0), NO_ANSWER), each)
+            return _marked(Response(_cut_at(_pieces(response), 0), STATUS_NOT_SENT), each)
         return _marked(_truncated(response, bytes_sent), each)
 
     def _struck(self, request: Request, service: Service) -> list[_Active]:
@@ -209,21 +208,21 @@ class Faults:
         return FaultsResponse(faults=[_state(each) for each in self.active])
 
     def add_fault(self, request: Fault) -> FaultState:
-        """Put a fault in force. Raises NOT_USABLE where there are 1,000 already."""
+        """Put a fault in force. Raises TOO_MANY_FAULTS where there are 1,000 already."""
         with self._lock:
             if len(self.active) >= MAX_FAULTS:
-                raise ApiError(NOT_USABLE, f"there are {MAX_FAULTS} faults already")
+                raise ApiError(TOO_MANY_FAULTS, f"there are {MAX_FAULTS} faults already")
             self._number += 1
             added = _Active(self._number, request)
             self.active = (*self.active, added)
         return _state(added)
 
     def remove_fault(self, fault_id: str) -> None:
-        """End a fault. Raises NO_SUCH_FAULT."""
+        """End a fault. Raises FAULT_NOT_FOUND."""
         with self._lock:
             kept = tuple(each for each in self.active if each.id != fault_id)
             if len(kept) == len(self.active):
-                raise ApiError(NO_SUCH_FAULT, fault_id[:80])
+                raise ApiError(FAULT_NOT_FOUND, fault_id[:80])
             self.active = kept
 
     def clear_faults(self, query: FaultsQuery) -> None:
@@ -249,7 +248,7 @@ def _marked(response: Response, each: _Active) -> Response:
 
 def _answer(fault: Fault, service: Service) -> Response:
     """An answer in the form that the service has for errors."""
-    row = row_of(fault.error) if fault.error else Error(fault.status or 500, INTERNAL_ERROR.code, "Fault")
+    row = find_error(fault.error) if fault.error else Error(fault.status or 500, INTERNAL_ERROR.code, "Fault")
     row = row or INTERNAL_ERROR
     status = fault.status or row.status
     if fault.body is not msgspec.UNSET:

@@ -14,8 +14,8 @@ _MOST_S = 120.0
 _DRAIN_S = 10.0
 
 
-class Quiet:
-    """Open, until ``closed`` is entered. Thread-safe; one at a time closes it."""
+class RequestGate:
+    """Open, until ``exclusive`` is entered. Thread-safe; one at a time closes it."""
 
     def __init__(self) -> None:
         self._closing = threading.Lock()
@@ -45,7 +45,7 @@ class Quiet:
         return started
 
     @contextmanager
-    def closed(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Let no request in meanwhile; who is in already is waited for."""
         with self._closing:
             self._opened.clear()

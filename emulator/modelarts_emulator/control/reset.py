@@ -11,7 +11,7 @@ import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.fault_injection import Faults
-from modelarts_emulator.control.gate import Quiet
+from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.request_log.log import RequestLog
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
@@ -38,8 +38,8 @@ class ResetResponse(msgspec.Struct, kw_only=True):
 class ResetControl:
     """The endpoint."""
 
-    def __init__(self, emu: Runtime, log: RequestLog, faults: Faults, quiet: Quiet) -> None:
-        self._emu, self._log, self._faults, self._quiet = emu, log, faults, quiet
+    def __init__(self, emu: Runtime, log: RequestLog, faults: Faults, gate: RequestGate) -> None:
+        self._emu, self._log, self._faults, self._gate = emu, log, faults, gate
 
     def reset(self, query: ResetQuery) -> ResetResponse:
         """Delete all datasets, versions and tasks; buckets, uploads; request log, faults, transitions, clock and ids.
@@ -48,7 +48,7 @@ class ResetControl:
         snapshots stay. Of one project go its datasets with what they have written, its requests, and the faults and
         transitions that name it; what is everybody's stays: buckets, sources, clock and ids.
         """
-        with self._quiet.closed():
+        with self._gate.exclusive():
             self._faults.clear(query.project_id)
             gone = delete_datasets(self._emu, query.project_id)
             # Only now: what is held goes no further than it has come, since its dataset is gone.

@@ -33,35 +33,35 @@ class OpenTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     held_before: str | None = None
 
 
-class Open(msgspec.Struct, kw_only=True):
+class OpenWork(msgspec.Struct, kw_only=True):
     """What has not ended: changes of files not yet taken in, and tasks."""
 
     pending_events: int
     tasks: list[OpenTask]
 
 
-class Idle(msgspec.Struct, kw_only=True):
+class IdleResponse(msgspec.Struct, kw_only=True):
     """Nothing is open."""
 
     idle: bool = True
     waited_ms: int
 
 
-class NotIdle(msgspec.Struct, kw_only=True):
+class NotIdleResponse(msgspec.Struct, kw_only=True):
     """The body of a 504."""
 
     error_code: str
     error_msg: str
-    open: Open
+    open: OpenWork
 
 
-class IdleControl:
+class WaitIdleControl:
     """The endpoint."""
 
     def __init__(self, emu: Runtime) -> None:
         self._emu = emu
 
-    def wait_idle(self, query: IdleQuery) -> Idle | Response:
+    def wait_idle(self, query: IdleQuery) -> IdleResponse | Response:
         """Wait until files and datasets agree and no task is open; NOT_IDLE with what still is when the time is over.
 
         All that lay on the disk before the call is taken in then, unless ``--sync manual`` says otherwise. A task that
@@ -71,8 +71,8 @@ class IdleControl:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
         start = time.monotonic()
         if not wait_idle(self._emu, query.timeout_ms / 1000, query.project_id):
-            return not_idle(self._emu, query.project_id)
-        return Idle(waited_ms=round((time.monotonic() - start) * 1000))
+            return not_idle_response(self._emu, query.project_id)
+        return IdleResponse(waited_ms=round((time.monotonic() - start) * 1000))
 
 
 def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> bool:
@@ -95,15 +95,15 @@ def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> 
     return False
 
 
-def not_idle(emu: Runtime, project_id: str | None = None) -> Response:
+def not_idle_response(emu: Runtime, project_id: str | None = None) -> Response:
     """A 504 that names what is open, and says of what is held that it is."""
     still_open = _still_open(emu, project_id)
     error = ApiError(NOT_IDLE, _described(still_open))
-    body = NotIdle(error_code=NOT_IDLE.code, error_msg=error.message, open=still_open)
+    body = NotIdleResponse(error_code=NOT_IDLE.code, error_msg=error.message, open=still_open)
     return Response(msgspec.json.encode(body), NOT_IDLE.status, content_type="application/json")
 
 
-def what_is_open(emu: Runtime, project_id: str | None = None) -> str:
+def describe_open_work(emu: Runtime, project_id: str | None = None) -> str:
     """What is open, in one project or in all, in one line."""
     return _described(_still_open(emu, project_id))
 
@@ -112,13 +112,13 @@ def _ids(emu: Runtime, project_id: str | None) -> set[str] | None:
     return None if project_id is None else {entry.record.id for entry in emu.store.entries(project_id)}
 
 
-def _still_open(emu: Runtime, project_id: str | None) -> Open:
+def _still_open(emu: Runtime, project_id: str | None) -> OpenWork:
     ids = _ids(emu, project_id)
     tasks = [task for task in _open_tasks(emu) if ids is None or task.dataset_id in ids]
-    return Open(pending_events=emu.watcher.pending_of(ids), tasks=tasks)
+    return OpenWork(pending_events=emu.watcher.pending_of(ids), tasks=tasks)
 
 
-def _described(still_open: Open) -> str:
+def _described(still_open: OpenWork) -> str:
     parts = []
     if still_open.pending_events:
         parts.append(f"{still_open.pending_events} datasets have changes of files to take in")

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Shape
 from modelarts_emulator.formats.coordinates import number, snap_to_edge
@@ -75,7 +75,7 @@ def read(
     A picture is found by its ``file_name`` relative to the document, to the directory, or by its bare name where that
     is the only one. What is wrong in a document is a Problem; a document above 256 MB is one as a whole.
     """
-    pictures = {entry.path: entry for entry in entries if KINDS[DatasetType.OBJECT_DETECTION].holds(entry.path)}
+    pictures = {entry.path: entry for entry in entries if DATASET_TYPES[DatasetType.OBJECT_DETECTION].holds(entry.path)}
     by_name = _by_name(pictures)
     labels: dict[str, list[SampleLabel]] = defaultdict(list)
     for document in documents:

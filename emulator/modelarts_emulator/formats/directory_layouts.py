@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from modelarts_emulator.contract.dataset_types import IMAGES, KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES, IMAGES
 from modelarts_emulator.contract.datasets import Field
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
@@ -40,7 +40,7 @@ class DirectoryOptions:
 
 def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
     """Whether files of these names (relative to their directory) may hold label information."""
-    kind = KINDS[dataset_type]
+    kind = DATASET_TYPES[dataset_type]
     if dataset_type is _D.IMAGE_CLASSIFICATION:
         return any(("/" in name and kind.holds(name)) or name.lower().endswith(label_folders.LABELS) for name in names)
     if dataset_type is _D.OBJECT_DETECTION:
@@ -55,7 +55,7 @@ def read_directory(
 
     ``entries`` is everything that lies there, ``open_`` opens an object by ``bucket/key`` and raises ApiError.
     """
-    kind = KINDS[dataset_type]
+    kind = DATASET_TYPES[dataset_type]
     if dataset_type is _D.OBJECT_DETECTION:
         yield from _read_detection(directory, entries, options, open_)
     elif dataset_type in (_D.IMAGE_CLASSIFICATION, _D.SOUND_CLASSIFICATION):
@@ -77,7 +77,7 @@ def read_directory(
 def _read_texts(entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open) -> SampleItems:
     paths = {entry.path for entry in entries}
     for entry in entries:
-        if KINDS[_D.TEXT_CLASSIFICATION].holds(entry.path) and not entry.path.endswith(text.RESULT):
+        if DATASET_TYPES[_D.TEXT_CLASSIFICATION].holds(entry.path) and not entry.path.endswith(text.RESULT):
             results = stem(entry.path) + text.RESULT
             yield from text.read(
                 entry.path,
@@ -106,7 +106,7 @@ def _seen_format(entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry
     if any(file_name(entry.path) == yolo.DATA for entry in entries):
         return "YOLO"
     paths = {entry.path for entry in entries}
-    holds = KINDS[_D.OBJECT_DETECTION].holds
+    holds = DATASET_TYPES[_D.OBJECT_DETECTION].holds
     has_voc = any(holds(entry.path) and f"{stem(entry.path)}.xml" in paths for entry in entries)
     return "COCO" if documents and not has_voc else "VOC"
 
@@ -120,7 +120,7 @@ def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
     """Pictures, each with the VOC file of its name beside it, if there is one."""
     paths = {entry.path for entry in entries}
     for entry in entries:
-        if not KINDS[_D.OBJECT_DETECTION].holds(entry.path):
+        if not DATASET_TYPES[_D.OBJECT_DETECTION].holds(entry.path):
             continue
         sample = SampleRecord(id="", path=entry.path, type=SampleType.IMAGE, time=0)
         beside = f"{stem(entry.path)}.xml"

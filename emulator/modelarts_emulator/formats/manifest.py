@@ -12,7 +12,7 @@ from typing import IO, Any, BinaryIO
 import msgspec
 
 from modelarts_emulator.contract import lenient_decoding
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
@@ -159,7 +159,7 @@ class _LineReader:
 
     def __init__(self, dataset_type: DatasetType, open_: Open) -> None:
         self._open = open_
-        kind = KINDS[dataset_type]
+        kind = DATASET_TYPES[dataset_type]
         self._sample_type = kind.sample_type
         self._types = {name: label_type for label_type, name in TYPE_NAMES.items() if label_type in kind.labels}
         # Shapes are drawn on pictures, and on the frames of a video.

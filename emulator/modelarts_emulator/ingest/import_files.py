@@ -13,7 +13,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import SampleStatus, SampleType
@@ -107,7 +107,7 @@ class Import:
 
     def __init__(self, emu: Runtime, record: DatasetRecord, wanted: Wanted, note: Note) -> None:
         self.emu, self.record, self.wanted, self.note = emu, record, wanted, note
-        self.kind = KINDS[record.type]
+        self.kind = DATASET_TYPES[record.type]
         self.placement = Placement(emu.tree, input_directories(record), wanted.folder)
         self.tally = Tally()
         self.now = emu.clock.now_ms()

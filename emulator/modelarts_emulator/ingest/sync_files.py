@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS, Kind
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES, DatasetTypeTraits
 from modelarts_emulator.contract.errors import PATH_NOT_FOUND, ApiError
 from modelarts_emulator.ingest.adaptive_pool import Readers
 from modelarts_emulator.ingest.sync_lines import LineSync
@@ -80,7 +80,7 @@ class _Reconciliation:
     ) -> None:
         self.store, self.tree, self.record = store, tree, record
         self.progress, self.met_link = progress, met_link
-        self.kind: Kind = KINDS[record.type]
+        self.kind: DatasetTypeTraits = DATASET_TYPES[record.type]
         self.looked_at = 0
         self.seen: set[str] = set()
         """The samples of objects that are new or different."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import (
     FILE_NOT_FOUND,
     FILE_TOO_LARGE,
@@ -57,7 +57,7 @@ class _Upload:
         self.emu, self.record, self.user, self.status = emu, record, user, status
         self.at_ms = emu.clock.now_ms()  # one time for all, so that they are listed in their order
         self.directory = input_directories(record)[0]
-        self.kind = KINDS[record.type]
+        self.kind = DATASET_TYPES[record.type]
 
     def _path(self, sample: Sample) -> ObsPath:
         source = sample.data_source.data_path if sample.data_source else None

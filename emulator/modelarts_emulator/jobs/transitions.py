@@ -15,8 +15,7 @@ from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
-from modelarts_emulator.contract.catalogue import row_of
-from modelarts_emulator.contract.errors import TASK_FAILED, ApiError
+from modelarts_emulator.contract.errors import TASK_FAILED, ApiError, find_error
 
 Kind = Literal["sync", "import", "export", "publish", "switch"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -62,7 +61,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError(f"ms must be from 0 to {_MAX_MS}")
         if self.polls < 0:
             raise ValueError("polls must not be below 0")
-        if self.mode is Mode.FAIL and row_of(self.code) is None:
+        if self.mode is Mode.FAIL and find_error(self.code) is None:
             raise ValueError(f"code {self.code!r} is not in the error catalogue")
 
 
@@ -117,7 +116,7 @@ class Transitions:
         if rule is None or rule.before not in (None, state):
             return
         if rule.mode is Mode.FAIL:
-            raise ApiError(row_of(rule.code) or TASK_FAILED, f"the {kind} task was told to fail before {state}")
+            raise ApiError(find_error(rule.code) or TASK_FAILED, f"the {kind} task was told to fail before {state}")
         with self._resting():
             self._wait(_Waiting(Held(kind, dataset_id, state, rule.mode), rule))
 

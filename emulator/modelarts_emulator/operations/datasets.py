@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.datasets import (
     AnnotationFile,
     CreateDatasetRequest,
@@ -266,7 +266,7 @@ def _matches(emu: Runtime, entry: IndexEntry, query: ListDatasetsQuery) -> bool:
         and (query.dataset_type is None or record.type == query.dataset_type)
         and (not query.search_content or query.search_content.lower() in record.name.lower())
         and (query.contain_versions is None or bool(record.version_count) == query.contain_versions)
-        and (not query.support_export or KINDS[record.type].exports)
+        and (not query.support_export or DATASET_TYPES[record.type].exports)
         and _has_version(emu, record, query)
     )
 
@@ -376,7 +376,7 @@ def _described(emu: Runtime, entry: IndexEntry) -> dict[str, Any]:
         "import_data": record.import_data,
         "import_task_id": record.import_task_id,
         "content_labeling": True,
-        "label_task_count": 1 if KINDS[record.type].labels else 0,
+        "label_task_count": 1 if DATASET_TYPES[record.type].labels else 0,
         "workforce_task_count": 0 if record.workforce is None else 1,
         "exist_workforce_task": record.workforce is not None,
         "exist_running_task": False,

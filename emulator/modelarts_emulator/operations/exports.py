@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import (
     EXPORT_FILE_ERROR,
     EXPORT_NOT_FOUND,
@@ -49,7 +49,7 @@ def export_task(emu: Runtime, target: Target, request: ExportTaskRequest) -> Exp
     DATASET_EXISTS, PATH_INVALID, PATH_IS_BUCKET, BUCKET_NOT_FOUND, PARAMETER_INVALID, SWITCHING.
     """
     record = emu.dataset(target.project_id, target.dataset_id)
-    if not KINDS[record.type].exports:
+    if not DATASET_TYPES[record.type].exports:
         raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(record.type)} cannot be exported")
     path = _checked_path(emu, record, request.path)
     params = _checked_params(emu, record, request, path)

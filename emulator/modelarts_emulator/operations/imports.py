@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import IMPORT_FAILED, NO_VALID_FILE, PARAMETER_INVALID, PATH_NOT_FOUND, ApiError
 from modelarts_emulator.contract.imports import (
     FileCopyProgress,
@@ -166,7 +166,7 @@ def _require_something(emu: Runtime, record: DatasetRecord, wanted: Wanted) -> N
         if emu.tree.stat(wanted.source) is None:
             raise ApiError(PATH_NOT_FOUND, f"{wanted.source}: no such manifest")
         return
-    kind = KINDS[record.type]
+    kind = DATASET_TYPES[record.type]
     if not any(kind.holds(entry.path) for entry in emu.tree.walk(wanted.source)):
         what = ", ".join(kind.extensions) or "file"
         raise ApiError(NO_VALID_FILE, f"{wanted.source} holds no {what}")
@@ -233,7 +233,7 @@ def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_ini
         sources = input_directories(record) if is_initial else [wanted.source]
         for source in sources:
             each = replace(wanted, source=source)
-            done = latest = done.plus(_IMPORTS[KINDS[record.type].unit](emu, record, each, note).run())
+            done = latest = done.plus(_IMPORTS[DATASET_TYPES[record.type].unit](emu, record, each, note).run())
         emu.transitions.enter("import", dataset_id, TaskStatus.COMPLETED.value)
         told = latest.told()
         nothing = told and not latest.imported_sample_count

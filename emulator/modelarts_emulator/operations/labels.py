@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import (
     ENTITY_IN_USE,
     LABEL_EXISTS,
@@ -168,7 +168,7 @@ def outcome(action: Any) -> BatchResponse:
 
 def require_labels(dataset_type: DatasetType) -> None:
     """Raise UNSUPPORTED_TYPE where a dataset of this type cannot be labelled."""
-    if not KINDS[dataset_type].labels:
+    if not DATASET_TYPES[dataset_type].labels:
         raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(dataset_type)} has no labels")
 
 
@@ -279,7 +279,7 @@ def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None
 def complete(label: Label, dataset_type: DatasetType) -> Label:
     """A label as it is kept: type filled in, properties checked. Raises LABEL_INCOMPATIBLE, UNSUPPORTED_TYPE."""
     require_labels(dataset_type)
-    types = KINDS[dataset_type].labels
+    types = DATASET_TYPES[dataset_type].labels
     name = check_name(label.name)
     property_ = _checked_property(label)
     property_.pop("@modelarts:rename_to", None)

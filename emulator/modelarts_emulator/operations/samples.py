@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, ApiError
 from modelarts_emulator.contract.samples import (
     DeleteSamplesRequest,
@@ -112,7 +112,7 @@ def upload_samples(emu: Runtime, target: Target, request: UploadSamplesJsonReque
     require_annotation_allowed(emu, record)
     samples = _require_batch("samples", request.samples)
     status = SampleStatus.MANUAL_ANNOTATION if request.final_annotation else SampleStatus.AUTO_ANNOTATION
-    if KINDS[record.type].unit == "file":
+    if DATASET_TYPES[record.type].unit == "file":
         results = FileUpload(emu, record, target.user, status).run(samples)
     else:
         results = LineUpload(emu, record, target.user, status, request.label_format).run(samples)

@@ -16,7 +16,7 @@ import msgspec
 
 from modelarts_emulator.contract import lenient_decoding
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.contract.lenient_decoding import Told
+from modelarts_emulator.contract.lenient_decoding import OnUnknown
 from modelarts_emulator.contract.samples import ListSamplesQuery, SearchCondition, SearchLabel, SearchLabels, SearchProp
 from modelarts_emulator.contract.wire import Operator, SampleState, SampleStatus, SampleType
 from modelarts_emulator.obs.paths import ObsPath
@@ -38,7 +38,7 @@ def statuses_of(state: SampleState | None) -> frozenset[SampleStatus] | None:
     return None if state is None else STATUSES.get(state, frozenset())
 
 
-def as_selection(query: ListSamplesQuery, now: int, told: Told | None = None) -> Selection:
+def as_selection(query: ListSamplesQuery, now: int, told: OnUnknown | None = None) -> Selection:
     """The selection that a list's query asks for. ``now`` is in ms; ``told`` hears of members that nobody knows.
 
     Raises PARAMETER_INVALID.
@@ -63,7 +63,7 @@ def as_selection(query: ListSamplesQuery, now: int, told: Told | None = None) ->
     )
 
 
-def read_conditions(text: str | None, told: Told | None = None) -> list[SearchCondition]:
+def read_conditions(text: str | None, told: OnUnknown | None = None) -> list[SearchCondition]:
     """Search conditions as a query parameter has them: JSON, one or a list, maybe still URL-encoded."""
     if not text:
         return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.datasets import ListStatsQuery, ListStatsResponse, PairOfintAndHardDetail
 from modelarts_emulator.contract.wire import Locale
 from modelarts_emulator.operations.labels import label_stats
@@ -47,7 +47,7 @@ def list_stats(emu: Runtime, target: Target, query: ListStatsQuery) -> ListStats
             hard_detail_stats=_hard_details(dataset, query.locale) if counts.hard else {},
             deletion_stats={},
             metadata_stats={},
-            data_spliting_enable=KINDS[record.type].splits,
+            data_spliting_enable=DATASET_TYPES[record.type].splits,
         )
 
 

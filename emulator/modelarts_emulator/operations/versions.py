@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import (
     PARAMETER_INVALID,
     SPLIT_RULES,
@@ -212,7 +212,7 @@ def read_ratio(member: str, text: str, refusal: Error = PARAMETER_INVALID) -> De
 
 def _require_splittable(dataset: DatasetReader, ratio: Decimal) -> None:
     """A split needs two labelled samples of every label that is used, one for each side."""
-    if ratio == 1 or not KINDS[dataset.record.type].splits:
+    if ratio == 1 or not DATASET_TYPES[dataset.record.type].splits:
         return
     stats = dataset.label_stats()
     scarce = [name for (name, _), (_, samples) in stats.items() if samples < 2]

@@ -9,7 +9,7 @@ from itertools import starmap
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PUBLISH_FAILED, ApiError
 from modelarts_emulator.contract.wire import DatasetStatus, SampleStatus, Usage, VersionStatus
 from modelarts_emulator.jobs.undo_log import Written
@@ -73,7 +73,7 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
         with emu.store.reading(dataset_id) as dataset:
             publication = stack.enter_context(Publication(dataset.record, version))
             usages = _usages(dataset, ratio)
-            default = Usage.TRAIN if KINDS[dataset.record.type].splits and not usages else None
+            default = Usage.TRAIN if DATASET_TYPES[dataset.record.type].splits and not usages else None
 
             def kept(known: bytes, sample: SampleRecord) -> bytes:
                 published = _as_published(sample, version, usages, default)
@@ -133,7 +133,7 @@ def _shared(known: bytes, sample: SampleRecord) -> bytes:
 
 def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:
     """On which side of the split samples are; empty where there is none, and all that are labelled are for training."""
-    if ratio == 1 or not KINDS[dataset.record.type].splits:
+    if ratio == 1 or not DATASET_TYPES[dataset.record.type].splits:
         return {}
     labelled = Selection(statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}))
     pairs = ((s.id, {str(label.name) for label in s.labels}) for s in dataset.select(labelled))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, ApiError
 from modelarts_emulator.contract.samples import SampleLabel, SampleMetadata
 from modelarts_emulator.contract.wire import SampleStatus
@@ -66,7 +66,7 @@ def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: boo
     """
     sample = require_sample(dataset, identity)
     tombstone = sample.tombstone()
-    if delete_source and KINDS[dataset.record.type].unit == "file":
+    if delete_source and DATASET_TYPES[dataset.record.type].unit == "file":
         emu.tree.delete(ObsPath.parse("/" + sample.path))
         tombstone.signature = None
     dataset.put_sample(tombstone)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import Kind
+from modelarts_emulator.contract.dataset_types import DatasetTypeTraits
 from modelarts_emulator.contract.datasets import Field
 from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
 from modelarts_emulator.contract.wire import DatasetType, SampleType
@@ -21,7 +21,7 @@ from modelarts_emulator.util.ids import sample_id
 WHOLE_LINES = Reading(label_format=LabelFormat(label_type=text.BESIDE))
 
 
-def file_sample(identity: str, kind: Kind, path: str, size: int, mtime_ns: int) -> SampleRecord:
+def file_sample(identity: str, kind: DatasetTypeTraits, path: str, size: int, mtime_ns: int) -> SampleRecord:
     """A sample that is a whole file; ``path`` is ``bucket/key``."""
     return SampleRecord(
         id=identity,

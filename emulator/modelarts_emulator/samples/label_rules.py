@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, UNSUPPORTED_TYPE, ApiError
 from modelarts_emulator.contract.samples import SampleLabel, SampleLabelProperty
 from modelarts_emulator.contract.wire import DatasetType, LabelType, Shape
@@ -41,7 +41,7 @@ def checked_labels(dataset_type: DatasetType, sample: SampleRecord, labels: Sequ
     Raises UNSUPPORTED_TYPE where the dataset takes no labels, LABEL_INCOMPATIBLE (the detail names the label and why)
     and TRIPLET_ENTITY_NOT_FOUND.
     """
-    kind = KINDS[dataset_type]
+    kind = DATASET_TYPES[dataset_type]
     if labels and not kind.labels:
         raise ApiError(UNSUPPORTED_TYPE, f"samples of dataset type {int(dataset_type)} have no labels")
     checked = [_checked(label, kind.labels, sample) for label in labels]

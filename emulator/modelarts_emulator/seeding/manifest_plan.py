@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.contract.dataset_types import KINDS, Kind
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES, DatasetTypeTraits
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.exceptions import UsageError
@@ -153,7 +153,7 @@ class _ManifestResolver:
             return DatasetType.VIDEO
         found = {f"modelarts/{name.removeprefix('modelarts/')}" for name in self._types}
         # Of two types that a manifest suits, the first is the one with fewer labels.
-        for dataset_type, kind in KINDS.items():
+        for dataset_type, kind in DATASET_TYPES.items():
             if found and found <= _names(dataset_type, kind):
                 return dataset_type
         return type_of([path.key for path in self._files]) if self._files else DatasetType.TEXT_CLASSIFICATION
@@ -162,7 +162,7 @@ class _ManifestResolver:
         return UsageError(f"{self._path}, line {self._number}: {why}")
 
 
-def _names(dataset_type: DatasetType, kind: Kind) -> set[str]:
+def _names(dataset_type: DatasetType, kind: DatasetTypeTraits) -> set[str]:
     """What annotations of a dataset type may be called."""
     masks = {SEGMENTATION} if dataset_type is DatasetType.OBJECT_DETECTION else set()
     return {TYPE_NAMES[label_type] for label_type in kind.labels} | masks

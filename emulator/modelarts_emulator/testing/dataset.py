@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.store import SampleRecord
 from modelarts_emulator.testing.project import Project
@@ -90,7 +90,9 @@ def create_dataset(
     kind = DatasetType(dataset_type)
     project.path(f"{folder}/").mkdir(parents=True, exist_ok=True)  # also where there are to be no files yet
     for index, (key, content) in enumerate(_contents(kind, files).items()):
-        project.put_file(f"{folder}/{key}", _CONTENTS[KINDS[kind].sample_type](index) if content is None else content)
+        project.put_file(
+            f"{folder}/{key}", _CONTENTS[DATASET_TYPES[kind].sample_type](index) if content is None else content
+        )
     body = {
         "dataset_name": name or f"dataset-{number}",
         "dataset_type": int(kind),
@@ -113,7 +115,7 @@ def _contents(kind: DatasetType, files: int | Mapping[str, Content] | Iterable[s
     if isinstance(files, Mapping):
         return files
     if isinstance(files, int):
-        ending = (KINDS[kind].extensions or (".bin",))[0]
+        ending = (DATASET_TYPES[kind].extensions or (".bin",))[0]
         return {f"{number:04d}{ending}": None for number in range(files)}
     return dict.fromkeys(files)
 

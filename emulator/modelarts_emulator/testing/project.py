@@ -15,9 +15,9 @@ import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.fault_injection import Fault
-from modelarts_emulator.control.request_log.log import UNNOTICED, LoggedRequest, RequestsQuery
+from modelarts_emulator.control.request_log.log import CONSOLE_CALL, LoggedRequest, RequestsQuery
 from modelarts_emulator.control.reset import delete_datasets
-from modelarts_emulator.control.wait_idle import what_is_open
+from modelarts_emulator.control.wait_idle import describe_open_work
 from modelarts_emulator.iam.accounts import AccessKey, User
 from modelarts_emulator.jobs.transitions import Kind, Rule
 from modelarts_emulator.obs.paths import ObsPath
@@ -62,7 +62,7 @@ class Project:
         """What signs for object storage, in place of ``headers``."""
         self._folder = emulator.create_bucket(self.bucket)
         self._client = emulator.client()
-        self._client.environ_base |= {UNNOTICED: "1"}
+        self._client.environ_base |= {CONSOLE_CALL: "1"}
         self.headers = {"X-Auth-Token": self._log_in() if emulator.settings.strict else "token"}
         """What a request needs beside its body."""
         self._faults: list[str] = []
@@ -142,7 +142,7 @@ class Project:
         runtime = self.emulator.runtime
         ids = {entry.record.id for entry in runtime.store.entries(self.project_id)}
         if not runtime.tasks.wait_idle(timeout_s, ids):
-            raise TimeoutError(f"not idle after {timeout_s:g} s: {what_is_open(runtime, self.project_id)}")
+            raise TimeoutError(f"not idle after {timeout_s:g} s: {describe_open_work(runtime, self.project_id)}")
 
     def requests(self, operation: str | None = None) -> list[LoggedRequest]:
         """What clients have sent to this project, oldest first, with what they were answered; the latest 1,000."""

@@ -40,8 +40,8 @@ def test_a_request_costs_little_more_than_without(emu: Runtime) -> None:
     """Both are measured in turns, and of each the round in which the machine did least else."""
     watched, bare = create_app(emu), create_app(emu)
     control = bare.extensions["emulator-control"]
-    bare.before_request_funcs[None].remove(control.before)
-    bare.after_request_funcs[None].remove(control.after)
+    bare.before_request_funcs[None].remove(control.before_request)
+    bare.after_request_funcs[None].remove(control.after_request)
     rounds = [(seconds(watched), seconds(bare)) for _ in range(ROUNDS)]
     with_it, without = (min(each) for each in zip(*rounds, strict=True))
     assert with_it - without < MOST_S

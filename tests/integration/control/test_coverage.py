@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from modelarts_emulator.api.routes import ROUTES
-from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, finder
+from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, no_effect_finder
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.control.pages.coverage import main, operations, update_readme
 from modelarts_emulator.server import Emulator
@@ -35,7 +35,7 @@ def test_what_has_no_effect_is_a_parameter(operation: str) -> None:
     route = ROUTE[operation]
     known = {name for kind in (route.query, route.request) if kind for name in kind.__struct_encode_fields__}
     assert {path.partition(".")[0].removesuffix("[]") for path in WITHOUT_EFFECT[operation]} <= known
-    assert finder(operation, route.query) or finder(operation, route.request)
+    assert no_effect_finder(operation, route.query) or no_effect_finder(operation, route.request)
 
 
 def test_the_readme_is_made_of_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from modelarts_emulator.config.settings import Settings
-from modelarts_emulator.control.snapshots.contents import Restored
+from modelarts_emulator.control.snapshots.contents import StagedObjects
 from modelarts_emulator.server import Emulator
 from tests.helpers.emulator_api import Api, picture, poll
 from tests.integration.control.conftest import Control
@@ -292,7 +292,7 @@ def test_a_disk_that_refuses_in_the_middle_of_it(
         world.control.call("PUT", "snapshots/one")
         world.spoil()
         with monkeypatch.context() as patched:
-            patched.setattr(Restored, "apply", refuse)
+            patched.setattr(StagedObjects, "apply", refuse)
             assert "No space left" in world.control.refused("POST", "snapshots/one", 500)
         assert requests.get(f"{emu.url}/_emulator/ready", timeout=10).status_code == 200
         world.control.call("POST", "wait-idle")

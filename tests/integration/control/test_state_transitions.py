@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modelarts_emulator.api.routes import ROUTES
-from modelarts_emulator.control.api import _POLLS
+from modelarts_emulator.control.api import _POLLED_TASKS
 from modelarts_emulator.jobs.transitions import KINDS as KINDS_OF_TASK
 from modelarts_emulator.server import Emulator
 from tests.helpers.emulator_api import Api, picture, poll
@@ -201,8 +201,8 @@ def test_what_is_published_is_what_there_was_when_it_was_asked_for(world: World)
 
 def test_every_request_that_asks_after_a_task_is_in_the_table() -> None:
     reads = {route.operation for routes in ROUTES.values() for route in routes if route.method == "GET"}
-    assert _POLLS.keys() <= reads
-    assert set(_POLLS.values()) <= {"", *KINDS_OF_TASK}
+    assert _POLLED_TASKS.keys() <= reads
+    assert set(_POLLED_TASKS.values()) <= {"", *KINDS_OF_TASK}
 
 
 def test_a_project_has_rules_of_its_own(world: World, emu: Emulator) -> None:

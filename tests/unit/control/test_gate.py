@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as NotYet  # before Python 3.11 not 
 
 import pytest
 
-from modelarts_emulator.control.gate import Quiet
+from modelarts_emulator.control.gate import RequestGate
 from tests.helpers.emulator_api import poll
 
 
@@ -17,7 +17,7 @@ class World:
     """A gate, and requests that stay inside until they are let go."""
 
     def __init__(self) -> None:
-        self.quiet, self.inside, self.ends = Quiet(), 0, threading.Event()
+        self.gate, self.inside, self.ends = RequestGate(), 0, threading.Event()
         self.pool = ThreadPoolExecutor(20)
         self._counting = threading.Lock()
 
@@ -25,13 +25,13 @@ class World:
         return self.pool.submit(self._serve)
 
     def _serve(self) -> None:
-        self.quiet.enter()
+        self.gate.enter()
         with self._counting:
             self.inside += 1
         self.ends.wait(20)
         with self._counting:
             self.inside -= 1
-        self.quiet.leave()
+        self.gate.leave()
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_who_is_inside_is_waited_for(world: World) -> None:
     poll(lambda: world.inside == 1, "inside")
 
     def close() -> int:
-        with world.quiet.closed():
+        with world.gate.exclusive():
             return world.inside
 
     closing = world.pool.submit(close)
@@ -59,7 +59,7 @@ def test_who_is_inside_is_waited_for(world: World) -> None:
 
 def test_who_is_outside_waits(world: World) -> None:
     world.ends.set()
-    with world.quiet.closed():
+    with world.gate.exclusive():
         waiting = world.request()
         with pytest.raises(NotYet):
             waiting.result(0.1)
@@ -77,7 +77,7 @@ def test_nobody_slips_in(world: World) -> None:
 
     comers = [world.pool.submit(come_and_go) for _ in range(6)]
     for _ in range(300):
-        with world.quiet.closed():
+        with world.gate.exclusive():
             assert world.inside == 0
     ended.set()
     for comer in comers:
@@ -85,6 +85,6 @@ def test_nobody_slips_in(world: World) -> None:
 
 
 def test_leaving_without_having_entered_has_no_effect(world: World) -> None:
-    world.quiet.leave()
-    with world.quiet.closed():
-        world.quiet.leave()
+    world.gate.leave()
+    with world.gate.exclusive():
+        world.gate.leave()

@@ -39,7 +39,7 @@ class ProjectsResponse(msgspec.Struct, kw_only=True):
     projects: list[ProjectSummary]
 
 
-class ProjectsPage:
+class ProjectsControl:
     """The endpoint."""
 
     def __init__(self, emu: Runtime) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from flask import Flask, Response
 
 from modelarts_emulator.api.routes import ROUTES, Route
-from modelarts_emulator.contract.dataset_types import KINDS
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, evidence
 from modelarts_emulator.contract.wire import DatasetType
 
@@ -75,7 +75,7 @@ def _parameters(route: Route) -> Iterator[str]:
 def _dataset_types(operation: str) -> list[DatasetType]:
     return [
         dataset_type
-        for dataset_type, kind in KINDS.items()
+        for dataset_type, kind in DATASET_TYPES.items()
         if (operation not in _EXPORTS or kind.exports) and (operation not in _LABELS or kind.labels)
     ]
 

@@ -15,12 +15,12 @@ import modelarts_emulator
 from modelarts_emulator.control.request_log.log import LoggedRequest, Message
 from modelarts_emulator.control.request_log.masking import MASK
 from modelarts_emulator.control.request_log.python_export import to_pytest, to_python
-from modelarts_emulator.control.request_log.replay import comment, headers_of, unsigned
+from modelarts_emulator.control.request_log.replay import describe_request, replay_headers, without_signature
 
 
 def to_curl(requests: Iterable[LoggedRequest]) -> str:
     """One command each; set TOKEN where they need one, and put a body that is not known into the file ``body``."""
-    return "".join(f"{comment(each)}\n{' '.join(_curl(each))}\n" for each in requests)
+    return "".join(f"{describe_request(each)}\n{' '.join(_curl(each))}\n" for each in requests)
 
 
 def to_har(requests: Iterable[LoggedRequest]) -> str:
@@ -33,8 +33,8 @@ def to_har(requests: Iterable[LoggedRequest]) -> str:
 def _curl(request: LoggedRequest) -> Iterator[str]:
     # Brackets in a URL are meant as they are. A HEAD has no body to wait for.
     method = "--head" if request.method == "HEAD" else f"-X {shlex.quote(request.method)}"
-    yield f"curl --globoff {method} {shlex.quote(unsigned(request.url))}"
-    headers = headers_of(request)
+    yield f"curl --globoff {method} {shlex.quote(without_signature(request.url))}"
+    headers = replay_headers(request)
     for name, value in headers.items():
         yield (
             f'-H "{name}: $TOKEN"'

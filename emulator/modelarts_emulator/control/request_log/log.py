@@ -25,14 +25,14 @@ from modelarts_emulator.util.clock import Clock
 
 CAPACITY = 1000
 MAX_BODY = 4096
-STARTED = "emulator.started"
+STARTED_AT = "emulator.started"
 """Where the environment of a request that a fault may answer notes when it began, as ``perf_counter`` tells it."""
 
-UNNOTICED = "emulator.unnoticed"
+CONSOLE_CALL = "emulator.unnoticed"
 """Where an environment says that a call is no client's: no fault hits it, and it is not kept."""
 
-LOGGED = "logged"
-"""The value of ``UNNOTICED`` for a call that no fault hits, but that is kept."""
+CONSOLE_CALL_LOGGED = "logged"
+"""The value of ``CONSOLE_CALL`` for a call that no fault hits, but that is kept."""
 
 OPERATIONS = frozenset(route.operation for routes in ROUTES.values() for route in routes)
 Service = Literal["modelarts", "iam", "obs"]
@@ -122,7 +122,7 @@ class RequestLog:
         self._numbers = itertools.count(1)
         self._entries: deque[tuple[Any, ...]] = deque(maxlen=CAPACITY)
 
-    def note(self, request: Request, environ: dict[str, Any], response: Response, started: float | None) -> None:
+    def record(self, request: Request, environ: dict[str, Any], response: Response, started: float | None) -> None:
         """Keep what is needed to tell of a request that has been answered; ``started`` as ``perf_counter`` tells it.
 
         Its environment is kept as it is, without the body: nobody reads that any more.
@@ -173,13 +173,13 @@ class RequestLog:
                     self._entries.remove(entry)
 
 
-class ClearQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class ClearRequestsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Whose; without a project all."""
 
     project_id: str | None = None
 
 
-class Requests:
+class RequestLogControl:
     """The endpoints. ``formats`` write requests down in other ways."""
 
     def __init__(
@@ -195,7 +195,7 @@ class Requests:
         write, content_type = self._formats[query.format]
         return Response(write(found), 200, content_type=content_type)
 
-    def clear_requests(self, query: ClearQuery) -> None:
+    def clear_requests(self, query: ClearRequestsQuery) -> None:
         """Forget every request, or those of a project."""
         self._log.clear(query.project_id)
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from modelarts_emulator.control.request_log.truncated_json import beginning_of
+from modelarts_emulator.control.request_log.truncated_json import close_truncated
 
 MASK = "***"
 # Parts of names, without anything but letters: ``X-Subject-Token``, ``secret_access_key``, ``adminPass``.
@@ -68,7 +68,7 @@ def masked_body(text: str, path: str, *, is_cut: bool = False) -> str:
         if _LOGIN.match(unquote(path)):
             return MASK
     if is_cut and text.lstrip()[:1] in ("{", "["):
-        beginning = beginning_of(text)
+        beginning = close_truncated(text)
         with suppress(msgspec.DecodeError, RecursionError):
             return _masked_json(beginning.text + beginning.closing).removesuffix(beginning.closing)
     return _masked_text(text)

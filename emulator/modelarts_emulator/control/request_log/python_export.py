@@ -14,8 +14,14 @@ import msgspec
 
 from modelarts_emulator.control.request_log.log import LoggedRequest, Message
 from modelarts_emulator.control.request_log.masking import MASK
-from modelarts_emulator.control.request_log.replay import comment, headers_of, is_cut, is_whole_text, unsigned
-from modelarts_emulator.control.request_log.truncated_json import beginning_of
+from modelarts_emulator.control.request_log.replay import (
+    describe_request,
+    is_replayable,
+    is_truncated,
+    replay_headers,
+    without_signature,
+)
+from modelarts_emulator.control.request_log.truncated_json import close_truncated
 
 _MIN_ID = 16  # shorter ones are names
 _URL = 'URL = os.environ.get("EMULATOR_URL", "http://127.0.0.1:8765")'
@@ -48,13 +54,13 @@ class _Script:
         return [_URL, *([_TOKEN] if "TOKEN" in text else []), *([_PASSWORD] if "PASSWORD" in text else []), "", *calls]
 
     def _call(self, number: int, request: LoggedRequest, is_test: bool) -> Iterator[str]:
-        yield comment(request)
-        parts = urlsplit(unsigned(request.url))
+        yield describe_request(request)
+        parts = urlsplit(without_signature(request.url))
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         arguments = [repr(request.method), f"URL + {self._source(path)}", *self._body(request), *self._headers(request)]
         name = f"answer_{number}"
         yield f"{name} = requests.request({', '.join([*arguments, 'timeout=30'])})"
-        if is_test and is_whole_text(request.request):
+        if is_test and is_replayable(request.request):
             yield f"assert {name}.status_code == {request.status}, {name}.text"
         if request.status == 201 and "x-subject-token" in request.response.headers:
             yield f'TOKEN = {name}.headers["X-Subject-Token"]'
@@ -62,7 +68,7 @@ class _Script:
             self._known.setdefault(text, expression)
 
     def _headers(self, request: LoggedRequest) -> Iterator[str]:
-        headers = headers_of(request)
+        headers = replay_headers(request)
         if _json(request) and headers.get("content-type") == "application/json":
             del headers["content-type"]  # it is sent by itself
         if headers:
@@ -105,7 +111,7 @@ class _Script:
 def _json(request: LoggedRequest) -> list[Any]:
     """The body, alone in a list, if it is whole and JSON; that of an object is what it is, to the byte."""
     message = request.request
-    if not message.body or is_cut(message) or request.service == "obs":
+    if not message.body or is_truncated(message) or request.service == "obs":
         return []
     try:
         return [msgspec.json.decode(message.body)]
@@ -116,7 +122,7 @@ def _json(request: LoggedRequest) -> list[Any]:
 def _beginning(message: Message) -> Any:
     """An answer's JSON as far as it is known; None where there is none."""
     text = message.body or ""
-    for candidate in (text, "".join(beginning_of(text))):
+    for candidate in (text, "".join(close_truncated(text))):
         try:
             return msgspec.json.decode(candidate)
         except (msgspec.DecodeError, RecursionError):

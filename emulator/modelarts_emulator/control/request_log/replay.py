@@ -34,38 +34,38 @@ _OF_BODY = (
 _IN_URL = frozenset({"accesskeyid", "awsaccesskeyid", "expires", "signature"})
 
 
-def comment(request: LoggedRequest) -> str:
+def describe_request(request: LoggedRequest) -> str:
     """What it was, and what of it is missing."""
     notes = [f"{request.number}: {request.operation or request.service}, {request.status}"]
     if request.error_code:
         notes.append(request.error_code)
-    if is_cut(request.request):
+    if is_truncated(request.request):
         notes.append(f"the body had {request.request.body_bytes} bytes")
-    if request.request.headers.get("authorization") == MASK or unsigned(request.url) != request.url:
+    if request.request.headers.get("authorization") == MASK or without_signature(request.url) != request.url:
         notes.append("it was signed, which is left out")
     return "".join(letter if letter.isprintable() else " " for letter in "# " + "; ".join(notes))
 
 
-def is_cut(message: Message) -> bool:
+def is_truncated(message: Message) -> bool:
     """Whether not all of a body is known."""
     return len((message.body or "").encode()) < message.body_bytes and MASK not in (message.body or "")
 
 
-def is_whole_text(message: Message) -> bool:
+def is_replayable(message: Message) -> bool:
     """Whether what is sent again is the same, or at least as long."""
-    return message.body is None or not is_cut(message)
+    return message.body is None or not is_truncated(message)
 
 
-def headers_of(request: LoggedRequest) -> dict[str, str]:
+def replay_headers(request: LoggedRequest) -> dict[str, str]:
     """The headers to be sent; a value of ``***`` is a token."""
     left_out = _OWN | _SIGNED
     headers = {name: value for name, value in request.request.headers.items() if name not in left_out}
-    if is_cut(request.request):
+    if is_truncated(request.request):
         headers = {name: value for name, value in headers.items() if not name.startswith(_OF_BODY)}
     return headers
 
 
-def unsigned(url: str) -> str:
+def without_signature(url: str) -> str:
     """A URL without a signature: the rest of one would be refused."""
     parts = urlsplit(url)
     if MASK not in parts.query:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Beginning(NamedTuple):
+class TruncatedJson(NamedTuple):
     """JSON without its last, incomplete value, and what closes all that is open then."""
 
     text: str
     closing: str
 
 
-def beginning_of(text: str) -> Beginning:
+def close_truncated(text: str) -> TruncatedJson:
     """What of JSON that was cut off can be read; ``text + closing`` is JSON, if it was any."""
     stack: list[str] = []
     end, is_string, is_escaped = 0, False, False
@@ -31,4 +31,4 @@ def beginning_of(text: str) -> Beginning:
             end, closing = index + 1, "".join(reversed(stack))
         elif letter == ",":
             end, closing = index, "".join(reversed(stack))
-    return Beginning(text[:end], closing)
+    return TruncatedJson(text[:end], closing)

@@ -19,7 +19,7 @@ import msgspec
 
 import modelarts_emulator
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.control.errors import NOT_USABLE
+from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 from modelarts_emulator.obs.metadata import Row
 from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
 from modelarts_emulator.runtime import Runtime
@@ -35,7 +35,7 @@ _Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _T = TypeVar("_T")
 
 
-class About(msgspec.Struct, kw_only=True):
+class SnapshotHeader(msgspec.Struct, kw_only=True):
     """What a snapshot says of itself."""
 
     format: int = FORMAT
@@ -50,9 +50,9 @@ class About(msgspec.Struct, kw_only=True):
     """How much they have."""
 
 
-def write(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -> About:
+def write_snapshot(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -> SnapshotHeader:
     """Write everything that there is; with ``mounts`` also what lies in mounted buckets. Raises OSError."""
-    about = About(created_ms=emu.clock.now_ms(), objects=objects)
+    about = SnapshotHeader(created_ms=emu.clock.now_ms(), objects=objects)
     (folder / "datasets").mkdir()
     about.datasets = backup.export(emu.store, folder / "datasets")
     if objects:
@@ -70,26 +70,26 @@ def write(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -> About:
     return about
 
 
-def read_about(folder: Path) -> About:
-    """What a snapshot says of itself. Raises NOT_USABLE."""
+def read_header(folder: Path) -> SnapshotHeader:
+    """What a snapshot says of itself. Raises INVALID_SNAPSHOT."""
     try:
-        about = msgspec.json.decode((folder / "snapshot.json").read_bytes(), type=About)
+        about = msgspec.json.decode((folder / "snapshot.json").read_bytes(), type=SnapshotHeader)
     except (FileNotFoundError, IsADirectoryError):
-        raise ApiError(NOT_USABLE, "snapshot.json is missing") from None
+        raise ApiError(INVALID_SNAPSHOT, "snapshot.json is missing") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise ApiError(NOT_USABLE, f"snapshot.json: {error}") from None
+        raise ApiError(INVALID_SNAPSHOT, f"snapshot.json: {error}") from None
     if about.format > FORMAT:
-        raise ApiError(NOT_USABLE, f"it has format {about.format}, written by a later release")
+        raise ApiError(INVALID_SNAPSHOT, f"it has format {about.format}, written by a later release")
     found = len(list((folder / "datasets").glob("*/")))
     if found != about.datasets:
-        raise ApiError(NOT_USABLE, f"it should have {about.datasets} datasets, and has {found}")
+        raise ApiError(INVALID_SNAPSHOT, f"it should have {about.datasets} datasets, and has {found}")
     return about
 
 
-class Restored:
+class StagedObjects:
     """A snapshot's objects, written beside those there are, so that they can take their place in a moment.
 
-    Raises NOT_USABLE, OSError; nothing has changed then. As a context manager it cleans up.
+    Raises INVALID_SNAPSHOT, OSError; nothing has changed then. As a context manager it cleans up.
     """
 
     def __init__(self, emu: Runtime, snapshot: Path) -> None:
@@ -109,7 +109,7 @@ class Restored:
             shutil.rmtree(self._place, ignore_errors=True)
             raise
 
-    def __enter__(self) -> Restored:
+    def __enter__(self) -> StagedObjects:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -176,7 +176,7 @@ def _copied(snapshot: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
 
 
-def _copy_bucket(source: Path, target: Path, bucket: str, times: dict[str, int], about: About) -> None:
+def _copy_bucket(source: Path, target: Path, bucket: str, times: dict[str, int], about: SnapshotHeader) -> None:
     target.mkdir(parents=True)
     for folder, file in _files(source):
         (target / folder).mkdir(parents=True, exist_ok=True)
@@ -216,24 +216,24 @@ def _is_text(name: str) -> bool:
 
 
 def _rows(snapshot: Path) -> list[Row]:
-    """What objects have beside their bytes. Raises NOT_USABLE."""
+    """What objects have beside their bytes. Raises INVALID_SNAPSHOT."""
     rows = [Row(*row) for row in _read(snapshot / "metadata.json", list[tuple[str, _Long, _Long, str, str, bytes]])]
     for row in rows:
         try:
             headers = msgspec.json.decode(row.headers, type=dict[str, str])
         except msgspec.DecodeError as error:
-            raise ApiError(NOT_USABLE, f"metadata.json: {error}") from None
+            raise ApiError(INVALID_SNAPSHOT, f"metadata.json: {error}") from None
         for text in (row.etag, row.content_type, *headers, *headers.values()):
             if not _HEADER.fullmatch(text):
-                raise ApiError(NOT_USABLE, f"metadata.json: {text[:80]!r} cannot be a header")
+                raise ApiError(INVALID_SNAPSHOT, f"metadata.json: {text[:80]!r} cannot be a header")
     return rows
 
 
 def _read(path: Path, kind: type[_T]) -> _T:
-    """What a file of a snapshot has. Raises NOT_USABLE."""
+    """What a file of a snapshot has. Raises INVALID_SNAPSHOT."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (FileNotFoundError, IsADirectoryError):
-        raise ApiError(NOT_USABLE, f"{path.name} is missing") from None
+        raise ApiError(INVALID_SNAPSHOT, f"{path.name} is missing") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise ApiError(NOT_USABLE, f"{path.name}: {error}") from None
+        raise ApiError(INVALID_SNAPSHOT, f"{path.name}: {error}") from None

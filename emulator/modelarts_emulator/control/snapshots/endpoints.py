@@ -17,12 +17,12 @@ from flask import Response, request
 from werkzeug.wsgi import wrap_file
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.control.errors import NO_SUCH_SNAPSHOT, NOT_USABLE
-from modelarts_emulator.control.gate import Quiet
+from modelarts_emulator.control.errors import INVALID_SNAPSHOT, SNAPSHOT_NOT_FOUND
+from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.reset import delete_datasets
 from modelarts_emulator.control.snapshots import zip_archive
-from modelarts_emulator.control.snapshots.contents import About, Restored, read_about, write
-from modelarts_emulator.control.wait_idle import MAX_MS, not_idle, wait_idle
+from modelarts_emulator.control.snapshots.contents import SnapshotHeader, StagedObjects, read_header, write_snapshot
+from modelarts_emulator.control.wait_idle import MAX_MS, not_idle_response, wait_idle
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime, input_directories
 from modelarts_emulator.store import Damaged, DatasetRecord, FormatTooNew, backup
@@ -67,8 +67,8 @@ class SaveQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class SnapshotsControl:
     """The endpoints. In memory mode snapshots go with the emulator."""
 
-    def __init__(self, emu: Runtime, quiet: Quiet) -> None:
-        self._emu, self._quiet = emu, quiet
+    def __init__(self, emu: Runtime, gate: RequestGate) -> None:
+        self._emu, self._gate = emu, gate
         self._folder = emu.root / "snapshots"
         self._changing = threading.Lock()
         self._under_way = self._folder / ".under-way"
@@ -84,13 +84,13 @@ class SnapshotsControl:
         return SnapshotsResponse(snapshots=list(_readable(known)))
 
     def show_snapshot(self, name: str) -> Snapshot:
-        """One snapshot. Raises NO_SUCH_SNAPSHOT."""
+        """One snapshot. Raises SNAPSHOT_NOT_FOUND."""
         return _described(self._existing(name))
 
     def save_snapshot(self, name: str, query: SaveQuery) -> Snapshot | Response:
         """Keep everything under a name, in place of what had it; NOT_IDLE where tasks are open when the time is over.
 
-        Raises NOT_USABLE for a name, PARAMETER_INVALID.
+        Raises INVALID_SNAPSHOT for a name, PARAMETER_INVALID.
         """
         self._place(name)
         if not 0 <= query.timeout_ms <= MAX_MS:
@@ -98,27 +98,28 @@ class SnapshotsControl:
         deadline = time.monotonic() + query.timeout_ms / 1000
         with self._changing:
             while wait_idle(self._emu, max(0.0, deadline - time.monotonic())):
-                with self._quiet.closed():
+                with self._gate.exclusive():
                     # A request may have begun a task before; one that is held can be let go only while it is open.
                     if self._emu.tasks.wait_idle(_NEW_TASKS_S):
                         with self._replacing(name) as folder:
-                            write(self._emu, folder, objects=query.objects, mounts=query.mounts)
+                            write_snapshot(self._emu, folder, objects=query.objects, mounts=query.mounts)
                         return _described(self._existing(name))
                 if time.monotonic() >= deadline:
                     break
-        return not_idle(self._emu)
+        return not_idle_response(self._emu)
 
     def restore_snapshot(self, name: str) -> Snapshot:
         """Put everything back as it was; nothing changes where the snapshot cannot be read.
 
         Datasets are exchanged as a whole; with its objects also the emulator's own buckets. In mounted folders files
-        are written, and none removed. Then files and datasets are brought in step. Raises NO_SUCH_SNAPSHOT, NOT_USABLE.
+        are written, and none removed. Then files and datasets are brought in step.
+        Raises SNAPSHOT_NOT_FOUND, INVALID_SNAPSHOT.
         """
-        with self._changing, self._quiet.closed():
+        with self._changing, self._gate.exclusive():
             folder = self._existing(name)
             try:
-                if read_about(folder).objects:
-                    with Restored(self._emu, folder) as objects:
+                if read_header(folder).objects:
+                    with StagedObjects(self._emu, folder) as objects:
                         self._exchange(folder, objects)
                 else:
                     self._exchange(folder, None)
@@ -128,12 +129,12 @@ class SnapshotsControl:
             return _described(folder)
 
     def delete_snapshot(self, name: str) -> None:
-        """Forget a snapshot. Raises NO_SUCH_SNAPSHOT."""
+        """Forget a snapshot. Raises SNAPSHOT_NOT_FOUND."""
         with self._changing:
             shutil.rmtree(self._existing(name))
 
     def download_snapshot(self, name: str) -> Response:
-        """A snapshot as one ``.zip`` file, the same bytes each time. Raises NO_SUCH_SNAPSHOT."""
+        """A snapshot as one ``.zip`` file, the same bytes each time. Raises SNAPSHOT_NOT_FOUND."""
         with self._changing:
             folder = self._existing(name)
             file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (the web server closes it)
@@ -149,26 +150,26 @@ class SnapshotsControl:
         return Response(body, 200, headers, content_type="application/zip", direct_passthrough=True)
 
     def upload_snapshot(self, name: str) -> Snapshot:
-        """Keep a ``.zip`` file as a snapshot, in place of what had the name. Raises NOT_USABLE."""
+        """Keep a ``.zip`` file as a snapshot, in place of what had the name. Raises INVALID_SNAPSHOT."""
         self._place(name)
         with self._changing, self._replacing(name) as folder, tempfile.TemporaryFile(dir=self._folder) as file:
             shutil.copyfileobj(request.stream, file, _PIECE)
             file.seek(0)
             zip_archive.unpack(file, folder)
-            read_about(folder)
+            read_header(folder)
         return _described(self._existing(name))
 
     # Inside
 
     def _place(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
-            raise ApiError(NOT_USABLE, f"{name[:80]!r} is no name: letters, digits, _, - and ., up to 64 of them")
+            raise ApiError(INVALID_SNAPSHOT, f"{name[:80]!r} is no name: letters, digits, _, - and ., up to 64 of them")
         return self._folder / name
 
     def _existing(self, name: str) -> Path:
         folder = self._folder / name
         if not _NAME.fullmatch(name) or not (folder / "snapshot.json").is_file():
-            raise ApiError(NO_SUCH_SNAPSHOT, name[:80])
+            raise ApiError(SNAPSHOT_NOT_FOUND, name[:80])
         return folder
 
     @contextmanager
@@ -187,14 +188,14 @@ class SnapshotsControl:
             for left in self._folder.glob(f"{new.name}*"):
                 shutil.rmtree(left, ignore_errors=True)
 
-    def _exchange(self, folder: Path, objects: Restored | None) -> None:
-        """Put datasets and objects in place. Raises NOT_USABLE, OSError."""
+    def _exchange(self, folder: Path, objects: StagedObjects | None) -> None:
+        """Put datasets and objects in place. Raises INVALID_SNAPSHOT, OSError."""
         try:
             backup.replace(
                 self._emu.store, folder / "datasets", judge=_require_usable, before=lambda: self._clear(folder.name)
             )
         except (Damaged, FormatTooNew) as error:
-            raise ApiError(NOT_USABLE, str(error)) from None
+            raise ApiError(INVALID_SNAPSHOT, str(error)) from None
         if objects:
             objects.apply()
         self._under_way.unlink(missing_ok=True)
@@ -218,13 +219,13 @@ class SnapshotsControl:
 
 
 def _require_usable(record: DatasetRecord) -> None:
-    """Raise NOT_USABLE where a dataset's paths are none."""
+    """Raise INVALID_SNAPSHOT where a dataset's paths are none."""
     try:
         input_directories(record)
         for path in (record.work_path, record.inner_work_path):
             ObsPath.directory(path)
     except ApiError as error:
-        raise ApiError(NOT_USABLE, f"dataset {record.id}: {error.message}") from None
+        raise ApiError(INVALID_SNAPSHOT, f"dataset {record.id}: {error.message}") from None
 
 
 def _readable(folders: Iterable[Path]) -> Iterator[Snapshot]:
@@ -236,7 +237,7 @@ def _readable(folders: Iterable[Path]) -> Iterator[Snapshot]:
 
 
 def _described(folder: Path) -> Snapshot:
-    about: About = read_about(folder)
+    about: SnapshotHeader = read_header(folder)
     return Snapshot(
         name=folder.name,
         created_ms=about.created_ms,

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.control.errors import NOT_USABLE
+from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 << 30
@@ -54,7 +54,7 @@ def pack(folder: Path, file: IO[bytes]) -> None:
 
 
 def unpack(file: IO[bytes], folder: Path) -> None:
-    """Unpack an archive into an empty folder. Raises NOT_USABLE for what is no snapshot or not safe; OSError."""
+    """Unpack an archive into an empty folder. Raises INVALID_SNAPSHOT for what is no snapshot or not safe; OSError."""
     size = file.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(file) as archive:
@@ -67,32 +67,32 @@ def unpack(file: IO[bytes], folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _extract(archive, entry, target)
     except _UNREADABLE as error:
-        raise ApiError(NOT_USABLE, f"this is no archive that can be read: {error}") from None
+        raise ApiError(INVALID_SNAPSHOT, f"this is no archive that can be read: {error}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise ApiError(NOT_USABLE, "a name in the archive is a file and a folder") from None
+        raise ApiError(INVALID_SNAPSHOT, "a name in the archive is a file and a folder") from None
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):  # a name, or a place in the file
-            raise ApiError(NOT_USABLE, f"this is no archive that can be unpacked: {error.strerror}") from None
+            raise ApiError(INVALID_SNAPSHOT, f"this is no archive that can be unpacked: {error.strerror}") from None
         raise
 
 
 def _judged(archive: zipfile.ZipFile, size: int, free: int) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Every entry with its place below the folder. Raises NOT_USABLE."""
+    """Every entry with its place below the folder. Raises INVALID_SNAPSHOT."""
     entries = archive.infolist()
     if len(entries) > MAX_FILES:
-        raise ApiError(NOT_USABLE, f"more than {MAX_FILES} files")
+        raise ApiError(INVALID_SNAPSHOT, f"more than {MAX_FILES} files")
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > min(MAX_BYTES, free // 2):
-        raise ApiError(NOT_USABLE, "it is larger, unpacked, than there is room for")
+        raise ApiError(INVALID_SNAPSHOT, "it is larger, unpacked, than there is room for")
     if unpacked > max(_SMALL_BYTES, _MOST_TIMES * size):
-        raise ApiError(NOT_USABLE, f"it is more than {_MOST_TIMES} times as large, unpacked")
+        raise ApiError(INVALID_SNAPSHOT, f"it is more than {_MOST_TIMES} times as large, unpacked")
     if sum(entry.compress_size for entry in entries) > size:
-        raise ApiError(NOT_USABLE, "its files overlap")
+        raise ApiError(INVALID_SNAPSHOT, "its files overlap")
     seen: set[PurePosixPath] = set()
     for entry in entries:
         place = _place(entry)
         if place in seen:
-            raise ApiError(NOT_USABLE, f"{entry.filename[:100]!r} is there twice")
+            raise ApiError(INVALID_SNAPSHOT, f"{entry.filename[:100]!r} is there twice")
         seen.add(place)
         yield entry, place
 
@@ -104,19 +104,19 @@ def _place(entry: zipfile.ZipInfo) -> PurePosixPath:
     is_plain = not stat.S_IFMT(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)
     is_inside = name == entry.filename and not place.is_absolute() and ".." not in place.parts and "//" not in name
     if not (is_plain and is_inside) or "\\" in name or "\0" in name or name.startswith("./") or "/./" in name:
-        raise ApiError(NOT_USABLE, f"{name[:100]!r} is no name that a snapshot has")
+        raise ApiError(INVALID_SNAPSHOT, f"{name[:100]!r} is no name that a snapshot has")
     is_packed_so = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if not place.parts or place.parts[0] not in _KNOWN or entry.flag_bits & _ENCRYPTED or not is_packed_so:
-        raise ApiError(NOT_USABLE, f"{name[:100]!r} belongs to no snapshot")
+        raise ApiError(INVALID_SNAPSHOT, f"{name[:100]!r} belongs to no snapshot")
     return place
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    """Write an entry's bytes, no more than it claims to have. Raises NOT_USABLE."""
+    """Write an entry's bytes, no more than it claims to have. Raises INVALID_SNAPSHOT."""
     rest = entry.file_size
     with archive.open(entry) as source, target.open("xb") as out:
         while piece := source.read(_PIECE):
             rest -= len(piece)
             if rest < 0:
-                raise ApiError(NOT_USABLE, f"{entry.filename[:100]!r} is larger than it says")
+                raise ApiError(INVALID_SNAPSHOT, f"{entry.filename[:100]!r} is larger than it says")
             out.write(piece)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from modelarts_emulator.control.request_log.log import LOGGED, UNNOTICED
+from modelarts_emulator.control.request_log.log import CONSOLE_CALL, CONSOLE_CALL_LOGGED
 
 HEADER = "HTTP_X_EMULATOR_CONSOLE"
 """The header of a call that a script of the console makes: ``1``, or ``logged`` to keep it in the log of requests."""
 _PAGE = "/_emulator/ui"
 
 
-def mark(environ: dict[str, Any]) -> None:
+def mark_console_call(environ: dict[str, Any]) -> None:
     """Mark a request of the console in its environment; change nothing for any other request.
 
     Pictures, sounds and videos that an element of the page loads have no header of ours: the page's ``Referer``, which
@@ -26,7 +26,7 @@ def mark(environ: dict[str, Any]) -> None:
         referer = environ.get("HTTP_REFERER")
         if referer is None or not _is_page(referer):
             return
-    environ[UNNOTICED] = LOGGED if value == LOGGED else "1"
+    environ[CONSOLE_CALL] = CONSOLE_CALL_LOGGED if value == CONSOLE_CALL_LOGGED else "1"
 
 
 def _is_page(referer: str) -> bool:
