@@ -72,8 +72,6 @@ def test_heads(data: bytes) -> None:
     parser.feed_data(data)
     assert (parser.get_method().decode(), seen.url.decode()) == (head.method, head.target)
     assert as_environ(seen.headers) == head.fields.environ
-    if not head.fields.length and not head.fields.is_chunked:
-        assert parser.should_keep_alive() == head.keeps_alive
 
 
 def _with_h11(data: bytes) -> Any:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.support import poll
 
 from modelarts_emulator.web import Disconnect, FileBody, Limits, Reply, WebServer
-from tests.web.conftest import Serve, bodies, connected, echo, talk
+from tests.helpers.emulator_api import poll
+from tests.helpers.raw_http import bodies, connected, echo, talk
 
+Serve = Callable[..., WebServer]
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

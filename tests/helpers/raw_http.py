@@ -1,32 +1,11 @@
-"""Web servers for tests, and raw connections to them."""
+"""Raw connections to a web server, and the application that echoes what it gets."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 from modelarts_emulator.web import WebServer
-
-Serve = Callable[..., WebServer]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start a server: ``serve(app, threads=1, limits=…)``."""
-    running: list[WebServer] = []
-
-    def begin(app: Any, host: str = "127.0.0.1", **options: Any) -> WebServer:
-        server = WebServer(app, host, 0, **{"threads": 2, **options})
-        running.append(server)
-        server.start()
-        return server
-
-    yield begin
-    for each in running:
-        each.stop()
 
 
 def connected(server: WebServer) -> socket.socket:
