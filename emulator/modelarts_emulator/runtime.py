@@ -18,10 +18,10 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
 from modelarts_emulator.iam.signatures.url import UrlSigner
 from modelarts_emulator.ingest.sync_files import Outcome, Progress, reconcile
-from modelarts_emulator.jobs.pool import Tasks
-from modelarts_emulator.jobs.recovery import recover, well_ended
+from modelarts_emulator.jobs.pool import TaskPool
+from modelarts_emulator.jobs.recovery import fail_interrupted_tasks, succeeded_outputs
 from modelarts_emulator.jobs.transitions import Transitions
-from modelarts_emulator.jobs.undo_log import take_back
+from modelarts_emulator.jobs.undo_log import roll_back
 from modelarts_emulator.obs.metadata import MetadataStore
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
@@ -31,11 +31,11 @@ from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.util.lru import Lru
 from modelarts_emulator.watch.watcher import Watcher
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 
 # In how many forms answers are kept: other URLs, languages, pictures of another size.
-FORMS = 4
+MAX_ANSWER_VARIANTS = 4
 # The first scan takes what it takes; this only keeps a dead disk from blocking for ever.
 FIRST_SCAN_S = 24 * 60 * 60
 
@@ -71,21 +71,21 @@ class Runtime:
         self.metadata = MetadataStore(self.root / "object-metadata.sqlite" if settings.data_dir else None)
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)
-        self.tasks = Tasks()
-        self.transitions = Transitions(self._project_of, self.tasks.resting)
-        self.ending = threading.Event()
+        self.tasks = TaskPool()
+        self.transitions = Transitions(self._project_of, self.tasks.without_turn)
+        self.stopping = threading.Event()
         """Set when the end has come: whoever waits for something goes on."""
         self.watcher = Watcher(self._input_changed)
         self.ready = threading.Event()
-        self.answers: Lru[Lru[msgspec.Raw]] = Lru(FORMS)
+        self.answer_cache: Lru[Lru[msgspec.Raw]] = Lru(MAX_ANSWER_VARIANTS)
         """Samples as lists have answered with them, by the form of the answer and by document."""
-        self.naming = threading.Lock()
+        self.name_lock = threading.Lock()
         """Held while a dataset gets its name, so that no two get the same."""
         self.started_s = time.monotonic()
         """When it began, by the machine: how long it has been running does not follow the clock."""
-        self.noted: set[str] = set()
+        self.pending_sync: set[str] = set()
         """Datasets whose input may have changed and waits for ``sync-data``, where nothing is applied by itself."""
-        self.looked_at: dict[str, int] = {}
+        self.scanned_counts: dict[str, int] = {}
         """How many objects of each dataset the watcher's latest look at its input has gone through."""
         self._outputs: dict[str, ObsPath] = {}
         """Where datasets write, by the text that says so: every look at a directory asks for all of them."""
@@ -96,16 +96,16 @@ class Runtime:
     def start(self) -> None:
         """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready``."""
         self.watcher.start()
-        self.follow()
+        self.resume()
         self.watcher.flush(FIRST_SCAN_S)
         self.ready.set()
 
-    def follow(self) -> None:
+    def resume(self) -> None:
         """Mend what an end has interrupted in any dataset, and watch the input of each."""
         half_made: list[str] = []
         for entry in self.store.entries():
-            if recover(self.store, entry.record.id, self.clock):
-                half_made += take_back(self.tree, entry.record, well_ended(self.store, entry.record.id))
+            if fail_interrupted_tasks(self.store, entry.record.id, self.clock):
+                half_made += roll_back(self.tree, entry.record, succeeded_outputs(self.store, entry.record.id))
         for dataset_id in half_made:
             with suppress(Unknown):
                 self.store.delete(dataset_id)
@@ -115,14 +115,14 @@ class Runtime:
             except ApiError as error:  # a link that has come meanwhile; the dataset stays as it was
                 log.warning("Dataset %s does not follow its input: %s", entry.record.id, error.message)
 
-    def end_waits(self) -> None:
+    def release_waits(self) -> None:
         """Let whoever waits go on, since the end has come."""
-        self.ending.set()
+        self.stopping.set()
         self.transitions.stop()
 
     def stop(self) -> None:
         """End tasks and watcher, write the store out, remove what is temporary."""
-        self.end_waits()
+        self.release_waits()
         self.ready.clear()
         self.tasks.stop()
         self.watcher.stop()
@@ -148,7 +148,7 @@ class Runtime:
         """Forget a dataset's input directories."""
         self.watcher.unwatch(dataset_id)
         self._reconciling.pop(dataset_id, None)
-        self.looked_at.pop(dataset_id, None)
+        self.scanned_counts.pop(dataset_id, None)
         self._to_look_at_whole.discard(dataset_id)
 
     def reconcile(
@@ -162,7 +162,7 @@ class Runtime:
         whole = self._to_look_at_whole
         with self._reconciling[dataset_id]:
             record = self.store.entry(dataset_id).record
-            self.noted.discard(dataset_id)
+            self.pending_sync.discard(dataset_id)
             paths = None if dataset_id in whole else paths
             whole.add(dataset_id)  # until it has gone well
             links: list[None] = []
@@ -180,7 +180,7 @@ class Runtime:
                 whole.discard(dataset_id)
             return outcome
 
-    def holding_still(self, dataset_id: str) -> threading.Lock:
+    def sync_lock(self, dataset_id: str) -> threading.Lock:
         """The lock that keeps a dataset from being brought in step with its input, while held."""
         return self._reconciling[dataset_id]
 
@@ -205,10 +205,10 @@ class Runtime:
 
     def _input_changed(self, dataset_id: str, paths: Collection[str] | None) -> None:
         if not self.settings.automatic:
-            self.noted.add(dataset_id)
+            self.pending_sync.add(dataset_id)
             return
         try:
-            outcome = self.reconcile(dataset_id, lambda done: self.looked_at.update({dataset_id: done}), paths)
+            outcome = self.reconcile(dataset_id, lambda done: self.scanned_counts.update({dataset_id: done}), paths)
         except Unknown:
             return  # deleted meanwhile
         except ApiError as error:

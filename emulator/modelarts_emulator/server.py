@@ -70,7 +70,7 @@ class Emulator:
 
     def stop(self) -> None:
         """Stop serving, end what is running, write everything out. No effect when stopped."""
-        self.runtime.end_waits()
+        self.runtime.release_waits()
         self._server.stop()
         self.runtime.stop()
 

@@ -17,9 +17,9 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.versions import CreateDatasetVersionRequest
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.formats import directory_layouts, manifest
-from modelarts_emulator.ingest.import_files import FileImport, Wanted
+from modelarts_emulator.ingest.import_files import FileImport, ImportOrder
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.versions import create_version
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.server import Emulator
@@ -116,7 +116,7 @@ def decode(data_dir: Path) -> float:
 
 def publish(runtime: Runtime) -> float:
     """Publish a version, until it is done."""
-    target = Target(project_id=worlds.PROJECT, dataset_id=worlds.ID)
+    target = RequestContext(project_id=worlds.PROJECT, dataset_id=worlds.ID)
 
     def run() -> None:
         create_version(runtime, target, CreateDatasetVersionRequest())
@@ -142,7 +142,7 @@ def import_(runtime: Runtime, source: Path) -> float:
     """Import the manifest over samples that are there."""
     record = runtime.store.entry(worlds.ID).record
     path = ObsPath.parse(f"/bucket/{source.name}")
-    wanted = Wanted(
+    wanted = ImportOrder(
         source=path,
         is_manifest=True,
         user="human/a/b",

@@ -24,10 +24,10 @@ import requests
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.server import Emulator
-from modelarts_emulator.jobs.pool import Tasks
+from modelarts_emulator.jobs.pool import TaskPool
 
 root, path, body, place, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
-owner, name = {"ObjectTree": ObjectTree, "Tasks": Tasks}[place.split(".")[0]], place.split(".")[1]
+owner, name = {"ObjectTree": ObjectTree, "TaskPool": TaskPool}[place.split(".")[0]], place.split(".")[1]
 settings = Settings(port=0, data_dir=root / "data", buckets={"bucket": root / "bucket"}, durability="process")
 method, called = getattr(owner, name), []
 
@@ -121,7 +121,7 @@ def test_a_publication_that_could_not_tell_its_end_is_taken_back(
     tmp_path: Path, bucket: Path, settings: Settings
 ) -> None:
     dataset_id = prepared(settings, bucket)
-    killed(tmp_path, f"/{dataset_id}/versions", "{}", 1, "Tasks.told")
+    killed(tmp_path, f"/{dataset_id}/versions", "{}", 1, "TaskPool.mark_finished")
     assert list(bucket.rglob("*.manifest"))
     versions = tmp_path / f"data/datasets/{dataset_id}/versions"
     (kept,) = versions.iterdir()
@@ -158,7 +158,7 @@ def test_a_new_dataset_of_an_interrupted_export_is_taken_back(tmp_path: Path, bu
         "export_new_dataset_work_path": "/bucket/new/",
     }
     body = json.dumps({"path": "/bucket/exported/", "export_params": parameters})
-    killed(tmp_path, f"/{dataset_id}/export-tasks", body, 1, "Tasks.told")
+    killed(tmp_path, f"/{dataset_id}/export-tasks", body, 1, "TaskPool.mark_finished")
     _, answer = after(settings, dataset_id, "/export-tasks")
     assert [task["status"] for task in answer["export_tasks"]] == ["FAILED"]
     assert not list((bucket / "exported").iterdir())

@@ -35,7 +35,7 @@ from modelarts_emulator.contract.errors import (
 from modelarts_emulator.iam.accounts import ANONYMOUS
 from modelarts_emulator.iam.authenticator import Authenticator
 from modelarts_emulator.iam.signed_request import read_signed_request
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import Unknown
 
@@ -117,7 +117,7 @@ def _as_header(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in plain)[:MAX_HEADER_CHARS]
 
 
-def _target(path: dict[str, str], emu: Runtime, access: Authenticator, warnings: list[str]) -> Target:
+def _target(path: dict[str, str], emu: Runtime, access: Authenticator, warnings: list[str]) -> RequestContext:
     principal = ANONYMOUS
     # Most clients of an open emulator say nothing of themselves; then there is nothing to judge either.
     if access.strict or not request.environ.keys().isdisjoint(_CREDENTIALS):
@@ -125,7 +125,7 @@ def _target(path: dict[str, str], emu: Runtime, access: Authenticator, warnings:
     environ = request.environ
     base_url = emu.settings.public_url or _base_url(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"))
     user = f"human/{principal.user.domain}/{principal.user.name}"
-    return Target(**path, base_url=base_url, user=user, warnings=warnings)
+    return RequestContext(**path, base_url=base_url, user=user, warnings=warnings)
 
 
 @lru_cache(maxsize=64)

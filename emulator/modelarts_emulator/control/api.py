@@ -62,7 +62,7 @@ class ControlApi:
         self.access = ControlAccess(emu.settings, emu.root)
         self.gate = RequestGate()
         self.log = RequestLog(emu.clock)
-        self.faults = Faults(emu.ending.wait)
+        self.faults = Faults(emu.stopping.wait)
         self._waiting, self._record = emu.transitions.waiting, self.log.record
         self.areas: tuple[object, ...] = (
             self.faults,
@@ -119,7 +119,7 @@ class ControlApi:
 
     def _record_poll(self, current: Request) -> None:
         if (kind := _POLLED_TASKS.get(current.endpoint or "")) is not None:
-            self._emu.transitions.polled(kind, (current.view_args or {}).get("dataset_id", ""))
+            self._emu.transitions.record_poll(kind, (current.view_args or {}).get("dataset_id", ""))
 
 
 def register(app: Flask, emu: Runtime) -> ControlApi:

@@ -68,7 +68,7 @@ class EventStream:
         """What is sent to one client."""
         known = self._datasets()
         rest = 0.0
-        while not self._emu.ending.is_set():
+        while not self._emu.stopping.is_set():
             sent = [*self._requests(after), *_changes(known, now := self._datasets())]
             known, rest = now, rest - _LOOK_S
             if sent:
@@ -78,7 +78,7 @@ class EventStream:
             elif rest <= 0:
                 yield b": still here\n\n"
                 rest = _BEAT_S
-            self._emu.ending.wait(_LOOK_S)
+            self._emu.stopping.wait(_LOOK_S)
 
     def leave(self) -> None:
         """Let another client in."""

@@ -35,7 +35,7 @@ def _state(emu: Runtime) -> dict[str, Any]:
         "sync": emu.settings.sync,
         "watcher": emu.watcher.mode,
         "pending_events": emu.watcher.pending,
-        "noted_datasets": len(emu.noted),
+        "noted_datasets": len(emu.pending_sync),
         "open_tasks": emu.tasks.open,
         "datasets": len(emu.store.entries()),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.jobs.transitions import STATES, Kind, Mode, Rule, Transitions
+from modelarts_emulator.jobs.transitions import TASK_STATES, TaskKind, TransitionMode, TransitionRule, Transitions
 
 
 class HeldTask(msgspec.Struct, kw_only=True):
@@ -14,13 +14,13 @@ class HeldTask(msgspec.Struct, kw_only=True):
     kind: str
     dataset_id: str
     before: str
-    mode: Mode
+    mode: TransitionMode
 
 
 class TransitionsState(msgspec.Struct, kw_only=True):
     """The rule of every kind, and the tasks that wait."""
 
-    transitions: dict[Kind, Rule]
+    transitions: dict[TaskKind, TransitionRule]
     held: list[HeldTask]
 
 
@@ -41,14 +41,14 @@ class TransitionsControl:
         held = [HeldTask(**each._asdict()) for each in self._transitions.held()]
         return TransitionsState(transitions=self._transitions.rules(query.project_id), held=held)
 
-    def put_transitions(self, query: TransitionsQuery, request: dict[Kind, Rule]) -> TransitionsState:
+    def put_transitions(self, query: TransitionsQuery, request: dict[TaskKind, TransitionRule]) -> TransitionsState:
         """Replace the rules; a kind that is not named has none, and what was held because of it goes on.
 
         A task that waits by a rule that has changed goes on as well. Raises PARAMETER_INVALID.
         """
         for kind, rule in request.items():
-            if rule.before not in (None, *STATES[kind]):
-                states = ", ".join(STATES[kind])
+            if rule.before not in (None, *TASK_STATES[kind]):
+                states = ", ".join(TASK_STATES[kind])
                 raise ApiError(PARAMETER_INVALID, f"{kind}: before is one of {states}")
         self._transitions.put(request, query.project_id)
         return self.show_transitions(query)

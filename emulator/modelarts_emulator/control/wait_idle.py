@@ -85,7 +85,7 @@ def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> 
     if emu.settings.automatic:
         # Looked at as a whole: what was written a moment ago may not have been noticed yet.
         emu.watcher.flush(0, ids)
-    while not emu.ending.is_set():
+    while not emu.stopping.is_set():
         rest = min(_LOOK_S, max(0.0, deadline - time.monotonic()))
         # A task may write files, and a file may start no task: the watcher is asked again after the tasks.
         if emu.watcher.wait_idle(rest, ids) and emu.tasks.wait_idle(rest, ids) and emu.watcher.wait_idle(0, ids):
@@ -133,7 +133,7 @@ def _open_tasks(emu: Runtime) -> Iterator[OpenTask]:
     waiting = Counter((each.dataset_id, each.kind) for each in held)
     for each in held:
         yield OpenTask(kind=each.kind, dataset_id=each.dataset_id, held_before=each.before)
-    for dataset_id, kind in emu.tasks.listing():
+    for dataset_id, kind in emu.tasks.open_tasks():
         if waiting[dataset_id, kind]:
             waiting[dataset_id, kind] -= 1
         else:

@@ -22,14 +22,14 @@ _WORTH_IT = 100
 _MOST = 8
 
 
-class Readers:
+class AdaptivePool:
     """Maps over batches in order; a context manager that ends its threads, if it ever began any."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._threads = min(_MOST, 2 * (os.cpu_count() or 1))
 
-    def __enter__(self) -> Readers:
+    def __enter__(self) -> AdaptivePool:
         return self
 
     def __exit__(

@@ -19,16 +19,16 @@ from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import SampleStatus, SampleType
 from modelarts_emulator.formats import directory_layouts, manifest
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.ingest.input_copies import Placement
+from modelarts_emulator.ingest.input_copies import InputCopier
 from modelarts_emulator.media.images import read_header
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.operations.labels import ensure_labels
 from modelarts_emulator.runtime import Runtime, input_directories
-from modelarts_emulator.samples.changes import IMPORT_ORIGIN, annotated
+from modelarts_emulator.samples.changes import IMPORT_ORIGIN, with_labels
 from modelarts_emulator.samples.factory import file_sample
 from modelarts_emulator.samples.hard_examples import HARD
-from modelarts_emulator.samples.label_rules import checked_labels
+from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import DatasetRecord, DatasetWriter, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ImportOrder:
     """What is imported, and how. ``source`` is a directory, or a manifest where ``is_manifest``."""
 
     source: ObsPath
@@ -57,7 +57,7 @@ class Wanted:
 
 
 @dataclass
-class Tally:
+class ImportProgress:
     """How far an import is: counts under the names of the task's answer, and what went wrong."""
 
     total_sample_count: int = 0
@@ -79,9 +79,11 @@ class Tally:
         if len(self.problems) < TOLD:
             self.problems.append(problem)
 
-    def plus(self, other: Tally) -> Tally:
+    def plus(self, other: ImportProgress) -> ImportProgress:
         """How far both are together."""
-        both = Tally(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
+        both = ImportProgress(
+            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
+        )
         both.problems = both.problems[:TOLD]
         return both
 
@@ -99,27 +101,27 @@ class Tally:
         return f"{self.problem_count} left out: {'; '.join(map(str, self.problems))}{more}"
 
 
-Note = Callable[[Tally], None]
+Note = Callable[[ImportProgress], None]
 
 
 class Import:
     """One import into one dataset. ``run`` does it all; subclasses say how items become samples."""
 
-    def __init__(self, emu: Runtime, record: DatasetRecord, wanted: Wanted, note: Note) -> None:
-        self.emu, self.record, self.wanted, self.note = emu, record, wanted, note
+    def __init__(self, runtime: Runtime, record: DatasetRecord, wanted: ImportOrder, note: Note) -> None:
+        self.runtime, self.record, self.wanted, self.note = runtime, record, wanted, note
         self.kind = DATASET_TYPES[record.type]
-        self.placement = Placement(emu.tree, input_directories(record), wanted.folder)
-        self.tally = Tally()
-        self.now = emu.clock.now_ms()
+        self.placement = InputCopier(runtime.tree, input_directories(record), wanted.folder)
+        self.tally = ImportProgress()
+        self.now = runtime.clock.now_ms()
 
-    def run(self) -> Tally:
+    def run(self) -> ImportProgress:
         """Import. Raises ApiError, OSError; what has been imported by then stays."""
         self.prepare()
         for batch in in_batches(self.wanted_items(), BATCH):
-            with self.emu.store.reading(self.record.id) as self.known:
+            with self.runtime.store.reading(self.record.id) as self.known:
                 ready = [each for item in batch if (each := self._attempt(item, self.prepared)) is not None]
             self.placement.flush()
-            with self.emu.store.writing(self.record.id) as dataset:
+            with self.runtime.store.writing(self.record.id) as dataset:
                 for sample, fresh in ready:
                     self._attempt(sample, lambda item, fresh=fresh: self._merge(dataset, item, fresh))  # type: ignore[misc]
             self.note(self.tally)
@@ -135,7 +137,7 @@ class Import:
     def items(self) -> Iterator[SampleRecord | Problem]:
         """Everything that the source holds."""
         if self.wanted.is_manifest:
-            with self.emu.tree.open(self.wanted.source) as file:
+            with self.runtime.tree.open(self.wanted.source) as file:
                 yield from manifest.read(file, self.record.type, self._open)
         else:
             directory = self.wanted.source.as_directory()
@@ -144,14 +146,14 @@ class Import:
                 directory.object_name,
                 self.entries(),
                 self.wanted.options,
-                lambda path: self.emu.tree.open(ObsPath.parse(f"/{path}")),
+                lambda path: self.runtime.tree.open(ObsPath.parse(f"/{path}")),
             )
 
     def entries(self) -> Sequence[ObjectEntry]:
         """The objects of the directory; never what datasets have written."""
         directory = self.wanted.source.as_directory()
-        skip = [output for output in self.emu.outputs() if not output.contains(directory)]
-        return list(self.emu.tree.walk(directory, skip=skip))
+        skip = [output for output in self.runtime.outputs() if not output.contains(directory)]
+        return list(self.runtime.tree.walk(directory, skip=skip))
 
     def wanted_items(self) -> Iterator[SampleRecord]:
         """The items that pass the filters; problems are counted."""
@@ -175,7 +177,7 @@ class Import:
         return self.placement.place(path, relative) if self.wanted.samples else self.placement.target(path, relative)
 
     def _open(self, uri: str) -> BinaryIO:
-        return self.emu.tree.open(ObsPath.parse(uri))
+        return self.runtime.tree.open(ObsPath.parse(uri))
 
     def is_wanted(self, item: SampleRecord) -> bool:
         """Whether an item passes the filters."""
@@ -188,7 +190,7 @@ class Import:
     def require_fitting(self, item: SampleRecord, shape: tuple[int, int, int] | None = None) -> None:
         """Raise ApiError for labels that cannot be its own: before what would be a sample without them is there."""
         if item.labels and self.wanted.annotations:
-            checked_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
+            validate_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
 
     def _attempt(self, item: SampleRecord, action: Callable[[SampleRecord], T]) -> T | None:
         """Do something with one item; a documented refusal is its problem."""
@@ -206,7 +208,7 @@ class Import:
             raise ApiError(FILE_NOT_FOUND, "it went away during the import")
         labels: list[SampleLabel] = item.labels if self.wanted.annotations else []
         if labels:
-            labels = checked_labels(self.record.type, base, labels)
+            labels = validate_labels(self.record.type, base, labels)
             ensure_labels(dataset, labels)
         merged = self._merged(base, item, labels)
         if merged != known:
@@ -217,7 +219,7 @@ class Import:
         status = SampleStatus.MANUAL_ANNOTATION if self.wanted.final else SampleStatus.AUTO_ANNOTATION
         if labels:
             by = item.annotated_by if item.annotated_by and "/" in item.annotated_by else self.wanted.user
-            base = annotated(base, labels, by=by, now=item.annotated_time or self.now, status=status)
+            base = with_labels(base, labels, by=by, now=item.annotated_time or self.now, status=status)
         metadata = {**base.metadata, **(item.metadata if self.wanted.annotations else {})}
         if self.wanted.origin:
             metadata[IMPORT_ORIGIN] = self.wanted.origin
@@ -277,19 +279,19 @@ class FileImport(Import):
     def _shape_at(self, path: str) -> tuple[int, int, int] | None:
         """The size of a picture where it lies now. Raises ApiError."""
         place = ObsPath.parse(f"/{path}")
-        if self.emu.tree.stat(place) is None:
+        if self.runtime.tree.stat(place) is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
-        return read_header(self.emu.tree.local(place))
+        return read_header(self.runtime.tree.local(place))
 
     def _fresh(self, identity: str, path: str, sample_type: SampleType, parent: str | None) -> SampleRecord:
         place = ObsPath.parse(f"/{path}")
-        stat = self.emu.tree.stat(place)
+        stat = self.runtime.tree.stat(place)
         if stat is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
         sample = file_sample(identity, self.kind, path, stat.size, stat.mtime_ns)
         sample.type, sample.parent = sample_type, parent
         if sample_type is SampleType.IMAGE:
-            sample.shape = read_header(self.emu.tree.local(place))
+            sample.shape = read_header(self.runtime.tree.local(place))
         return sample
 
     def _parent(self, item: SampleRecord) -> str | None:
@@ -302,14 +304,14 @@ class FileImport(Import):
         known = self.known.get(identity)
         if known is None and self.wanted.samples:
             video = self._fresh(identity, path, self.kind.sample_type, None)
-            with self.emu.store.writing(self.record.id) as dataset:
+            with self.runtime.store.writing(self.record.id) as dataset:
                 dataset.put_sample(video)
         item.metadata[PARENT_SOURCE] = f"obs://{path}"
         self.tally.total_sub_sample_count += 1
         return identity
 
     def _count_lines(self) -> int:
-        with self.emu.tree.open(self.wanted.source) as file:
+        with self.runtime.tree.open(self.wanted.source) as file:
             return manifest.count_lines(file)
 
 

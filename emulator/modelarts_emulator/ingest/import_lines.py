@@ -16,7 +16,7 @@ import msgspec
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.text import MAX_LINE_BYTES
-from modelarts_emulator.ingest.import_files import Import, Tally
+from modelarts_emulator.ingest.import_files import Import, ImportProgress
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
@@ -29,20 +29,20 @@ class _LineImport(Import):
 
     def read_files(self, paths: Sequence[str], reading: Reading) -> None:
         """Read files of the dataset's input anew; ``holding_still`` is held, so that nobody reads them otherwise."""
-        with self.emu.store.writing(self.record.id) as dataset:
+        with self.runtime.store.writing(self.record.id) as dataset:
             for path in paths:
                 dataset.put_file(FileRecord(path=path, reading=reading))
-        self.record = self.emu.store.entry(self.record.id).record
-        lines = LineSync(self.emu.store, self.emu.tree, self.record, self.tally.fail)
+        self.record = self.runtime.store.entry(self.record.id).record
+        lines = LineSync(self.runtime.store, self.runtime.tree, self.record, self.tally.fail)
         lines.read([self._entry(path) for path in paths])
-        self.record = self.emu.store.entry(self.record.id).record
+        self.record = self.runtime.store.entry(self.record.id).record
 
     def _entry(self, path: str) -> ObjectEntry:
         place = ObsPath.parse(f"/{path}")
-        stat = self.emu.tree.stat(place)
+        stat = self.runtime.tree.stat(place)
         if stat is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
-        return ObjectEntry(path, stat.size, stat.mtime_ns, str(self.emu.tree.local(place)))
+        return ObjectEntry(path, stat.size, stat.mtime_ns, str(self.runtime.tree.local(place)))
 
     def count_file(self, path: str) -> None:
         """Count a file as transferred."""
@@ -56,7 +56,7 @@ class TextImport(_LineImport):
 
     def prepare(self) -> None:
         """Read files that lie in the input already, and write the texts that nobody has yet."""
-        with self.emu.holding_still(self.record.id):
+        with self.runtime.sync_lock(self.record.id):
             self._read_own_files()
             self._ids = self._known_texts()
             if self.wanted.samples:
@@ -88,7 +88,7 @@ class TextImport(_LineImport):
 
     def _known_texts(self) -> dict[bytes, list[str]]:
         known: dict[bytes, list[str]] = defaultdict(list)
-        with self.emu.store.reading(self.record.id) as dataset:
+        with self.runtime.store.reading(self.record.id) as dataset:
             for sample in dataset.select(Selection()):
                 known[_key(sample)].append(sample.id)
         return known
@@ -144,14 +144,14 @@ class TextImport(_LineImport):
 class RowImport(_LineImport):
     """An import of tables: whole files come along, a sample a row. Rows have no annotations."""
 
-    def run(self) -> Tally:
+    def run(self) -> ImportProgress:
         """Place the files and read them."""
         options = self.wanted.options
         reading = Reading(with_column_header=options.with_column_header, schema_maps=list(options.schema_maps))
         sources = list(self._sources())
         self.tally.total_file_count = len(sources)
         self.note(self.tally)
-        with self.emu.holding_still(self.record.id):
+        with self.runtime.sync_lock(self.record.id):
             for source in sources:
                 path = self.place(source)
                 self.placement.flush()
@@ -174,7 +174,7 @@ class RowImport(_LineImport):
                 self.tally.fail(Problem(item.path or "a text", "is no CSV file"))
 
     def _count_rows(self, path: str) -> int:
-        with self.emu.store.reading(self.record.id) as dataset:
+        with self.runtime.store.reading(self.record.id) as dataset:
             wanted = Selection(directory=path[: path.rfind("/") + 1], predicate=lambda sample: sample.path == path)
             return sum(1 for _ in dataset.select(wanted))
 

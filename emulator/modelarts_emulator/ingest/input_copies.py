@@ -12,7 +12,7 @@ from modelarts_emulator.obs.paths import ObsPath
 _CHUNK = 1 << 20
 
 
-class Placement:
+class InputCopier:
     """Puts objects below a folder of the first input directory. The same content is never stored twice under a name.
 
     ``folder`` is a relative path, empty for the input directory itself. Raises PATH_INVALID.

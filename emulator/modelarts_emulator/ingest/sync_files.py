@@ -15,7 +15,7 @@ import msgspec
 
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES, DatasetTypeTraits
 from modelarts_emulator.contract.errors import PATH_NOT_FOUND, ApiError
-from modelarts_emulator.ingest.adaptive_pool import Readers
+from modelarts_emulator.ingest.adaptive_pool import AdaptivePool
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.media.images import read_header_of
 from modelarts_emulator.obs.object_tree import ObjectTree
@@ -26,7 +26,7 @@ from modelarts_emulator.samples.factory import file_sample
 from modelarts_emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Selection, Store, fingerprint
 from modelarts_emulator.util.ids import sample_id
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 # How many samples one atomic group of the journal holds: many share its fsync, and progress can still be seen.
 BATCH = 1_000
@@ -140,7 +140,7 @@ class _Reconciliation:
 
     def _apply(self, entries: Iterable[ObjectEntry]) -> None:
         stale = self._stale(entries)
-        with Readers() as readers:
+        with AdaptivePool() as readers:
             while batch := list(islice(stale, BATCH)):
                 # Files are read before the dataset's lock is taken.
                 self._put(readers.map(self._fresh, batch))

@@ -24,7 +24,7 @@ from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import has_header, line_samples, reading_of, row_samples, schema_of
 from modelarts_emulator.store import DatasetRecord, FileRecord, Reading, SampleRecord, Selection, Store
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 BATCH = 1_000
 TOLD = 3

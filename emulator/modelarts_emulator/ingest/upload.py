@@ -33,13 +33,13 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry, is_ignored
 from modelarts_emulator.operations.labels import ensure_labels
 from modelarts_emulator.runtime import Runtime, input_directories
-from modelarts_emulator.samples.changes import annotated, checked_metadata
+from modelarts_emulator.samples.changes import checked_metadata, with_labels
 from modelarts_emulator.samples.factory import file_sample, line_samples, reading_of, row_samples
-from modelarts_emulator.samples.label_rules import checked_labels
+from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import DatasetRecord, FileRecord, Reading, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 MAX_IMAGE_BYTES = 25 * 1024 * 1024
 MAX_OBJECT_BYTES = 256 * 1024 * 1024
@@ -53,9 +53,9 @@ Uploaded = tuple[SampleRecord, list[SampleLabel]]
 class _Upload:
     """What uploads into datasets of every type have in common."""
 
-    def __init__(self, emu: Runtime, record: DatasetRecord, user: str, status: SampleStatus) -> None:
-        self.emu, self.record, self.user, self.status = emu, record, user, status
-        self.at_ms = emu.clock.now_ms()  # one time for all, so that they are listed in their order
+    def __init__(self, runtime: Runtime, record: DatasetRecord, user: str, status: SampleStatus) -> None:
+        self.runtime, self.record, self.user, self.status = runtime, record, user, status
+        self.at_ms = runtime.clock.now_ms()  # one time for all, so that they are listed in their order
         self.directory = input_directories(record)[0]
         self.kind = DATASET_TYPES[record.type]
 
@@ -78,16 +78,16 @@ class _Upload:
         if sample.data is not None or sample.data_source is None or not sample.data_source.data_path:
             return _decoded(sample)
         path = ObsPath.parse(sample.data_source.data_path)
-        stat = self.emu.tree.stat(path)
+        stat = self.runtime.tree.stat(path)
         if stat is None:
             raise ApiError(FILE_NOT_FOUND, str(path))
         if stat.size > MAX_OBJECT_BYTES:
             raise ApiError(FILE_TOO_LARGE, f"{path}: {stat.size} bytes are more than {MAX_OBJECT_BYTES}")
-        return self.emu.tree.read(path)
+        return self.runtime.tree.read(path)
 
     def _write(self, path: ObsPath, data: bytes) -> ObjectStat:
         try:
-            return self.emu.tree.write(path, data, overwrite=False, flush=False, at_ms=self.at_ms)
+            return self.runtime.tree.write(path, data, overwrite=False, flush=False, at_ms=self.at_ms)
         except FileExistsError:
             raise ApiError(SAMPLE_EXISTS, str(path)) from None
         except OSError as error:
@@ -96,7 +96,7 @@ class _Upload:
 
     def _flush(self, samples: Sequence[SampleRecord]) -> None:
         for directory in {ObsPath.parse(f"/{sample.path}").parent for sample in samples}:
-            self.emu.tree.flush(directory)
+            self.runtime.tree.flush(directory)
 
 
 class FileUpload(_Upload):
@@ -107,12 +107,12 @@ class FileUpload(_Upload):
         uploaded = self._all_stored(samples)
         good = [item for item in uploaded if not isinstance(item, UploadSampleResp)]
         self._flush([sample for sample, _ in good])
-        now = self.emu.clock.now_ms()
+        now = self.runtime.clock.now_ms()
         if good:
-            with self.emu.store.writing(self.record.id) as dataset:
+            with self.runtime.store.writing(self.record.id) as dataset:
                 for sample, labels in good:
                     ensure_labels(dataset, labels)
-                    dataset.put_sample(annotated(sample, labels, by=self.user, now=now, status=self.status))
+                    dataset.put_sample(with_labels(sample, labels, by=self.user, now=now, status=self.status))
         return [item if isinstance(item, UploadSampleResp) else _succeeded(item[0]) for item in uploaded]
 
     def _all_stored(self, samples: Sequence[Sample]) -> list[Uploaded | UploadSampleResp]:
@@ -130,7 +130,7 @@ class FileUpload(_Upload):
             data = self._data(sample)
             shape = self._shape(sample, data)
             draft = SampleRecord(id="", path=path.object_name, type=self.kind.sample_type, time=0, shape=shape)
-            labels = checked_labels(self.record.type, draft, sample.labels or ())
+            labels = validate_labels(self.record.type, draft, sample.labels or ())
             metadata = checked_metadata(sample.metadata)
             stat = self._write(path, data)
         except ApiError as error:
@@ -159,13 +159,13 @@ class LineUpload(_Upload):
 
     def __init__(
         self,
-        emu: Runtime,
+        runtime: Runtime,
         record: DatasetRecord,
         user: str,
         status: SampleStatus,
         label_format: LabelFormat | None,
     ) -> None:
-        super().__init__(emu, record, user, status)
+        super().__init__(runtime, record, user, status)
         self._label_format = label_format
 
     def run(self, samples: Sequence[Sample]) -> list[UploadSampleResp]:
@@ -182,14 +182,14 @@ class LineUpload(_Upload):
             self._store(path, data, reading)
         except ApiError as error:
             return _failed(sample, error)
-        now = self.emu.clock.now_ms()
-        with self.emu.store.writing(self.record.id) as dataset:
+        now = self.runtime.clock.now_ms()
+        with self.runtime.store.writing(self.record.id) as dataset:
             for fresh, labels in uploaded:
                 known = dataset.get(fresh.id)
                 if known is not None and (labels or metadata):
                     ensure_labels(dataset, labels)
                     known.metadata = metadata
-                    dataset.put_sample(annotated(known, labels, by=self.user, now=now, status=self.status))
+                    dataset.put_sample(with_labels(known, labels, by=self.user, now=now, status=self.status))
         return _succeeded(uploaded[0][0])
 
     def _reading(self, path: ObsPath) -> Reading:
@@ -203,7 +203,7 @@ class LineUpload(_Upload):
         if self.record.type is DatasetType.TABLE:
             rows = row_samples(self.record, path.object_name, BytesIO(data), reading, time=0)
             found = [
-                (row, checked_labels(self.record.type, row, given)) for row in rows if isinstance(row, SampleRecord)
+                (row, validate_labels(self.record.type, row, given)) for row in rows if isinstance(row, SampleRecord)
             ]
         else:
             found = self._lines(path, data, reading, given)
@@ -222,7 +222,7 @@ class LineUpload(_Upload):
         return [
             (
                 sample,
-                checked_labels(
+                validate_labels(
                     self.record.type,
                     sample,
                     [*(SampleLabel(name=name, type=LabelType.TEXT_CLASSIFICATION) for name in behind), *given],
@@ -232,13 +232,13 @@ class LineUpload(_Upload):
         ]
 
     def _store(self, path: ObsPath, data: bytes, reading: Reading) -> None:
-        with self.emu.holding_still(self.record.id):
+        with self.runtime.sync_lock(self.record.id):
             stat = self._write(path, data)
-            self.emu.tree.flush(path.parent)
-            with self.emu.store.writing(self.record.id) as dataset:
+            self.runtime.tree.flush(path.parent)
+            with self.runtime.store.writing(self.record.id) as dataset:
                 dataset.put_file(FileRecord(path=path.object_name, reading=reading))
-            entry = ObjectEntry(path.object_name, stat.size, stat.mtime_ns, str(self.emu.tree.local(path)))
-            LineSync(self.emu.store, self.emu.tree, self.record).read([entry])
+            entry = ObjectEntry(path.object_name, stat.size, stat.mtime_ns, str(self.runtime.tree.local(path)))
+            LineSync(self.runtime.store, self.runtime.tree, self.record).read([entry])
 
 
 def _as_utf8(sample: Sample, data: bytes) -> bytes:

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 
 from modelarts_emulator.store import Unknown
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 # How many can be under way, those included that rest.
 _MAX_THREADS = 64
 
 
-class Busy(Exception):
+class TaskConflict(Exception):
     """A task that excludes the wanted one is open; ``kind`` says which."""
 
     def __init__(self, kind: str) -> None:
@@ -31,7 +31,7 @@ class Busy(Exception):
 class Claim:
     """The right to run one task. As a context manager it is given back, unless ``run`` was called."""
 
-    def __init__(self, tasks: Tasks, dataset_id: str, kind: str) -> None:
+    def __init__(self, tasks: TaskPool, dataset_id: str, kind: str) -> None:
         self._tasks, self.dataset_id, self.kind = tasks, dataset_id, kind
         self._running = False
 
@@ -48,7 +48,7 @@ class Claim:
         self._tasks._submit(self, work)
 
 
-class Tasks:
+class TaskPool:
     """Runs callables in the background, ``workers`` at a time; those that rest do not count.
 
     A task is open from its claim until its callable has returned.
@@ -58,45 +58,45 @@ class Tasks:
         self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="task")
         self._turns = threading.Semaphore(workers)
         self._thread = threading.local()
-        self._quiet = threading.Condition()
+        self._changed = threading.Condition()
         self._open: Counter[tuple[str, str]] = Counter()
-        self._told: Counter[tuple[str, str]] = Counter()
+        self._finished: Counter[tuple[str, str]] = Counter()
         """Of those, the tasks that have told their end."""
         self._stopping = False
 
     @property
     def open(self) -> int:
         """How many tasks have not ended."""
-        with self._quiet:
+        with self._changed:
             return self._open.total()
 
-    def listing(self) -> list[tuple[str, str]]:
+    def open_tasks(self) -> list[tuple[str, str]]:
         """Dataset and kind of every task that has not ended."""
-        with self._quiet:
+        with self._changed:
             return sorted(self._open.elements())
 
     def running(self, dataset_id: str) -> set[str]:
         """The kinds of task that have not told their end for a dataset."""
-        with self._quiet:
-            return {kind for owner, kind in self._open - self._told if owner == dataset_id}
+        with self._changed:
+            return {kind for owner, kind in self._open - self._finished if owner == dataset_id}
 
-    def told(self, dataset_id: str, kind: str) -> None:
+    def mark_finished(self, dataset_id: str, kind: str) -> None:
         """A task is telling its end, and is in nobody's way any more: a client that reads of it may go on at once.
 
         To be called where the end is written, while nobody else can write.
         """
-        with self._quiet:
-            self._told[dataset_id, kind] += 1
+        with self._changed:
+            self._finished[dataset_id, kind] += 1
 
     def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> Claim:
-        """Take the right to run a task, so that what is written for it cannot collide. Raises Busy.
+        """Take the right to run a task, so that what is written for it cannot collide. Raises TaskConflict.
 
         ``excluded`` are the kinds it cannot run beside; name its own among them where there may be only one.
         """
-        with self._quiet:
+        with self._changed:
             for other in excluded:
-                if self._open[dataset_id, other] > self._told[dataset_id, other]:
-                    raise Busy(other)
+                if self._open[dataset_id, other] > self._finished[dataset_id, other]:
+                    raise TaskConflict(other)
             self._open[dataset_id, kind] += 1
         return Claim(self, dataset_id, kind)
 
@@ -104,12 +104,12 @@ class Tasks:
         self._pool.submit(self._run, claim.dataset_id, claim.kind, work)
 
     def _release(self, dataset_id: str, kind: str) -> None:
-        with self._quiet:
+        with self._changed:
             self._open[dataset_id, kind] -= 1
-            self._told[dataset_id, kind] -= 1
+            self._finished[dataset_id, kind] -= 1
             self._open += Counter()  # drop what has come to zero
-            self._told += Counter()  # or below: it ended without a word
-            self._quiet.notify_all()
+            self._finished += Counter()  # or below: it ended without a word
+            self._changed.notify_all()
 
     def _run(self, dataset_id: str, kind: str, work: Callable[[], None]) -> None:
         try:
@@ -127,7 +127,7 @@ class Tasks:
             self._release(dataset_id, kind)
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def without_turn(self) -> Iterator[None]:
         """Let another task run in the place of this one, which waits for something outside; no effect elsewhere."""
         if not getattr(self._thread, "has_turn", False):
             yield
@@ -144,8 +144,8 @@ class Tasks:
         def is_idle() -> bool:
             return all(dataset_ids is not None and owner not in dataset_ids for owner, _ in self._open)
 
-        with self._quiet:
-            return self._quiet.wait_for(is_idle, max(0.0, timeout_s))
+        with self._changed:
+            return self._changed.wait_for(is_idle, max(0.0, timeout_s))
 
     def stop(self) -> None:
         """Let running tasks end, drop those that have not begun, and join the threads."""

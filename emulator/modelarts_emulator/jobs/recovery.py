@@ -14,7 +14,7 @@ _ENDED = {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCC
 _RESTING = {DatasetStatus.NORMAL, DatasetStatus.ABNORMAL}
 
 
-def recover(store: Store, dataset_id: str, clock: Clock) -> bool:
+def fail_interrupted_tasks(store: Store, dataset_id: str, clock: Clock) -> bool:
     """Close what was open, and say whether anything was. A dataset at rest is known from the index and not loaded."""
     known = store.entry(dataset_id).record
     if known.status in _RESTING and not known.open_exports:
@@ -29,7 +29,7 @@ def recover(store: Store, dataset_id: str, clock: Clock) -> bool:
     return True
 
 
-def well_ended(store: Store, dataset_id: str) -> set[str]:
+def succeeded_outputs(store: Store, dataset_id: str) -> set[str]:
     """The ids of the versions and exports that have come to a good end."""
     with store.reading(dataset_id) as dataset:
         versions = {each.version_id for each in dataset.versions if each.status == VersionStatus.RUNNING}

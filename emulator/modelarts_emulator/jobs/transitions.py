@@ -17,9 +17,9 @@ import msgspec
 
 from modelarts_emulator.contract.errors import TASK_FAILED, ApiError, find_error
 
-Kind = Literal["sync", "import", "export", "publish", "switch"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-STATES: Mapping[Kind, tuple[str, ...]] = {
+TaskKind = Literal["sync", "import", "export", "publish", "switch"]
+TASK_KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
+TASK_STATES: Mapping[TaskKind, tuple[str, ...]] = {
     "sync": ("RUNNING", "COMPLETED"),
     "import": ("STARTING", "RUNNING", "COMPLETED"),
     "export": ("RUNNING", "SUCCESSED"),
@@ -33,7 +33,7 @@ _LOOK_S = 0.1
 _MAX_MS = 24 * 3600 * 1000
 
 
-class Mode(str, Enum):
+class TransitionMode(str, Enum):
     """How a task goes on."""
 
     IMMEDIATE = "immediate"
@@ -43,10 +43,10 @@ class Mode(str, Enum):
     FAIL = "fail"
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class TransitionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The rule for a kind of task."""
 
-    mode: Mode
+    mode: TransitionMode
     before: str | None = None
     """The state that it holds for, the one to come, such as ``COMPLETED``; every state without it."""
     ms: int = 0
@@ -61,30 +61,30 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError(f"ms must be from 0 to {_MAX_MS}")
         if self.polls < 0:
             raise ValueError("polls must not be below 0")
-        if self.mode is Mode.FAIL and find_error(self.code) is None:
+        if self.mode is TransitionMode.FAIL and find_error(self.code) is None:
             raise ValueError(f"code {self.code!r} is not in the error catalogue")
 
 
-class Held(NamedTuple):
+class WaitingTask(NamedTuple):
     """A task that waits: its kind and dataset, the state to come, and why it waits."""
 
     kind: str
     dataset_id: str
     before: str
-    mode: Mode
+    mode: TransitionMode
 
 
 class _Waiting:
     """A task that waits, and what it waits for."""
 
-    def __init__(self, held: Held, rule: Rule) -> None:
+    def __init__(self, held: WaitingTask, rule: TransitionRule) -> None:
         self.held, self.rule = held, rule
-        self.deadline = time.monotonic() + rule.ms / 1000 if rule.mode is Mode.TIME else float("inf")
+        self.deadline = time.monotonic() + rule.ms / 1000 if rule.mode is TransitionMode.TIME else float("inf")
         self.polls = 0
 
     @property
     def is_over(self) -> bool:
-        if self.rule.mode is Mode.POLLS:
+        if self.rule.mode is TransitionMode.POLLS:
             return self.polls >= self.rule.polls
         return time.monotonic() >= self.deadline
 
@@ -92,35 +92,35 @@ class _Waiting:
 class Transitions:
     """The rules, of projects or for all, and who waits because of them. Thread-safe.
 
-    ``project_of`` gives the project of a dataset, None if there is no such dataset; ``resting`` is entered while a task
-    waits, so that another can run meanwhile.
+    ``project_of`` gives the project of a dataset, None if there is no such dataset; the
+    context ``without_turn`` is entered while a task waits, so that another task can run in its place.
     """
 
     def __init__(
         self,
         project_of: Callable[[str], str | None],
-        resting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        without_turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._project_of, self._resting = project_of, resting
+        self._project_of, self._without_turn = project_of, without_turn
         self._changed = threading.Condition()
-        self._rules: dict[tuple[str | None, str], Rule] = {}
+        self._rules: dict[tuple[str | None, str], TransitionRule] = {}
         self.waiting: list[_Waiting] = []
         """Who waits: this one list always, so that a look at it tells whether anybody does."""
         self._is_stopped = False
 
-    def enter(self, kind: Kind, dataset_id: str, state: str) -> None:
+    def enter(self, kind: TaskKind, dataset_id: str, state: str) -> None:
         """Return when the task may go on to a state. Raises ApiError where it is to fail."""
         if not self._rules:
             return
         rule = self._rule(kind, dataset_id)
         if rule is None or rule.before not in (None, state):
             return
-        if rule.mode is Mode.FAIL:
+        if rule.mode is TransitionMode.FAIL:
             raise ApiError(find_error(rule.code) or TASK_FAILED, f"the {kind} task was told to fail before {state}")
-        with self._resting():
-            self._wait(_Waiting(Held(kind, dataset_id, state, rule.mode), rule))
+        with self._without_turn():
+            self._wait(_Waiting(WaitingTask(kind, dataset_id, state, rule.mode), rule))
 
-    def polled(self, kind: str, dataset_id: str) -> None:
+    def record_poll(self, kind: str, dataset_id: str) -> None:
         """Note that somebody has asked after a task; an empty ``kind`` is any of the dataset."""
         if not self.waiting:
             return
@@ -131,27 +131,29 @@ class Transitions:
             self._changed.notify_all()
 
     @property
-    def is_waited_for(self) -> bool:
+    def has_waiting(self) -> bool:
         """Whether any task waits."""
         return bool(self.waiting)
 
-    def rules(self, project_id: str | None = None) -> dict[Kind, Rule]:
+    def rules(self, project_id: str | None = None) -> dict[TaskKind, TransitionRule]:
         """The rule of every kind: those of a project, or with None those for all that have none of their own."""
-        immediate = Rule(mode=Mode.IMMEDIATE)
-        return {kind: self._rules.get((project_id, kind), immediate) for kind in KINDS}
+        immediate = TransitionRule(mode=TransitionMode.IMMEDIATE)
+        return {kind: self._rules.get((project_id, kind), immediate) for kind in TASK_KINDS}
 
-    def own_rules(self, project_id: str) -> dict[Kind, Rule]:
+    def own_rules(self, project_id: str) -> dict[TaskKind, TransitionRule]:
         """The rules that a project has of its own, to be given to ``put``."""
-        return {kind: rule for kind in KINDS if (rule := self._rules.get((project_id, kind))) is not None}
+        return {kind: rule for kind in TASK_KINDS if (rule := self._rules.get((project_id, kind))) is not None}
 
-    def put(self, rules: Mapping[Kind, Rule], project_id: str | None = None) -> None:
+    def put(self, rules: Mapping[TaskKind, TransitionRule], project_id: str | None = None) -> None:
         """Replace all rules of a project, or those for all; what is held by none of them any more goes on."""
         new = {(project_id, kind): rule for kind, rule in rules.items()}
         with self._changed:
             kept = {key: rule for key, rule in self._rules.items() if key[0] != project_id}
             # Of a project, "immediate" is an exception from what is for all; for all, it is no rule.
             self._rules = kept | {
-                key: rule for key, rule in new.items() if key[0] is not None or rule.mode is not Mode.IMMEDIATE
+                key: rule
+                for key, rule in new.items()
+                if key[0] is not None or rule.mode is not TransitionMode.IMMEDIATE
             }
             self._changed.notify_all()
 
@@ -161,12 +163,12 @@ class Transitions:
             self._rules = {}
             self._changed.notify_all()
 
-    def look(self) -> None:
+    def recheck(self) -> None:
         """Have those that wait see at once whether their datasets are gone."""
         with self._changed:
             self._changed.notify_all()
 
-    def held(self) -> list[Held]:
+    def held(self) -> list[WaitingTask]:
         """The tasks that wait now, what has waited longest first."""
         with self._changed:
             return [waiting.held for waiting in self.waiting]
@@ -178,14 +180,14 @@ class Transitions:
             self._rules = {}
             self._changed.notify_all()
 
-    def _rule(self, kind: str, dataset_id: str) -> Rule | None:
+    def _rule(self, kind: str, dataset_id: str) -> TransitionRule | None:
         """The rule in force; None where a task goes on at once."""
         project_id = self._project_of(dataset_id)
         if project_id is None:
             return None
         rules = self._rules
         rule = rules.get((project_id, kind)) or rules.get((None, kind))
-        return None if rule is None or rule.mode is Mode.IMMEDIATE else rule
+        return None if rule is None or rule.mode is TransitionMode.IMMEDIATE else rule
 
     def _wait(self, waiting: _Waiting) -> None:
         with self._changed:

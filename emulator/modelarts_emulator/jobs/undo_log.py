@@ -17,12 +17,12 @@ from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.store import DatasetRecord
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 _PREFIX = ".~written-"
 
 
-class Written:
+class OutputTransaction:
     """Writes objects for one task. As a context manager: an error takes back every object that was not there before."""
 
     def __init__(self, tree: ObjectTree, record: DatasetRecord, task_id: str) -> None:
@@ -31,7 +31,7 @@ class Written:
         self._notes: IO[str] | None = None
         self._unflushed: set[ObsPath] = set()
 
-    def __enter__(self) -> Written:
+    def __enter__(self) -> OutputTransaction:
         self._notes = self._place.open("a", encoding="utf-8")
         return self
 
@@ -78,7 +78,7 @@ class Written:
         self._notes.flush()
 
 
-def take_back(tree: ObjectTree, record: DatasetRecord, good: Collection[str]) -> list[str]:
+def roll_back(tree: ObjectTree, record: DatasetRecord, good: Collection[str]) -> list[str]:
     """Remove what tasks of a dataset had written when the emulator ended under them.
 
     What the tasks in ``good`` have written stays. Returns the ids of the datasets that the others had begun to make.

@@ -38,7 +38,7 @@ from modelarts_emulator.contract.workforce import WorkforceDescriptor, Workforce
 from modelarts_emulator.obs.paths import MAX_KEY_BYTES, ObsPath
 from modelarts_emulator.operations.imports import start_initial_import
 from modelarts_emulator.operations.labels import add_label, complete, delete_label, entities_first, update_label
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.samples import image_size, signed_source
 from modelarts_emulator.operations.search import ratio_range
 from modelarts_emulator.operations.synchronization import start_sync
@@ -54,47 +54,47 @@ OUTPUTS = ("annotation", "data", "logs", "temp", "task")
 _LONGEST_BELOW = len("/annotation//annotation/.manifest") + 2 * 32 + 255
 
 
-def create_dataset(emu: Runtime, target: Target, request: CreateDatasetRequest) -> CreateDatasetResponse:
+def create_dataset(runtime: Runtime, context: RequestContext, request: CreateDatasetRequest) -> CreateDatasetResponse:
     """Create a dataset and read its input path in the background: status 0, then 5 or 8, then 1.
 
     An import starts where there is label information to bring along; its id is in the answer. Raises DATASET_EXISTS,
     BUCKET_NOT_FOUND, PATH_NOT_FOUND, PATH_INVALID, PATH_IS_BUCKET, WORK_PATH_TOO_LONG, LABEL_EXISTS, SHORTCUT_EXISTS,
     LABEL_INCOMPATIBLE, NO_TABLE_SCHEMA, PARAMETER_INVALID.
     """
-    record = new_dataset(emu, target, request)
-    emu.watch(record)
-    import_task_id = start_initial_import(emu, target, record)
+    record = new_dataset(runtime, context, request)
+    runtime.watch(record)
+    import_task_id = start_initial_import(runtime, context, record)
     if import_task_id is None:
-        start_sync(emu, record, DatasetStatus.CREATING)
+        start_sync(runtime, record, DatasetStatus.CREATING)
     return CreateDatasetResponse(dataset_id=record.id, import_task_id=import_task_id)
 
 
-def new_dataset(emu: Runtime, target: Target, request: CreateDatasetRequest) -> DatasetRecord:
+def new_dataset(runtime: Runtime, context: RequestContext, request: CreateDatasetRequest) -> DatasetRecord:
     """Write a dataset down with its labels and make its output directories; nothing is read yet.
 
     Raises as ``create_dataset``.
     """
     dataset_type = request.dataset_type if request.dataset_type is not None else DatasetType.IMAGE_CLASSIFICATION
-    record = _new_record(emu, target, request, dataset_type)
+    record = _new_record(runtime, context, request, dataset_type)
     labels = [complete(label, dataset_type) for label in request.labels or ()]
-    with emu.naming:
-        require_free_name(emu, target.project_id, request.dataset_name)
-        emu.store.create(record)
+    with runtime.name_lock:
+        require_free_name(runtime, context.project_id, request.dataset_name)
+        runtime.store.create(record)
     try:
-        with emu.store.writing(record.id) as dataset:
+        with runtime.store.writing(record.id) as dataset:
             for number in entities_first(labels):
                 add_label(dataset, labels[number])
         for output in OUTPUTS:
-            emu.tree.make_directory(ObsPath.directory(f"{record.inner_work_path}{output}"))
+            runtime.tree.make_directory(ObsPath.directory(f"{record.inner_work_path}{output}"))
     except BaseException:
-        emu.store.delete(record.id)
+        runtime.store.delete(record.id)
         raise
     return record
 
 
-def list_datasets(emu: Runtime, target: Target, query: ListDatasetsQuery) -> ListDatasetsResponse:
+def list_datasets(runtime: Runtime, context: RequestContext, query: ListDatasetsQuery) -> ListDatasetsResponse:
     """Datasets of the project, filtered, sorted and paged; ``offset`` counts pages."""
-    matches = [entry for entry in emu.store.entries(target.project_id) if _matches(emu, entry, query)]
+    matches = [entry for entry in runtime.store.entries(context.project_id) if _matches(runtime, entry, query)]
     # Of the same time, as while the clock stands still, the order is that of their creation.
     matches.sort(key=_by_name if query.sort_by is SortBy.DATASET_NAME else _by_time)
     if query.order is Order.DESC:
@@ -103,48 +103,48 @@ def list_datasets(emu: Runtime, target: Target, query: ListDatasetsQuery) -> Lis
     page = matches[start : start + query.limit]
     return ListDatasetsResponse(
         total_number=len(matches),
-        datasets=[_listed(emu, target, entry, query) for entry in page],
+        datasets=[_listed(runtime, context, entry, query) for entry in page],
     )
 
 
-def desc_dataset(emu: Runtime, target: Target, query: DescDatasetQuery) -> DescDatasetResponse:
+def desc_dataset(runtime: Runtime, context: RequestContext, query: DescDatasetQuery) -> DescDatasetResponse:
     """Everything about a dataset. Raises DATASET_NOT_FOUND."""
-    emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(target.dataset_id) as dataset:
-        members = _described(emu, IndexEntry(dataset.record, dataset.counts))
-        members |= _running(emu, dataset.record, query.running_task_type) if query.check_running_task else {}
+    runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(context.dataset_id) as dataset:
+        members = _described(runtime, IndexEntry(dataset.record, dataset.counts))
+        members |= _running(runtime, dataset.record, query.running_task_type) if query.check_running_task else {}
         versions = [describe_version(dataset.record, version) for version in dataset.versions]
         return DescDatasetResponse(**members, labels=dataset.labels, versions=versions or None)
 
 
-def update_dataset(emu: Runtime, target: Target, request: UpdateDatasetRequest) -> UpdateDatasetResponse:
+def update_dataset(runtime: Runtime, context: RequestContext, request: UpdateDatasetRequest) -> UpdateDatasetResponse:
     """Change name, description and labels (deleted, then added, then updated), or switch to a version.
 
     All of it or nothing. Raises DATASET_NOT_FOUND, DATASET_EXISTS, LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS,
     LABEL_INCOMPATIBLE, VERSION_NOT_FOUND, PUBLISHING, PUBLISHING_ANNOTATION, SWITCHING.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
     if request.delete_labels or request.add_labels or request.add_tags or request.update_labels:
-        require_annotation_allowed(emu, record)
+        require_annotation_allowed(runtime, record)
 
     def change(dataset: DatasetWriter) -> None:
-        _change(emu, dataset, request)
+        _change(runtime, dataset, request)
 
-    with emu.naming:
+    with runtime.name_lock:
         if request.dataset_name is not None and request.dataset_name != record.name:
-            require_free_name(emu, target.project_id, request.dataset_name)
+            require_free_name(runtime, context.project_id, request.dataset_name)
         if request.current_version_id is not None:
-            with emu.store.reading(record.id) as dataset:
-                target.version(dataset, request.current_version_id)
+            with runtime.store.reading(record.id) as dataset:
+                context.version(dataset, request.current_version_id)
         if request.current_version_id in (None, record.current_version_id):
-            with emu.store.writing(record.id) as dataset:
+            with runtime.store.writing(record.id) as dataset:
                 change(dataset)
         else:
-            switch_version(emu, record, str(request.current_version_id), change)
+            switch_version(runtime, record, str(request.current_version_id), change)
     return UpdateDatasetResponse(dataset_id=record.id)
 
 
-def _change(emu: Runtime, dataset: DatasetWriter, request: UpdateDatasetRequest) -> None:
+def _change(runtime: Runtime, dataset: DatasetWriter, request: UpdateDatasetRequest) -> None:
     _update_labels(dataset, request)
     current = dataset.record
     dataset.put_record(
@@ -152,31 +152,31 @@ def _change(emu: Runtime, dataset: DatasetWriter, request: UpdateDatasetRequest)
             current,
             name=current.name if request.dataset_name is None else request.dataset_name,
             description=current.description if request.description is None else request.description,
-            update_time=emu.clock.now_ms(),
+            update_time=runtime.clock.now_ms(),
         )
     )
 
 
-def delete_dataset(emu: Runtime, target: Target) -> None:
+def delete_dataset(runtime: Runtime, context: RequestContext) -> None:
     """Delete a dataset; its source files and its published versions' files stay. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    emu.unwatch(record.id)
-    emu.store.delete(record.id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    runtime.unwatch(record.id)
+    runtime.store.delete(record.id)
 
 
 def _new_record(
-    emu: Runtime, target: Target, request: CreateDatasetRequest, dataset_type: DatasetType
+    runtime: Runtime, context: RequestContext, request: CreateDatasetRequest, dataset_type: DatasetType
 ) -> DatasetRecord:
-    sources = _checked_sources(emu, request.data_sources or ())
-    work_path = checked_work_path(emu, request.work_path, sources)
+    sources = _checked_sources(runtime, request.data_sources or ())
+    work_path = checked_work_path(runtime, request.work_path, sources)
     is_headless = any(source.with_column_header is False for source in sources)
     if dataset_type is DatasetType.TABLE and not request.schema and is_headless:
         raise ApiError(NO_TABLE_SCHEMA, "schema: needed where the files have no column header")
-    now = emu.clock.now_ms()
-    dataset_id = emu.ids.entity()
+    now = runtime.clock.now_ms()
+    dataset_id = runtime.ids.entity()
     return DatasetRecord(
         id=dataset_id,
-        project_id=target.project_id,
+        project_id=context.project_id,
         name=request.dataset_name,
         type=dataset_type,
         create_time=now,
@@ -195,18 +195,18 @@ def _new_record(
         managed=request.managed,
         import_data=request.import_data,
         import_annotations=request.import_annotations,
-        workforce=_checked_workforce(emu, request.workforce_information),
+        workforce=_checked_workforce(runtime, request.workforce_information),
     )
 
 
-def _checked_workforce(emu: Runtime, workforce: WorkforceInformation | None) -> WorkforceInformation | None:
+def _checked_workforce(runtime: Runtime, workforce: WorkforceInformation | None) -> WorkforceInformation | None:
     """Team labelling information as it is kept; its task gets an id."""
     if workforce is None or workforce.task_id:
         return workforce
-    return msgspec.structs.replace(workforce, task_id=emu.ids.entity())
+    return msgspec.structs.replace(workforce, task_id=runtime.ids.entity())
 
 
-def _checked_sources(emu: Runtime, sources: Sequence[DataSource]) -> list[DataSource]:
+def _checked_sources(runtime: Runtime, sources: Sequence[DataSource]) -> list[DataSource]:
     checked = []
     for source in sources:
         if source.data_type:
@@ -214,18 +214,18 @@ def _checked_sources(emu: Runtime, sources: Sequence[DataSource]) -> list[DataSo
         if not source.data_path:
             raise ApiError(PARAMETER_INVALID, "data_sources: data_path is missing")
         path = ObsPath.directory(source.data_path)
-        emu.tree.require_directory(path)
+        runtime.tree.require_directory(path)
         checked.append(msgspec.structs.replace(source, data_path=str(path), data_type=0))
     return checked
 
 
-def checked_work_path(emu: Runtime, text: str, sources: Sequence[DataSource]) -> ObsPath:
+def checked_work_path(runtime: Runtime, text: str, sources: Sequence[DataSource]) -> ObsPath:
     """A work path that can be used beside these sources. Raises PATH_INVALID, PATH_IS_BUCKET, BUCKET_NOT_FOUND,
     WORK_PATH_TOO_LONG.
     """
     work_path = ObsPath.directory(text)
-    if not emu.tree.has_bucket(work_path.bucket):
-        emu.tree.require_directory(work_path)  # says which error it is
+    if not runtime.tree.has_bucket(work_path.bucket):
+        runtime.tree.require_directory(work_path)  # says which error it is
     for source in sources:
         if ObsPath.directory(str(source.data_path)).contains(work_path):
             raise ApiError(PATH_INVALID, f"work_path: must not be the input path {source.data_path} nor below it")
@@ -234,9 +234,9 @@ def checked_work_path(emu: Runtime, text: str, sources: Sequence[DataSource]) ->
     return work_path
 
 
-def require_free_name(emu: Runtime, project_id: str, name: str) -> None:
+def require_free_name(runtime: Runtime, project_id: str, name: str) -> None:
     """Raise DATASET_EXISTS where a dataset of the project has this name."""
-    if any(entry.record.name == name for entry in emu.store.entries(project_id)):
+    if any(entry.record.name == name for entry in runtime.store.entries(project_id)):
         raise ApiError(DATASET_EXISTS, name)
 
 
@@ -259,7 +259,7 @@ def _by_name(entry: IndexEntry) -> tuple[str, str]:
     return entry.record.name, entry.record.id
 
 
-def _matches(emu: Runtime, entry: IndexEntry, query: ListDatasetsQuery) -> bool:
+def _matches(runtime: Runtime, entry: IndexEntry, query: ListDatasetsQuery) -> bool:
     record = entry.record
     return (
         record.workspace_id == query.workspace_id
@@ -267,11 +267,11 @@ def _matches(emu: Runtime, entry: IndexEntry, query: ListDatasetsQuery) -> bool:
         and (not query.search_content or query.search_content.lower() in record.name.lower())
         and (query.contain_versions is None or bool(record.version_count) == query.contain_versions)
         and (not query.support_export or DATASET_TYPES[record.type].exports)
-        and _has_version(emu, record, query)
+        and _has_version(runtime, record, query)
     )
 
 
-def _has_version(emu: Runtime, record: DatasetRecord, query: ListDatasetsQuery) -> bool:
+def _has_version(runtime: Runtime, record: DatasetRecord, query: ListDatasetsQuery) -> bool:
     """Whether a version of the wanted format and split ratio exists, where one is asked for."""
     if query.version_format is None and not query.train_evaluate_ratio:
         return True
@@ -279,7 +279,7 @@ def _has_version(emu: Runtime, record: DatasetRecord, query: ListDatasetsQuery) 
         return False
     ratios = ratio_range(query.train_evaluate_ratio)
     wanted = None if query.version_format is None else VERSION_FORMATS[query.version_format]
-    with emu.store.reading(record.id) as dataset:
+    with runtime.store.reading(record.id) as dataset:
         return any(
             (wanted is None or version.version_format is wanted)
             and ratios[0] <= Decimal(version.train_evaluate_sample_ratio) <= ratios[1]
@@ -287,22 +287,24 @@ def _has_version(emu: Runtime, record: DatasetRecord, query: ListDatasetsQuery) 
         )
 
 
-def _listed(emu: Runtime, target: Target, entry: IndexEntry, query: ListDatasetsQuery) -> DatasetAndFilePreview:
-    members = _described(emu, entry)
+def _listed(
+    runtime: Runtime, context: RequestContext, entry: IndexEntry, query: ListDatasetsQuery
+) -> DatasetAndFilePreview:
+    members = _described(runtime, entry)
     if query.check_running_task:
-        members |= _running(emu, entry.record, query.running_task_type)
+        members |= _running(runtime, entry.record, query.running_task_type)
     if query.with_labels or query.contain_versions or query.file_preview:
-        with emu.store.reading(entry.record.id) as dataset:
+        with runtime.store.reading(entry.record.id) as dataset:
             if query.with_labels:
                 members["labels"] = dataset.labels
             if query.contain_versions:
                 members["versions"] = [describe_version(dataset.record, version) for version in dataset.versions]
             if query.file_preview:
-                members["samples"] = members["files"] = _previews(emu, target, dataset)
+                members["samples"] = members["files"] = _previews(runtime, context, dataset)
     return DatasetAndFilePreview(**members)
 
 
-def _previews(emu: Runtime, target: Target, dataset: DatasetReader) -> list[AnnotationFile]:
+def _previews(runtime: Runtime, context: RequestContext, dataset: DatasetReader) -> list[AnnotationFile]:
     _, samples = dataset.page(Selection(), offset=0, limit=PREVIEWS)
     return [
         AnnotationFile(
@@ -312,27 +314,27 @@ def _previews(emu: Runtime, target: Target, dataset: DatasetReader) -> list[Anno
             file_name=sample.path.rpartition("/")[2],
             file_type=sample.path.rpartition(".")[2].lower(),
             size=sample.size,
-            url=signed_source(emu, target, sample),
+            url=signed_source(runtime, context, sample),
             **image_size(sample),  # type: ignore[arg-type]
         )
         for sample in samples
     ]
 
 
-def _running(emu: Runtime, record: DatasetRecord, task_type: RunningTaskType) -> dict[str, Any]:
+def _running(runtime: Runtime, record: DatasetRecord, task_type: RunningTaskType) -> dict[str, Any]:
     """``exist_running_task`` and ``running_tasks_id``. DEPLOY, the default, asks for tasks of any kind."""
-    kinds = emu.tasks.running(record.id)
+    kinds = runtime.tasks.running(record.id)
     if task_type is not RunningTaskType.DEPLOY:
         kinds &= KINDS_OF_TASK.get(task_type, set())
     ids: list[str] = []
     if kinds:
-        with emu.store.reading(record.id) as dataset:
+        with runtime.store.reading(record.id) as dataset:
             ended = ("COMPLETED", "FAILED", "SUCCESSED")
             ids = [task.id for task in dataset.tasks if task.kind in kinds and task.status not in ended]
     return {"exist_running_task": bool(kinds), "running_tasks_id": ids}
 
 
-def _described(emu: Runtime, entry: IndexEntry) -> dict[str, Any]:
+def _described(runtime: Runtime, entry: IndexEntry) -> dict[str, Any]:
     """The members that a dataset has in a list and in its details."""
     record, counts = entry
     inner = record.inner_work_path
@@ -353,7 +355,7 @@ def _described(emu: Runtime, entry: IndexEntry) -> dict[str, Any]:
         "annotated_sample_count": counts.annotated,
         "unconfirmed_sample_count": counts.unconfirmed,
         "deleted_sample_count": counts.deleted,
-        "total_sub_sample_count": _frames(emu, record),
+        "total_sub_sample_count": _frames(runtime, record),
         "annotated_sub_sample_count": 0,
         "loading_sample_count": 0,
         "current_version_id": record.current_version_id,
@@ -386,11 +388,11 @@ def _described(emu: Runtime, entry: IndexEntry) -> dict[str, Any]:
     }
 
 
-def _frames(emu: Runtime, record: DatasetRecord) -> int:
+def _frames(runtime: Runtime, record: DatasetRecord) -> int:
     """How many frames of videos are samples."""
     if record.type is not DatasetType.VIDEO:
         return 0
-    with emu.store.reading(record.id) as dataset:
+    with runtime.store.reading(record.id) as dataset:
         return sum(1 for _ in dataset.select(Selection(predicate=lambda sample: sample.parent is not None)))
 
 

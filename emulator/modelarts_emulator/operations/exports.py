@@ -31,7 +31,7 @@ from modelarts_emulator.contract.sources import DataSource
 from modelarts_emulator.contract.wire import DatasetName, ExportStatus, VersionFormat
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.operations.datasets import checked_work_path, require_free_name
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.search import matcher
 from modelarts_emulator.operations.task_rules import claim_export, ending
 from modelarts_emulator.operations.versions import read_ratio
@@ -42,23 +42,23 @@ from modelarts_emulator.store import DatasetRecord, TaskRecord
 TREE, TILE = 1, 2
 
 
-def export_task(emu: Runtime, target: Target, request: ExportTaskRequest) -> ExportTaskResponse:
+def export_task(runtime: Runtime, context: RequestContext, request: ExportTaskRequest) -> ExportTaskResponse:
     """Start an export in the background: ``INIT``, ``RUNNING``, then ``SUCCESSED`` or ``FAILED``.
 
     Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND, UNSUPPORTED_TYPE, INVALID_EXPORT_PATH, INVALID_EXPORT_PARAMETER,
     DATASET_EXISTS, PATH_INVALID, PATH_IS_BUCKET, BUCKET_NOT_FOUND, PARAMETER_INVALID, SWITCHING.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
     if not DATASET_TYPES[record.type].exports:
         raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(record.type)} cannot be exported")
-    path = _checked_path(emu, record, request.path)
-    params = _checked_params(emu, record, request, path)
-    with emu.store.reading(record.id) as dataset:
+    path = _checked_path(runtime, record, request.path)
+    params = _checked_params(runtime, record, request, path)
+    with runtime.store.reading(record.id) as dataset:
         if request.version_id:
-            target.version(dataset, request.version_id)
-    now = emu.clock.now_ms()
+            context.version(dataset, request.version_id)
+    now = runtime.clock.now_ms()
     task = TaskRecord(
-        id=emu.ids.entity(),
+        id=runtime.ids.entity(),
         kind="export",
         status=ExportStatus.INIT.value,
         create_time=now,
@@ -75,21 +75,21 @@ def export_task(emu: Runtime, target: Target, request: ExportTaskRequest) -> Exp
         ),
         export_params=params,
     )
-    with claim_export(emu, record) as right:
-        with emu.store.writing(record.id) as dataset:
+    with claim_export(runtime, record) as right:
+        with runtime.store.writing(record.id) as dataset:
             dataset.put_task(task)
             current = dataset.record
             dataset.put_record(msgspec.structs.replace(current, open_exports=current.open_exports + 1))
-        right.run(lambda: _run(emu, target, record.id, task))
+        right.run(lambda: _run(runtime, context, record.id, task))
     return ExportTaskResponse(**_described(task))
 
 
 def list_export_tasks(
-    emu: Runtime, target: Target, query: GetExportTasksStatusOfDatasetQuery
+    runtime: Runtime, context: RequestContext, query: GetExportTasksStatusOfDatasetQuery
 ) -> GetExportTasksStatusOfDatasetResponse:
     """Export tasks, newest first, filtered by type and paged; ``offset`` counts pages. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
         tasks = [
             task
             for task in reversed(dataset.tasks)
@@ -102,22 +102,22 @@ def list_export_tasks(
     )
 
 
-def describe_export_task(emu: Runtime, target: Target) -> ExportTaskStatusResp:
+def describe_export_task(runtime: Runtime, context: RequestContext) -> ExportTaskStatusResp:
     """One export task. Raises DATASET_NOT_FOUND, EXPORT_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
-        task = dataset.task(target.task_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
+        task = dataset.task(context.task_id)
     if task is None or task.kind != "export":
-        raise ApiError(EXPORT_NOT_FOUND, target.task_id[:80])
+        raise ApiError(EXPORT_NOT_FOUND, context.task_id[:80])
     return ExportTaskStatusResp(**_described(task))
 
 
-def _checked_path(emu: Runtime, record: DatasetRecord, text: str | None) -> ObsPath:
+def _checked_path(runtime: Runtime, record: DatasetRecord, text: str | None) -> ObsPath:
     if not text:
         raise ApiError(INVALID_EXPORT_PATH, "path: where to export to is missing")
     path = ObsPath.directory(text)
-    if not emu.tree.has_bucket(path.bucket):
-        emu.tree.require_directory(path)  # says which error it is
+    if not runtime.tree.has_bucket(path.bucket):
+        runtime.tree.require_directory(path)  # says which error it is
     for directory in input_directories(record):
         # Among the dataset's own files the exported ones would become samples, or take the place of some.
         if directory.contains(path):
@@ -125,11 +125,11 @@ def _checked_path(emu: Runtime, record: DatasetRecord, text: str | None) -> ObsP
     return path
 
 
-def _checked_params(emu: Runtime, record: DatasetRecord, request: ExportTaskRequest, path: ObsPath) -> ExportParams:
+def _checked_params(runtime: Runtime, record: DatasetRecord, request: ExportTaskRequest, path: ObsPath) -> ExportParams:
     """The parameters as they are kept and answered, with their defaults."""
     params = request.export_params or ExportParams()
     for condition in params.search_conditions or ():
-        matcher(condition, emu.clock.now_ms())
+        matcher(condition, runtime.clock.now_ms())
     read_ratio("train_sample_ratio", params.train_sample_ratio or "1.00", INVALID_EXPORT_PARAMETER)
     if request.source_type_header.removesuffix("://") not in ("obs", "s3"):
         raise ApiError(INVALID_EXPORT_PARAMETER, "source_type_header: must be obs:// or s3://")
@@ -143,8 +143,8 @@ def _checked_params(emu: Runtime, record: DatasetRecord, request: ExportTaskRequ
             msgspec.convert(name, DatasetName)
         except msgspec.ValidationError as error:
             raise ApiError(PARAMETER_INVALID, f"export_new_dataset_name: {error}") from None
-        require_free_name(emu, record.project_id, name)
-        checked_work_path(emu, work_path, [DataSource(data_path=str(path))])
+        require_free_name(runtime, record.project_id, name)
+        checked_work_path(runtime, work_path, [DataSource(data_path=str(path))])
     return msgspec.structs.replace(
         params,
         export_dest=params.export_dest or "DIR",
@@ -177,25 +177,25 @@ def _described(task: TaskRecord) -> dict[str, Any]:
     }
 
 
-def _run(emu: Runtime, target: Target, dataset_id: str, task: TaskRecord) -> None:
+def _run(runtime: Runtime, context: RequestContext, dataset_id: str, task: TaskRecord) -> None:
     counts: dict[str, int] = {}
 
     def note(total: int, finished: int) -> None:
         counts.update(total_sample_count=total, finished_sample_count=finished)
-        _note(emu, dataset_id, task, ExportStatus.RUNNING, counts)
+        _note(runtime, dataset_id, task, ExportStatus.RUNNING, counts)
 
     def succeeded() -> None:
-        _note(emu, dataset_id, task, ExportStatus.SUCCESSED, counts)
+        _note(runtime, dataset_id, task, ExportStatus.SUCCESSED, counts)
 
     def failed(error: ApiError) -> None:
-        _note(emu, dataset_id, task, ExportStatus.FAILED, counts, error)
+        _note(runtime, dataset_id, task, ExportStatus.FAILED, counts, error)
 
     with ending(failed, EXPORT_FILE_ERROR):
-        Export(emu, emu.store.entry(dataset_id).record, task, target, note, succeeded).run()
+        Export(runtime, runtime.store.entry(dataset_id).record, task, context, note, succeeded).run()
 
 
 def _note(
-    emu: Runtime,
+    runtime: Runtime,
     dataset_id: str,
     task: TaskRecord,
     status: ExportStatus,
@@ -203,18 +203,18 @@ def _note(
     error: ApiError | None = None,
 ) -> None:
     """Write down how far the task is."""
-    with emu.store.writing(dataset_id) as dataset:
+    with runtime.store.writing(dataset_id) as dataset:
         dataset.put_task(
             msgspec.structs.replace(
                 task,
                 status=status.value,
-                update_time=emu.clock.now_ms(),
+                update_time=runtime.clock.now_ms(),
                 counts=dict(counts),
                 error_code=error.error.code if error else None,
                 error_msg=error.message if error else None,
             )
         )
         if status is not ExportStatus.RUNNING:
-            emu.tasks.told(dataset_id, "export")
+            runtime.tasks.mark_finished(dataset_id, "export")
             record = dataset.record
             dataset.put_record(msgspec.structs.replace(record, open_exports=record.open_exports - 1))

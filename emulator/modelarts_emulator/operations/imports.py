@@ -26,12 +26,12 @@ from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.sources import DataSource
 from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, TaskStatus
 from modelarts_emulator.formats import directory_layouts
-from modelarts_emulator.ingest.import_files import FileImport, Import, Tally, Wanted
+from modelarts_emulator.ingest.import_files import FileImport, Import, ImportOrder, ImportProgress
 from modelarts_emulator.ingest.import_lines import RowImport, TextImport
-from modelarts_emulator.ingest.input_copies import Placement
+from modelarts_emulator.ingest.input_copies import InputCopier
 from modelarts_emulator.jobs.pool import Claim
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.task_rules import claim, ending
 from modelarts_emulator.runtime import Runtime, input_directories
 from modelarts_emulator.store import DatasetRecord, TaskRecord
@@ -45,10 +45,12 @@ _INITIAL = (DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION, Data
 _LOOKED_AT = 10_000
 
 
-def list_import_tasks(emu: Runtime, target: Target, query: ListImportTasksQuery) -> ListImportTasksResponse:
+def list_import_tasks(
+    runtime: Runtime, context: RequestContext, query: ListImportTasksQuery
+) -> ListImportTasksResponse:
     """Import tasks, newest first, paged; ``offset`` counts pages. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
         tasks = [task for task in reversed(dataset.tasks) if task.kind == "import"]
     start = query.offset * query.limit
     return ListImportTasksResponse(
@@ -57,47 +59,47 @@ def list_import_tasks(emu: Runtime, target: Target, query: ListImportTasksQuery)
     )
 
 
-def import_task(emu: Runtime, target: Target, request: ImportTaskRequest) -> ImportTaskResponse:
+def import_task(runtime: Runtime, context: RequestContext, request: ImportTaskRequest) -> ImportTaskResponse:
     """Start an import in the background: ``QUEUING``, ``STARTING``, ``RUNNING``, then ``COMPLETED`` or ``FAILED``.
 
     Raises DATASET_NOT_FOUND, NO_VALID_FILE, PATH_NOT_FOUND, PATH_INVALID, PATH_IS_BUCKET, BUCKET_NOT_FOUND,
     PARAMETER_INVALID and the error of a task in its way: IMPORT_RUNNING, PUBLISHING, SWITCHING, SYNC_RUNNING.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    wanted = _wanted(emu, target, record, request)
-    with claim(emu, record, "import") as right:
-        return ImportTaskResponse(task_id=_start(emu, right, record, wanted, _echoed(request, wanted)))
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    wanted = _wanted(runtime, context, record, request)
+    with claim(runtime, record, "import") as right:
+        return ImportTaskResponse(task_id=_start(runtime, right, record, wanted, _echoed(request, wanted)))
 
 
-def describe_import_task(emu: Runtime, target: Target) -> ImportTaskStatusResp:
+def describe_import_task(runtime: Runtime, context: RequestContext) -> ImportTaskStatusResp:
     """One import task; NOT_EXIST where there is none of this id. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
-        task = dataset.task(target.task_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
+        task = dataset.task(context.task_id)
     if task is None or task.kind != "import":
         status = TaskStatus.NOT_EXIST.value
-        return ImportTaskStatusResp(status=status, dataset_id=record.id, task_id=target.task_id)
+        return ImportTaskStatusResp(status=status, dataset_id=record.id, task_id=context.task_id)
     return _described(record, task)
 
 
-def start_initial_import(emu: Runtime, target: Target, record: DatasetRecord) -> str | None:
+def start_initial_import(runtime: Runtime, context: RequestContext, record: DatasetRecord) -> str | None:
     """Bring along the label information of a new dataset's input, where there is any. Returns the task's id."""
-    if not _brings_labels(emu, record):
+    if not _brings_labels(runtime, record):
         return None
     directory = input_directories(record)[0]
-    wanted = Wanted(
+    wanted = ImportOrder(
         source=directory,
         is_manifest=False,
-        user=target.user,
+        user=context.user,
         annotations=record.type is not DatasetType.TABLE,
         options=directory_layouts.DirectoryOptions(label_format=record.label_format, schema=record.schema),
     )
     request = {"import_path": directory.uri(), "import_type": DIRECTORY}
-    with claim(emu, record, "import") as right:
-        return _start(emu, right, record, wanted, request, is_initial=True)
+    with claim(runtime, record, "import") as right:
+        return _start(runtime, right, record, wanted, request, is_initial=True)
 
 
-def _brings_labels(emu: Runtime, record: DatasetRecord) -> bool:
+def _brings_labels(runtime: Runtime, record: DatasetRecord) -> bool:
     """Whether the input directories hold label information, as far as the first names tell."""
     if record.type is DatasetType.TABLE:
         return record.import_data
@@ -105,13 +107,15 @@ def _brings_labels(emu: Runtime, record: DatasetRecord) -> bool:
         return False
     for directory in input_directories(record):
         prefix = directory.object_name
-        names = [entry.path[len(prefix) :] for entry in islice(emu.tree.walk(directory), _LOOKED_AT)]
+        names = [entry.path[len(prefix) :] for entry in islice(runtime.tree.walk(directory), _LOOKED_AT)]
         if len(names) == _LOOKED_AT or directory_layouts.has_annotations(record.type, names):
             return True
     return False
 
 
-def _wanted(emu: Runtime, target: Target, record: DatasetRecord, request: ImportTaskRequest) -> Wanted:
+def _wanted(
+    runtime: Runtime, context: RequestContext, record: DatasetRecord, request: ImportTaskRequest
+) -> ImportOrder:
     """What the request asks for, checked."""
     source = request.data_source
     if source is not None and source.data_type:
@@ -125,10 +129,10 @@ def _wanted(emu: Runtime, target: Target, record: DatasetRecord, request: Import
     if header is None:
         # By default there is none; but what a manifest names may be a version's, which usually has one.
         header = request.with_column_header if is_manifest else bool(request.with_column_header)
-    wanted = Wanted(
+    wanted = ImportOrder(
         source=path,
         is_manifest=is_manifest,
-        user=target.user,
+        user=context.user,
         annotations=request.import_annotations,
         samples=request.import_samples,
         included=_names(request.included_labels, request.included_tags),
@@ -145,8 +149,8 @@ def _wanted(emu: Runtime, target: Target, record: DatasetRecord, request: Import
             schema_maps=(source.schema_maps if source else None) or (),
         ),
     )
-    Placement(emu.tree, input_directories(record), wanted.folder)  # says whether the folder can be used
-    _require_something(emu, record, wanted)
+    InputCopier(runtime.tree, input_directories(record), wanted.folder)  # says whether the folder can be used
+    _require_something(runtime, record, wanted)
     return wanted
 
 
@@ -160,19 +164,19 @@ def _names(labels: Iterable[Label] | None, names: Iterable[str] | None) -> froze
     return frozenset([str(label.name) for label in labels or ()] + list(names or ()))
 
 
-def _require_something(emu: Runtime, record: DatasetRecord, wanted: Wanted) -> None:
+def _require_something(runtime: Runtime, record: DatasetRecord, wanted: ImportOrder) -> None:
     """Raise where there is nothing that could be imported."""
     if wanted.is_manifest:
-        if emu.tree.stat(wanted.source) is None:
+        if runtime.tree.stat(wanted.source) is None:
             raise ApiError(PATH_NOT_FOUND, f"{wanted.source}: no such manifest")
         return
     kind = DATASET_TYPES[record.type]
-    if not any(kind.holds(entry.path) for entry in emu.tree.walk(wanted.source)):
+    if not any(kind.holds(entry.path) for entry in runtime.tree.walk(wanted.source)):
         what = ", ".join(kind.extensions) or "file"
         raise ApiError(NO_VALID_FILE, f"{wanted.source} holds no {what}")
 
 
-def _echoed(request: ImportTaskRequest, wanted: Wanted) -> dict[str, Any]:
+def _echoed(request: ImportTaskRequest, wanted: ImportOrder) -> dict[str, Any]:
     """What of the request a task answers with."""
     echoed: dict[str, Any] = {
         "import_path": wanted.source.uri(),
@@ -184,70 +188,75 @@ def _echoed(request: ImportTaskRequest, wanted: Wanted) -> dict[str, Any]:
 
 
 def _start(
-    emu: Runtime,
+    runtime: Runtime,
     right: Claim,
     record: DatasetRecord,
-    wanted: Wanted,
+    wanted: ImportOrder,
     request: dict[str, Any],
     *,
     is_initial: bool = False,
 ) -> str:
     """Note the task, set the dataset's status while it runs, and run it. Returns its id."""
-    now = emu.clock.now_ms()
+    now = runtime.clock.now_ms()
     task = TaskRecord(
-        id=emu.ids.import_task(record.id),
+        id=runtime.ids.import_task(record.id),
         kind="import",
         status=TaskStatus.QUEUING.value,
         create_time=now,
         update_time=now,
         request=request,
     )
-    with emu.store.writing(record.id) as dataset:
+    with runtime.store.writing(record.id) as dataset:
         dataset.put_task(task)
         current = dataset.record
         status = DatasetStatus.CREATING if is_initial else DatasetStatus.IMPORTING
         dataset.put_record(msgspec.structs.replace(current, status=status, import_task_id=task.id))
-    right.run(lambda: _run(emu, record.id, task, wanted, is_initial))
+    right.run(lambda: _run(runtime, record.id, task, wanted, is_initial))
     return task.id
 
 
-def _run(emu: Runtime, dataset_id: str, task: TaskRecord, wanted: Wanted, is_initial: bool) -> None:
-    done = latest = Tally()
+def _run(runtime: Runtime, dataset_id: str, task: TaskRecord, wanted: ImportOrder, is_initial: bool) -> None:
+    done = latest = ImportProgress()
 
-    def note(tally: Tally) -> None:
+    def note(tally: ImportProgress) -> None:
         nonlocal latest
         latest = done.plus(tally)
-        _note(emu, dataset_id, task, TaskStatus.RUNNING, latest)
+        _note(runtime, dataset_id, task, TaskStatus.RUNNING, latest)
 
     def failed(error: ApiError) -> None:
-        _note(emu, dataset_id, task, TaskStatus.FAILED, latest, error)
+        _note(runtime, dataset_id, task, TaskStatus.FAILED, latest, error)
 
     with ending(failed, IMPORT_FAILED):
-        emu.transitions.enter("import", dataset_id, TaskStatus.STARTING.value)
-        _note(emu, dataset_id, task, TaskStatus.STARTING, latest)
-        emu.transitions.enter("import", dataset_id, TaskStatus.RUNNING.value)
-        _note(emu, dataset_id, task, TaskStatus.RUNNING, latest)
+        runtime.transitions.enter("import", dataset_id, TaskStatus.STARTING.value)
+        _note(runtime, dataset_id, task, TaskStatus.STARTING, latest)
+        runtime.transitions.enter("import", dataset_id, TaskStatus.RUNNING.value)
+        _note(runtime, dataset_id, task, TaskStatus.RUNNING, latest)
         if is_initial:
-            emu.reconcile(dataset_id)
-        record = emu.store.entry(dataset_id).record
+            runtime.reconcile(dataset_id)
+        record = runtime.store.entry(dataset_id).record
         sources = input_directories(record) if is_initial else [wanted.source]
         for source in sources:
             each = replace(wanted, source=source)
-            done = latest = done.plus(_IMPORTS[DATASET_TYPES[record.type].unit](emu, record, each, note).run())
-        emu.transitions.enter("import", dataset_id, TaskStatus.COMPLETED.value)
+            done = latest = done.plus(_IMPORTS[DATASET_TYPES[record.type].unit](runtime, record, each, note).run())
+        runtime.transitions.enter("import", dataset_id, TaskStatus.COMPLETED.value)
         told = latest.told()
         nothing = told and not latest.imported_sample_count
         status = TaskStatus.FAILED if nothing else TaskStatus.COMPLETED
-        _note(emu, dataset_id, task, status, latest, ApiError(IMPORT_FAILED, told) if told else None)
+        _note(runtime, dataset_id, task, status, latest, ApiError(IMPORT_FAILED, told) if told else None)
 
 
 def _note(
-    emu: Runtime, dataset_id: str, task: TaskRecord, status: TaskStatus, tally: Tally, error: ApiError | None = None
+    runtime: Runtime,
+    dataset_id: str,
+    task: TaskRecord,
+    status: TaskStatus,
+    tally: ImportProgress,
+    error: ApiError | None = None,
 ) -> None:
     """Write down how far the task is; at its end the dataset comes to rest."""
-    now = emu.clock.now_ms()
+    now = runtime.clock.now_ms()
     ended = status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
-    with emu.store.writing(dataset_id) as dataset:
+    with runtime.store.writing(dataset_id) as dataset:
         dataset.put_task(
             msgspec.structs.replace(
                 task,
@@ -260,7 +269,7 @@ def _note(
         )
         record = dataset.record
         if ended:
-            emu.tasks.told(dataset_id, "import")
+            runtime.tasks.mark_finished(dataset_id, "import")
             dataset.put_record(msgspec.structs.replace(record, status=DatasetStatus.NORMAL, data_update_time=now))
         elif record.status != DatasetStatus.IMPORTING:
             dataset.put_record(msgspec.structs.replace(record, status=DatasetStatus.IMPORTING))

@@ -42,11 +42,11 @@ from modelarts_emulator.contract.labels import (
 )
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.task_rules import require_annotation_allowed
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.changes import bury, relabelled
-from modelarts_emulator.samples.label_rules import attached, check_name
+from modelarts_emulator.samples.changes import delete_sample, with_remaining_labels
+from modelarts_emulator.samples.label_rules import require_label_name, without_dangling_relations
 from modelarts_emulator.store import DatasetReader, DatasetWriter
 
 MAX_LABELS = 10_000
@@ -54,37 +54,37 @@ SHORTCUT = "@modelarts:shortcut"
 ENDS = ("@modelarts:from_type", "@modelarts:to_type")
 
 
-def list_labels(emu: Runtime, target: Target, query: ListLabelsQuery) -> ListLabelsResponse:
+def list_labels(runtime: Runtime, context: RequestContext, query: ListLabelsQuery) -> ListLabelsResponse:
     """All labels of a dataset, or of one of its versions. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
         if query.version_id:
-            return ListLabelsResponse(labels=target.version(dataset, query.version_id).labels)
+            return ListLabelsResponse(labels=context.version(dataset, query.version_id).labels)
         return ListLabelsResponse(labels=dataset.labels)
 
 
-def create_labels(emu: Runtime, target: Target, request: CreateLabelsRequest) -> CreateLabelsResponse:
+def create_labels(runtime: Runtime, context: RequestContext, request: CreateLabelsRequest) -> CreateLabelsResponse:
     """Create labels one by one; one that is refused fails alone.
 
     Items fail with LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND. Raises
     DATASET_NOT_FOUND, UNSUPPORTED_TYPE.
     """
-    results = _each(emu, target, request.labels, add_label, order=entities_first)
+    results = _each(runtime, context, request.labels, add_label, order=entities_first)
     return CreateLabelsResponse(success=all(result.success for result in results), results=results)
 
 
-def update_labels(emu: Runtime, target: Target, request: UpdateLabelsRequest) -> UpdateLabelsResponse:
+def update_labels(runtime: Runtime, context: RequestContext, request: UpdateLabelsRequest) -> UpdateLabelsResponse:
     """Change labels one by one, ``@modelarts:rename_to`` on every sample too; one that is refused fails alone.
 
     Items fail with LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND. Raises
     DATASET_NOT_FOUND, UNSUPPORTED_TYPE, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
     """
-    results = _each(emu, target, request.labels, update_label)
+    results = _each(runtime, context, request.labels, update_label)
     return UpdateLabelsResponse(success=all(result.success for result in results), results=results)
 
 
 def delete_labels(
-    emu: Runtime, target: Target, query: DeleteLabelsQuery, request: DeleteLabelsRequest
+    runtime: Runtime, context: RequestContext, query: DeleteLabelsQuery, request: DeleteLabelsRequest
 ) -> DeleteLabelsResponse:
     """Delete labels one by one; ``delete_policy`` 1 also the samples with only this label, 2 their files as well.
 
@@ -92,29 +92,31 @@ def delete_labels(
     PARAMETER_INVALID.
     """
     policy = query.delete_policy or 0
-    results = _each(emu, target, request.labels, lambda dataset, label: _delete(emu, dataset, label, policy))
+    results = _each(runtime, context, request.labels, lambda dataset, label: _delete(runtime, dataset, label, policy))
     return DeleteLabelsResponse(success=all(result.success for result in results), results=results)
 
 
-def update_named_label(emu: Runtime, target: Target, query: UpdateLabelQuery, request: UpdateLabelRequest) -> None:
+def update_named_label(
+    runtime: Runtime, context: RequestContext, query: UpdateLabelQuery, request: UpdateLabelRequest
+) -> None:
     """Change the label that the path names. Raises as an item of ``update_labels`` fails, and DATASET_NOT_FOUND."""
-    label = Label(name=target.label_name, type=query.label_type, property=msgspec.to_builtins(request))
-    _each(emu, target, [label], update_label, alone=True)
+    label = Label(name=context.label_name, type=query.label_type, property=msgspec.to_builtins(request))
+    _each(runtime, context, [label], update_label, alone=True)
 
 
-def delete_label_and_samples(emu: Runtime, target: Target, query: DeleteLabelAndSamplesQuery) -> None:
+def delete_label_and_samples(runtime: Runtime, context: RequestContext, query: DeleteLabelAndSamplesQuery) -> None:
     """Delete the label that the path names and the samples with only this label, with ``delete_source`` their files.
 
     Raises LABEL_NOT_FOUND, ENTITY_IN_USE, DATASET_NOT_FOUND.
     """
-    label = Label(name=target.label_name, type=query.label_type)
+    label = Label(name=context.label_name, type=query.label_type)
     policy = 2 if query.delete_source else 1
-    _each(emu, target, [label], lambda dataset, item: _delete(emu, dataset, item, policy), alone=True)
+    _each(runtime, context, [label], lambda dataset, item: _delete(runtime, dataset, item, policy), alone=True)
 
 
 def _each(
-    emu: Runtime,
-    target: Target,
+    runtime: Runtime,
+    context: RequestContext,
     labels: list[Label] | None,
     action: Callable[[DatasetWriter, Label], None],
     *,
@@ -122,12 +124,12 @@ def _each(
     alone: bool = False,
 ) -> list[BatchResponse]:
     """Do the same with every label, in one atomic group. ``alone``: there is one, and its error is the answer."""
-    record = emu.dataset(target.project_id, target.dataset_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
     require_labels(record.type)
-    require_annotation_allowed(emu, record)
+    require_annotation_allowed(runtime, record)
     if not labels:
         raise ApiError(PARAMETER_INVALID, "labels: at least one is needed")
-    with emu.store.writing(record.id) as dataset:
+    with runtime.store.writing(record.id) as dataset:
         if alone:
             action(dataset, labels[0])
             return []
@@ -135,14 +137,14 @@ def _each(
     return [results[number] for number in range(len(labels))]
 
 
-def _delete(emu: Runtime, dataset: DatasetWriter, label: Label, policy: int) -> None:
+def _delete(runtime: Runtime, dataset: DatasetWriter, label: Label, policy: int) -> None:
     known = _require_label(dataset, label)
     if known.type == LabelType.TRIPLET_ENTITY:
         _require_unused_entity(dataset, known)
     if policy:
         for sample in list(dataset.labelled(str(known.name), known.type)):
             if all((item.name, item.type) == (known.name, known.type) for item in sample.labels):
-                bury(emu, dataset, sample.id, delete_source=policy == 2)
+                delete_sample(runtime, dataset, sample.id, delete_source=policy == 2)
     delete_label(dataset, known)
 
 
@@ -153,7 +155,7 @@ def _require_unused_entity(dataset: DatasetWriter, entity: Label) -> None:
             raise ApiError(ENTITY_IN_USE, f"{entity.name}: by {label.name}")
     for sample in dataset.labelled(str(entity.name), entity.type):
         left = [item for item in sample.labels if (item.name, item.type) != (entity.name, entity.type)]
-        if len(attached(left)) < len(left):
+        if len(without_dangling_relations(left)) < len(left):
             raise ApiError(ENTITY_IN_USE, f"{entity.name}: on sample {sample.id}")
 
 
@@ -219,7 +221,7 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
     renamed = property_.pop("@modelarts:rename_to", None)
     new = msgspec.structs.replace(
         known,
-        name=check_name(renamed) if renamed else known.name,
+        name=require_label_name(renamed) if renamed else known.name,
         property=property_,
         attributes=known.attributes if label.attributes is None else label.attributes,
     )
@@ -266,7 +268,7 @@ def relabel_samples(dataset: DatasetWriter, label: Label, name: str | None) -> N
                 labels.append(item)
             elif name is not None:
                 labels.append(msgspec.structs.replace(item, name=name))
-        dataset.put_sample(relabelled(sample, attached(labels)))
+        dataset.put_sample(with_remaining_labels(sample, without_dangling_relations(labels)))
 
 
 def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None:
@@ -280,7 +282,7 @@ def complete(label: Label, dataset_type: DatasetType) -> Label:
     """A label as it is kept: type filled in, properties checked. Raises LABEL_INCOMPATIBLE, UNSUPPORTED_TYPE."""
     require_labels(dataset_type)
     types = DATASET_TYPES[dataset_type].labels
-    name = check_name(label.name)
+    name = require_label_name(label.name)
     property_ = _checked_property(label)
     property_.pop("@modelarts:rename_to", None)
     label_type = label.type
@@ -311,7 +313,7 @@ def label_stats(labels: Sequence[Label], stats: dict[tuple[str, int | None], tup
 
 
 def _require_label(dataset: DatasetReader, label: Label) -> Label:
-    known = dataset.label(check_name(label.name), label.type)
+    known = dataset.label(require_label_name(label.name), label.type)
     if known is None:
         raise ApiError(LABEL_NOT_FOUND, str(label.name))
     return known

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from modelarts_emulator.contract.datasets import GetDatasetMetricsQuery, GetDatasetMetricsResponse
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetReader
 from modelarts_emulator.store.daily_counts import DAY_MS, counts_of_day
@@ -19,19 +19,21 @@ _EMPTY = ("failed", "failed_system", "failed_user", "queuing", "success", "unfin
 MAX_DAYS = 3_660
 
 
-def get_dataset_metrics(emu: Runtime, target: Target, query: GetDatasetMetricsQuery) -> GetDatasetMetricsResponse:
+def get_dataset_metrics(
+    runtime: Runtime, context: RequestContext, query: GetDatasetMetricsQuery
+) -> GetDatasetMetricsResponse:
     """Counts by day (UTC) between ``start_time`` and ``end_time``, keyed by the moment in ms that they are of.
 
     A day's moment is its end, or now while it lasts. Raises DATASET_NOT_FOUND, PARAMETER_INVALID.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    now = emu.clock.now_ms()
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    now = runtime.clock.now_ms()
     start = max(record.create_time, query.start_time if query.start_time is not None else 0)
     end = min(now, query.end_time if query.end_time is not None else now)
     if query.start_time is not None and query.end_time is not None and query.start_time > query.end_time:
         raise ApiError(PARAMETER_INVALID, "start_time: lies after end_time")
     metrics: dict[str, dict[str, int]] = {name: {} for name in ("un_annotation", "manual_annotation", "total", *_EMPTY)}
-    with emu.store.reading(record.id) as dataset:
+    with runtime.store.reading(record.id) as dataset:
         for moment, (total, annotated, unconfirmed) in _days(dataset, start, end, now):
             metrics["total"][str(moment)] = total
             metrics["manual_annotation"][str(moment)] = annotated

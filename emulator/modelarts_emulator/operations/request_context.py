@@ -12,7 +12,7 @@ from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetReader, SampleReader, Unknown, VersionRecord
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Path parameters, decoded; those that a route does not have are empty. ``base_url`` is this server's own."""
 
     project_id: str
@@ -36,11 +36,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @contextmanager
-def version_samples(emu: Runtime, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
+def version_samples(runtime: Runtime, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
     """The samples of a version. Raises VERSION_NOT_FOUND, also where they can no longer be read."""
     with ExitStack() as stack:
         try:
-            samples = stack.enter_context(emu.store.version(dataset_id, version_id))
+            samples = stack.enter_context(runtime.store.version(dataset_id, version_id))
         except Unknown:
             raise ApiError(VERSION_NOT_FOUND, version_id[:80]) from None
         yield samples

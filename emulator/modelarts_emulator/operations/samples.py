@@ -29,18 +29,25 @@ from modelarts_emulator.contract.samples import (
 from modelarts_emulator.contract.wire import Locale, SampleStatus, SampleType
 from modelarts_emulator.ingest.upload import FileUpload, LineUpload
 from modelarts_emulator.operations.labels import ensure_labels, outcome
-from modelarts_emulator.operations.request_context import Target, version_samples
+from modelarts_emulator.operations.request_context import RequestContext, version_samples
 from modelarts_emulator.operations.search import as_selection
 from modelarts_emulator.operations.task_rules import require_annotation_allowed
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.changes import IMPORT_ORIGIN, SIZE, annotated, bury, checked_metadata, require_sample
+from modelarts_emulator.samples.changes import (
+    IMPORT_ORIGIN,
+    SIZE,
+    checked_metadata,
+    delete_sample,
+    require_sample,
+    with_labels,
+)
 from modelarts_emulator.samples.hard_examples import hard_details
-from modelarts_emulator.samples.label_rules import checked_labels
+from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import DatasetWriter, SampleRecord, Selection, decode_sample
 from modelarts_emulator.store import SampleReader as Samples
 from modelarts_emulator.util.lru import Lru
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 MAX_BATCH = 1_000
 MAX_ATTRIBUTES = 100
@@ -48,42 +55,42 @@ ANSWERS = 10_000
 PREVIEW = "image/resize,m_lfit,h_200"
 
 
-def list_samples(emu: Runtime, target: Target, query: ListSamplesQuery) -> ListSamplesResponse:
+def list_samples(runtime: Runtime, context: RequestContext, query: ListSamplesQuery) -> ListSamplesResponse:
     """A page of samples, of the dataset or of one of its versions; ``offset`` counts pages.
 
     Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND, PARAMETER_INVALID.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    selection = as_selection(query, emu.clock.now_ms(), lambda name: target.warnings.append(_unknown(name)))
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    selection = as_selection(query, runtime.clock.now_ms(), lambda name: context.warnings.append(_unknown(name)))
+    with runtime.store.reading(record.id) as dataset:
         if query.version_id:
-            target.version(dataset, query.version_id)
-            with version_samples(emu, record.id, query.version_id) as version:
-                return _page(emu, target, version, query, selection)
-        return _page(emu, target, dataset, query, selection)
+            context.version(dataset, query.version_id)
+            with version_samples(runtime, record.id, query.version_id) as version:
+                return _page(runtime, context, version, query, selection)
+        return _page(runtime, context, dataset, query, selection)
 
 
 def _unknown(member: str) -> str:
     return f"search_conditions.{member} is not known"
 
 
-def describe_sample(emu: Runtime, target: Target, query: DescribeSampleQuery) -> DescribeSampleResp:
+def describe_sample(runtime: Runtime, context: RequestContext, query: DescribeSampleQuery) -> DescribeSampleResp:
     """One sample. Raises DATASET_NOT_FOUND, SAMPLE_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
-        document = dataset.document(target.sample_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
+        document = dataset.document(context.sample_id)
     if document is None:
-        raise ApiError(SAMPLE_NOT_FOUND, target.sample_id[:80])
+        raise ApiError(SAMPLE_NOT_FOUND, context.sample_id[:80])
     wanted = ListSamplesQuery(locale=query.locale)
-    known = emu.answers.get(_form(target, wanted, emu), known_answers)
-    answer = known.get(document, lambda: _encoded(emu, target, wanted, document))
+    known = runtime.answer_cache.get(_form(context, wanted, runtime), known_answers)
+    answer = known.get(document, lambda: _encoded(runtime, context, wanted, document))
     return cast(DescribeSampleResp, answer)
 
 
-def list_search(emu: Runtime, target: Target) -> ListSearchResponse:
+def list_search(runtime: Runtime, context: RequestContext) -> ListSearchResponse:
     """What samples can be searched by: labels, metadata and who labelled them. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
         return ListSearchResponse(labels=dataset.labels, labelers=dataset.labelers(), metadata=_attributes(dataset))
 
 
@@ -101,54 +108,61 @@ def _attributes(dataset: Samples) -> dict[str, list[str]]:
     return {name: list(values) for name, values in found.items()}
 
 
-def upload_samples(emu: Runtime, target: Target, request: UploadSamplesJsonRequest) -> UploadSamplesJsonResponse:
+def upload_samples(
+    runtime: Runtime, context: RequestContext, request: UploadSamplesJsonRequest
+) -> UploadSamplesJsonResponse:
     """Store files sent as base64 in the dataset's first input directory, and label them; each fails alone.
 
     A text or table file holds a sample a line or row: ``info`` is then the id of the first.
     Items fail with SAMPLE_EXISTS, UPLOAD_FAILED, SIZE_UNKNOWN, FILE_TOO_LARGE, PATH_INVALID and the errors of labels.
     Raises DATASET_NOT_FOUND, PARAMETER_INVALID, PUBLISHING_ANNOTATION.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    require_annotation_allowed(emu, record)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    require_annotation_allowed(runtime, record)
     samples = _require_batch("samples", request.samples)
     status = SampleStatus.MANUAL_ANNOTATION if request.final_annotation else SampleStatus.AUTO_ANNOTATION
     if DATASET_TYPES[record.type].unit == "file":
-        results = FileUpload(emu, record, target.user, status).run(samples)
+        results = FileUpload(runtime, record, context.user, status).run(samples)
     else:
-        results = LineUpload(emu, record, target.user, status, request.label_format).run(samples)
+        results = LineUpload(runtime, record, context.user, status, request.label_format).run(samples)
     return UploadSamplesJsonResponse(success=all(result.success for result in results), results=results)
 
 
-def update_samples(emu: Runtime, target: Target, request: UpdateSamplesRequest) -> UpdateSamplesResponse:
+def update_samples(runtime: Runtime, context: RequestContext, request: UpdateSamplesRequest) -> UpdateSamplesResponse:
     """Replace the whole label list of each named sample; each fails alone.
 
     Items fail with SAMPLE_NOT_FOUND, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, UNSUPPORTED_TYPE.
     Raises DATASET_NOT_FOUND, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    require_annotation_allowed(emu, record)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    require_annotation_allowed(runtime, record)
     items = _require_batch("samples", request.samples)
-    now = emu.clock.now_ms()
-    with emu.store.writing(record.id) as dataset:
-        results = [outcome(lambda item=item: _label(dataset, item, target.user, now)) for item in items]
+    now = runtime.clock.now_ms()
+    with runtime.store.writing(record.id) as dataset:
+        results = [outcome(lambda item=item: _label(dataset, item, context.user, now)) for item in items]
     return UpdateSamplesResponse(success=all(result.success for result in results), results=results)
 
 
-def delete_samples(emu: Runtime, target: Target, request: DeleteSamplesRequest) -> DeleteSamplesResponse:
+def delete_samples(runtime: Runtime, context: RequestContext, request: DeleteSamplesRequest) -> DeleteSamplesResponse:
     """Delete samples, and with ``delete_source`` their files; each fails alone, with SAMPLE_NOT_FOUND.
 
     Raises DATASET_NOT_FOUND, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    require_annotation_allowed(emu, record)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    require_annotation_allowed(runtime, record)
     identities = _require_batch("samples", request.samples)
-    with emu.store.writing(record.id) as dataset:
-        results = [outcome(lambda i=i: bury(emu, dataset, i, request.delete_source)) for i in identities]
+    with runtime.store.writing(record.id) as dataset:
+        results = [outcome(lambda i=i: delete_sample(runtime, dataset, i, request.delete_source)) for i in identities]
     return DeleteSamplesResponse(success=all(result.success for result in results), results=results)
 
 
 def describe(
-    emu: Runtime, target: Target, sample: SampleRecord, *, process: str | None = None, locale: Locale = Locale.EN
+    runtime: Runtime,
+    context: RequestContext,
+    sample: SampleRecord,
+    *,
+    process: str | None = None,
+    locale: Locale = Locale.EN,
 ) -> DescribeSampleResp:
     """A sample as it is answered; ``process`` is an image operation for its ``source``."""
     directory, _, name = sample.path.rpartition("/")
@@ -164,7 +178,7 @@ def describe(
         sample_time=sample.time,
         sample_status=sample.status,
         sample_data=sample.cells,
-        source=signed_source(emu, target, sample, process),
+        source=signed_source(runtime, context, sample, process),
         labels=sample.labels,
         metadata=metadata,
         hard_details=hard_details(sample.metadata, locale),
@@ -173,12 +187,12 @@ def describe(
     )
 
 
-def signed_source(emu: Runtime, target: Target, sample: SampleRecord, process: str | None = None) -> str:
+def signed_source(runtime: Runtime, context: RequestContext, sample: SampleRecord, process: str | None = None) -> str:
     """Where a sample can be read: a signed URL of its object, or the text itself as ``content://…``."""
     if sample.text is not None:
         return f"content://{sample.text}"
     process = process if sample.type is SampleType.IMAGE else None
-    return emu.signer.sign(target.base_url, sample.path, process=process)
+    return runtime.signer.sign(context.base_url, sample.path, process=process)
 
 
 def image_size(sample: SampleRecord) -> dict[str, int]:
@@ -187,14 +201,14 @@ def image_size(sample: SampleRecord) -> dict[str, int]:
 
 
 def _page(
-    emu: Runtime, target: Target, samples: Samples, query: ListSamplesQuery, selection: Any
+    runtime: Runtime, context: RequestContext, samples: Samples, query: ListSamplesQuery, selection: Any
 ) -> ListSamplesResponse:
     total, page = samples.page_of_documents(
         selection, offset=query.offset * query.limit, limit=query.limit, descending=query.order.value == "desc"
     )
     # An answer is the same for the same document, until its URL has to expire later: it is made once.
-    known = emu.answers.get(_form(target, query, emu), known_answers)
-    described = known.get_all(page, lambda document: _encoded(emu, target, query, document))
+    known = runtime.answer_cache.get(_form(context, query, runtime), known_answers)
+    described = known.get_all(page, lambda document: _encoded(runtime, context, query, document))
     return ListSamplesResponse(sample_count=total, samples=cast("list[DescribeSampleResp]", described))
 
 
@@ -203,17 +217,17 @@ def known_answers() -> Lru[msgspec.Raw]:
     return Lru(ANSWERS)
 
 
-def _form(target: Target, query: ListSamplesQuery, emu: Runtime) -> str:
+def _form(context: RequestContext, query: ListSamplesQuery, runtime: Runtime) -> str:
     """What a sample's answer depends on beside the sample: as one text, whose hash is worked out once."""
-    parts = (query.locale.value, str(query.preview), str(emu.signer.expires()), query.process_parameter or "")
-    return " ".join((target.base_url, *parts))
+    parts = (query.locale.value, str(query.preview), str(runtime.signer.expires()), query.process_parameter or "")
+    return " ".join((context.base_url, *parts))
 
 
-def _encoded(emu: Runtime, target: Target, query: ListSamplesQuery, document: bytes) -> msgspec.Raw:
+def _encoded(runtime: Runtime, context: RequestContext, query: ListSamplesQuery, document: bytes) -> msgspec.Raw:
     sample = decode_sample(document)
-    answer = describe(emu, target, sample, process=query.process_parameter, locale=query.locale)
+    answer = describe(runtime, context, sample, process=query.process_parameter, locale=query.locale)
     if query.preview and sample.type is SampleType.IMAGE:
-        answer.preview = signed_source(emu, target, sample, PREVIEW)
+        answer.preview = signed_source(runtime, context, sample, PREVIEW)
     return msgspec.Raw(msgspec.json.encode(answer))
 
 
@@ -227,10 +241,10 @@ def _require_batch(field: str, items: list[Any] | None) -> list[Any]:
 
 def _label(dataset: DatasetWriter, item: SampleLabels, user: str, now: int) -> None:
     sample = require_sample(dataset, item.sample_id)
-    labels = checked_labels(dataset.record.type, sample, item.labels or ())
+    labels = validate_labels(dataset.record.type, sample, item.labels or ())
     metadata = {**sample.metadata, **checked_metadata(item.metadata)}
     ensure_labels(dataset, labels)
-    labelled = annotated(sample, labels, by=user, now=now)
+    labelled = with_labels(sample, labels, by=user, now=now)
     dataset.put_sample(
         msgspec.structs.replace(
             labelled,

@@ -11,20 +11,20 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.datasets import ListStatsQuery, ListStatsResponse, PairOfintAndHardDetail
 from modelarts_emulator.contract.wire import Locale
 from modelarts_emulator.operations.labels import label_stats
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.search import statuses_of
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.hard_examples import HARD, HARD_REASONS, REASONS, hard_detail
 from modelarts_emulator.store import DatasetReader, Selection
 
 
-def list_stats(emu: Runtime, target: Target, query: ListStatsQuery) -> ListStatsResponse:
+def list_stats(runtime: Runtime, context: RequestContext, query: ListStatsQuery) -> ListStatsResponse:
     """Counts by state, by label and by hard example; with ``sample_state``, labels of samples in that state only.
 
     Raises DATASET_NOT_FOUND.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
         counts = dataset.counts
         labels = label_stats(dataset.labels, _label_counts(dataset, query))
         return ListStatsResponse(

@@ -12,30 +12,30 @@ import msgspec
 from modelarts_emulator.contract.errors import PATH_NOT_FOUND, SYNC_FAILED, ApiError
 from modelarts_emulator.contract.synchronization import SyncDataSourceStateResponse
 from modelarts_emulator.contract.wire import DatasetStatus, TaskStatus
-from modelarts_emulator.operations.request_context import Target
+from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.task_rules import claim, ending
-from modelarts_emulator.publishing.version_switch import bring_back
+from modelarts_emulator.publishing.version_switch import forget_switched_out
 from modelarts_emulator.runtime import Runtime, input_directories
 from modelarts_emulator.store import DatasetRecord, TaskRecord
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 
-def sync_data_source(emu: Runtime, target: Target) -> None:
+def sync_data_source(runtime: Runtime, context: RequestContext) -> None:
     """Start a synchronization in the background; what lies on disk now is visible when it is COMPLETED.
 
     Raises DATASET_NOT_FOUND, SYNC_RUNNING, PUBLISHING, SWITCHING, IMPORT_RUNNING, BUCKET_NOT_FOUND, PATH_NOT_FOUND.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
     for directory in input_directories(record):
-        emu.tree.require_directory(directory)
-    start_sync(emu, record, DatasetStatus.SYNCHRONIZING)
+        runtime.tree.require_directory(directory)
+    start_sync(runtime, record, DatasetStatus.SYNCHRONIZING)
 
 
-def sync_data_source_state(emu: Runtime, target: Target) -> SyncDataSourceStateResponse:
+def sync_data_source_state(runtime: Runtime, context: RequestContext) -> SyncDataSourceStateResponse:
     """The latest synchronization; NOT_EXIST where there was none. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
         task = max((task for task in dataset.tasks if task.kind == "sync"), key=lambda t: t.create_time, default=None)
     if task is None:
         return SyncDataSourceStateResponse(status=TaskStatus.NOT_EXIST, dataset_id=record.id)
@@ -51,39 +51,39 @@ def sync_data_source_state(emu: Runtime, target: Target) -> SyncDataSourceStateR
     )
 
 
-def start_sync(emu: Runtime, record: DatasetRecord, status: DatasetStatus) -> None:
+def start_sync(runtime: Runtime, record: DatasetRecord, status: DatasetStatus) -> None:
     """Note the task, set the dataset's status while it runs, and run it. Raises the error of a task in its way."""
-    now = emu.clock.now_ms()
+    now = runtime.clock.now_ms()
     task = TaskRecord(
-        id=emu.ids.entity(), kind="sync", status=TaskStatus.QUEUING.value, create_time=now, update_time=now
+        id=runtime.ids.entity(), kind="sync", status=TaskStatus.QUEUING.value, create_time=now, update_time=now
     )
-    with claim(emu, record, "sync") as right:
-        with emu.store.writing(record.id) as dataset:
+    with claim(runtime, record, "sync") as right:
+        with runtime.store.writing(record.id) as dataset:
             for earlier in dataset.tasks:
                 if earlier.kind == "sync":
                     dataset.remove_task(earlier.id)  # only the latest can be asked for
             dataset.put_task(task)
             dataset.put_record(msgspec.structs.replace(dataset.record, status=status))
-        right.run(lambda: _synchronize(emu, record.id, task))
+        right.run(lambda: _synchronize(runtime, record.id, task))
 
 
-def _synchronize(emu: Runtime, dataset_id: str, task: TaskRecord) -> None:
+def _synchronize(runtime: Runtime, dataset_id: str, task: TaskRecord) -> None:
     def failed(error: ApiError) -> None:
-        _note(emu, dataset_id, task, TaskStatus.FAILED, error=error)
+        _note(runtime, dataset_id, task, TaskStatus.FAILED, error=error)
 
     with ending(failed, SYNC_FAILED):
-        emu.transitions.enter("sync", dataset_id, TaskStatus.RUNNING.value)
-        _note(emu, dataset_id, task, TaskStatus.RUNNING)
-        with emu.store.writing(dataset_id) as dataset:
-            bring_back(dataset)
-        outcome = emu.reconcile(dataset_id, lambda done: _note(emu, dataset_id, task, TaskStatus.RUNNING))
-        emu.transitions.enter("sync", dataset_id, TaskStatus.COMPLETED.value)
+        runtime.transitions.enter("sync", dataset_id, TaskStatus.RUNNING.value)
+        _note(runtime, dataset_id, task, TaskStatus.RUNNING)
+        with runtime.store.writing(dataset_id) as dataset:
+            forget_switched_out(dataset)
+        outcome = runtime.reconcile(dataset_id, lambda done: _note(runtime, dataset_id, task, TaskStatus.RUNNING))
+        runtime.transitions.enter("sync", dataset_id, TaskStatus.COMPLETED.value)
         counts = {"add_sample_count": outcome.added, "deleted_sample_count": outcome.removed}
-        _note(emu, dataset_id, task, TaskStatus.COMPLETED, counts=counts)
+        _note(runtime, dataset_id, task, TaskStatus.COMPLETED, counts=counts)
 
 
 def _note(
-    emu: Runtime,
+    runtime: Runtime,
     dataset_id: str,
     task: TaskRecord,
     status: TaskStatus,
@@ -92,9 +92,9 @@ def _note(
     error: ApiError | None = None,
 ) -> None:
     """Write down how far the task is; at its end the dataset comes to rest."""
-    now = emu.clock.now_ms()
+    now = runtime.clock.now_ms()
     ended = status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
-    with emu.store.writing(dataset_id) as dataset:
+    with runtime.store.writing(dataset_id) as dataset:
         counts = {**(counts or {}), "total_sample_count": dataset.counts.total}
         dataset.put_task(
             msgspec.structs.replace(
@@ -108,7 +108,7 @@ def _note(
         )
         record = dataset.record
         if ended:
-            emu.tasks.told(dataset_id, "sync")
+            runtime.tasks.mark_finished(dataset_id, "sync")
             missing = error is not None and error.error == PATH_NOT_FOUND
             rest = (
                 DatasetStatus.ABNORMAL if missing and record.status == DatasetStatus.CREATING else DatasetStatus.NORMAL

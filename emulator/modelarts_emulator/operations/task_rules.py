@@ -15,7 +15,7 @@ from modelarts_emulator.contract.errors import (
     Error,
 )
 from modelarts_emulator.contract.wire import RunningTaskType
-from modelarts_emulator.jobs.pool import Busy, Claim
+from modelarts_emulator.jobs.pool import Claim, TaskConflict
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetRecord, Unknown
 
@@ -32,28 +32,28 @@ KINDS_OF_TASK = {
 _IN_THE_WAY = {"publish": PUBLISHING, "switch": SWITCHING, "import": IMPORT_RUNNING, "sync": SYNC_RUNNING}
 
 
-def require_annotation_allowed(emu: Runtime, record: DatasetRecord) -> None:
+def require_annotation_allowed(runtime: Runtime, record: DatasetRecord) -> None:
     """Raise PUBLISHING_ANNOTATION or SWITCHING where labels must not change just now."""
-    running = emu.tasks.running(record.id)
+    running = runtime.tasks.running(record.id)
     if "publish" in running:
         raise ApiError(PUBLISHING_ANNOTATION, record.id)
     if "switch" in running:
         raise ApiError(SWITCHING, record.id)
 
 
-def claim(emu: Runtime, record: DatasetRecord, kind: str) -> Claim:
+def claim(runtime: Runtime, record: DatasetRecord, kind: str) -> Claim:
     """Take the right to run a task that changes the dataset. Raises the documented error of the task in its way."""
     try:
-        return emu.tasks.claim(record.id, kind, excluded=_IN_THE_WAY)
-    except Busy as busy:
+        return runtime.tasks.claim(record.id, kind, excluded=_IN_THE_WAY)
+    except TaskConflict as busy:
         raise ApiError(_IN_THE_WAY[busy.kind], record.id) from None
 
 
-def claim_export(emu: Runtime, record: DatasetRecord) -> Claim:
+def claim_export(runtime: Runtime, record: DatasetRecord) -> Claim:
     """Take the right to run an export, which changes nothing: several may run at once. Raises SWITCHING."""
     try:
-        return emu.tasks.claim(record.id, "export", excluded=("switch",))
-    except Busy:
+        return runtime.tasks.claim(record.id, "export", excluded=("switch",))
+    except TaskConflict:
         raise ApiError(SWITCHING, record.id) from None
 
 

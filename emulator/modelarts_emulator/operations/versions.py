@@ -30,25 +30,27 @@ from modelarts_emulator.contract.versions import (
     ListDatasetVersionsResponse,
 )
 from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, VersionFormat, VersionName, VersionStatus
-from modelarts_emulator.operations.request_context import Target, version_samples
+from modelarts_emulator.operations.request_context import RequestContext, version_samples
 from modelarts_emulator.operations.search import ratio_range
 from modelarts_emulator.operations.task_rules import claim, ending
 from modelarts_emulator.publishing.publish_job import publish
-from modelarts_emulator.publishing.version_switch import restore
+from modelarts_emulator.publishing.version_switch import restore_samples
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetReader, DatasetRecord, DatasetWriter, Selection, VersionRecord
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 VERSION_FORMATS = {0: VersionFormat.DEFAULT, 1: VersionFormat.CARBON_DATA, 2: VersionFormat.CSV}
 
 
-def list_versions(emu: Runtime, target: Target, query: ListDatasetVersionsQuery) -> ListDatasetVersionsResponse:
+def list_versions(
+    runtime: Runtime, context: RequestContext, query: ListDatasetVersionsQuery
+) -> ListDatasetVersionsResponse:
     """Versions, newest first, filtered by status, format and split ratio. Raises DATASET_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
     low, high = ratio_range(query.train_evaluate_ratio)
     wanted = None if query.version_format is None else VERSION_FORMATS[query.version_format]
-    with emu.store.reading(record.id) as dataset:
+    with runtime.store.reading(record.id) as dataset:
         versions = [
             version
             for version in reversed(dataset.versions)
@@ -60,56 +62,58 @@ def list_versions(emu: Runtime, target: Target, query: ListDatasetVersionsQuery)
     return ListDatasetVersionsResponse(total_number=len(described), versions=described)
 
 
-def describe_dataset_version(emu: Runtime, target: Target) -> DatasetVersion:
+def describe_dataset_version(runtime: Runtime, context: RequestContext) -> DatasetVersion:
     """One version with its label statistics. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.reading(record.id) as dataset:
-        version = target.version(dataset, target.version_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.reading(record.id) as dataset:
+        version = context.version(dataset, context.version_id)
         described = describe_version(dataset.record, version)
     return msgspec.structs.replace(described, label_stats=version.label_stats, label_type=version.label_type)
 
 
-def create_version(emu: Runtime, target: Target, request: CreateDatasetVersionRequest) -> CreateDatasetVersionResponse:
+def create_version(
+    runtime: Runtime, context: RequestContext, request: CreateDatasetVersionRequest
+) -> CreateDatasetVersionResponse:
     """Publish the dataset as it is now, in the background: status 0, then 1.
 
     Raises DATASET_NOT_FOUND, VERSION_EXISTS, SPLIT_RULES, UNSUPPORTED_TYPE, PARAMETER_INVALID and the error of a task
     in its way: PUBLISHING, SWITCHING, IMPORT_RUNNING, SYNC_RUNNING.
     """
-    record = emu.dataset(target.project_id, target.dataset_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
     version_format = request.version_format or VersionFormat.DEFAULT
     if version_format is not VersionFormat.DEFAULT and record.type is not DatasetType.TABLE:
         raise ApiError(UNSUPPORTED_TYPE, f"version_format {version_format.value} is for table datasets")
     ratio = read_ratio("train_evaluate_sample_ratio", request.train_evaluate_sample_ratio)
-    with claim(emu, record, "publish") as right:
-        version = _begin(emu, record, request, version_format, ratio)
-        right.run(lambda: publish(emu, record.id, version, ratio))
+    with claim(runtime, record, "publish") as right:
+        version = _begin(runtime, record, request, version_format, ratio)
+        right.run(lambda: publish(runtime, record.id, version, ratio))
     return CreateDatasetVersionResponse(version_id=version.version_id)
 
 
-def publish_now(emu: Runtime, record: DatasetRecord, name: str) -> None:
+def publish_now(runtime: Runtime, record: DatasetRecord, name: str) -> None:
     """Publish a version of this name before returning. Raises as ``create_version``."""
     try:
         request = CreateDatasetVersionRequest(version_name=msgspec.convert(name, VersionName))
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, f"version name: {error}") from None
-    with claim(emu, record, "publish"):
-        version = _begin(emu, record, request, VersionFormat.DEFAULT, Decimal(1))
-        publish(emu, record.id, version, Decimal(1))
+    with claim(runtime, record, "publish"):
+        version = _begin(runtime, record, request, VersionFormat.DEFAULT, Decimal(1))
+        publish(runtime, record.id, version, Decimal(1))
 
 
 def _begin(
-    emu: Runtime,
+    runtime: Runtime,
     record: DatasetRecord,
     request: CreateDatasetVersionRequest,
     version_format: VersionFormat,
     ratio: Decimal,
 ) -> VersionRecord:
     """Write the version down as being created."""
-    with emu.store.reading(record.id) as dataset:
+    with runtime.store.reading(record.id) as dataset:
         _require_splittable(dataset, ratio)
-    now = emu.clock.now_ms()
-    with emu.store.writing(record.id) as dataset:
-        version = _new_version(emu.ids.entity(), dataset, request, version_format, now)
+    now = runtime.clock.now_ms()
+    with runtime.store.writing(record.id) as dataset:
+        version = _new_version(runtime.ids.entity(), dataset, request, version_format, now)
         dataset.put_version(version)
         dataset.put_record(
             msgspec.structs.replace(
@@ -122,11 +126,11 @@ def _begin(
     return version
 
 
-def delete_version(emu: Runtime, target: Target) -> None:
+def delete_version(runtime: Runtime, context: RequestContext) -> None:
     """Delete a version's record; its files stay. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
-    record = emu.dataset(target.project_id, target.dataset_id)
-    with emu.store.writing(record.id) as dataset:
-        version = target.version(dataset, target.version_id)
+    record = runtime.dataset(context.project_id, context.dataset_id)
+    with runtime.store.writing(record.id) as dataset:
+        version = context.version(dataset, context.version_id)
         if version.status == VersionStatus.CREATING:
             raise ApiError(VERSION_NOT_NORMAL, version.version_name)
         dataset.remove_version(version.version_id)
@@ -140,25 +144,25 @@ def delete_version(emu: Runtime, target: Target) -> None:
                 current_version_name=None if is_current else current.current_version_name,
             )
         )
-    emu.store.drop_version(record.id, target.version_id)
+    runtime.store.drop_version(record.id, context.version_id)
 
 
 def switch_version(
-    emu: Runtime, record: DatasetRecord, version_id: str, change: Callable[[DatasetWriter], None]
+    runtime: Runtime, record: DatasetRecord, version_id: str, change: Callable[[DatasetWriter], None]
 ) -> None:
     """Make samples, labels and annotations those of a version, in the background; status 7 while it runs.
 
     ``change`` is what else was asked for: it is done together with the status, or not at all.
     Raises VERSION_NOT_NORMAL and the error of a task in its way.
     """
-    with claim(emu, record, "switch") as right:
-        with emu.store.writing(record.id) as dataset:
+    with claim(runtime, record, "switch") as right:
+        with runtime.store.writing(record.id) as dataset:
             version = dataset.version(version_id)
             if version is None or version.status != VersionStatus.RUNNING:
                 raise ApiError(VERSION_NOT_NORMAL, version_id)
             change(dataset)
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.SWITCHING))
-        right.run(lambda: _run_switch(emu, record.id, version))
+        right.run(lambda: _run_switch(runtime, record.id, version))
 
 
 def describe_version(record: DatasetRecord, version: VersionRecord) -> DatasetVersion:
@@ -258,32 +262,35 @@ def _new_version(
     )
 
 
-def _run_switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
+def _run_switch(runtime: Runtime, dataset_id: str, version: VersionRecord) -> None:
     """Switch; what goes wrong leaves the dataset as it was, at rest, with a message."""
 
     def failed(error: ApiError) -> None:
         why = error.message
         log.error("Dataset %s could not be switched to version %s: %s", dataset_id, version.version_name, why)
-        with emu.store.writing(dataset_id) as dataset:
-            emu.tasks.told(dataset_id, "switch")
+        with runtime.store.writing(dataset_id) as dataset:
+            runtime.tasks.mark_finished(dataset_id, "switch")
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, message=why))
 
     with ending(failed, TASK_FAILED):
-        emu.transitions.enter("switch", dataset_id, DatasetStatus.NORMAL.name)
-        _switch(emu, dataset_id, version)
+        runtime.transitions.enter("switch", dataset_id, DatasetStatus.NORMAL.name)
+        _switch(runtime, dataset_id, version)
 
 
-def _switch(emu: Runtime, dataset_id: str, version: VersionRecord) -> None:
-    with version_samples(emu, dataset_id, version.version_id) as samples, emu.store.writing(dataset_id) as dataset:
-        restore(dataset, samples.select(Selection()))
+def _switch(runtime: Runtime, dataset_id: str, version: VersionRecord) -> None:
+    with (
+        version_samples(runtime, dataset_id, version.version_id) as samples,
+        runtime.store.writing(dataset_id) as dataset,
+    ):
+        restore_samples(dataset, samples.select(Selection()))
         dataset.replace_labels(version.labels)
-        emu.tasks.told(dataset_id, "switch")
+        runtime.tasks.mark_finished(dataset_id, "switch")
         dataset.put_record(
             msgspec.structs.replace(
                 dataset.record,
                 status=DatasetStatus.NORMAL,
                 current_version_id=version.version_id,
                 current_version_name=version.version_name,
-                update_time=emu.clock.now_ms(),
+                update_time=runtime.clock.now_ms(),
             )
         )

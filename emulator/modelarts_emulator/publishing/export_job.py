@@ -15,15 +15,15 @@ from modelarts_emulator.contract.sources import DataSource
 from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, ExportStatus, SampleStatus, Usage
 from modelarts_emulator.formats import coco, directory_layouts, manifest
 from modelarts_emulator.ingest.import_files import in_batches
-from modelarts_emulator.jobs.undo_log import Written
+from modelarts_emulator.jobs.undo_log import OutputTransaction
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.operations.datasets import new_dataset
-from modelarts_emulator.operations.request_context import Target, version_samples
+from modelarts_emulator.operations.request_context import RequestContext, version_samples
 from modelarts_emulator.operations.search import any_of, matcher, statuses_of
 from modelarts_emulator.operations.versions import publish_now
 from modelarts_emulator.publishing.version_files import CHUNK, IN_MEMORY
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.changes import without_hard
+from modelarts_emulator.samples.changes import without_hard_attributes
 from modelarts_emulator.samples.train_eval_split import split_by_label
 from modelarts_emulator.store import DatasetRecord, SampleReader, SampleRecord, Selection, TaskRecord
 from modelarts_emulator.util.ids import sample_id
@@ -45,14 +45,14 @@ class Export:
 
     def __init__(
         self,
-        emu: Runtime,
+        runtime: Runtime,
         record: DatasetRecord,
         task: TaskRecord,
-        target: Target,
+        target: RequestContext,
         note: Note,
         succeeded: Callable[[], None],
     ) -> None:
-        self.emu, self.record, self.task, self.target = emu, record, task, target
+        self.runtime, self.record, self.task, self.target = runtime, record, task, target
         self.note, self.succeeded = note, succeeded
         self.request = msgspec.convert(task.request, ExportTaskRequest)
         self.params = task.export_params or ExportParams()
@@ -65,15 +65,15 @@ class Export:
 
     def run(self) -> None:
         """Export. Raises ApiError, OSError; then nothing that was written stays."""
-        self.emu.transitions.enter("export", self.record.id, ExportStatus.RUNNING.value)
+        self.runtime.transitions.enter("export", self.record.id, ExportStatus.RUNNING.value)
         with self._samples() as samples:
             selection = self._selection()
             total = sum(1 for _ in samples.select(selection))
             self.note(total, 0)
             usages = self._usages(samples, selection)
-            with Written(self.emu.tree, self.record, self.task.id) as written:
+            with OutputTransaction(self.runtime.tree, self.record, self.task.id) as written:
                 self._write(written, self._as_exported(samples.select(selection), usages), total)
-                self.emu.transitions.enter("export", self.record.id, ExportStatus.SUCCESSED.value)
+                self.runtime.transitions.enter("export", self.record.id, ExportStatus.SUCCESSED.value)
                 if self.is_new_dataset:
                     self._make_dataset(samples, usages, written)
                 written.flush()
@@ -82,15 +82,15 @@ class Export:
 
     def _samples(self) -> AbstractContextManager[SampleReader]:
         if self.task.version_id:
-            return version_samples(self.emu, self.record.id, self.task.version_id)
-        return self.emu.store.reading(self.record.id)
+            return version_samples(self.runtime, self.record.id, self.task.version_id)
+        return self.runtime.store.reading(self.record.id)
 
     def _selection(self) -> Selection:
         state = statuses_of(self.params.sample_state or self.request.sample_state)
         statuses = STATUSES.get(self.request.export_type if self.request.export_type is not None else 2)
         if state is not None:
             statuses = state if statuses is None else statuses & state
-        now = self.emu.clock.now_ms()
+        now = self.runtime.clock.now_ms()
         conditions = any_of([matcher(condition, now) for condition in self.params.search_conditions or ()])
         ids = frozenset(self.params.samples or ())
         return Selection(
@@ -111,9 +111,9 @@ class Export:
                 sample.labels = []  # nobody has confirmed them
             if usages is not None:
                 sample.usage = usages.get(sample.id)
-            yield without_hard(sample) if self.params.clear_hard_property else sample
+            yield without_hard_attributes(sample) if self.params.clear_hard_property else sample
 
-    def _write(self, written: Written, samples: Iterator[SampleRecord], total: int) -> None:
+    def _write(self, written: OutputTransaction, samples: Iterator[SampleRecord], total: int) -> None:
         with SpooledTemporaryFile(IN_MEMORY) as lines:
             finished = 0
 
@@ -169,13 +169,13 @@ class Export:
     def _scheme(self) -> str:
         return self.request.source_type_header.removesuffix("://")
 
-    def _make_dataset(self, samples: SampleReader, usages: dict[str, Usage] | None, written: Written) -> None:
+    def _make_dataset(self, samples: SampleReader, usages: dict[str, Usage] | None, written: OutputTransaction) -> None:
         """A dataset over what has been exported, with its annotations."""
-        with self.emu.store.reading(self.record.id) as dataset:
+        with self.runtime.store.reading(self.record.id) as dataset:
             labels = dataset.labels
-        self.emu.tree.make_directory(self.path)  # where nothing was chosen, it may not be there
+        self.runtime.tree.make_directory(self.path)  # where nothing was chosen, it may not be there
         record = new_dataset(
-            self.emu,
+            self.runtime,
             self.target,
             CreateDatasetRequest(
                 dataset_name=str(self.params.export_new_dataset_name),
@@ -191,24 +191,24 @@ class Export:
         try:
             self._fill(record, samples, usages)
         except BaseException:
-            self.emu.unwatch(record.id)
-            self.emu.store.delete(record.id)
+            self.runtime.unwatch(record.id)
+            self.runtime.store.delete(record.id)
             raise
 
     def _fill(self, record: DatasetRecord, samples: SampleReader, usages: dict[str, Usage] | None) -> None:
-        self.emu.watch(record)
-        self.emu.reconcile(record.id)
+        self.runtime.watch(record)
+        self.runtime.reconcile(record.id)
         for batch in in_batches(self.exported, BATCH):
-            with self.emu.store.writing(record.id) as dataset:
+            with self.runtime.store.writing(record.id) as dataset:
                 for identity, path in batch:
                     sample, copy = samples.get(identity), dataset.get(sample_id(record.id, path))
                     if sample is not None and copy is not None:
                         (exported,) = self._as_exported(iter([sample]), usages)
                         dataset.put_sample(_like(copy, exported))
-        with self.emu.store.writing(record.id) as dataset:
+        with self.runtime.store.writing(record.id) as dataset:
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL))
         if self.params.export_dataset_version_name:
-            publish_now(self.emu, record, self.params.export_dataset_version_name)
+            publish_now(self.runtime, record, self.params.export_dataset_version_name)
 
 
 def _like(copy: SampleRecord, sample: SampleRecord) -> SampleRecord:

@@ -12,12 +12,12 @@ import msgspec
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PUBLISH_FAILED, ApiError
 from modelarts_emulator.contract.wire import DatasetStatus, SampleStatus, Usage, VersionStatus
-from modelarts_emulator.jobs.undo_log import Written
+from modelarts_emulator.jobs.undo_log import OutputTransaction
 from modelarts_emulator.operations.labels import label_stats
 from modelarts_emulator.operations.task_rules import ending
-from modelarts_emulator.publishing.version_files import Publication
+from modelarts_emulator.publishing.version_files import VersionFiles
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.changes import without_hard
+from modelarts_emulator.samples.changes import without_hard_attributes
 from modelarts_emulator.samples.train_eval_split import split_by_label
 from modelarts_emulator.store import (
     DatasetReader,
@@ -29,31 +29,31 @@ from modelarts_emulator.store import (
     encode_sample,
 )
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 
-def publish(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
+def publish(runtime: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal) -> None:
     """Publish a version that has been begun; what goes wrong is said in its message."""
 
     def failed(error: ApiError) -> None:
-        emu.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
+        runtime.store.entry(dataset_id)  # Unknown, where it has been deleted meanwhile: that explains it
         why = error.detail if error.error is PUBLISH_FAILED else error.message
         log.error("Version %s of dataset %s could not be published: %s", version.version_name, dataset_id, why)
         message = f"{PUBLISH_FAILED.message}: {why}"
-        _end(emu, dataset_id, msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message))
+        _end(runtime, dataset_id, msgspec.structs.replace(version, status=VersionStatus.ERROR, message=message))
 
     with (
         ending(failed, PUBLISH_FAILED),
-        Written(emu.tree, emu.store.entry(dataset_id).record, version.version_id) as written,
+        OutputTransaction(runtime.tree, runtime.store.entry(dataset_id).record, version.version_id) as written,
     ):
-        _end(emu, dataset_id, _freeze(emu, dataset_id, version, ratio, written))
+        _end(runtime, dataset_id, _freeze(runtime, dataset_id, version, ratio, written))
 
 
-def _end(emu: Runtime, dataset_id: str, done: VersionRecord) -> None:
+def _end(runtime: Runtime, dataset_id: str, done: VersionRecord) -> None:
     """Write down how it has ended; a good version becomes the current one."""
-    with emu.store.writing(dataset_id) as dataset:
-        emu.tasks.told(dataset_id, "publish")
-        dataset.put_version(msgspec.structs.replace(done, update_time=emu.clock.now_ms()))
+    with runtime.store.writing(dataset_id) as dataset:
+        runtime.tasks.mark_finished(dataset_id, "publish")
+        dataset.put_version(msgspec.structs.replace(done, update_time=runtime.clock.now_ms()))
         good = done.status == VersionStatus.RUNNING
         record = dataset.record
         dataset.put_record(
@@ -66,12 +66,14 @@ def _end(emu: Runtime, dataset_id: str, done: VersionRecord) -> None:
         )
 
 
-def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal, written: Written) -> VersionRecord:
+def _freeze(
+    runtime: Runtime, dataset_id: str, version: VersionRecord, ratio: Decimal, written: OutputTransaction
+) -> VersionRecord:
     """Keep the samples as they are, and write the version's files from what was kept."""
     tally = _Tally()
     with ExitStack() as stack:
-        with emu.store.reading(dataset_id) as dataset:
-            publication = stack.enter_context(Publication(dataset.record, version))
+        with runtime.store.reading(dataset_id) as dataset:
+            publication = stack.enter_context(VersionFiles(dataset.record, version))
             usages = _usages(dataset, ratio)
             default = Usage.TRAIN if DATASET_TYPES[dataset.record.type].splits and not usages else None
 
@@ -83,12 +85,12 @@ def _freeze(emu: Runtime, dataset_id: str, version: VersionRecord, ratio: Decima
                 return document
 
             documents = starmap(kept, dataset.select_with_documents(Selection()))
-            emu.store.freeze(dataset_id, version.version_id, documents)
+            runtime.store.freeze(dataset_id, version.version_id, documents)
         # However long it is kept from going on: what is published is what there was when that was asked for.
-        emu.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
+        runtime.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
         # Raises Unknown where the dataset has been deleted meanwhile: then nothing may be written.
-        added, deleted, modified = _difference(emu, dataset_id, version)
-        publication.write(emu, written)
+        added, deleted, modified = _difference(runtime, dataset_id, version)
+        publication.write(runtime, written)
     return msgspec.structs.replace(
         version,
         status=VersionStatus.RUNNING,
@@ -149,20 +151,20 @@ def _as_published(
         usage = default
     if version.remove_sample_usage or sample.usage is None:
         sample.usage = usage
-    return without_hard(sample) if version.clear_hard_property and sample.metadata else sample
+    return without_hard_attributes(sample) if version.clear_hard_property and sample.metadata else sample
 
 
-def _difference(emu: Runtime, dataset_id: str, version: VersionRecord) -> tuple[int, int, int]:
+def _difference(runtime: Runtime, dataset_id: str, version: VersionRecord) -> tuple[int, int, int]:
     """How many samples were added, deleted and changed since the previous version."""
-    documents = emu.store.version_documents(dataset_id, version.version_id)
+    documents = runtime.store.version_documents(dataset_id, version.version_id)
     if version.previous_version_id is None:
         return len(documents), 0, 0
     try:
-        known = set(emu.store.version_documents(dataset_id, version.previous_version_id))
+        known = set(runtime.store.version_documents(dataset_id, version.previous_version_id))
         fresh = [document for document in documents if document not in known]
         added = modified = 0
         if fresh:
-            with emu.store.version(dataset_id, version.previous_version_id) as previous:
+            with runtime.store.version(dataset_id, version.previous_version_id) as previous:
                 for after in fresh:
                     before = previous.document(decode_sample(after).id)
                     added += before is None

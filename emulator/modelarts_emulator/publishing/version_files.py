@@ -10,7 +10,7 @@ from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleTy
 from modelarts_emulator.formats import csv_table, manifest, voc
 from modelarts_emulator.formats.directory_layouts import UniqueNames, file_name
 from modelarts_emulator.formats.label_folders import stem
-from modelarts_emulator.jobs.undo_log import Written
+from modelarts_emulator.jobs.undo_log import OutputTransaction
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, VersionRecord
@@ -20,7 +20,7 @@ IN_MEMORY = 8 * 1024 * 1024
 _DRAWN = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
 
 
-class Publication:
+class VersionFiles:
     """The files of a version: noted while its samples are kept, written afterwards. A context manager."""
 
     def __init__(self, record: DatasetRecord, version: VersionRecord) -> None:
@@ -31,7 +31,7 @@ class Publication:
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed at the end of the context)
         self._lines = manifest.ManifestWriter(self._file)
 
-    def __enter__(self) -> Publication:
+    def __enter__(self) -> VersionFiles:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -50,43 +50,43 @@ class Publication:
             location = path.uri()
         self._lines.add(sample, location)
 
-    def write(self, emu: Runtime, written: Written) -> None:
+    def write(self, runtime: Runtime, written: OutputTransaction) -> None:
         """Write all files, ``<name>.manifest`` last, so that it never speaks of one that is not there.
 
         Raises ApiError, OSError.
         """
         if self._record.type is DatasetType.TABLE:
-            self._lines.add(self._write_table(emu, written))
+            self._lines.add(self._write_table(runtime, written))
         if self._drawings:
-            self._write_drawings(emu, written)
+            self._write_drawings(runtime, written)
         if self._version.export_images:
-            self._copy_objects(emu, written)
+            self._copy_objects(runtime, written)
         self._lines.flush()
         written.write(ObsPath.parse(self._version.manifest_path), _chunks(self._file))
         written.flush()
 
-    def _samples(self, emu: Runtime) -> Iterator[SampleRecord]:
-        with emu.store.version(self._record.id, self._version.version_id) as samples:
+    def _samples(self, runtime: Runtime) -> Iterator[SampleRecord]:
+        with runtime.store.version(self._record.id, self._version.version_id) as samples:
             yield from samples.select(Selection())
 
-    def _write_drawings(self, emu: Runtime, written: Written) -> None:
-        for sample in self._samples(emu):
+    def _write_drawings(self, runtime: Runtime, written: OutputTransaction) -> None:
+        for sample in self._samples(runtime):
             if path := self._drawings.get(sample.id):
                 written.write(path, voc.write(sample))
 
-    def _copy_objects(self, emu: Runtime, written: Written) -> None:
+    def _copy_objects(self, runtime: Runtime, written: OutputTransaction) -> None:
         names, folder = UniqueNames(), ObsPath.directory(self._version.data_path)
-        for sample in self._samples(emu):
+        for sample in self._samples(runtime):
             if sample.text is None and sample.cells is None:
                 written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(file_name(sample.path))))
 
-    def _write_table(self, emu: Runtime, written: Written) -> SampleRecord:
+    def _write_table(self, runtime: Runtime, written: OutputTransaction) -> SampleRecord:
         """Write all rows as one CSV file; it is the manifest's only source."""
         version = self._version
         path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
         names = [str(field.name) for field in self._record.schema] if version.with_column_header else None
         with SpooledTemporaryFile(IN_MEMORY) as file:
-            csv_table.write((sample.cells or [] for sample in self._samples(emu)), file, names)
+            csv_table.write((sample.cells or [] for sample in self._samples(runtime)), file, names)
             written.write(path, _chunks(file))
         return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
 

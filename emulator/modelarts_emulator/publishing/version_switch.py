@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from modelarts_emulator.store import DatasetWriter, FileRecord, SampleRecord
 
 
-def restore(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:
+def restore_samples(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:
     """Make the samples those of a version. What was deleted and is not among them stays deleted."""
     gone = set(dataset.ids())
     lines: set[str] = set()
@@ -26,7 +26,7 @@ def restore(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:
     _forget_readings(dataset, lines)
 
 
-def bring_back(dataset: DatasetWriter) -> None:
+def forget_switched_out(dataset: DatasetWriter) -> None:
     """Forget what has been set aside, so that it is found again where it still lies."""
     identities = [sample.id for sample in dataset.tombstones() if sample.aside]
     for identity in identities:

@@ -20,7 +20,7 @@ IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
 
 
-def annotated(
+def with_labels(
     sample: SampleRecord,
     labels: Sequence[SampleLabel],
     *,
@@ -38,14 +38,14 @@ def annotated(
     )
 
 
-def relabelled(sample: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRecord:
+def with_remaining_labels(sample: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRecord:
     """The sample with labels renamed or taken off: who labelled it, and when, stays unless none is left."""
     if labels:
         return msgspec.structs.replace(sample, labels=list(labels))
-    return annotated(sample, labels, by="", now=0)
+    return with_labels(sample, labels, by="", now=0)
 
 
-def without_hard(sample: SampleRecord) -> SampleRecord:
+def without_hard_attributes(sample: SampleRecord) -> SampleRecord:
     """The sample without its hard-example attributes."""
     metadata = {key: value for key, value in sample.metadata.items() if key not in HARD_METADATA}
     return msgspec.structs.replace(sample, metadata=metadata)
@@ -59,7 +59,7 @@ def require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord
     return sample
 
 
-def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: bool) -> None:
+def delete_sample(runtime: Runtime, dataset: DatasetWriter, identity: str, delete_source: bool) -> None:
     """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND.
 
     The source of a text line or table row is not deleted: its file holds other samples.
@@ -67,7 +67,7 @@ def bury(emu: Runtime, dataset: DatasetWriter, identity: str, delete_source: boo
     sample = require_sample(dataset, identity)
     tombstone = sample.tombstone()
     if delete_source and DATASET_TYPES[dataset.record.type].unit == "file":
-        emu.tree.delete(ObsPath.parse("/" + sample.path))
+        runtime.tree.delete(ObsPath.parse("/" + sample.path))
         tombstone.signature = None
     dataset.put_sample(tombstone)
 

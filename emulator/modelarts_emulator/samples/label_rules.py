@@ -35,7 +35,9 @@ _ENDS = ("@modelarts:from", "@modelarts:to")
 _TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
 
 
-def checked_labels(dataset_type: DatasetType, sample: SampleRecord, labels: Sequence[SampleLabel]) -> list[SampleLabel]:
+def validate_labels(
+    dataset_type: DatasetType, sample: SampleRecord, labels: Sequence[SampleLabel]
+) -> list[SampleLabel]:
     """The labels as they are kept: type filled in, known properties in their documented types.
 
     Raises UNSUPPORTED_TYPE where the dataset takes no labels, LABEL_INCOMPATIBLE (the detail names the label and why)
@@ -50,7 +52,7 @@ def checked_labels(dataset_type: DatasetType, sample: SampleRecord, labels: Sequ
     return checked
 
 
-def check_name(name: str | None) -> str:
+def require_label_name(name: str | None) -> str:
     """Return a label's name. Raises LABEL_INCOMPATIBLE where it is missing or too long."""
     if not name:
         raise ApiError(LABEL_INCOMPATIBLE, "name: a label must have one")
@@ -65,7 +67,7 @@ def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRec
     implied = LabelType.TRIPLET_RELATION if "@modelarts:from" in raw else types[0]
     label_type = label.type if label.type is not None else (implied if implied in types else types[0])
     # What is heard needs no name: it carries its text.
-    name = "a label" if label.name is None and label_type in _NAMELESS else check_name(label.name)
+    name = "a label" if label.name is None and label_type in _NAMELESS else require_label_name(label.name)
     if label_type not in types:
         raise _refusal(name, f"type {int(label_type)} does not belong to this dataset")
     if label.score is not None and not 0 <= label.score <= 1:
@@ -171,7 +173,7 @@ def _check_relations(labels: Sequence[SampleLabel]) -> None:
                     raise ApiError(TRIPLET_ENTITY_NOT_FOUND, f"{label.name}: {end} {label.property[end]!r}")
 
 
-def attached(labels: Sequence[SampleLabel]) -> list[SampleLabel]:
+def without_dangling_relations(labels: Sequence[SampleLabel]) -> list[SampleLabel]:
     """The labels of a sample without the relations that have lost an entity."""
     entities = _entities(labels)
     return [

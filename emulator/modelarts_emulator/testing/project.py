@@ -19,7 +19,7 @@ from modelarts_emulator.control.request_log.log import CONSOLE_CALL, LoggedReque
 from modelarts_emulator.control.reset import delete_datasets
 from modelarts_emulator.control.wait_idle import describe_open_work
 from modelarts_emulator.iam.accounts import AccessKey, User
-from modelarts_emulator.jobs.transitions import Kind, Rule
+from modelarts_emulator.jobs.transitions import TaskKind, TransitionRule
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.testing.global_state import GlobalState
 
@@ -176,17 +176,17 @@ class Project:
             with suppress(ApiError):
                 self.emulator.control.faults.remove_fault(self._faults.pop())
 
-    def transition(self, kind: Kind, mode: str, **members: Any) -> None:
+    def transition(self, kind: TaskKind, mode: str, **members: Any) -> None:
         """How tasks of a kind go on in this project: ``modelarts.transition("publish", "time", ms=200)``.
 
         The modes are ``immediate``, ``time``, ``polls``, ``hold`` and ``fail``. Raises msgspec.ValidationError.
         """
-        rule = msgspec.convert({"mode": mode, **members}, Rule)
+        rule = msgspec.convert({"mode": mode, **members}, TransitionRule)
         transitions = self.emulator.runtime.transitions
         transitions.put({**self._rules(), kind: rule}, self.project_id)
 
     @contextmanager
-    def held(self, kind: Kind, before: str | None = None) -> Iterator[None]:
+    def held(self, kind: TaskKind, before: str | None = None) -> Iterator[None]:
         """Hold tasks of a kind meanwhile, before they go on to a state; afterwards they go on."""
         rules = self._rules()
         self.transition(kind, "hold", before=before)
@@ -195,7 +195,7 @@ class Project:
         finally:
             self.emulator.runtime.transitions.put(rules, self.project_id)
 
-    def _rules(self) -> dict[Kind, Rule]:
+    def _rules(self) -> dict[TaskKind, TransitionRule]:
         return self.emulator.runtime.transitions.own_rules(self.project_id)
 
     # The end

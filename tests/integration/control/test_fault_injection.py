@@ -237,7 +237,7 @@ def test_latency_alone_and_with_an_error(client: Client, add: Any) -> None:
 def test_the_end_waits_for_no_delay(emu: Emulator, client: Client, control: Control, add: Any) -> None:
     add(delay_ms=600_000)
     start = time.monotonic()
-    emu.runtime.end_waits()
+    emu.runtime.release_waits()
     assert client.status() == 200
     assert time.monotonic() - start < 60
 

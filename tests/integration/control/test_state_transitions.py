@@ -11,7 +11,7 @@ import pytest
 
 from modelarts_emulator.api.routes import ROUTES
 from modelarts_emulator.control.api import _POLLED_TASKS
-from modelarts_emulator.jobs.transitions import KINDS as KINDS_OF_TASK
+from modelarts_emulator.jobs.transitions import TASK_KINDS as ALL_KINDS
 from modelarts_emulator.server import Emulator
 from tests.helpers.emulator_api import Api, picture, poll
 from tests.integration.control.conftest import Control
@@ -75,7 +75,7 @@ def world(emu: Emulator, api: Api, control: Control, pictures: Path) -> Iterator
 
 
 # A kind of task, its states in their order as a client sees them, and how it ends when it fails.
-KINDS = [
+CASES = [
     ("sync", ["QUEUING", "RUNNING", "COMPLETED"], "FAILED"),
     ("import", ["QUEUING", "STARTING", "RUNNING", "COMPLETED"], "FAILED"),
     ("export", ["INIT", "RUNNING", "SUCCESSED"], "FAILED"),
@@ -85,7 +85,7 @@ KINDS = [
 STATES = {"publish": ["RUNNING"], "switch": ["NORMAL"]}
 
 
-@pytest.mark.parametrize(("kind", "states", "failed"), KINDS, ids=[kind for kind, *_ in KINDS])
+@pytest.mark.parametrize(("kind", "states", "failed"), CASES, ids=[kind for kind, *_ in CASES])
 class TestEveryKind:
     """The same rules for tasks of every kind."""
 
@@ -161,7 +161,7 @@ class TestEveryKind:
         world.begin(kind)
         world.held()
         start = time.monotonic()
-        world.emu.runtime.end_waits()
+        world.emu.runtime.release_waits()
         assert world.emu.runtime.tasks.wait_idle(20)
         assert time.monotonic() - start < 20
 
@@ -202,7 +202,7 @@ def test_what_is_published_is_what_there_was_when_it_was_asked_for(world: World)
 def test_every_request_that_asks_after_a_task_is_in_the_table() -> None:
     reads = {route.operation for routes in ROUTES.values() for route in routes if route.method == "GET"}
     assert _POLLED_TASKS.keys() <= reads
-    assert set(_POLLED_TASKS.values()) <= {"", *KINDS_OF_TASK}
+    assert set(_POLLED_TASKS.values()) <= {"", *ALL_KINDS}
 
 
 def test_a_project_has_rules_of_its_own(world: World, emu: Emulator) -> None:

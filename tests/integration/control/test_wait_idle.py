@@ -99,7 +99,7 @@ def test_a_wait_ends_with_the_emulator(emu: Emulator, api: Api, control: Control
     api.call("POST", f"/{dataset_id}/versions", 201, json={})
     waiting = threading.Thread(target=lambda: control.send("POST", "wait-idle?timeout_ms=600000"))
     waiting.start()
-    emu.runtime.end_waits()
+    emu.runtime.release_waits()
     waiting.join(20)
     assert not waiting.is_alive()
 

@@ -53,7 +53,7 @@ def test_gone(modelarts_emulator):
     assert modelarts_emulator.runtime.store.entries() == []
     assert modelarts_emulator.runtime.tree.buckets() == []
     assert modelarts_emulator.control.faults.active == ()
-    assert not modelarts_emulator.runtime.transitions.is_waited_for
+    assert not modelarts_emulator.runtime.transitions.has_waiting
     with urllib.request.urlopen(f"{modelarts_emulator.url}/_emulator/health", timeout=10) as answer:
         assert answer.status == 200
 """,
@@ -310,7 +310,7 @@ def test_what_is_everybodys_is_put_back(tmp_path: Path) -> None:
         """
 import time
 from modelarts_emulator.control.fault_injection import Fault
-from modelarts_emulator.jobs.transitions import Mode, Rule
+from modelarts_emulator.jobs.transitions import TransitionMode, TransitionRule
 import pytest
 
 @pytest.fixture(scope="module")
@@ -324,12 +324,12 @@ def test_changed(modelarts_emulator, mine, modelarts, number):
     assert abs(runtime.clock.now_ms() - time.time() * 1000) < 60_000
     assert not runtime.clock.is_frozen and not runtime.ids.is_seeded
     assert [each.id for each in faults.active] == [mine]
-    assert runtime.transitions.rules()["publish"].mode is Mode.IMMEDIATE
+    assert runtime.transitions.rules()["publish"].mode is TransitionMode.IMMEDIATE
     modelarts.clock.freeze()
     modelarts.clock.advance(10 ** 9)
     runtime.ids.seed(1)
     faults.add_fault(Fault(status=500))
-    runtime.transitions.put({"publish": Rule(mode=Mode.HOLD)})
+    runtime.transitions.put({"publish": TransitionRule(mode=TransitionMode.HOLD)})
 """,
     )
 

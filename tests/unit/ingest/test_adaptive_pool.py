@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from modelarts_emulator.ingest.adaptive_pool import Readers
+from modelarts_emulator.ingest.adaptive_pool import AdaptivePool
 
 
 def waiting(number: int) -> int:
@@ -15,13 +15,13 @@ def waiting(number: int) -> int:
 
 
 def test_one_thread_begins() -> None:
-    with Readers() as readers:
+    with AdaptivePool() as readers:
         assert readers.map(lambda _: threading.current_thread(), range(10)) == [threading.current_thread()] * 10
         assert readers.threads == 1
 
 
 def test_several_read_where_one_would_wait() -> None:
-    with Readers() as readers:
+    with AdaptivePool() as readers:
         for size in (50, 120, 1000, 7, 1, 0):
             assert readers.map(waiting, range(size)) == list(range(size))
         assert readers.threads > 1
@@ -37,7 +37,7 @@ def test_what_reading_raises_is_raised(batches: int) -> None:
             raise OSError("broken")
         return waiting(number)
 
-    with Readers() as readers:
+    with AdaptivePool() as readers:
         for _ in range(batches - 1):
             readers.map(waiting, range(120))
         with pytest.raises(OSError, match="broken"):

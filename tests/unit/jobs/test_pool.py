@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_emulator.jobs.pool import Busy, Tasks
+from modelarts_emulator.jobs.pool import TaskConflict, TaskPool
 from tests.helpers.emulator_api import poll
 
 
 @pytest.fixture
-def tasks() -> Iterator[Tasks]:
-    made = Tasks(workers=2)
+def tasks() -> Iterator[TaskPool]:
+    made = TaskPool(workers=2)
     yield made
     made.stop()
 
 
-def test_no_more_run_at_a_time_than_are_allowed(tasks: Tasks) -> None:
+def test_no_more_run_at_a_time_than_are_allowed(tasks: TaskPool) -> None:
     running, most, goes_on = 0, 0, threading.Event()
     lock = threading.Lock()
 
@@ -39,11 +39,11 @@ def test_no_more_run_at_a_time_than_are_allowed(tasks: Tasks) -> None:
     assert most == 2
 
 
-def test_a_task_that_rests_lets_another_run(tasks: Tasks) -> None:
+def test_a_task_that_rests_lets_another_run(tasks: TaskPool) -> None:
     ends = threading.Event()
 
     def rest() -> None:
-        with tasks.resting():
+        with tasks.without_turn():
             ends.wait(10)
 
     for number in range(5):
@@ -53,46 +53,46 @@ def test_a_task_that_rests_lets_another_run(tasks: Tasks) -> None:
     assert ran.wait(10)
     assert tasks.wait_idle(10, {"other"})
     assert not tasks.wait_idle(0)
-    assert tasks.listing() == [(str(number), "publish") for number in range(5)]
+    assert tasks.open_tasks() == [(str(number), "publish") for number in range(5)]
     ends.set()
     assert tasks.wait_idle(10)
 
 
-def test_resting_outside_of_a_task_has_no_effect(tasks: Tasks) -> None:
-    with tasks.resting():
+def test_resting_outside_of_a_task_has_no_effect(tasks: TaskPool) -> None:
+    with tasks.without_turn():
         pass
     test_no_more_run_at_a_time_than_are_allowed(tasks)
 
 
-def test_what_excludes_a_task_is_named(tasks: Tasks) -> None:
+def test_what_excludes_a_task_is_named(tasks: TaskPool) -> None:
     with tasks.claim("d", "sync"):
-        with pytest.raises(Busy, match="sync"):
+        with pytest.raises(TaskConflict, match="sync"):
             tasks.claim("d", "publish", excluded=("sync",))
         assert tasks.running("d") == {"sync"}
     assert tasks.open == 0
 
 
 def test_who_has_told_its_end_is_in_nobodys_way() -> None:
-    tasks = Tasks()
+    tasks = TaskPool()
     leave, told = threading.Event(), threading.Event()
 
     def work() -> None:
-        tasks.told("d", "publish")
+        tasks.mark_finished("d", "publish")
         told.set()
         leave.wait(10)
 
     tasks.claim("d", "publish").run(work)
     assert told.wait(10)
     assert tasks.running("d") == set()
-    assert tasks.listing() == [("d", "publish")]
+    assert tasks.open_tasks() == [("d", "publish")]
     assert not tasks.wait_idle(0)
     with tasks.claim("d", "publish", excluded=("publish",)):
         assert tasks.running("d") == {"publish"}
         leave.set()
-        poll(lambda: len(tasks.listing()) == 1, "the first has ended")
-        with pytest.raises(Busy):
+        poll(lambda: len(tasks.open_tasks()) == 1, "the first has ended")
+        with pytest.raises(TaskConflict):
             tasks.claim("d", "publish", excluded=("publish",))
     assert tasks.wait_idle(10)
-    with pytest.raises(Busy), tasks.claim("d", "publish"):
+    with pytest.raises(TaskConflict), tasks.claim("d", "publish"):
         tasks.claim("d", "publish", excluded=("publish",))
     tasks.stop()

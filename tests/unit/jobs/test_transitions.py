@@ -11,10 +11,10 @@ from concurrent.futures import TimeoutError as NotYet  # before Python 3.11 not 
 import pytest
 
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.jobs.transitions import Held, Mode, Rule, Transitions
+from modelarts_emulator.jobs.transitions import TransitionMode, TransitionRule, Transitions, WaitingTask
 from tests.helpers.emulator_api import poll
 
-HOLD = Rule(mode=Mode.HOLD)
+HOLD = TransitionRule(mode=TransitionMode.HOLD)
 
 
 class World:
@@ -55,15 +55,15 @@ def test_without_a_rule_a_task_goes_on(world: World) -> None:
 def test_a_held_task_is_named_and_goes_on_when_it_is_released(world: World) -> None:
     world.transitions.put({"publish": HOLD})
     task = world.held()
-    assert world.transitions.held() == [Held("publish", "d1", "RUNNING", Mode.HOLD)]
-    assert world.transitions.is_waited_for
+    assert world.transitions.held() == [WaitingTask("publish", "d1", "RUNNING", TransitionMode.HOLD)]
+    assert world.transitions.has_waiting
     world.transitions.put({})
     task.result(10)
     assert world.transitions.held() == []
 
 
 def test_only_the_state_that_a_rule_names_is_held(world: World) -> None:
-    world.transitions.put({"publish": Rule(mode=Mode.HOLD, before="COMPLETED")})
+    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.HOLD, before="COMPLETED")})
     world.enter(state="RUNNING").result(10)
     task = world.enter(state="COMPLETED")
     poll(world.transitions.held, "held")
@@ -80,26 +80,26 @@ def test_putting_the_same_rule_again_releases_nobody(world: World) -> None:
 
 
 def test_time_is_waited_for(world: World) -> None:
-    world.transitions.put({"publish": Rule(mode=Mode.TIME, ms=150)})
+    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.TIME, ms=150)})
     start = time.monotonic()
     world.transitions.enter("publish", "d1", "RUNNING")
     assert 0.14 < time.monotonic() - start < 5
 
 
 def test_polls_are_counted_for_the_task_alone(world: World) -> None:
-    world.transitions.put({"publish": Rule(mode=Mode.POLLS, polls=3)})
+    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.POLLS, polls=3)})
     task = world.held()
     for kind, dataset_id in (("publish", "d2"), ("sync", "d1"), ("publish", "d1"), ("", "d1")):
-        world.transitions.polled(kind, dataset_id)
+        world.transitions.record_poll(kind, dataset_id)
     with pytest.raises(NotYet):
         task.result(0.25)
-    world.transitions.polled("publish", "d1")
+    world.transitions.record_poll("publish", "d1")
     task.result(10)
 
 
 @pytest.mark.parametrize("code", ["PUBLISH_FAILED", "ModelArts.4712"])
 def test_a_task_fails_with_a_row_of_the_catalogue(world: World, code: str) -> None:
-    world.transitions.put({"publish": Rule(mode=Mode.FAIL, code=code)})
+    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.FAIL, code=code)})
     with pytest.raises(ApiError) as failure:
         world.transitions.enter("publish", "d1", "RUNNING")
     assert failure.value.error.code == "ModelArts.4712"
@@ -110,7 +110,7 @@ def test_a_project_has_rules_of_its_own(world: World) -> None:
     world.enter("d2").result(10)
     task = world.held("d1")
     world.transitions.put({"publish": HOLD})
-    world.transitions.put({"publish": Rule(mode=Mode.IMMEDIATE)}, "red")
+    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.IMMEDIATE)}, "red")
     task.result(10)
     blue = world.held("d2")
     world.transitions.put({}, "red")
@@ -159,11 +159,11 @@ def test_many_tasks_are_released_at_once() -> None:
 @pytest.mark.parametrize(
     ("members", "says"),
     [
-        ({"mode": Mode.TIME, "ms": -1}, "ms must be"),
-        ({"mode": Mode.POLLS, "polls": -1}, "polls must"),
-        ({"mode": Mode.FAIL, "code": "ModelArts.9999"}, "not in the error catalogue"),
+        ({"mode": TransitionMode.TIME, "ms": -1}, "ms must be"),
+        ({"mode": TransitionMode.POLLS, "polls": -1}, "polls must"),
+        ({"mode": TransitionMode.FAIL, "code": "ModelArts.9999"}, "not in the error catalogue"),
     ],
 )
 def test_a_rule_that_means_nothing_is_refused(members: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Rule(**members)  # type: ignore[arg-type]
+        TransitionRule(**members)  # type: ignore[arg-type]

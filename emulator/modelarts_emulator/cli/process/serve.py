@@ -92,7 +92,7 @@ def variables(emulator: Emulator, url: str) -> dict[str, str]:
 def _scanned(emulator: Emulator) -> tuple[int, int]:
     """How many objects have been looked at, and how many there were at the last end."""
     total = sum(entry.counts.total for entry in emulator.runtime.store.entries())
-    return sum(list(emulator.runtime.looked_at.values())), total
+    return sum(list(emulator.runtime.scanned_counts.values())), total
 
 
 def _fill(emulator: Emulator, out: Output) -> None:
@@ -171,5 +171,6 @@ def _log_to(file: Path | None, level: str) -> None:
     except OSError as error:
         raise UsageError(f"cannot write the log file {file}: {error.strerror}") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(level.upper())
+    for logger in (log, logging.getLogger("modelarts_emulator")):
+        logger.addHandler(handler)
+        logger.setLevel(level.upper())

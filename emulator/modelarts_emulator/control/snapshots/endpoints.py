@@ -210,7 +210,7 @@ class SnapshotsControl:
     def _scan(self) -> None:
         """As at a start: mend what was open when it was saved, watch every input path, and bring all in step."""
         emu = self._emu
-        emu.follow()
+        emu.resume()
         if emu.settings.automatic:
             emu.watcher.flush(_SCAN_S)
         else:
