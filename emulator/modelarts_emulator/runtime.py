@@ -142,7 +142,7 @@ class Runtime:
 
     def watch(self, record: DatasetRecord) -> None:
         """Watch a dataset's input directories. Raises ApiError (PATH_INVALID)."""
-        self.watcher.watch(record.id, [self.tree.expected(path) for path in input_directories(record)])
+        self.watcher.watch(record.id, [self.tree.expected_local(path) for path in input_directories(record)])
 
     def unwatch(self, dataset_id: str) -> None:
         """Forget a dataset's input directories."""
@@ -174,7 +174,7 @@ class Runtime:
                 self.outputs(),
                 progress=progress,
                 paths=paths,
-                met_link=lambda: links.append(None),
+                on_link=lambda: links.append(None),
             )
             if not links:
                 whole.discard(dataset_id)

@@ -44,7 +44,7 @@ def root(tmp_path: Path) -> Path:
         record.data_sources = []
         record.inner_work_path = "/bkt/in/"
         writer.put_record(record)
-    store.freeze(ID, "v", map(encode_sample, [sample(1)]))
+    store.save_version(ID, "v", map(encode_sample, [sample(1)]))
     store.close()
     for number in range(6):
         (objects / f"{number}.png").write_bytes(picture())
@@ -59,7 +59,7 @@ def looks(folder: Path) -> dict[str, Any]:
 
 
 def found(root: Path) -> list[tuple[str, str, bool]]:
-    return [(each.path, each.kind, each.mendable) for each in doctor.examine(root, {}).problems]
+    return [(each.path, each.kind, each.repairable) for each in doctor.examine(root, {}).problems]
 
 
 def test_a_healthy_directory_is_well_and_not_touched(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_the_report_is_json_for_machines(root: Path, capsys: pytest.CaptureFixtu
             "path": f"datasets/{ID}/dataset.json.tmp",
             "kind": "leftover",
             "text": "a write was cut short",
-            "mendable": True,
+            "repairable": True,
         }
     ]
 
@@ -146,7 +146,7 @@ def test_what_can_be_mended_is_told_and_mended_when_asked(
     assert main(["doctor", str(root)]) == 1
     assert looks(root) == before
     assert main(["doctor", "--repair", str(root)]) == 0
-    assert f"mended: {path}: {kind}: " in capsys.readouterr().out
+    assert f"repaired: {path}: {kind}: " in capsys.readouterr().out
     assert looks(root / "obs") == {name: what for name, what in before_objects(before).items() if ".~" not in name}
     assert all(kind == "set aside" for _, kind, _ in found(root))
     store = opened(root)
@@ -197,7 +197,7 @@ def test_what_nobody_owns_is_no_fault_and_stays(
 
 def test_a_version_that_no_dataset_has_is_an_orphan(root: Path) -> None:
     store = opened(root)
-    store.freeze(ID, "w", map(encode_sample, [sample(1)]))
+    store.save_version(ID, "w", map(encode_sample, [sample(1)]))
     store.close()
     assert found(root) == [(f"{FOLDER}/versions/w.json", "orphan", False)]
 

@@ -15,7 +15,7 @@ from modelarts_emulator.seeding.detect import SeedSource, detect_source
 from modelarts_emulator.seeding.login import log_in
 from modelarts_emulator.seeding.object_upload import ObjectUploader
 from modelarts_emulator.seeding.seeder import SeededDataset, Seeder
-from modelarts_emulator.util.http_client import Client, quoted
+from modelarts_emulator.util.http_client import Client, quote_segment
 
 
 class SeedTarget(NamedTuple):
@@ -68,7 +68,7 @@ def _restored(soil: SeedTarget, path: Path, out: Output) -> dict[str, Any]:
         if client.call("GET", f"{CONTROL}/health")["datasets"]:
             return {"path": str(path), "restored": False}
         name = upload(client, path)
-        kept: dict[str, Any] = client.call("POST", f"{SNAPSHOTS}/{quoted(name)}")
+        kept: dict[str, Any] = client.call("POST", f"{SNAPSHOTS}/{quote_segment(name)}")
         return {"path": str(path), "restored": True, **kept}
 
 

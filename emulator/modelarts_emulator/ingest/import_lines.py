@@ -21,13 +21,13 @@ from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import WHOLE_LINES, text_sample
-from modelarts_emulator.store import FileRecord, Reading, SampleRecord, Selection
+from modelarts_emulator.store import FileRecord, ReadOptions, SampleRecord, Selection
 
 
 class _LineImport(Import):
     """What both have in common: files that are read as the import says."""
 
-    def read_files(self, paths: Sequence[str], reading: Reading) -> None:
+    def read_files(self, paths: Sequence[str], reading: ReadOptions) -> None:
         """Read files of the dataset's input anew; ``holding_still`` is held, so that nobody reads them otherwise."""
         with self.runtime.store.writing(self.record.id) as dataset:
             for path in paths:
@@ -82,7 +82,7 @@ class TextImport(_LineImport):
         self.tally.total_file_size = sum(entry.size for entry in files)
         own = [entry.path for entry in files if self.placement.is_placed(entry.path)]
         if own:
-            self.read_files(own, Reading(label_format=self.wanted.options.label_format))
+            self.read_files(own, ReadOptions(label_format=self.wanted.options.label_format))
             for path in own:
                 self.count_file(path)
 
@@ -147,7 +147,7 @@ class RowImport(_LineImport):
     def run(self) -> ImportProgress:
         """Place the files and read them."""
         options = self.wanted.options
-        reading = Reading(with_column_header=options.with_column_header, schema_maps=list(options.schema_maps))
+        reading = ReadOptions(with_column_header=options.with_column_header, schema_maps=list(options.schema_maps))
         sources = list(self._sources())
         self.tally.total_file_count = len(sources)
         self.note(self.tally)

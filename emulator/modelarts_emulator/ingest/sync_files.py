@@ -19,7 +19,7 @@ from modelarts_emulator.ingest.adaptive_pool import AdaptivePool
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.media.images import read_header_of
 from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.open_files import is_open_for_writing, open_now
+from modelarts_emulator.obs.open_files import is_open_for_writing, open_nonblocking
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import file_sample
@@ -54,17 +54,17 @@ def reconcile(
     *,
     progress: Progress = lambda done: None,
     paths: Collection[str] | None = None,
-    met_link: Callable[[], None] = lambda: None,
+    on_link: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Compare and apply. Nothing below ``outputs``, where datasets write, is a sample.
 
     ``paths`` are resolved places on disk, files or folders: nothing else need be looked at. That holds only for a
-    dataset in whose input there are no links, and ``met_link`` is called where there are.
+    dataset in whose input there are no links, and ``on_link`` is called where there are.
 
     Raises ApiError (BUCKET_NOT_FOUND, PATH_INVALID) and OSError where a directory cannot be read: what lies there is
     then unknown rather than gone, and no sample is removed.
     """
-    reconciliation = _Reconciliation(store, tree, record, progress, met_link)
+    reconciliation = _Reconciliation(store, tree, record, progress, on_link)
     outcome = None if paths is None else reconciliation.run_at(paths, directories, outputs)
     return reconciliation.run(directories, outputs) if outcome is None else outcome
 
@@ -76,10 +76,10 @@ class _Reconciliation:
         tree: ObjectTree,
         record: DatasetRecord,
         progress: Progress,
-        met_link: Callable[[], None],
+        on_link: Callable[[], None],
     ) -> None:
         self.store, self.tree, self.record = store, tree, record
-        self.progress, self.met_link = progress, met_link
+        self.progress, self.on_link = progress, on_link
         self.kind: DatasetTypeTraits = DATASET_TYPES[record.type]
         self.looked_at = 0
         self.seen: set[str] = set()
@@ -112,7 +112,7 @@ class _Reconciliation:
                 return None
             folder = f"{self.tree.local(directory)}/"
             inner = [path[len(folder) :] for path in paths if path.startswith(folder)]
-            entries = self.tree.walk_at(directory, inner, skip=_skipped(outputs, directory), met_link=self.met_link)
+            entries = self.tree.walk_at(directory, inner, skip=_skipped(outputs, directory), on_link=self.on_link)
             if entries is None:
                 return None
             self._apply(entry for entry in entries if self.kind.holds(entry.path))
@@ -124,7 +124,7 @@ class _Reconciliation:
         """The files of a directory that hold samples."""
         if not self._is_readable(directory):
             return
-        for entry in self.tree.walk(directory, skip=_skipped(outputs, directory), met_link=self.met_link):
+        for entry in self.tree.walk(directory, skip=_skipped(outputs, directory), on_link=self.on_link):
             if self.kind.holds(entry.path):
                 yield entry
 
@@ -179,7 +179,7 @@ class _Reconciliation:
         identity, entry = stale
         sample = file_sample(identity, self.kind, entry.path, entry.size, entry.mtime_ns)
         try:
-            with open_now(entry.local) as file:
+            with open_nonblocking(entry.local) as file:
                 if is_open_for_writing(file.fileno()):
                     return None
                 sample.shape = read_header_of(file) if sample.type == 0 else None

@@ -22,7 +22,7 @@ from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import has_header, line_samples, reading_of, row_samples, schema_of
-from modelarts_emulator.store import DatasetRecord, FileRecord, Reading, SampleRecord, Selection, Store
+from modelarts_emulator.store import DatasetRecord, FileRecord, ReadOptions, SampleRecord, Selection, Store
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class LineSync:
         self.removed += len(before & live)
         self.changed += file is not None and file.signature is not None
 
-    def _samples(self, entry: ObjectEntry, reading: Reading) -> Iterator[SampleRecord]:
+    def _samples(self, entry: ObjectEntry, reading: ReadOptions) -> Iterator[SampleRecord]:
         place = ObsPath.parse(f"/{entry.path}")
         time = entry.mtime_ns // 1_000_000
         wrong = 0
@@ -117,7 +117,7 @@ class LineSync:
         if wrong > TOLD:
             log.warning("%s: %d more are left out", entry.path, wrong - TOLD)
 
-    def _take_schema(self, names: Sequence[str], reading: Reading) -> None:
+    def _take_schema(self, names: Sequence[str], reading: ReadOptions) -> None:
         """A table without a schema gets it from the first header that comes."""
         if self._record.schema or not names or not has_header(names, (), reading):
             return

@@ -36,7 +36,7 @@ from modelarts_emulator.runtime import Runtime, input_directories
 from modelarts_emulator.samples.changes import checked_metadata, with_labels
 from modelarts_emulator.samples.factory import file_sample, line_samples, reading_of, row_samples
 from modelarts_emulator.samples.label_rules import validate_labels
-from modelarts_emulator.store import DatasetRecord, FileRecord, Reading, SampleRecord
+from modelarts_emulator.store import DatasetRecord, FileRecord, ReadOptions, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
 log = logging.getLogger(__name__)
@@ -192,12 +192,12 @@ class LineUpload(_Upload):
                     dataset.put_sample(with_labels(known, labels, by=self.user, now=now, status=self.status))
         return _succeeded(uploaded[0][0])
 
-    def _reading(self, path: ObsPath) -> Reading:
+    def _reading(self, path: ObsPath) -> ReadOptions:
         if self._label_format is not None and self.record.type is DatasetType.TEXT_CLASSIFICATION:
-            return Reading(label_format=self._label_format)
+            return ReadOptions(label_format=self._label_format)
         return reading_of(self.record, path.object_name)
 
-    def _samples(self, sample: Sample, path: ObsPath, data: bytes, reading: Reading) -> list[Uploaded]:
+    def _samples(self, sample: Sample, path: ObsPath, data: bytes, reading: ReadOptions) -> list[Uploaded]:
         """What the file holds, before anything is written. Raises ApiError for nothing, or a wrong label."""
         given = sample.labels or []
         if self.record.type is DatasetType.TABLE:
@@ -211,7 +211,7 @@ class LineUpload(_Upload):
             raise ApiError(UPLOAD_FAILED, f"{sample.name}: holds no sample")
         return found
 
-    def _lines(self, path: ObsPath, data: bytes, reading: Reading, given: Sequence[SampleLabel]) -> list[Uploaded]:
+    def _lines(self, path: ObsPath, data: bytes, reading: ReadOptions, given: Sequence[SampleLabel]) -> list[Uploaded]:
         lines = line_samples(self.record, path.object_name, BytesIO(data), reading, time=0, has_results=False)
         samples = [line for line in lines if isinstance(line, SampleRecord)]
         names: list[list[str]] = []
@@ -231,7 +231,7 @@ class LineUpload(_Upload):
             for sample, behind in zip(samples, names, strict=True)
         ]
 
-    def _store(self, path: ObsPath, data: bytes, reading: Reading) -> None:
+    def _store(self, path: ObsPath, data: bytes, reading: ReadOptions) -> None:
         with self.runtime.sync_lock(self.record.id):
             stat = self._write(path, data)
             self.runtime.tree.flush(path.parent)

@@ -25,7 +25,7 @@ def fail_interrupted_tasks(store: Store, dataset_id: str, clock: Clock) -> bool:
         failed = _fail_versions(dataset, now)
         dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL, open_exports=0))
     for version_id in failed:
-        store.drop_version(dataset_id, version_id)
+        store.delete_version(dataset_id, version_id)
     return True
 
 

@@ -25,7 +25,7 @@ _JPEG_QUANTIZATION = 0xDB
 _JPEG_PASSED_OVER = frozenset({0xC4, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 
 
-def shape_of(start: bytes) -> Shape | None:
+def parse_shape(start: bytes) -> Shape | None:
     """The shape of the picture that begins with these bytes; None where somebody else must tell."""
     if start.startswith(b"\xff\xd8\xff"):
         return _jpeg(start)

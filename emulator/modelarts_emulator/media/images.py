@@ -20,7 +20,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.media.image_headers import START_BYTES, Shape, shape_of
+from modelarts_emulator.media.image_headers import START_BYTES, Shape, parse_shape
 
 _PLUGINS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
     (b"\xff\xd8\xff", JpegImageFile),
@@ -47,7 +47,7 @@ def read_header(path: str | Path) -> Shape | None:
 
 def read_header_of(file: io.FileIO) -> Shape | None:
     """As ``read_header``, of a file just opened. Raises OSError."""
-    shape = shape_of(file.read(START_BYTES))
+    shape = parse_shape(file.read(START_BYTES))
     if shape is None:
         file.seek(0)
         with io.BufferedReader(file) as buffered:
@@ -57,7 +57,7 @@ def read_header_of(file: io.FileIO) -> Shape | None:
 
 def read_header_bytes(data: bytes) -> Shape | None:
     """As ``read_header``, of a picture in memory."""
-    return shape_of(data[:START_BYTES]) or _header(io.BytesIO(data))
+    return parse_shape(data[:START_BYTES]) or _header(io.BytesIO(data))
 
 
 def _header(file: BinaryIO) -> Shape | None:

@@ -54,7 +54,7 @@ def _enter(folder: int, name: str, *, create: bool, fsync: bool) -> int:
 
 @contextmanager
 def temporary(folder: int, *, named: bool = True) -> Iterator[tuple[BinaryIO, str]]:
-    """Give a new file in the folder, open for writing, and what ``give_name`` finds it by; else nothing is left of it.
+    """Give a new file in the folder, open for writing, and what ``publish`` finds it by; else nothing is left of it.
 
     Its name is a hidden one. With ``named`` False it has none, where the system can do so: it is made faster, by
     several threads at once, and a crash leaves nothing behind; that is for a name that is free.
@@ -67,7 +67,7 @@ def temporary(folder: int, *, named: bool = True) -> Iterator[tuple[BinaryIO, st
         finally:
             os.close(reader)
         return
-    name = _hidden()
+    name = _temporary_name()
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -94,7 +94,7 @@ def _unnamed(folder: int) -> tuple[int, int] | None:
         return None
 
 
-def give_name(folder: int, temporary_name: str, name: str, *, overwrite: bool) -> None:
+def publish(folder: int, temporary_name: str, name: str, *, overwrite: bool) -> None:
     """Let a file take its final name in one step. Raises FileExistsError if it is taken and not to be overwritten.
 
     The file must be closed: who hears of the name takes a file that is being written for one that is not whole.
@@ -102,11 +102,11 @@ def give_name(folder: int, temporary_name: str, name: str, *, overwrite: bool) -
     unnamed = temporary_name.startswith(_DESCRIPTORS)
     if unnamed and overwrite:
         try:
-            give_name(folder, temporary_name, name, overwrite=False)
+            publish(folder, temporary_name, name, overwrite=False)
             return
         except FileExistsError:  # taken meanwhile: only a file with a name can replace another
-            hidden = _hidden()
-            give_name(folder, temporary_name, hidden, overwrite=False)
+            hidden = _temporary_name()
+            publish(folder, temporary_name, hidden, overwrite=False)
             temporary_name = hidden
     if not overwrite:
         try:
@@ -116,15 +116,15 @@ def give_name(folder: int, temporary_name: str, name: str, *, overwrite: bool) -
             if error.errno not in _NO_LINKS:
                 raise
         if unnamed:
-            _give_copy(folder, temporary_name, name)
+            _publish_copy(folder, temporary_name, name)
             return
         # A file system without hard links: an empty file holds the name until the real one replaces it.
         os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder))
     os.replace(temporary_name, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def _give_copy(folder: int, source: str, name: str) -> None:
-    """As ``give_name``, where a file without a name cannot be given any."""
+def _publish_copy(folder: int, source: str, name: str) -> None:
+    """As ``publish``, where a file without a name cannot be given any."""
     with Path(source).open("rb") as unnamed, temporary(folder) as (file, hidden):
         with file:
             shutil.copyfileobj(unnamed, file)
@@ -132,10 +132,10 @@ def _give_copy(folder: int, source: str, name: str) -> None:
             times = os.fstat(unnamed.fileno())
             os.utime(file.fileno(), ns=(times.st_atime_ns, times.st_mtime_ns))
             os.fsync(file.fileno())
-        give_name(folder, hidden, name, overwrite=False)
+        publish(folder, hidden, name, overwrite=False)
 
 
-def _hidden() -> str:
+def _temporary_name() -> str:
     return f".~{secrets.token_hex(8)}"
 
 

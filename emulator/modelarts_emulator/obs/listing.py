@@ -12,7 +12,7 @@ from modelarts_emulator.obs.walk import is_below
 _UNFINISHED = ".~"  # what the object tree calls a file that it is still writing
 
 
-class Key(NamedTuple):
+class ListedKey(NamedTuple):
     """A key; size in bytes and time in nanoseconds of its file, ``local``, or None for a rolled-up prefix."""
 
     key: str
@@ -21,10 +21,10 @@ class Key(NamedTuple):
     local: str | None
 
 
-class Page(NamedTuple):
+class KeyPage(NamedTuple):
     """Some keys and rolled-up prefixes, each in order; ``last`` is where the next page goes on, None at the end."""
 
-    keys: list[Key]
+    keys: list[ListedKey]
     prefixes: list[str]
     last: str | None
 
@@ -37,24 +37,24 @@ def page(
     after: str = "",
     limit: int = 1000,
     directories: Collection[str] = (),
-) -> Page:
+) -> KeyPage:
     """Return the first ``limit`` keys after ``after`` in the folder ``root``.
 
     ``directories`` are the keys ending in ``/`` that count as objects. Hidden files count too; those still being
     written do not. A key is rolled up to what it has up to the delimiter that follows the prefix.
     """
-    keys: list[Key] = []
+    keys: list[ListedKey] = []
     prefixes: list[str] = []
     last = ""
     for found in _Lister(root, prefix, delimiter, after, frozenset(directories)).rolled_up():
         if len(keys) + len(prefixes) == limit:
-            return Page(keys, prefixes, last)
+            return KeyPage(keys, prefixes, last)
         last = found.key
         if found.local is None:
             prefixes.append(found.key)
         else:
             keys.append(found)
-    return Page(keys, prefixes, None)
+    return KeyPage(keys, prefixes, None)
 
 
 class _Lister:
@@ -67,7 +67,7 @@ class _Lister:
         self._after = after
         self._directories = directories
 
-    def rolled_up(self) -> Iterator[Key]:
+    def rolled_up(self) -> Iterator[ListedKey]:
         """Yield keys and rolled-up prefixes after the marker, in order."""
         previous = None
         for found in self._below(self._root, "", ()):
@@ -77,13 +77,13 @@ class _Lister:
                 continue
             rolled = self._prefix + head + delimiter
             if rolled not in (previous, self._after):
-                yield Key(rolled, 0, 0, None)
+                yield ListedKey(rolled, 0, 0, None)
             previous = rolled
 
-    def _below(self, folder: str, key: str, above: tuple[str, ...]) -> Iterator[Key]:
+    def _below(self, folder: str, key: str, above: tuple[str, ...]) -> Iterator[ListedKey]:
         """Yield the keys below a folder; only the first of those that the delimiter rolls up."""
         if key in self._directories and key.startswith(self._prefix) and key > self._after:
-            yield Key(key, 0, os.stat(folder).st_mtime_ns, folder)  # noqa: PTH116  (strings throughout, as in scan)
+            yield ListedKey(key, 0, os.stat(folder).st_mtime_ns, folder)  # noqa: PTH116  (strings throughout, as in scan)
         parents = (*above, os.path.realpath(folder))
         for name, entry in self._ordered(folder, key, parents):
             if not name.endswith("/"):
@@ -130,11 +130,11 @@ class _Lister:
         return is_below(target, self._root) and not any(is_below(parent, target) for parent in parents)
 
 
-def _file(key: str, entry: os.DirEntry[str]) -> Key | None:
+def _file(key: str, entry: os.DirEntry[str]) -> ListedKey | None:
     try:
         if not entry.is_file():
             return None
         stat = entry.stat()
     except OSError:
         return None
-    return Key(key, stat.st_size, stat.st_mtime_ns, entry.path)
+    return ListedKey(key, stat.st_size, stat.st_mtime_ns, entry.path)

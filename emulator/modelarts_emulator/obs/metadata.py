@@ -39,7 +39,7 @@ class Metadata:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Row(NamedTuple):
+class MetadataRow(NamedTuple):
     """What is noted of an object at ``path`` (``bucket/key``); ``headers`` are JSON."""
 
     path: str
@@ -106,12 +106,12 @@ class MetadataStore:
             rows = self._rows.execute(query, (f"{bucket}/", f"{bucket}0")).fetchall()
         return {path.removeprefix(f"{bucket}/") for (path,) in rows}
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MetadataRow]:
         """Return everything that is noted, to be given to ``replace``."""
         with self._lock:
-            return [Row(*row) for row in self._rows.execute("SELECT * FROM objects ORDER BY path")]
+            return [MetadataRow(*row) for row in self._rows.execute("SELECT * FROM objects ORDER BY path")]
 
-    def replace(self, rows: Iterable[Row]) -> None:
+    def replace(self, rows: Iterable[MetadataRow]) -> None:
         """Have these rows instead of all there are, or keep those where that fails. Raises sqlite3.Error."""
         with self._lock, self._rows:
             self._rows.execute("BEGIN")

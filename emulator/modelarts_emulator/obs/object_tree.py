@@ -24,7 +24,7 @@ from modelarts_emulator.contract.errors import (
 )
 from modelarts_emulator.obs import atomic_fs
 from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
-from modelarts_emulator.obs.walk import FolderId, ObjectEntry, Reported, folder_id, is_below, walk, walk_at
+from modelarts_emulator.obs.walk import FolderId, ObjectEntry, WarnOnce, folder_id, is_below, walk, walk_at
 from modelarts_emulator.util.clock import Clock, SystemClock
 
 _CHUNK = 1 << 20
@@ -52,7 +52,7 @@ class ObjectTree:
         # Two objects of one millisecond, as while the clock stands still, differ in their time nevertheless.
         self._nanoseconds = itertools.cycle(range(1_000_000))
         self._mounts: dict[str, str] = {}
-        self._reported = Reported()
+        self._reported = WarnOnce()
         root.mkdir(parents=True, exist_ok=True)
         self._root = os.path.realpath(root)
         for name, folder in (mounts or {}).items():
@@ -83,7 +83,7 @@ class ObjectTree:
         folder = Path(self._bucket_folder(require_bucket_name(name)))
         if name in self._mounts:
             return False
-        with _refusals(f"/{name}/"):
+        with _translate_os_errors(f"/{name}/"):
             try:
                 folder.mkdir()
             except FileExistsError:
@@ -116,7 +116,7 @@ class ObjectTree:
             raise ApiError(PATH_INVALID, f"{path} leaves its bucket through a symbolic link")
         return Path(real)
 
-    def expected(self, path: ObsPath) -> Path:
+    def expected_local(self, path: ObsPath) -> Path:
         """As ``local``; of a bucket that is not there, where it would be if it were made."""
         if self.has_bucket(path.bucket):
             return self.local(path)
@@ -133,7 +133,7 @@ class ObjectTree:
 
     def require_directory(self, path: ObsPath) -> Path:
         """Return where a directory lies. Raises ``BUCKET_NOT_FOUND``, ``PATH_NOT_FOUND`` or ``PATH_INVALID``."""
-        with _refusals(str(path)):
+        with _translate_os_errors(str(path)):
             local = self.local(path)
             try:
                 found = local.stat()
@@ -147,17 +147,17 @@ class ObjectTree:
         """Make a directory and those above it; one that is there is kept. ``PATH_INVALID`` if a file is in the way."""
         local = self.local(path)
         segments = self._segments(path.bucket, local)
-        with _refusals(str(path)):
+        with _translate_os_errors(str(path)):
             os.close(atomic_fs.open_folder(self._bucket_folder(path.bucket), segments, create=True, fsync=self._fsync))
         return local
 
     def walk(
-        self, directory: ObsPath, *, skip: Collection[ObsPath] = (), met_link: Callable[[], None] = lambda: None
+        self, directory: ObsPath, *, skip: Collection[ObsPath] = (), on_link: Callable[[], None] = lambda: None
     ) -> Iterator[ObjectEntry]:
         """Return the objects below a directory, in the order of :func:`modelarts_emulator.obs.walk.walk`.
 
         Hidden and temporary files, and everything below ``skip``, are left out. Raises as ``require_directory`` at
-        once, and ``OBS_ERROR`` while iterating if a folder cannot be read. ``met_link`` is called for each link.
+        once, and ``OBS_ERROR`` while iterating if a folder cannot be read. ``on_link`` is called for each link.
         """
         place = self.require_directory(directory)
         names, ids = self._skipped(skip, directory)
@@ -168,9 +168,9 @@ class ObjectTree:
             skip=names,
             skip_folders=ids,
             reported=self._reported,
-            met_link=met_link,
+            on_link=on_link,
         )
-        return _documented(entries, directory)
+        return _with_translated_errors(entries, directory)
 
     def walk_at(
         self,
@@ -178,7 +178,7 @@ class ObjectTree:
         inner: Iterable[str],
         *,
         skip: Collection[ObsPath] = (),
-        met_link: Callable[[], None] = lambda: None,
+        on_link: Callable[[], None] = lambda: None,
     ) -> Iterator[ObjectEntry] | None:
         """Return, as ``walk``, what lies at these places below a directory; None where links are in play."""
         names, ids = self._skipped(skip, directory)
@@ -190,9 +190,9 @@ class ObjectTree:
             skip=names,
             skip_folders=ids,
             reported=self._reported,
-            met_link=met_link,
+            on_link=on_link,
         )
-        return None if entries is None else _documented(entries, directory)
+        return None if entries is None else _with_translated_errors(entries, directory)
 
     # Objects
 
@@ -221,7 +221,7 @@ class ObjectTree:
 
     def read(self, path: ObsPath, limit: int | None = None) -> bytes:
         """Return an object's bytes, at most ``limit`` of them. Raises as ``open``."""
-        with self.open(path) as file, _refusals(str(path)):
+        with self.open(path) as file, _translate_os_errors(str(path)):
             return file.read(-1 if limit is None else limit)
 
     def write(
@@ -256,7 +256,7 @@ class ObjectTree:
                         os.fsync(file.fileno())
                     # While it is open: whatever has the name a moment later is not what has been written here.
                     written = os.fstat(file.fileno())
-                atomic_fs.give_name(folder, temporary, name, overwrite=overwrite)
+                atomic_fs.publish(folder, temporary, name, overwrite=overwrite)
             if self._fsync and flush:
                 os.fsync(folder)
         return ObjectStat(written.st_size, written.st_mtime_ns)
@@ -264,7 +264,7 @@ class ObjectTree:
     def flush(self, directory: ObsPath) -> None:
         """Make the names in a directory survive power loss. Raises as ``require_directory``."""
         if self._fsync:
-            with _refusals(str(directory)):
+            with _translate_os_errors(str(directory)):
                 atomic_fs.sync(str(self.require_directory(directory)))
 
     def delete(self, path: ObsPath) -> bool:
@@ -319,7 +319,7 @@ class ObjectTree:
         """Return the bucket's folder and the resolved place, wherever that is."""
         bucket = self._require_bucket(path.bucket)
         place = f"{bucket}/{path.key}".rstrip("/")
-        with _refusals(str(path)):
+        with _translate_os_errors(str(path)):
             try:
                 return bucket, os.path.realpath(place, strict=True)
             except (FileNotFoundError, NotADirectoryError):
@@ -333,7 +333,7 @@ class ObjectTree:
         """
         if path.is_directory:
             raise ApiError(PATH_INVALID, f"{path} is a directory")
-        with _refusals(str(path)):
+        with _translate_os_errors(str(path)):
             folder, name = self._open_parent(path, create=create, follow=follow)
             try:
                 yield folder, name
@@ -365,13 +365,13 @@ def _is_bucket(name: str) -> bool:
     return True
 
 
-def _documented(entries: Iterator[ObjectEntry], directory: ObsPath) -> Iterator[ObjectEntry]:
-    with _refusals(str(directory)):
+def _with_translated_errors(entries: Iterator[ObjectEntry], directory: ObsPath) -> Iterator[ObjectEntry]:
+    with _translate_os_errors(str(directory)):
         yield from entries
 
 
 @contextmanager
-def _refusals(path: str) -> Iterator[None]:
+def _translate_os_errors(path: str) -> Iterator[None]:
     """Turn what the operating system refuses into the catalogue's errors."""
     try:
         yield

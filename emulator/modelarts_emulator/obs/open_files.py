@@ -9,7 +9,7 @@ import signal
 import sys
 
 
-def open_now(path: str) -> io.FileIO:
+def open_nonblocking(path: str) -> io.FileIO:
     """Open a file for reading, unbuffered; a named pipe does not wait for its writer. Raises OSError."""
     return open(path, "rb", buffering=0, opener=_without_waiting)
 

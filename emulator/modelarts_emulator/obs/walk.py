@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from modelarts_emulator.obs.paths import MAX_KEY_BYTES, MAX_SEGMENT_BYTES, is_object_name
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 _HIDDEN = (".", "~$")
 _UNFINISHED = (".part", ".tmp", ".crdownload")
@@ -33,7 +33,7 @@ class ObjectEntry(NamedTuple):
     local: str
 
 
-class Reported:
+class WarnOnce:
     """What has been logged already, so that a walk every few moments does not fill the log."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ def walk(
     within: str,
     skip: Collection[str] = (),
     skip_folders: Collection[FolderId] = (),
-    reported: Reported | None = None,
-    met_link: Callable[[], None] = lambda: None,
+    reported: WarnOnce | None = None,
+    on_link: Callable[[], None] = lambda: None,
 ) -> Iterator[ObjectEntry]:
     """Yield the objects below a folder: a directory's files by name, then its subdirectories by key.
 
@@ -67,9 +67,9 @@ def walk(
     circle. ``directory``, ``within`` and ``skip`` are resolved paths; nothing below a folder in ``skip`` is yielded,
     nor below one that ``skip_folders`` tells by its device and inode, however it is reached.
     A file that vanishes meanwhile is left out. Raises OSError where a folder cannot be read for another reason than
-    missing rights, since what lies in it is then unknown rather than gone. ``met_link`` is called for each link.
+    missing rights, since what lies in it is then unknown rather than gone. ``on_link`` is called for each link.
     """
-    return _Walk(within, skip, skip_folders, reported or Reported(), met_link).below(directory, prefix)
+    return _Walk(within, skip, skip_folders, reported or WarnOnce(), on_link).below(directory, prefix)
 
 
 def walk_at(
@@ -80,11 +80,11 @@ def walk_at(
     within: str,
     skip: Collection[str],
     skip_folders: Collection[FolderId] = (),
-    reported: Reported,
-    met_link: Callable[[], None],
+    reported: WarnOnce,
+    on_link: Callable[[], None],
 ) -> Iterator[ObjectEntry] | None:
     """As ``walk``, only what lies at these places below it; None where links are in play: then no part tells all."""
-    walked = _Walk(within, skip, skip_folders, reported, met_link)
+    walked = _Walk(within, skip, skip_folders, reported, on_link)
     places = [place for place in inner if not any(map(is_ignored, place.split("/")))]
     if any(os.path.realpath(f"{directory}/{place}") != f"{directory}/{place}" for place in places):
         return None
@@ -99,14 +99,14 @@ class _Walk:
         within: str,
         skip: Collection[str],
         skip_folders: Collection[FolderId],
-        reported: Reported,
-        met_link: Callable[[], None],
+        reported: WarnOnce,
+        on_link: Callable[[], None],
     ) -> None:
         self._within = within
         self._skip = frozenset(skip)
         self._skip_folders = frozenset(skip_folders)
         self._reported = reported
-        self._met_link = met_link
+        self._on_link = on_link
         self._linked: set[str] = set()
 
     def below(self, directory: str, prefix: str) -> Iterator[ObjectEntry]:
@@ -179,7 +179,7 @@ class _Walk:
 
     def _follow(self, link: str, key: str, deeper: list[tuple[str, str]]) -> Iterator[ObjectEntry]:
         """Yield a link's file, or queue its folder."""
-        self._met_link()
+        self._on_link()
         target = os.path.realpath(link)
         if not is_below(target, self._within):
             self._reported.warn(f"symbolic link {link} is left out: it leaves the bucket")

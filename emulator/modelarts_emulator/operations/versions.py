@@ -144,7 +144,7 @@ def delete_version(runtime: Runtime, context: RequestContext) -> None:
                 current_version_name=None if is_current else current.current_version_name,
             )
         )
-    runtime.store.drop_version(record.id, context.version_id)
+    runtime.store.delete_version(record.id, context.version_id)
 
 
 def switch_version(

@@ -85,7 +85,7 @@ def _freeze(
                 return document
 
             documents = starmap(kept, dataset.select_with_documents(Selection()))
-            runtime.store.freeze(dataset_id, version.version_id, documents)
+            runtime.store.save_version(dataset_id, version.version_id, documents)
         # However long it is kept from going on: what is published is what there was when that was asked for.
         runtime.transitions.enter("publish", dataset_id, VersionStatus.RUNNING.name)
         # Raises Unknown where the dataset has been deleted meanwhile: then nothing may be written.

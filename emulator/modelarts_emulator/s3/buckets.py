@@ -12,7 +12,7 @@ from flask import Response
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, BUCKET_NOT_EMPTY, INVALID_ARGUMENT, NO_SUCH_BUCKET
 from modelarts_emulator.iam.accounts import derived_id
-from modelarts_emulator.obs.listing import Key, Page, page
+from modelarts_emulator.obs.listing import KeyPage, ListedKey, page
 from modelarts_emulator.obs.metadata import EMPTY_MD5
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.s3.call import Call
@@ -151,10 +151,10 @@ def _delete_with_folders(call: Call, root: str) -> None:
             tree.delete_bucket(call.bucket)
 
 
-def _page(call: Call, after: str, limit: int) -> Page:
+def _page(call: Call, after: str, limit: int) -> KeyPage:
     root = require_bucket(call)
     if not limit:
-        return Page([], [], None)
+        return KeyPage([], [], None)
     return page(
         root,
         prefix=call.parameter("prefix") or "",
@@ -172,7 +172,7 @@ def _key_of(token: str) -> str:
         raise ApiError(INVALID_ARGUMENT, "the continuation token is not one of ours") from None
 
 
-def _listing(call: Call, found: Page, limit: int, head: list[Item], *, with_owner: bool = True) -> Response:
+def _listing(call: Call, found: KeyPage, limit: int, head: list[Item], *, with_owner: bool = True) -> Response:
     encoding = call.parameter("encoding-type")
     delimiter = call.parameter("delimiter")
     children: list[Item] = [
@@ -192,7 +192,7 @@ def _listing(call: Call, found: Page, limit: int, head: list[Item], *, with_owne
     return call.xml_response("ListBucketResult", children)
 
 
-def _contents(call: Call, key: Key, encoding: str | None, who: list[Item] | None) -> list[Item]:
+def _contents(call: Call, key: ListedKey, encoding: str | None, who: list[Item] | None) -> list[Item]:
     etag = EMPTY_MD5 if key.key.endswith("/") else listed_metadata(call, key).etag
     return [
         ("Key", key_text(key.key, encoding)),

@@ -22,7 +22,7 @@ from modelarts_emulator.contract.storage_errors import (
     RANGE_NOT_SATISFIABLE,
 )
 from modelarts_emulator.media.images import process
-from modelarts_emulator.obs.listing import Key
+from modelarts_emulator.obs.listing import ListedKey
 from modelarts_emulator.obs.metadata import NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.s3.call import Call
@@ -106,7 +106,7 @@ def open_metadata(call: Call, file: BinaryIO) -> Metadata:
     return call.storage.metadata.of(call.path.object_name, stat_of(file), file)
 
 
-def listed_metadata(call: Call, key: Key) -> Metadata:
+def listed_metadata(call: Call, key: ListedKey) -> Metadata:
     """Return the metadata of a listed key of the call's bucket; opens it only if none are noted. Raises NO_SUCH_KEY."""
     found = call.storage.metadata.get(f"{call.bucket}/{key.key}", ObjectStat(key.size, key.mtime_ns))
     if found is not None:

@@ -15,10 +15,10 @@ from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.formats import csv_table, text
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.store import DatasetRecord, Reading, SampleRecord
+from modelarts_emulator.store import DatasetRecord, ReadOptions, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
-WHOLE_LINES = Reading(label_format=LabelFormat(label_type=text.BESIDE))
+WHOLE_LINES = ReadOptions(label_format=LabelFormat(label_type=text.BESIDE))
 
 
 def file_sample(identity: str, kind: DatasetTypeTraits, path: str, size: int, mtime_ns: int) -> SampleRecord:
@@ -33,19 +33,19 @@ def file_sample(identity: str, kind: DatasetTypeTraits, path: str, size: int, mt
     )
 
 
-def reading_of(record: DatasetRecord, path: str) -> Reading:
+def reading_of(record: DatasetRecord, path: str) -> ReadOptions:
     """How the dataset reads a file of lines or rows, where nobody has said otherwise for this very file."""
     if record.type is not DatasetType.TABLE:
         is_classified = record.type is DatasetType.TEXT_CLASSIFICATION
-        return Reading(label_format=record.label_format) if is_classified else WHOLE_LINES
+        return ReadOptions(label_format=record.label_format) if is_classified else WHOLE_LINES
     for source in record.data_sources:
         if source.data_path and ObsPath.directory(source.data_path).contains(ObsPath.parse(f"/{path}")):
-            return Reading(with_column_header=source.with_column_header, schema_maps=source.schema_maps or [])
-    return Reading()
+            return ReadOptions(with_column_header=source.with_column_header, schema_maps=source.schema_maps or [])
+    return ReadOptions()
 
 
 def line_samples(
-    record: DatasetRecord, path: str, stream: BinaryIO, reading: Reading, *, time: int, has_results: bool
+    record: DatasetRecord, path: str, stream: BinaryIO, reading: ReadOptions, *, time: int, has_results: bool
 ) -> Iterator[SampleRecord | Problem]:
     """The samples of a text file, one a line; ``has_results`` says that its labels have a file of their own."""
     label_format = WHOLE_LINES.label_format if has_results else reading.label_format
@@ -73,7 +73,7 @@ def text_sample(dataset_id: str, path: str, content: str, occurrence: int, time:
 
 
 def row_samples(
-    record: DatasetRecord, path: str, stream: BinaryIO, reading: Reading, *, time: int
+    record: DatasetRecord, path: str, stream: BinaryIO, reading: ReadOptions, *, time: int
 ) -> Iterator[SampleRecord | Problem]:
     """The samples of a table file, one a row; rows that do not fit the schema are Problems."""
     names = csv_table.header(stream)
@@ -102,7 +102,7 @@ def row_samples(
         seen[key] += 1
 
 
-def has_header(names: Sequence[str], schema: Sequence[Field], reading: Reading) -> bool:
+def has_header(names: Sequence[str], schema: Sequence[Field], reading: ReadOptions) -> bool:
     """Whether a table's first row, ``names``, is that of the column names.
 
     Where nobody has said, it is if the dataset has no schema yet, or if it says the schema's very names.

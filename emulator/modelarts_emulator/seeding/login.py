@@ -7,7 +7,7 @@ from typing import Any
 
 from modelarts_emulator.exceptions import CommandFailed
 from modelarts_emulator.iam.accounts import User
-from modelarts_emulator.util.http_client import Client, reason
+from modelarts_emulator.util.http_client import Client, error_text
 
 PROJECT = "demo"
 """The project of those who name none, as in the profiles that ``env`` prints."""
@@ -31,6 +31,6 @@ def log_in(client: Client, user: User | None = None, project: str | None = None)
     if answer.status == 401 and user is None:
         raise CommandFailed("only its users may come in: say who with --user NAME:PASSWORD[:PROJECT]")
     if answer.status >= 400:
-        raise CommandFailed(f"{who.name} cannot log in: {reason(answer)}")
+        raise CommandFailed(f"{who.name} cannot log in: {error_text(answer)}")
     client.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
     return str(answer.document["token"]["project"]["id"])

@@ -12,7 +12,7 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.exceptions import CommandFailed
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.util.http_client import Client, reason
+from modelarts_emulator.util.http_client import Client, error_text
 
 _PIECE = 1 << 20
 _ONLY_NEW = {"If-None-Match": "*"}
@@ -95,7 +95,7 @@ class HttpUploader:
     ) -> None:
         answer = self._client.send(method, path, body, headers)
         if answer.status >= 400 and not (answer.status == 412 and headers):
-            raise CommandFailed(f"{path} cannot be written: {reason(answer)}")
+            raise CommandFailed(f"{path} cannot be written: {error_text(answer)}")
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

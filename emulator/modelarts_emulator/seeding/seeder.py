@@ -15,7 +15,7 @@ from modelarts_emulator.seeding import UNFINISHED
 from modelarts_emulator.seeding.object_upload import ObjectUploader
 from modelarts_emulator.seeding.plan import DatasetPlan
 from modelarts_emulator.seeding.seed_file import SeedSample
-from modelarts_emulator.util.http_client import Client, quoted
+from modelarts_emulator.util.http_client import Client, quote_segment
 
 BATCH = 100
 DEADLINE_S = 600.0
@@ -50,7 +50,7 @@ class Seeder:
     ) -> None:
         self._client, self._objects, self._progress = client, objects, progress
         self._project = project_id
-        self._base = f"/v2/{quoted(project_id)}/datasets"
+        self._base = f"/v2/{quote_segment(project_id)}/datasets"
 
     def seed(self, plan: DatasetPlan) -> SeededDataset:
         """Make a dataset, unless it is there. What has been begun and fails is taken back. Raises CommandFailed."""

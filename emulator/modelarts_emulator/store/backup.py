@@ -1,138 +1,104 @@
-"""Copies of all datasets with their versions, and going back to one; the same on disk and in memory.
+"""Backups of all datasets: how they are written, read, and staged for a restore. Works without an open store.
 
-A copy is a folder ``<dataset id>/`` a dataset, with ``dataset.json`` and ``versions/<version id>.json``.
+A backup is a folder with one folder per dataset, ``<dataset id>/``, which contains ``dataset.json`` and
+``versions/<version id>.json``. ``Store.export`` and ``Store.replace_all`` use this module.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Tables, read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
-from modelarts_emulator.store.open_dataset import OpenDataset, _build
+from modelarts_emulator.store.open_dataset import build_tables
 from modelarts_emulator.store.records import DatasetRecord
-from modelarts_emulator.store.store import IndexEntry, Store, Unknown, _frozen_of
-from modelarts_emulator.store.tinydb_storage import NAME
+from modelarts_emulator.store.tinydb_storage import CHECKPOINT, Documents
+from modelarts_emulator.store.version_samples import VersionSamples
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_STAGED = ".restored-"  # begins with a dot: what a crash leaves of it is removed at the next start
+_STAGED = ".restored-"
+"""Prefix of staged folders. It begins with a dot: the next start removes such folders after a crash."""
 
 
-def export(store: Store, folder: Path) -> int:
-    """Write every dataset as it is now, and return how many there were. Raises OSError."""
-    number = 0
-    for entry in store.entries():
-        with suppress(Unknown):  # deleted meanwhile
-            _export_dataset(store, entry.record.id, folder / entry.record.id)
-            number += 1
-    return number
+class DatasetBackup(NamedTuple):
+    """One dataset of a backup, read and checked."""
 
-
-def _export_dataset(store: Store, dataset_id: str, folder: Path) -> None:
-    with store._using(dataset_id) as dataset:
-        (folder / "versions").mkdir(parents=True)
-        tables = dataset._documents()
-        versions = list(dataset.tables["versions"].rows)
-        write_tables(folder / NAME, tables, fsync=False)
-    for version_id in versions:
-        with suppress(Unknown):  # being created, or not readable any more
-            _export_version(store, dataset_id, version_id, folder / "versions" / f"{version_id}.json")
-
-
-def _export_version(store: Store, dataset_id: str, version_id: str, path: Path) -> None:
-    documents = store.version_documents(dataset_id, version_id)
-    write_tables(path, {"samples": enumerate(documents, 1)}, fsync=False)
-
-
-class _Prepared(NamedTuple):
-    """A dataset of a copy, read and found good."""
-
-    folder: Path
     tables: Tables
     versions: dict[str, Tables]
 
 
-def replace(
-    store: Store,
-    folder: Path,
-    *,
-    judge: Callable[[DatasetRecord], object] = lambda record: None,
-    before: Callable[[], object] = lambda: None,
-) -> None:
-    """Have the datasets of a copy instead of those there are; nothing has changed if it cannot be read.
+def version_path(folder: Path, version_id: str) -> Path:
+    """Return the file of a version's samples in a dataset's backup folder."""
+    return folder / "versions" / f"{version_id}.json"
 
-    ``judge`` may raise for a dataset that cannot be used. ``before`` is called when all has been read, and anything is
-    about to change. Raises Damaged, FormatTooNew, OSError.
+
+def write_dataset(folder: Path, tables: Documents) -> None:
+    """Write the tables of a dataset into its backup folder.
+
+    Raises:
+        OSError: the folder exists, or the disk refuses the write.
     """
-    prepared = {place.name: _read(place, judge) for place in sorted(folder.iterdir())} if folder.is_dir() else {}
-    if store._directory:
-        _stage(store, prepared)
-    before()
-    for entry in store.entries():
-        with suppress(Unknown):
-            store.delete(entry.record.id)
-    with store._guard:
-        for dataset_id, each in prepared.items():
-            _take_in(store, dataset_id, each)
-        store._entries = dict(sorted(store._entries.items(), key=lambda item: item[1].record.create_time))
-        store._write_index()
+    (folder / "versions").mkdir(parents=True)
+    write_tables(folder / CHECKPOINT, tables, fsync=False)
 
 
-def _read(folder: Path, judge: Callable[[DatasetRecord], object]) -> _Prepared:
-    """Read a dataset of a copy as a whole. Raises Damaged, FormatTooNew, OSError, and what ``judge`` raises."""
+def read_backup(folder: Path, validate: Callable[[DatasetRecord], object]) -> dict[str, DatasetBackup]:
+    """Read all datasets of a backup. ``validate`` may raise for a dataset that cannot be used.
+
+    Raises:
+        Damaged: a file is missing or not valid.
+        FormatTooNew: a later release wrote the backup.
+        OSError: a file cannot be read.
+    """
+    return {each.name: _read_dataset(each, validate) for each in sorted(folder.iterdir())} if folder.is_dir() else {}
+
+
+def _read_dataset(folder: Path, validate: Callable[[DatasetRecord], object]) -> DatasetBackup:
     try:
-        _, tables = read_tables(folder / NAME)
-        _, small = _build(tables)
+        _, tables = read_tables(folder / CHECKPOINT)
+        _, records = build_tables(tables)
         files = {path.stem: path for path in (folder / "versions").glob("*.json")}
         versions = {version_id: read_tables(path)[1] for version_id, path in files.items()}
         for each in versions.values():
-            _frozen_of(each).index()
+            VersionSamples.from_tables(each).index()
     except FileNotFoundError as error:
-        raise Damaged(f"{folder.name}/{NAME} is missing") from error
+        raise Damaged(folder / CHECKPOINT, "missing") from error
     except (msgspec.DecodeError, ValueError) as error:
-        raise Damaged(f"dataset {folder.name} cannot be read: {error}") from error
-    if list(small["dataset"].rows) != [folder.name] or not all(map(_ID.fullmatch, (folder.name, *versions))):
-        raise Damaged(f"{folder.name} is not the id of the dataset in it")
-    for _, record in small["dataset"].rows.values():
-        judge(record)
-    return _Prepared(folder, tables, versions)
+        raise Damaged(folder, f"cannot be read: {error}") from error
+    if list(records["dataset"].rows) != [folder.name] or not all(map(_ID.fullmatch, (folder.name, *versions))):
+        raise Damaged(folder, "the folder's name is not the id of the dataset in it")
+    for _, record in records["dataset"].rows.values():
+        validate(record)
+    return DatasetBackup(tables, versions)
 
 
-def _stage(store: Store, prepared: dict[str, _Prepared]) -> None:
-    """Write what is to come beside what there is, so that a full disk loses nothing. Raises OSError."""
-    assert store._directory
-    staged = [store._directory.folder(f"{_STAGED}{dataset_id}") for dataset_id in prepared]
+def stage(directory: DataDirectory, backups: Mapping[str, DatasetBackup], *, fsync: bool) -> None:
+    """Write all datasets of a backup beside the present ones, so that a full disk loses nothing.
+
+    Raises:
+        OSError: the disk refuses a write; the staged folders are removed.
+    """
+    folders = [staged_folder(directory, dataset_id) for dataset_id in backups]
     try:
-        for place, each in zip(staged, prepared.values(), strict=True):
-            (place / "versions").mkdir(parents=True)
-            for name, tables in {
-                NAME: each.tables,
-                **{f"versions/{v}.json": t for v, t in each.versions.items()},
-            }.items():
-                rows = {table: zip(*found, strict=True) for table, found in tables.items()}
-                write_tables(place / name, rows, fsync=store._fsync)
+        for folder, backup in zip(folders, backups.values(), strict=True):
+            (folder / "versions").mkdir(parents=True)
+            files = {folder / CHECKPOINT: backup.tables}
+            files |= {version_path(folder, version_id): tables for version_id, tables in backup.versions.items()}
+            for path, tables in files.items():
+                write_tables(path, {name: zip(*rows, strict=True) for name, rows in tables.items()}, fsync=fsync)
     except BaseException:
-        for place in staged:
-            shutil.rmtree(place, ignore_errors=True)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _take_in(store: Store, dataset_id: str, each: _Prepared) -> None:
-    if store._directory:
-        staged = store._directory.folder(f"{_STAGED}{dataset_id}")
-        staged.replace(store._directory.folder(dataset_id))
-        dataset = store._load(dataset_id)
-    else:
-        dataset = OpenDataset(None, fsync=False)
-        dataset.samples, dataset.tables = _build(each.tables)
-        for version_id, tables in each.versions.items():
-            store._versions.put((dataset_id, version_id), _frozen_of(tables))
-    store._datasets.put((dataset_id, None), dataset)
-    store._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
+def staged_folder(directory: DataDirectory, dataset_id: str) -> Path:
+    """Return the folder in which ``stage`` writes a dataset."""
+    return directory.folder(f"{_STAGED}{dataset_id}")

@@ -16,7 +16,14 @@ from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.indexed_fields import decode_sample
 from modelarts_emulator.store.journal import JournalFile
 from modelarts_emulator.store.records import DatasetRecord
-from modelarts_emulator.store.tinydb_storage import FRESH, NAME, PREVIOUS, DatasetStorage, generation_of, journals
+from modelarts_emulator.store.tinydb_storage import (
+    CHECKPOINT,
+    NEW_CHECKPOINT,
+    PREVIOUS_CHECKPOINT,
+    DatasetStorage,
+    generation_of,
+    journals,
+)
 from modelarts_emulator.store.tinydb_table import DatasetDB
 
 # What else lies in a data directory: keys, tokens, headers of objects, unfinished uploads, snapshots, the buckets, and
@@ -27,16 +34,16 @@ _KNOWN_PREFIX = "object-metadata.sqlite"
 
 
 class CheckFinding(msgspec.Struct, frozen=True, order=True):
-    """One thing that is not as it should be. ``mendable`` says whether a repair is safe."""
+    """One thing that is not as it should be. ``repairable`` says whether a repair is safe."""
 
     path: str
     kind: str
     """``damaged``, ``torn``, ``newer``, ``leftover``, ``orphan``, ``set aside``, ``missing`` or ``gone``."""
     text: str
-    mendable: bool = False
+    repairable: bool = False
 
 
-class FileFound(msgspec.Struct):
+class FileSummary(msgspec.Struct):
     """A file of a dataset; ``format`` is absent where it cannot be read."""
 
     path: str
@@ -44,7 +51,7 @@ class FileFound(msgspec.Struct):
     format: int | None = None
 
 
-class DatasetFound(msgspec.Struct, omit_defaults=True):
+class DatasetSummary(msgspec.Struct, omit_defaults=True):
     """A dataset as its files show it; everything but the id is absent where they cannot be read."""
 
     id: str
@@ -54,15 +61,15 @@ class DatasetFound(msgspec.Struct, omit_defaults=True):
     deleted: int = 0
     labels: int = 0
     versions: int = 0
-    files: list[FileFound] = []
+    files: list[FileSummary] = []
 
 
-class Inspection:
+class DataDirectoryCheck:
     """Everything about one data directory. ``see`` is called with every dataset that can be read, while it is open."""
 
     def __init__(self, root: Path, see: Callable[[DatasetRecord, DatasetDB], None]) -> None:
         self._root, self._see = root, see
-        self.datasets: list[DatasetFound] = []
+        self.datasets: list[DatasetSummary] = []
         self.problems: list[CheckFinding] = []
 
     def run(self) -> None:
@@ -73,9 +80,9 @@ class Inspection:
             if not folder.is_dir():
                 self._note(folder, "orphan", "no dataset's file")
             elif folder.name.startswith(".deleted-"):
-                self._note(folder, "leftover", "a deletion was cut short", mendable=True)
-            elif not any((folder / name).exists() for name in (NAME, PREVIOUS)):
-                self._note(folder, "leftover", "a creation was cut short", mendable=True)
+                self._note(folder, "leftover", "a deletion was cut short", repairable=True)
+            elif not any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS_CHECKPOINT)):
+                self._note(folder, "leftover", "a creation was cut short", repairable=True)
             else:
                 self._look_at_dataset(folder)
 
@@ -84,14 +91,14 @@ class Inspection:
             if ".damaged-" in path.name:
                 self._note(path, "set aside", "could not be read once; delete it when it is of no more use")
             elif path.name.endswith(".tmp"):
-                self._note(path, "leftover", "a write was cut short", mendable=True)
+                self._note(path, "leftover", "a write was cut short", repairable=True)
             elif path.name not in _KNOWN and not path.name.startswith(_KNOWN_PREFIX):
                 self._note(path, "orphan", "not a file of the emulator's")
         with suppress(FileNotFoundError):
-            self._try(self._root / INDEX, lambda path: read_tables(path)[0].format, mendable=True)
+            self._try(self._root / INDEX, lambda path: read_tables(path)[0].format, repairable=True)
 
     def _look_at_dataset(self, folder: Path) -> None:
-        found = DatasetFound(folder.name)
+        found = DatasetSummary(folder.name)
         self.datasets.append(found)
         versions: dict[str, int | None] | None = None
         with closing(DatasetDB(folder)) as db:
@@ -106,19 +113,19 @@ class Inspection:
                 self._note(folder, "damaged", f"the dataset cannot be read: {error}")
             assert isinstance(db.storage, DatasetStorage)
             for fault in db.storage.faults:
-                self._note(fault.path, fault.kind, fault.text, mendable=bool(found.name))
+                self._note(fault.path, fault.kind, fault.text, repairable=bool(found.name))
         self._look_at_files(folder, found, versions)
 
-    def _count(self, found: DatasetFound, record: DatasetRecord, db: DatasetDB) -> None:
+    def _count(self, found: DatasetSummary, record: DatasetRecord, db: DatasetDB) -> None:
         found.name, found.type = record.name, int(record.type)
         found.labels, found.versions = len(db.table("labels")), len(db.table("versions"))
         found.samples = len(db.table("samples"))
         found.deleted = db.table("samples").count(where("deleted") == True)  # noqa: E712  (this is how TinyDB asks)
 
-    def _look_at_files(self, folder: Path, found: DatasetFound, versions: Mapping[str, int | None] | None) -> None:
+    def _look_at_files(self, folder: Path, found: DatasetSummary, versions: Mapping[str, int | None] | None) -> None:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                file = FileFound(str(path.relative_to(self._root)), path.stat().st_size)
+                file = FileSummary(str(path.relative_to(self._root)), path.stat().st_size)
                 found.files.append(file)
                 file.format = self._look_at_file(folder, path, is_readable=found.name is not None)
         samples = folder / "versions"
@@ -134,15 +141,15 @@ class Inspection:
         """A file's format, None where it has none or cannot be read."""
         if ".damaged-" in path.name:
             self._note(path, "set aside", "could not be read once; delete it when it is of no more use")
-        elif path.name.endswith(".tmp") or path.name == FRESH:
-            self._note(path, "leftover", "a write was cut short", mendable=True)
-        elif path == folder / NAME:
+        elif path.name.endswith(".tmp") or path.name == NEW_CHECKPOINT:
+            self._note(path, "leftover", "a write was cut short", repairable=True)
+        elif path == folder / CHECKPOINT:
             return self._try(path, lambda path: read_meta(path).format, quietly=True)
-        elif path == folder / PREVIOUS:
-            return self._try(path, _format_of_tables, mendable=is_readable)
+        elif path == folder / PREVIOUS_CHECKPOINT:
+            return self._try(path, _format_of_tables, repairable=is_readable)
         elif path in journals(folder):
             if generation_of(path) < _oldest(folder):
-                self._note(path, "leftover", "no checkpoint needs this journal", mendable=True)
+                self._note(path, "leftover", "no checkpoint needs this journal", repairable=True)
             return self._try(path, lambda path: JournalFile(path).format)
         elif path.parent == folder / "versions" and path.suffix == ".json":
             return self._try(path, _format_of_version)
@@ -151,21 +158,21 @@ class Inspection:
         return None
 
     def _try(
-        self, path: Path, read: Callable[[Path], int], *, mendable: bool = False, quietly: bool = False
+        self, path: Path, read: Callable[[Path], int], *, repairable: bool = False, quietly: bool = False
     ) -> int | None:
         """A file's format, or None and a note. Raises OSError."""
         try:
             return read(path)
         except FormatTooNew as error:
-            self._note(path, "newer", str(error))
+            self._note(path, "newer", f"has format {error.found}, written by a later release")
         except (Damaged, msgspec.DecodeError, ValueError) as error:
             if not quietly:
-                self._note(path, "damaged", str(error), mendable=mendable)
+                reason = error.reason if isinstance(error, Damaged) else str(error)
+                self._note(path, "damaged", reason, repairable=repairable)
         return None
 
-    def _note(self, path: Path, kind: str, text: str, *, mendable: bool = False) -> None:
-        text = text.removeprefix(f"{path} ").removeprefix("cannot be read: ")
-        self.problems.append(CheckFinding(str(path.relative_to(self._root)), kind, text, mendable))
+    def _note(self, path: Path, kind: str, text: str, *, repairable: bool = False) -> None:
+        self.problems.append(CheckFinding(str(path.relative_to(self._root)), kind, text, repairable))
 
 
 def leftovers(root: Path, problems: list[CheckFinding]) -> Iterator[Path]:
@@ -178,7 +185,7 @@ def leftovers(root: Path, problems: list[CheckFinding]) -> Iterator[Path]:
 def _oldest(folder: Path) -> int:
     """The generation of the first journal that a checkpoint of this folder needs; 0 where that is not known."""
     try:
-        return min(read_meta(folder / name).generation for name in (NAME, PREVIOUS))
+        return min(read_meta(folder / name).generation for name in (CHECKPOINT, PREVIOUS_CHECKPOINT))
     except (FileNotFoundError, Damaged, FormatTooNew):
         return 0
 

@@ -13,8 +13,8 @@ DayCounts = tuple[int, int, int]
 """Samples in all, labelled, and to be confirmed."""
 
 
-def with_history(record: DatasetRecord, before: Counts, now_ms: int) -> DatasetRecord | None:
-    """The record with the counts that held until now; None where they are of today, or written down already."""
+def with_daily_counts(record: DatasetRecord, before: Counts, now_ms: int) -> DatasetRecord | None:
+    """The record with the counts that locked until now; None where they are of today, or written down already."""
     day = now_ms // DAY_MS
     if record.counted_day == day:
         return None

@@ -1,7 +1,7 @@
 """A data directory: whose it is, where everything lies in it, and the index of its datasets.
 
 Layout: ``lock``, ``index.json`` (TinyDB, one document a dataset), ``datasets/<id>/dataset.json`` with its journals, and
-``datasets/<id>/versions/<version id>.json``. The index is a cache of what the folders say: after a crash it is mended
+``datasets/<id>/versions/<version id>.json``. The index is a cache of what the folders say: after a crash it is repaired
 from them.
 """
 
@@ -21,9 +21,9 @@ import msgspec
 from modelarts_emulator.store.files import read_tables, sync_directory, write_tables
 from modelarts_emulator.store.format import Damaged
 from modelarts_emulator.store.records import Counts, DatasetRecord
-from modelarts_emulator.store.tinydb_storage import NAME, PREVIOUS, generation_of, journals
+from modelarts_emulator.store.tinydb_storage import CHECKPOINT, PREVIOUS_CHECKPOINT, generation_of, journals
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 INDEX = "index.json"
 
@@ -67,7 +67,7 @@ class DataDirectory:
         folder = self.folder(record.id)
         try:
             (folder / "versions").mkdir(parents=True)
-            write_tables(folder / NAME, tables, fsync=self._fsync)
+            write_tables(folder / CHECKPOINT, tables, fsync=self._fsync)
             if self._fsync:
                 sync_directory(folder.parent)
         except OSError:
@@ -86,7 +86,7 @@ class DataDirectory:
             raise
         return gone
 
-    def set_aside(self, dataset_id: str, why: Exception, now_ms: int) -> None:
+    def quarantine(self, dataset_id: str, why: Exception, now_ms: int) -> None:
         """Move a dataset that cannot be read out of the way, and say so."""
         aside = self._root / f"{dataset_id}.damaged-{now_ms}"
         self.folder(dataset_id).replace(aside)
@@ -96,7 +96,7 @@ class DataDirectory:
         """The ids of all datasets; what cut short deletions and creations have left is removed. Raises OSError."""
         (self._root / "datasets").mkdir(exist_ok=True)
         for folder in sorted((self._root / "datasets").iterdir()):
-            is_whole = (folder / NAME).exists() or (folder / PREVIOUS).exists()
+            is_whole = (folder / CHECKPOINT).exists() or (folder / PREVIOUS_CHECKPOINT).exists()
             if folder.name.startswith(".") or (folder.is_dir() and not is_whole):
                 shutil.rmtree(folder, ignore_errors=True)
             elif folder.is_dir():
@@ -119,24 +119,24 @@ class DataDirectory:
         """Write the index from records, counts and generations. Where that fails, the next start is only slower."""
         documents = []
         for number, (record, counts, generation) in enumerate(rows, 1):
-            row = IndexRow(record, counts, generation, _looks(self.folder(record.id) / NAME) or (0, 0))
+            row = IndexRow(record, counts, generation, _size_and_mtime(self.folder(record.id) / CHECKPOINT) or (0, 0))
             documents.append((number, msgspec.json.encode(row)))
         try:
-            # What a crash leaves of it is mended from the folders, so it need not be synced.
+            # What a crash leaves of it is repaired from the folders, so it need not be synced.
             write_tables(self._root / INDEX, {"datasets": documents}, fsync=False)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._root / INDEX, error)
 
-    def is_at_rest(self, row: IndexRow) -> bool:
+    def is_current(self, row: IndexRow) -> bool:
         """Whether a dataset's file is the one that the index speaks of, and no journal adds to it."""
         folder = self.folder(row.record.id)
-        if _looks(folder / NAME) != row.file:
+        if _size_and_mtime(folder / CHECKPOINT) != row.file:
             return False
         return all(generation_of(path) < row.generation for path in journals(folder) if path.stat().st_size)
 
 
 @contextmanager
-def held(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Keep everybody else from using a data directory, without changing anything in it. Raises DataDirectoryInUse."""
     try:
         file = (root / "lock").open(encoding="utf-8")
@@ -148,7 +148,7 @@ def held(root: Path) -> Iterator[None]:
         yield
 
 
-def _looks(path: Path) -> tuple[int, int] | None:
+def _size_and_mtime(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except FileNotFoundError:

@@ -22,8 +22,8 @@ from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import is_ignored
 from modelarts_emulator.store import Damaged, DatasetDB, DatasetRecord, FormatTooNew, Store, Unknown
-from modelarts_emulator.store.check import CheckFinding, DatasetFound, Inspection, leftovers
-from modelarts_emulator.store.directory import held
+from modelarts_emulator.store.check import CheckFinding, DataDirectoryCheck, DatasetSummary, leftovers
+from modelarts_emulator.store.directory import locked
 from modelarts_emulator.util.clock import SystemClock
 
 # How many paths of one kind are listed one by one.
@@ -35,12 +35,12 @@ _FAULTS = frozenset({"damaged", "torn", "newer", "leftover", "missing", "gone"})
 
 
 class Report(msgspec.Struct):
-    """What was found; after a repair, ``mended`` is what is no longer so."""
+    """What was found; after a repair, ``repaired`` is what is no longer so."""
 
     data_dir: str
-    datasets: list[DatasetFound] = []
+    datasets: list[DatasetSummary] = []
     problems: list[CheckFinding] = []
-    mended: list[CheckFinding] = []
+    repaired: list[CheckFinding] = []
 
     @property
     def is_well(self) -> bool:
@@ -53,7 +53,7 @@ def examine(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], 
 
     ``progress`` is called for each dataset that has been looked at. Raises DataDirectoryInUse, OSError.
     """
-    with held(data_dir), tempfile.TemporaryDirectory() as empty:
+    with locked(data_dir), tempfile.TemporaryDirectory() as empty:
         own = data_dir / "obs"
         samples = _Samples(ObjectTree(own if own.is_dir() else Path(empty), buckets))
 
@@ -61,7 +61,7 @@ def examine(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], 
             samples.look_at(record, db)
             progress()
 
-        inspection = Inspection(data_dir, look_at)
+        inspection = DataDirectoryCheck(data_dir, look_at)
         inspection.run()
         problems = [*inspection.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
         return Report(str(data_dir), inspection.datasets, sorted(problems))
@@ -75,15 +75,15 @@ def repair(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], N
     # Whoever starts an emulator now is in time to be refused, or finds leftovers gone that it would remove itself.
     store = Store(data_dir, clock=SystemClock())
     try:
-        _mend(data_dir, buckets, before, store)
+        _repair(data_dir, buckets, before, store)
     finally:
         store.close()
     after = examine(data_dir, buckets)
-    after.mended = [problem for problem in before.problems if problem not in after.problems]
+    after.repaired = [problem for problem in before.problems if problem not in after.problems]
     return after
 
 
-def _mend(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: Store) -> None:
+def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: Store) -> None:
     for path in leftovers(data_dir, report.problems):
         _remove(path)
     tree = ObjectTree(data_dir / "obs", buckets) if (data_dir / "obs").is_dir() or buckets else None
@@ -92,7 +92,7 @@ def _mend(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: St
             place = tree.local(ObsPath.parse(problem.path).parent) / ObsPath.parse(problem.path).name
             if not is_being_written(place):
                 place.unlink(missing_ok=True)
-        elif problem.mendable and problem.path.endswith("dataset.previous.json"):
+        elif problem.repairable and problem.path.endswith("dataset.previous.json"):
             (data_dir / problem.path).unlink(missing_ok=True)  # it can only mislead; the next checkpoint makes another
     for dataset in report.datasets:
         with suppress(Unknown, Damaged, FormatTooNew):
@@ -164,7 +164,7 @@ class _Samples:
                 if _UNFINISHED.fullmatch(name) and not is_being_written(place):
                     key = place.relative_to(self._tree.local(ObsPath(bucket)))
                     text = f"an upload of {place.stat().st_size} bytes was cut short"
-                    yield CheckFinding(f"/{bucket}/{key}", "leftover", text, mendable=True)
+                    yield CheckFinding(f"/{bucket}/{key}", "leftover", text, repairable=True)
 
     def unowned(self) -> Iterator[CheckFinding]:
         """How many files lie where no dataset reads or writes, by the first directory of a bucket."""
@@ -198,9 +198,11 @@ def render(report: Report) -> str:
             f" ({dataset.deleted} deleted), {dataset.labels} labels, {dataset.versions} versions;"
             f" {len(dataset.files)} files, {size} bytes, format {', '.join(map(str, formats)) or 'unknown'}"
         )
-    lines += [f"mended: {problem.path}: {problem.kind}: {problem.text}" for problem in report.mended]
+    lines += [f"repaired: {problem.path}: {problem.kind}: {problem.text}" for problem in report.repaired]
     lines += [f"{problem.path}: {problem.kind}: {problem.text}" for problem in report.problems]
-    mendable = sum(problem.mendable for problem in report.problems)
+    repairable = sum(problem.repairable for problem in report.problems)
     faults = sum(problem.kind in _FAULTS for problem in report.problems)
-    lines.append(f"{faults} faults" + (f"; --repair mends {mendable}" if mendable else "") if faults else "all is well")
+    lines.append(
+        f"{faults} faults" + (f"; --repair mends {repairable}" if repairable else "") if faults else "all is well"
+    )
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 import msgspec
 
 from modelarts_emulator.store import format as formats
-from modelarts_emulator.store.format import Damaged, upgraded
+from modelarts_emulator.store.format import Damaged, upgrade
 
 
 class Meta(msgspec.Struct):
@@ -44,7 +44,7 @@ def read_meta(path: Path) -> Meta:
     if head.startswith(b'{"meta":{"1":') and head.endswith(b"}\n"):
         with suppress(msgspec.DecodeError):
             meta = _meta.decode(head[13:-2])
-            formats.require(path, meta.format)
+            formats.require_supported(path, meta.format)
             return meta
     return read_tables(path)[0]
 
@@ -61,10 +61,10 @@ def read_tables(path: Path) -> tuple[Meta, Tables]:
         except (_LaidOutDifferently, ValueError):
             meta, tables = _read_whole(path)
     except (msgspec.DecodeError, KeyError, StopIteration, ValueError) as error:
-        raise Damaged(f"{path} cannot be read: {error}") from error
-    formats.require(path, meta.format)
+        raise Damaged(path, f"cannot be read: {error}") from error
+    formats.require_supported(path, meta.format)
     for name, rows in tables.items() if meta.format < formats.FORMAT else ():
-        rows.documents[:] = [upgraded(meta.format, name, document) for document in rows.documents]
+        rows.documents[:] = [upgrade(meta.format, name, document) for document in rows.documents]
     return meta, tables
 
 

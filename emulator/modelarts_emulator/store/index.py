@@ -19,20 +19,21 @@ from typing import Any
 import msgspec
 
 from modelarts_emulator.contract.wire import LabelType, SampleStatus
+from modelarts_emulator.store.id_table import ID_PREFIX, IdTable, id_of
 from modelarts_emulator.store.indexed_fields import (
     MAX_NUMBER,
     MAX_TIME,
     NUMBER_BITS,
-    Facts,
+    IndexedFields,
+    IndexKey,
     LabelKey,
-    Place,
     canonical,
+    decode_indexed_fields,
     decode_sample,
-    facts_of,
     fingerprint,
 )
 from modelarts_emulator.store.records import Counts, SampleRecord
-from modelarts_emulator.store.sorted_keys import ID_PREFIX, IdTable, KeyList, id_of
+from modelarts_emulator.store.sorted_keys import SortedKeys
 
 __all__ = ["SampleIndex", "Selection", "collector_off", "decode_sample", "paged"]
 
@@ -63,8 +64,8 @@ class SampleIndex:
         self._fingerprints = array("q", [UNKNOWN_FINGERPRINT])
         self._ids = IdTable()
         self._size = 0
-        self._lists: dict[Place, KeyList] = {None: KeyList()}
-        self._combined: dict[tuple[Any, ...], KeyList] = {}
+        self._lists: dict[IndexKey, SortedKeys] = {None: SortedKeys()}
+        self._combined: dict[tuple[Any, ...], SortedKeys] = {}
         self._label_counts: dict[LabelKey, int] = {}
         self._labelers: dict[str, int] = {}
         self._hard = 0
@@ -137,7 +138,7 @@ class SampleIndex:
         self._size = len(documents)
         with collector_off():
             groups = self._take_in(numbers, documents)
-            self._lists = {place: KeyList(sorted(keys)) for place, keys in groups.items()}
+            self._lists = {place: SortedKeys(sorted(keys)) for place, keys in groups.items()}
 
     def put(self, number: int, document: bytes) -> None:
         """Write a document, new or known."""
@@ -149,7 +150,7 @@ class SampleIndex:
             self._size += 1
             self._add_id(after.id, number)
         else:
-            known = facts_of(before)
+            known = decode_indexed_fields(before)
             if known == after:  # it stands and counts as before
                 self._place(number, document, after)
                 return
@@ -167,21 +168,21 @@ class SampleIndex:
         if document is None:
             raise KeyError(number)
         self._combined.clear()
-        facts = facts_of(document)
-        self._move(number, facts, None)
-        self._aside -= facts.aside
-        self._ids.remove(facts.id, number)
+        fields = decode_indexed_fields(document)
+        self._move(number, fields, None)
+        self._aside -= fields.aside
+        self._ids.remove(fields.id, number)
         self._documents[number] = None
         self._fingerprints[number] = UNKNOWN_FINGERPRINT
         self._size -= 1
 
-    def keys(self, selection: Selection) -> KeyList:
+    def keys(self, selection: Selection) -> SortedKeys:
         """The keys of what the first three members select. What several indexes must tell is kept until a change."""
         groups = [group for group in self._groups(selection) if group is not None]
         if not groups:
             return self._lists[None]
         if len(groups) == 1 and len(groups[0]) <= 1:
-            return groups[0][0] if groups[0] else KeyList()
+            return groups[0][0] if groups[0] else SortedKeys()
         name = (selection.statuses, selection.label, selection.directory)
         found = self._combined.get(name)
         if found is None:
@@ -202,7 +203,7 @@ class SampleIndex:
         documents = [document for key in chosen if (document := self._documents[key & MAX_NUMBER]) is not None]
         return total, documents
 
-    def _groups(self, selection: Selection) -> Iterator[list[KeyList] | None]:
+    def _groups(self, selection: Selection) -> Iterator[list[SortedKeys] | None]:
         """For each member the indexes whose union it selects; None where it selects everything."""
         statuses, label = selection.statuses, selection.label
         yield None if statuses is None or statuses == _ANY_STATUS else self._known(statuses)
@@ -213,7 +214,7 @@ class SampleIndex:
         )
         yield None if selection.directory is None else self._known([selection.directory])
 
-    def _known(self, places: Iterable[Place]) -> list[KeyList]:
+    def _known(self, places: Iterable[IndexKey]) -> list[SortedKeys]:
         return [self._lists[place] for place in places if place in self._lists]
 
     def _reach(self, number: int) -> None:
@@ -231,51 +232,51 @@ class SampleIndex:
                 self._ids.add(id_of(document), each)
         self._ids.add(sample_id, number)
 
-    def _take_in(self, numbers: Iterable[int], documents: Iterable[bytes]) -> dict[Place, list[int]]:
-        """Place documents and count them; return which keys stand where. A hot loop: everything is in one place."""
+    def _take_in(self, numbers: Iterable[int], documents: Iterable[bytes]) -> dict[IndexKey, list[int]]:
+        """IndexKey documents and count them; return which keys stand where. A hot loop: everything is in one place."""
         known, prints, ids, labelers = self._documents, self._fingerprints, self._ids, self._labelers
         live: list[int] = []
-        groups: defaultdict[Place, list[int]] = defaultdict(list)
+        groups: defaultdict[IndexKey, list[int]] = defaultdict(list)
         groups[None] = live
         twice: list[LabelKey] = []
         for number, raw in zip(numbers, documents, strict=True):
-            document, facts = (raw, facts_of(raw)) if raw.startswith(ID_PREFIX) else canonical(raw)
+            document, fields = (raw, decode_indexed_fields(raw)) if raw.startswith(ID_PREFIX) else canonical(raw)
             known[number] = document
-            if facts.signature:
-                prints[number] = fingerprint(facts.path, *facts.signature)
-            ids.add(facts.id, number)
-            if facts.deleted:
-                self._aside += facts.aside
+            if fields.signature:
+                prints[number] = fingerprint(fields.path, *fields.signature)
+            ids.add(fields.id, number)
+            if fields.deleted:
+                self._aside += fields.aside
                 continue
-            time, path = facts.time, facts.path
-            key = time << NUMBER_BITS | number if 0 <= time <= MAX_TIME else facts.key(number)
+            time, path = fields.time, fields.path
+            key = time << NUMBER_BITS | number if 0 <= time <= MAX_TIME else fields.key(number)
             live.append(key)
-            groups[facts.status].append(key)
+            groups[fields.status].append(key)
             groups[path[: path.rfind("/") + 1]].append(key)
-            for label in facts.labels:
+            for label in fields.labels:
                 group = groups[name := (label.name or "", label.type)]
                 if group and group[-1] == key:
                     twice.append(name)
                 else:
                     group.append(key)
-            if who := facts.annotated_by:
+            if who := fields.annotated_by:
                 labelers[who] = labelers.get(who, 0) + 1
-            if facts.metadata.hard:
+            if fields.metadata.hard:
                 self._hard += 1
         self._label_counts = {place: len(keys) for place, keys in groups.items() if isinstance(place, tuple)}
         for name in twice:
             self._label_counts[name] += 1
         return groups
 
-    def _place(self, number: int, document: bytes, facts: Facts) -> None:
+    def _place(self, number: int, document: bytes, fields: IndexedFields) -> None:
         self._documents[number] = document
-        signature = facts.signature
-        self._fingerprints[number] = fingerprint(facts.path, *signature) if signature else UNKNOWN_FINGERPRINT
+        signature = fields.signature
+        self._fingerprints[number] = fingerprint(fields.path, *signature) if signature else UNKNOWN_FINGERPRINT
 
-    def _move(self, number: int, before: Facts | None, after: Facts | None) -> None:
+    def _move(self, number: int, before: IndexedFields | None, after: IndexedFields | None) -> None:
         """Bring a sample from where it stood to where it stands now; what is the same is not touched."""
-        old = before.places() if before and not before.deleted else set()
-        new = after.places() if after and not after.deleted else set()
+        old = before.index_keys() if before and not before.deleted else set()
+        new = after.index_keys() if after and not after.deleted else set()
         if before and after and old and new and before.time == after.time:
             gone, come = old - new, new - old
         else:
@@ -291,26 +292,26 @@ class SampleIndex:
         if after and new:
             self._count(after, 1)
 
-    def _take_out(self, places: Iterable[Place], key: int) -> None:
+    def _take_out(self, places: Iterable[IndexKey], key: int) -> None:
         for place in places:
             keys = self._lists[place]
             keys.remove(key)
             if not keys and place is not None:
                 del self._lists[place]
 
-    def _put_in(self, places: Iterable[Place], key: int) -> None:
+    def _put_in(self, places: Iterable[IndexKey], key: int) -> None:
         for place in places:
             keys = self._lists.get(place)
             if keys is None:
-                keys = self._lists[_lasting(place)] = KeyList()
+                keys = self._lists[_lasting(place)] = SortedKeys()
             keys.add(key)
 
-    def _count(self, facts: Facts, sign: int) -> None:
-        for label in facts.labels:
+    def _count(self, fields: IndexedFields, sign: int) -> None:
+        for label in fields.labels:
             _add(self._label_counts, (label.name or "", label.type), sign)
-        if facts.annotated_by:
-            _add(self._labelers, facts.annotated_by, sign)
-        if facts.metadata.hard:
+        if fields.annotated_by:
+            _add(self._labelers, fields.annotated_by, sign)
+        if fields.metadata.hard:
             self._hard += sign
 
 
@@ -334,7 +335,7 @@ def paged(samples: Iterable[SampleRecord], offset: int, limit: int) -> tuple[int
     return skipped + len(page) + sum(1 for _ in iterator), page
 
 
-def _lasting(place: Place) -> Place:
+def _lasting(place: IndexKey) -> IndexKey:
     """A place as it is kept: equal strings only once."""
     if isinstance(place, tuple):
         return intern(place[0]), place[1]
@@ -349,10 +350,10 @@ def _add(counts: dict[Any, int], key: Any, number: int) -> None:
         del counts[key]
 
 
-def _intersection(groups: list[list[KeyList]]) -> KeyList:
+def _intersection(groups: list[list[SortedKeys]]) -> SortedKeys:
     """What stands in one index of every group."""
     groups = sorted(groups, key=lambda lists: sum(map(len, lists)))
     found = {key for keys in groups[0] for key in keys}
     for lists in groups[1:]:
         found = found.intersection(*lists) if len(lists) == 1 else {k for keys in lists for k in keys if k in found}
-    return KeyList(sorted(found))
+    return SortedKeys(sorted(found))

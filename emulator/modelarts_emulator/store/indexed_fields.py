@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from modelarts_emulator.contract.wire import SampleStatus
+from modelarts_emulator.store.id_table import ID_PREFIX
 from modelarts_emulator.store.records import SampleRecord
-from modelarts_emulator.store.sorted_keys import ID_PREFIX
 
 LabelKey = tuple[str, int | None]
-Place = str | SampleStatus | LabelKey | None
+IndexKey = str | SampleStatus | LabelKey | None
 """What an ordered index is for: a directory, a status, a label, or None for every sample."""
 
 NUMBER_BITS = 22
@@ -31,7 +31,7 @@ class _MetadataOf(msgspec.Struct, gc=False, frozen=True, rename={"hard": "@model
     hard: Any = None
 
 
-class Facts(msgspec.Struct, gc=False):
+class IndexedFields(msgspec.Struct, gc=False):
     """What the indexes need to know of a sample; decodes faster than all of it."""
 
     id: str
@@ -49,7 +49,7 @@ class Facts(msgspec.Struct, gc=False):
         """Where it stands in every ordered index."""
         return min(max(self.time, 0), MAX_TIME) << NUMBER_BITS | number
 
-    def counts_as(self, other: Facts) -> bool:
+    def counts_as(self, other: IndexedFields) -> bool:
         """Whether counts by label, labeler and hardness are the same for another sample."""
         return (
             self.labels == other.labels
@@ -57,14 +57,14 @@ class Facts(msgspec.Struct, gc=False):
             and bool(self.metadata.hard) == bool(other.metadata.hard)
         )
 
-    def places(self) -> set[Place]:
+    def index_keys(self) -> set[IndexKey]:
         """In which ordered indexes it stands."""
-        places: set[Place] = {(label.name or "", label.type) for label in self.labels}
+        places: set[IndexKey] = {(label.name or "", label.type) for label in self.labels}
         places |= {None, self.status, self.path[: self.path.rfind("/") + 1]}
         return places
 
 
-facts_of = msgspec.json.Decoder(Facts).decode
+decode_indexed_fields = msgspec.json.Decoder(IndexedFields).decode
 
 
 def fingerprint(path: str, size: int, mtime_ns: int) -> int:
@@ -82,9 +82,9 @@ def encode_sample(sample: SampleRecord) -> bytes:
     return _encode(sample)
 
 
-def canonical(document: bytes) -> tuple[bytes, Facts]:
-    """A document as this release writes it, and its facts: another program may have laid it out differently."""
-    facts = facts_of(document)
+def canonical(document: bytes) -> tuple[bytes, IndexedFields]:
+    """A document as this release writes it, and its fields: another program may have laid it out differently."""
+    fields = decode_indexed_fields(document)
     if not document.startswith(ID_PREFIX):
         document = _encode(_decode(document))
-    return document, facts
+    return document, fields

@@ -19,9 +19,9 @@ import msgspec
 
 from modelarts_emulator.store import format as formats
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
-NOTHING = msgspec.Raw()
+REMOVED = msgspec.Raw()
 """No document: the record is removed."""
 
 
@@ -30,7 +30,7 @@ class Change(msgspec.Struct, rename={"table": "t", "number": "k", "document": "v
 
     table: str
     number: int
-    document: msgspec.Raw = NOTHING  # msgspec decodes no union of Raw and None
+    document: msgspec.Raw = REMOVED  # msgspec decodes no union of Raw and None
 
 
 class Commit(msgspec.Struct, rename={"lines": "n", "checksum": "c"}):
@@ -82,12 +82,12 @@ class Journal:
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError:
-            self._take_back(start)
+            self._roll_back(start)
             raise
         self.size = start + len(group)
         return self.size
 
-    def _take_back(self, start: int) -> None:
+    def _roll_back(self, start: int) -> None:
         try:
             os.ftruncate(self._file, start)
         except OSError:
@@ -151,7 +151,7 @@ class JournalFile:
                 pass
             else:
                 self._start = newline + 1
-        formats.require(path, self.format)
+        formats.require_supported(path, self.format)
         self.tail = Tail(self._start, len(self._data), False)
 
     def groups(self) -> Iterator[list[Change]]:
@@ -163,7 +163,7 @@ class JournalFile:
         whole = commit >= 0 and self._data.find(b"\n", commit + 1) >= 0
         self.tail = Tail(end, len(self._data), whole)
 
-    def mend(self) -> None:
+    def truncate_tail(self) -> None:
         """Cut off what follows the last whole group; where that is more than a torn group, set a copy aside."""
         end, size, damaged = self.tail
         if end == size:

@@ -1,4 +1,4 @@
-"""What is loaded: datasets and versions, loaded on first use by one caller while others wait for it alone."""
+"""A cache of loaded datasets and versions that counts its users, so that nothing in use is evicted."""
 
 from __future__ import annotations
 
@@ -9,120 +9,125 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from modelarts_emulator.store.open_dataset import OpenDataset
-from modelarts_emulator.store.version_samples import Frozen
+from modelarts_emulator.store.version_samples import VersionSamples
 
-Key = tuple[str, str | None]
-"""A dataset's id, and the id of one of its versions or None for the dataset itself."""
+CacheKey = tuple[str, str | None]
+"""A dataset id, and a version id or None for the dataset itself."""
 
-T = TypeVar("T", OpenDataset, Frozen)
+T = TypeVar("T", OpenDataset, VersionSamples)
 
 
 @dataclass(eq=False)
-class _Resident(Generic[T]):
+class _CacheEntry(Generic[T]):
     loading: threading.Lock = field(default_factory=threading.Lock)
     value: T | None = None
     users: int = 0
 
 
-class Use(Generic[T]):
-    """One use of something that is loaded: a context manager, written out since every request is one."""
+class Lease(Generic[T]):
+    """A context manager that keeps one cached value loaded while it is used.
 
-    __slots__ = ("_key", "_load", "_resident", "_residents")
+    Written as a class: every request enters one, and ``contextlib.contextmanager`` takes several times as long.
+    """
 
-    def __init__(self, residents: Residents[T], key: Key, load: Callable[[], T]) -> None:
-        self._residents: Residents[T] = residents
+    __slots__ = ("_cache", "_entry", "_key", "_load")
+
+    def __init__(self, cache: LoadedCache[T], key: CacheKey, load: Callable[[], T]) -> None:
+        self._cache: LoadedCache[T] = cache
         self._load: Callable[[], T] = load
         self._key = key
 
     def __enter__(self) -> T:
-        resident, value = self._residents._enter(self._key, self._load)
-        self._resident: _Resident[T] = resident
+        entry, value = self._cache._enter(self._key, self._load)
+        self._entry: _CacheEntry[T] = entry
         return value
 
     def __exit__(self, *error: object) -> None:
-        self._residents._leave(self._key, self._resident)
+        self._cache._leave(self._key, self._entry)
 
 
-class Residents(Generic[T]):
-    """Loaded things in the order of their last use. Thread-safe; its own lock is held for moments only.
+class LoadedCache(Generic[T]):
+    """Loaded values in the order of their last use. Thread-safe.
 
-    ``on_growth`` is called when something has been loaded.
+    Two kinds of lock: ``_guard`` protects the table of entries and is never held while a value is loaded; each entry
+    has a ``loading`` lock, so that concurrent callers load a value once and wait only for that value.
     """
 
     def __init__(self, on_growth: Callable[[], None]) -> None:
+        """Make an empty cache. ``on_growth`` is called after each value that is added."""
         self._on_growth = on_growth
         self._guard = threading.Lock()
-        self._residents: OrderedDict[Key, _Resident[T]] = OrderedDict()
+        self._entries: OrderedDict[CacheKey, _CacheEntry[T]] = OrderedDict()
 
-    def using(self, key: Key, load: Callable[[], T]) -> Use[T]:
-        """A context with what has a key, loaded if need be; it stays while it is used.
+    def lease(self, key: CacheKey, load: Callable[[], T]) -> Lease[T]:
+        """Return a context manager that gives the value of a key, loaded with ``load`` if it is not cached.
 
-        To enter it raises what ``load`` raises.
+        The value is not evicted inside the context. Entering it raises the exceptions of ``load``.
         """
-        return Use(self, key, load)
+        return Lease(self, key, load)
 
-    def _enter(self, key: Key, load: Callable[[], T]) -> tuple[_Resident[T], T]:
+    def _enter(self, key: CacheKey, load: Callable[[], T]) -> tuple[_CacheEntry[T], T]:
         with self._guard:
-            resident = self._residents.get(key)
-            if resident is None:
-                resident = self._residents[key] = _Resident()
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _CacheEntry()
             else:
-                self._residents.move_to_end(key)
-            resident.users += 1
-        value = resident.value
+                self._entries.move_to_end(key)
+            entry.users += 1
+        value = entry.value
         if value is not None:
-            return resident, value
+            return entry, value
         try:
-            return resident, self._load(resident, load)
+            return entry, self._load(entry, load)
         except BaseException:
-            self._leave(key, resident)
+            self._leave(key, entry)
             raise
 
-    def _leave(self, key: Key, resident: _Resident[T]) -> None:
+    def _leave(self, key: CacheKey, entry: _CacheEntry[T]) -> None:
         with self._guard:
-            resident.users -= 1
-            if resident.value is None and not resident.users and self._residents.get(key) is resident:
-                del self._residents[key]
+            entry.users -= 1
+            if entry.value is None and not entry.users and self._entries.get(key) is entry:
+                del self._entries[key]
 
-    def _load(self, resident: _Resident[T], load: Callable[[], T]) -> T:
-        with resident.loading:
-            value = resident.value
+    def _load(self, entry: _CacheEntry[T], load: Callable[[], T]) -> T:
+        with entry.loading:
+            value = entry.value
             if value is not None:
                 return value
-            value = resident.value = load()
+            value = entry.value = load()
         self._on_growth()
         return value
 
-    def put(self, key: Key, value: T) -> None:
-        """Note something as loaded."""
+    def put(self, key: CacheKey, value: T) -> None:
+        """Add a value that is already loaded; it replaces the key's former value."""
         with self._guard:
-            self._residents[key] = _Resident(value=value)
+            self._entries[key] = _CacheEntry(value=value)
         self._on_growth()
 
-    def get(self, key: Key) -> T | None:
-        """What is loaded under a key; this is no use of it."""
-        resident = self._residents.get(key)
-        return resident.value if resident else None
+    def get(self, key: CacheKey) -> T | None:
+        """Return a loaded value or None, without counting as a use."""
+        entry = self._entries.get(key)
+        return entry.value if entry else None
 
-    def items(self) -> list[tuple[Key, T]]:
-        """Everything that is loaded, what was used longest ago first."""
+    def items(self) -> list[tuple[CacheKey, T]]:
+        """Return all loaded values, the least recently used first."""
         with self._guard:
-            return [(key, resident.value) for key, resident in self._residents.items() if resident.value is not None]
+            return [(key, entry.value) for key, entry in self._entries.items() if entry.value is not None]
 
     def weight(self) -> int:
-        """How many samples are loaded."""
+        """Return the number of loaded samples."""
         return sum(len(value) for _, value in self.items())
 
-    def drop(self, key: Key, *, unless: Callable[[T], bool] = lambda value: False) -> T | None:
-        """Forget what has a key, and return it; None if it is in use, or ``unless`` says so."""
+    def evict(self, key: CacheKey, *, unless: Callable[[T], bool] = lambda value: False) -> T | None:
+        """Remove a value and return it. Return None if it is in use, or if ``unless`` returns True for it."""
         with self._guard:
-            resident = self._residents.get(key)
-            if resident is None or resident.value is None or resident.users or unless(resident.value):
+            entry = self._entries.get(key)
+            if entry is None or entry.value is None or entry.users or unless(entry.value):
                 return None
-            del self._residents[key]
-            return resident.value
+            del self._entries[key]
+            return entry.value
 
-    def forget(self, key: Key) -> None:
-        """Forget what has a key; who uses it keeps what they have."""
+    def forget(self, key: CacheKey) -> None:
+        """Remove a value even if it is in use; its present users keep their reference."""
         with self._guard:
-            self._residents.pop(key, None)
+            self._entries.pop(key, None)

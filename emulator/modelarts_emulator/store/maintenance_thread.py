@@ -1,4 +1,4 @@
-"""One thread for what nobody should have to wait for: checkpoints, and putting away what is not used."""
+"""One thread for work that no request waits for: checkpoints and evictions."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 
-class Background:
-    """Runs jobs one after another; a job that waits already is not asked for twice. The first one starts the thread."""
+class MaintenanceThread:
+    """Runs jobs one after another. The thread starts with the first job."""
 
     def __init__(self, name: str) -> None:
+        """Remember ``name`` for the thread."""
         self._name = name
         self._jobs: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_stopped = self._is_busy = False
 
-    def request(self, key: Hashable, job: Callable[[], None]) -> None:
-        """Have a job done soon. It may raise OSError, which is logged. After ``stop`` nothing is done any more."""
+    def schedule(self, key: Hashable, job: Callable[[], None]) -> None:
+        """Queue a job; no effect while a job with this key is queued, or after ``stop``.
+
+        An OSError of the job is logged: the next change of the dataset schedules the job again.
+        """
         with self._changed:
             if self._is_stopped:
                 return
@@ -32,12 +36,12 @@ class Background:
             self._changed.notify_all()
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until nothing is to be done. False when the time is over first."""
+        """Wait until no job is queued or running. Return False after ``timeout_s`` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._jobs and not self._is_busy, timeout_s)
 
     def stop(self) -> None:
-        """Wait for the job that is being done, and do no other."""
+        """Drop all queued jobs, wait for the running job, and end the thread."""
         with self._changed:
             self._is_stopped = True
             self._jobs.clear()
@@ -61,6 +65,6 @@ class Background:
         try:
             job()
         except OSError as error:
-            log.error("The store could not be tidied up: %s; nothing is lost, and it is tried again later", error)
+            log.error("Store maintenance failed (no data lost, will retry): %s", error)
         except Exception:
-            log.exception("The store could not be tidied up")
+            log.exception("Store maintenance failed")

@@ -24,7 +24,7 @@ from modelarts_emulator.store.tinydb_storage import DatasetStorage, Documents
 R = TypeVar("R")
 
 
-class SmallTable(Generic[R]):
+class RecordTable(Generic[R]):
     """A table that is kept decoded, in order of creation."""
 
     def __init__(self, name: str, record: type[R], key: Callable[[R], Any]) -> None:
@@ -53,13 +53,13 @@ class SmallTable(Generic[R]):
         return ((number, msgspec.json.encode(record)) for number, record in rows)
 
 
-def _small_tables() -> dict[str, SmallTable[Any]]:
-    tables: list[SmallTable[Any]] = [
-        SmallTable("dataset", DatasetRecord, lambda record: record.id),
-        SmallTable("labels", Label, lambda label: (label.name, label.type)),
-        SmallTable("versions", VersionRecord, lambda version: version.version_id),
-        SmallTable("tasks", TaskRecord, lambda task: task.id),
-        SmallTable("files", FileRecord, lambda file: file.path),
+def _record_tables() -> dict[str, RecordTable[Any]]:
+    tables: list[RecordTable[Any]] = [
+        RecordTable("dataset", DatasetRecord, lambda record: record.id),
+        RecordTable("labels", Label, lambda label: (label.name, label.type)),
+        RecordTable("versions", VersionRecord, lambda version: version.version_id),
+        RecordTable("tasks", TaskRecord, lambda task: task.id),
+        RecordTable("files", FileRecord, lambda file: file.path),
     ]
     return {table.name: table for table in tables}
 
@@ -78,14 +78,25 @@ class OpenDataset:
         self.memory = threading.Lock()
         self.writer = threading.Lock()
         self.samples = SampleIndex()
-        self.tables = _small_tables()
-        self.is_gone = False
+        self.tables = _record_tables()
+        self.is_deleted = False
         self._compaction = threading.Lock()  # taken before the writer's
         self._retry_from = 0
         self._storage: DatasetStorage | None = None
         if folder is not None:
             self._storage = DatasetStorage(folder, access_mode="r+", fsync=fsync)
-            self.samples, self.tables = self._storage.load(_build)
+            self.samples, self.tables = self._storage.load(build_tables)
+
+    @classmethod
+    def from_tables(cls, tables: Tables) -> OpenDataset:
+        """Make a dataset that exists in memory only.
+
+        Raises:
+            msgspec.DecodeError, ValueError: a document is not valid.
+        """
+        dataset = cls(None, fsync=False)
+        dataset.samples, dataset.tables = build_tables(tables)
+        return dataset
 
     def __len__(self) -> int:
         """How many samples there are, tombstones included."""
@@ -108,15 +119,15 @@ class OpenDataset:
         return self._storage is not None and self._storage.is_dirty
 
     @property
-    def has_failed(self) -> bool:
+    def journal_failed(self) -> bool:
         """Whether the disk has refused so that nothing can be written before a checkpoint."""
-        return self._storage is not None and self._storage.has_failed
+        return self._storage is not None and self._storage.journal_failed
 
     @property
     def wants_checkpoint(self) -> bool:
         """Whether the journal has outgrown what it adds to."""
         storage = self._storage
-        return storage is not None and storage.is_outgrown and storage.journal_size >= self._retry_from
+        return storage is not None and storage.is_oversized and storage.journal_size >= self._retry_from
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Bring a group into memory."""
@@ -128,16 +139,16 @@ class OpenDataset:
                 table.put(change.number, bytes(change.document))
 
     def commit(self, changes: list[Change]) -> Callable[[], None]:
-        """Journal and apply a group; the writer's lock is held. Returns what waits for the disk. Raises OSError."""
+        """Journal and apply a group; the writer's lock is locked. Returns what waits for the disk. Raises OSError."""
         wait = self._storage.append(changes) if self._storage else _no_wait
         if len(changes) >= max(LARGE, len(self.samples) // 4):
-            self._exchange(changes)
+            self._apply_to_copy(changes)
         else:
             with self.memory:
                 self.apply(changes)
         return wait
 
-    def _exchange(self, changes: Iterable[Change]) -> None:
+    def _apply_to_copy(self, changes: Iterable[Change]) -> None:
         """Apply a large group beside what readers see, and let them see all of it in a moment."""
         rest, documents = [], self.samples.documents()
         for change in changes:
@@ -164,15 +175,15 @@ class OpenDataset:
             return
         with self._compaction:
             with self.writer:
-                if not storage.is_dirty or self.is_gone:
+                if not storage.is_dirty or self.is_deleted:
                     return
                 generation = storage.rotate()
-                tables = self._documents()
+                tables = self.snapshot()
             try:
                 storage.write_checkpoint(generation, tables)
             except OSError:
                 self._retry_from = storage.journal_size * 2
-                if not self.is_gone:
+                if not self.is_deleted:
                     raise
             else:
                 self._retry_from = 0
@@ -182,7 +193,7 @@ class OpenDataset:
         if self._storage is not None:
             self._storage.close()
 
-    def _documents(self) -> Documents:
+    def snapshot(self) -> Documents:
         """Everything as of now; encoded when it is written."""
         with self.memory:
             tables: dict[str, Iterable[tuple[int, bytes]]] = {
@@ -193,9 +204,9 @@ class OpenDataset:
         return tables
 
 
-def _build(tables: Tables) -> tuple[SampleIndex, dict[str, SmallTable[Any]]]:
+def build_tables(tables: Tables) -> tuple[SampleIndex, dict[str, RecordTable[Any]]]:
     """Tables in memory from those of the files. Raises msgspec.DecodeError, ValueError."""
-    small = _small_tables()
+    small = _record_tables()
     for name, table in small.items():
         rows = tables.get(name, Rows([], []))
         for number, document in zip(rows.numbers, rows.documents, strict=True):

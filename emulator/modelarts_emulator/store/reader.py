@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.store.id_table import id_of
 from modelarts_emulator.store.index import UNKNOWN_FINGERPRINT, SampleIndex, Selection, paged
 from modelarts_emulator.store.indexed_fields import MAX_NUMBER, LabelKey, decode_sample, encode_sample
 from modelarts_emulator.store.open_dataset import OpenDataset
 from modelarts_emulator.store.records import Counts, DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
-from modelarts_emulator.store.sorted_keys import id_of
 
 CHUNK = 500
 _DELETED = b'"deleted":true'

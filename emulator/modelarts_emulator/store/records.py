@@ -165,7 +165,7 @@ class DatasetRecord(Record, kw_only=True):
     message: str | None = None
 
 
-class Reading(Record, kw_only=True):
+class ReadOptions(Record, kw_only=True):
     """How a text or table file is read."""
 
     label_format: LabelFormat | None = None
@@ -182,7 +182,7 @@ class FileRecord(Record, kw_only=True):
     path: str
     signature: tuple[int, int] | None = None
     """Absent until it has been read."""
-    reading: Reading | None = None
+    reading: ReadOptions | None = None
     """How it is read, where that is not the dataset's own way."""
 
 

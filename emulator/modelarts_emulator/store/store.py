@@ -14,21 +14,22 @@ from typing import NamedTuple
 import msgspec
 
 from modelarts_emulator.contract.labels import Label
-from modelarts_emulator.store.daily_counts import with_history
+from modelarts_emulator.store import backup
+from modelarts_emulator.store.daily_counts import with_daily_counts
 from modelarts_emulator.store.directory import DataDirectory
-from modelarts_emulator.store.files import Rows, Tables, read_tables, remove, write_tables
+from modelarts_emulator.store.files import Rows, read_tables, remove, write_tables
 from modelarts_emulator.store.format import Damaged
 from modelarts_emulator.store.journal import Change
-from modelarts_emulator.store.loaded_cache import Key, Residents, Use
-from modelarts_emulator.store.maintenance_thread import Background
+from modelarts_emulator.store.loaded_cache import CacheKey, Lease, LoadedCache
+from modelarts_emulator.store.maintenance_thread import MaintenanceThread
 from modelarts_emulator.store.open_dataset import OpenDataset
 from modelarts_emulator.store.reader import DatasetReader, SampleReader
 from modelarts_emulator.store.records import Counts, DatasetRecord
-from modelarts_emulator.store.version_samples import Frozen
+from modelarts_emulator.store.version_samples import VersionSamples
 from modelarts_emulator.store.writer import DatasetWriter
 from modelarts_emulator.util.clock import Clock
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 
 class Durability(str, Enum):
@@ -54,7 +55,7 @@ class _Reading:
 
     __slots__ = ("_use",)
 
-    def __init__(self, use: Use[OpenDataset]) -> None:
+    def __init__(self, use: Lease[OpenDataset]) -> None:
         self._use = use
 
     def __enter__(self) -> DatasetReader:
@@ -85,9 +86,9 @@ class Store:
         self._guard = threading.RLock()
         self._entries: dict[str, IndexEntry] = {}
         self._generations: dict[str, int] = {}
-        self._datasets: Residents[OpenDataset] = Residents(self._limit)
-        self._versions: Residents[Frozen] = Residents(self._limit)
-        self._background = Background("store-background")
+        self._datasets: LoadedCache[OpenDataset] = LoadedCache(self._schedule_eviction)
+        self._versions: LoadedCache[VersionSamples] = LoadedCache(self._schedule_eviction)
+        self._maintenance = MaintenanceThread("store-maintenance")
         self._directory = DataDirectory(root, fsync=self._fsync) if root else None
         if self._directory:
             try:
@@ -98,7 +99,7 @@ class Store:
 
     def close(self) -> None:
         """Write everything out, so that stock TinyDB can read it, and give up the directory."""
-        self._background.stop()
+        self._maintenance.stop()
         for (dataset_id, _), dataset in self._datasets.items():
             try:
                 dataset.checkpoint()
@@ -132,10 +133,10 @@ class Store:
 
     def delete(self, dataset_id: str) -> None:
         """Remove a dataset and everything kept of it. Raises Unknown, OSError."""
-        with self._using(dataset_id) as dataset, dataset.writer, self._guard:
+        with self._lease(dataset_id) as dataset, dataset.writer, self._guard:
             self.entry(dataset_id)  # somebody else may have been faster
             gone = self._directory.hide(dataset_id) if self._directory else None
-            dataset.is_gone = True
+            dataset.is_deleted = True
             del self._entries[dataset_id]
             self._datasets.forget((dataset_id, None))
             for key, _ in self._versions.items():
@@ -161,16 +162,16 @@ class Store:
 
     def reading(self, dataset_id: str) -> _Reading:
         """A context with a view of a dataset. Raises Unknown."""
-        return _Reading(self._using(dataset_id))
+        return _Reading(self._lease(dataset_id))
 
     @contextmanager
     def writing(self, dataset_id: str) -> Iterator[DatasetWriter]:
         """Change a dataset: all of it or nothing, durable when the context ends. Raises Unknown, OSError."""
-        with self._using(dataset_id) as dataset:
-            if dataset.has_failed:
+        with self._lease(dataset_id) as dataset:
+            if dataset.journal_failed:
                 dataset.checkpoint()
             with dataset.writer:
-                if dataset.is_gone:  # deleted while this waited for its turn; maybe there is another of its id
+                if dataset.is_deleted:  # deleted while this waited for its turn; maybe there is another of its id
                     raise Unknown(dataset_id)
                 writer = DatasetWriter(dataset)
                 yield writer
@@ -178,11 +179,11 @@ class Store:
             if wait:
                 wait()
         if wait and dataset.wants_checkpoint:
-            self._background.request(("checkpoint", dataset_id), lambda: self._checkpoint_if_there(dataset_id))
+            self._maintenance.schedule(("checkpoint", dataset_id), lambda: self._checkpoint_if_there(dataset_id))
 
     def _commit(self, dataset_id: str, dataset: OpenDataset, writer: DatasetWriter) -> Callable[[], None] | None:
         before = dataset.samples.counts
-        counted = with_history(writer.record, before, self._clock.now_ms())
+        counted = with_daily_counts(writer.record, before, self._clock.now_ms())
         if counted is not None:
             writer.put_record(counted)
         changes = writer.changes()
@@ -192,27 +193,27 @@ class Store:
         after = dataset.samples.counts
         self._entries[dataset_id] = IndexEntry(dataset.record, after)
         if after.total > before.total:
-            self._limit()
+            self._schedule_eviction()
         return wait
 
     @contextmanager
     def version(self, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
         """The samples of a version, as they were when it was published. Raises Unknown."""
-        with self._frozen(dataset_id, version_id) as found:
+        with self._lease_version(dataset_id, version_id) as found:
             yield SampleReader(found.index(), threading.Lock())
 
     def version_documents(self, dataset_id: str, version_id: str) -> list[bytes]:
         """The samples of a version still encoded, which takes less than ``version``. Raises Unknown."""
-        with self._frozen(dataset_id, version_id) as found:
+        with self._lease_version(dataset_id, version_id) as found:
             return found.documents()
 
-    def freeze(self, dataset_id: str, version_id: str, documents: Iterable[bytes]) -> None:
+    def save_version(self, dataset_id: str, version_id: str, documents: Iterable[bytes]) -> None:
         """Keep the encoded samples of a version, streamed to its file; those that are the dataset's own share memory.
 
         Raises Unknown, OSError.
         """
         rows = Rows([], [])
-        with self._using(dataset_id):
+        with self._lease(dataset_id):
             noted = _noted(documents, rows)
             if self._directory:
                 path = self._directory.version_file(dataset_id, version_id)
@@ -221,9 +222,9 @@ class Store:
             else:
                 for _ in noted:
                     pass
-        self._versions.put((dataset_id, version_id), Frozen(rows))
+        self._versions.put((dataset_id, version_id), VersionSamples(rows))
 
-    def drop_version(self, dataset_id: str, version_id: str) -> None:
+    def delete_version(self, dataset_id: str, version_id: str) -> None:
         """Forget a version's samples."""
         self._versions.forget((dataset_id, version_id))
         if self._directory:
@@ -231,16 +232,85 @@ class Store:
 
     def checkpoint(self, dataset_id: str) -> None:
         """Fold a dataset's journal into its file. Raises Unknown, OSError."""
-        with self._using(dataset_id) as dataset:
+        with self._lease(dataset_id) as dataset:
             dataset.checkpoint()
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing is being tidied up. False when the time is over first."""
-        return self._background.wait_idle(timeout_s)
+        return self._maintenance.wait_idle(timeout_s)
 
-    def _using(self, dataset_id: str) -> Use[OpenDataset]:
+    def export(self, folder: Path) -> int:
+        """Write a backup of every dataset into ``folder``; return the number of datasets.
+
+        Each dataset is consistent in itself. A dataset that is deleted concurrently is left out.
+
+        Raises:
+            OSError: the disk refuses a write.
+        """
+        number = 0
+        for entry in self.entries():
+            with suppress(Unknown):  # deleted concurrently
+                self._export_dataset(entry.record.id, folder / entry.record.id)
+                number += 1
+        return number
+
+    def _export_dataset(self, dataset_id: str, folder: Path) -> None:
+        with self._lease(dataset_id) as dataset:
+            tables = dataset.snapshot()
+            versions = list(dataset.tables["versions"].rows)
+            backup.write_dataset(folder, tables)
+        for version_id in versions:
+            with suppress(Unknown):  # still being created, or no longer readable
+                documents = self.version_documents(dataset_id, version_id)
+                path = backup.version_path(folder, version_id)
+                write_tables(path, {"samples": enumerate(documents, 1)}, fsync=False)
+
+    def replace_all(
+        self,
+        folder: Path,
+        *,
+        validate: Callable[[DatasetRecord], object] = lambda record: None,
+        before_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Replace all datasets by those of a backup. Nothing changes if the backup cannot be read or staged.
+
+        Args:
+            folder: a folder that ``export`` has written.
+            validate: may raise for a dataset that cannot be used; nothing changes then.
+            before_change: called when everything has been read and staged, before the first change.
+
+        Raises:
+            Damaged: a file of the backup is missing or not valid.
+            FormatTooNew: a later release wrote the backup.
+            OSError: the disk refuses a read or a write.
+        """
+        backups = backup.read_backup(folder, validate)
+        if self._directory:
+            backup.stage(self._directory, backups, fsync=self._fsync)
+        before_change()
+        for entry in self.entries():
+            with suppress(Unknown):
+                self.delete(entry.record.id)
+        with self._guard:
+            for dataset_id, each in backups.items():
+                self._restore_dataset(dataset_id, each)
+            self._entries = dict(sorted(self._entries.items(), key=lambda item: item[1].record.create_time))
+            self._write_index()
+
+    def _restore_dataset(self, dataset_id: str, source: backup.DatasetBackup) -> None:
+        if self._directory:
+            backup.staged_folder(self._directory, dataset_id).replace(self._directory.folder(dataset_id))
+            dataset = self._load(dataset_id)
+        else:
+            dataset = OpenDataset.from_tables(source.tables)
+            for version_id, tables in source.versions.items():
+                self._versions.put((dataset_id, version_id), VersionSamples.from_tables(tables))
+        self._datasets.put((dataset_id, None), dataset)
+        self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
+
+    def _lease(self, dataset_id: str) -> Lease[OpenDataset]:
         self.entry(dataset_id)
-        return self._datasets.using((dataset_id, None), lambda: self._load(dataset_id))
+        return self._datasets.lease((dataset_id, None), lambda: self._load(dataset_id))
 
     def _load(self, dataset_id: str) -> OpenDataset:
         """Open a dataset; one that cannot be read is set aside, and Unknown. Raises Unknown, FormatTooNew, OSError."""
@@ -251,20 +321,20 @@ class Store:
             return OpenDataset(directory.folder(dataset_id), fsync=self._fsync)
         except Damaged as error:
             with self._guard:
-                directory.set_aside(dataset_id, error, self._clock.now_ms())
+                directory.quarantine(dataset_id, error, self._clock.now_ms())
                 self._entries.pop(dataset_id, None)
             raise Unknown(dataset_id) from error
 
-    def _frozen(self, dataset_id: str, version_id: str) -> Use[Frozen]:
-        return self._versions.using((dataset_id, version_id), lambda: self._load_version(dataset_id, version_id))
+    def _lease_version(self, dataset_id: str, version_id: str) -> Lease[VersionSamples]:
+        return self._versions.lease((dataset_id, version_id), lambda: self._load_version(dataset_id, version_id))
 
-    def _load_version(self, dataset_id: str, version_id: str) -> Frozen:
+    def _load_version(self, dataset_id: str, version_id: str) -> VersionSamples:
         if self._directory is None:
             raise Unknown(version_id)
         path = self._directory.version_file(dataset_id, version_id)
         try:
             _, tables = read_tables(path)
-            frozen = _frozen_of(tables)
+            frozen = VersionSamples.from_tables(tables)
             frozen.index()
             return frozen
         except FileNotFoundError:
@@ -275,26 +345,26 @@ class Store:
             log.error("Version %s cannot be read (%s): its samples are set aside as %s", version_id, error, aside)
             raise Unknown(version_id) from error
 
-    def _limit(self) -> None:
+    def _schedule_eviction(self) -> None:
         """Have what was used longest ago put away where more is loaded than is allowed."""
         if self._directory and self._datasets.weight() + self._versions.weight() > self._max_loaded:
-            self._background.request("limit", self._put_away)
+            self._maintenance.schedule("limit", self._evict)
 
-    def _put_away(self) -> None:
+    def _evict(self) -> None:
         """Close what is not in use, versions first, until no more is loaded than is allowed. Raises OSError."""
         loaded = self._datasets.weight() + self._versions.weight()
         for key, version in self._versions.items()[:-1]:
-            if loaded > self._max_loaded and self._versions.drop(key):
+            if loaded > self._max_loaded and self._versions.evict(key):
                 loaded -= len(version)
         for key, dataset in self._datasets.items()[:-1]:
             if loaded > self._max_loaded and self._close_if_idle(key, dataset):
                 loaded -= len(dataset)
 
-    def _close_if_idle(self, key: Key, dataset: OpenDataset) -> bool:
+    def _close_if_idle(self, key: CacheKey, dataset: OpenDataset) -> bool:
         dataset.checkpoint()
         with self._guard:
             # Who comes now finds it gone, and reads what the checkpoint has written.
-            if self._datasets.drop(key, unless=lambda value: value.is_dirty) is None:
+            if self._datasets.evict(key, unless=lambda value: value.is_dirty) is None:
                 return False
             self._generations[key[0]] = dataset.generation
             dataset.close()
@@ -308,7 +378,7 @@ class Store:
         rows = directory.read_index()
         for dataset_id in directory.datasets():
             row = rows.pop(dataset_id, None)
-            if row is not None and directory.is_at_rest(row):
+            if row is not None and directory.is_current(row):
                 self._entries[dataset_id] = IndexEntry(row.record, row.counts)
                 self._generations[dataset_id] = row.generation
                 continue
@@ -336,7 +406,3 @@ def _noted(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]
         rows.numbers.append(number)
         rows.documents.append(document)
         yield number, document
-
-
-def _frozen_of(tables: Tables) -> Frozen:
-    return Frozen(tables.get("samples", Rows([], [])))

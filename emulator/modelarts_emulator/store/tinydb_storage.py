@@ -24,16 +24,16 @@ from tinydb.storages import Storage
 
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.files import Rows, Tables, read_tables, sync_directory, write_tables
-from modelarts_emulator.store.format import Damaged, upgraded
+from modelarts_emulator.store.format import Damaged, upgrade
 from modelarts_emulator.store.journal import Change, Journal, JournalFile, encode_group
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
-NAME = "dataset.json"
-PREVIOUS = "dataset.previous.json"
-FRESH = "dataset.fresh.json"
+CHECKPOINT = "dataset.json"
+PREVIOUS_CHECKPOINT = "dataset.previous.json"
+NEW_CHECKPOINT = "dataset.fresh.json"
 # A journal is folded into a checkpoint when it is larger than this and than half of what it adds to.
-SMALLEST_OUTGROWN = 8 * 1024 * 1024
+MIN_OVERSIZED_BYTES = 8 * 1024 * 1024
 
 T = TypeVar("T")
 Documents = Mapping[str, Iterable[tuple[int, bytes]]]
@@ -74,15 +74,15 @@ class DatasetStorage(Storage):
 
         Raises Damaged where there are none, FormatTooNew, OSError.
         """
-        for name in (NAME, PREVIOUS):
+        for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
             try:
                 built = build(self._merged(name))
             except (Damaged, FileNotFoundError, msgspec.DecodeError, ValueError) as error:
-                self._distrust(name, error)
+                self._record_damage(name, error)
             else:
                 self._open_journal()
                 return built
-        raise Damaged(f"{self._folder}: neither checkpoint can be read")
+        raise Damaged(self._folder, "neither checkpoint can be read")
 
     def append(self, changes: Sequence[Change]) -> Callable[[], None]:
         """Journal a group; return what waits for it to be on the disk. Both raise OSError."""
@@ -97,7 +97,7 @@ class DatasetStorage(Storage):
         return self._journal.size if self._journal else 0
 
     @property
-    def has_failed(self) -> bool:
+    def journal_failed(self) -> bool:
         """Whether it is unknown what the disk holds of the journal: only a checkpoint may follow."""
         return self._failed or bool(self._journal and self._journal.failed)
 
@@ -107,16 +107,16 @@ class DatasetStorage(Storage):
         return bool(self.journal_size) or self._outdated or self._base != self.generation
 
     @property
-    def is_outgrown(self) -> bool:
+    def is_oversized(self) -> bool:
         """Whether the journal is worth a checkpoint."""
-        return self.journal_size > max(SMALLEST_OUTGROWN, self._base_size // 2)
+        return self.journal_size > max(MIN_OVERSIZED_BYTES, self._base_size // 2)
 
     def rotate(self) -> int:
         """Begin the next generation's journal; what the last one holds is on the disk before. Raises OSError."""
-        if not self.journal_size and not self.has_failed and self._journal:
+        if not self.journal_size and not self.journal_failed and self._journal:
             return self.generation  # nothing has been written since the last rotation
         following = Journal(self._journal_path(self.generation + 1), fsync=self._fsync)
-        old, self._failed = self._journal, self.has_failed
+        old, self._failed = self._journal, self.journal_failed
         try:
             if old:
                 old.close()
@@ -131,7 +131,7 @@ class DatasetStorage(Storage):
 
     def write_checkpoint(self, generation: int, tables: Documents) -> None:
         """Write the checkpoint that a generation's journal adds to; drop what is no longer needed. Raises OSError."""
-        path, previous, fresh = (self._folder / name for name in (NAME, PREVIOUS, FRESH))
+        path, previous, fresh = (self._folder / name for name in (CHECKPOINT, PREVIOUS_CHECKPOINT, NEW_CHECKPOINT))
         write_tables(fresh, tables, generation=generation, fsync=self._fsync)
         # Where the last checkpoint was damaged, this one is its own predecessor.
         previous.unlink(missing_ok=True)
@@ -210,7 +210,7 @@ class DatasetStorage(Storage):
         self._outdated |= meta.format < formats.FORMAT
         changed: dict[str, dict[int, bytes | None]] = {}
         for found, change in self._replayed():
-            document = upgraded(found, change.table, change.document) if change.document else None
+            document = upgrade(found, change.table, change.document) if change.document else None
             changed.setdefault(change.table, {})[change.number] = document
         for table, documents in changed.items():
             tables[table] = _merge(tables.get(table, Rows([], [])), documents)
@@ -220,29 +220,32 @@ class DatasetStorage(Storage):
         """Every change since the checkpoint, with its format. Raises Damaged where a journal is missing."""
         wanted = [generation for generation in self._generations() if generation >= self._base]
         if wanted and wanted != list(range(self._base, wanted[-1] + 1)) and wanted != [self._base + 1]:
-            raise Damaged(f"{self._folder}: a journal is missing between {self._base} and {wanted[-1]}")
+            raise Damaged(self._folder, f"a journal is missing between {self._base} and {wanted[-1]}")
         for self.generation in wanted:
             file = JournalFile(self._journal_path(self.generation))
             for group in file.groups():
                 yield from ((file.format, change) for change in group)
             self._outdated |= file.format < formats.FORMAT and file.tail.size > 0
             if file.tail.end < file.tail.size:
-                self._mend(file)
+                self._repair(file)
 
-    def _mend(self, file: JournalFile) -> None:
+    def _repair(self, file: JournalFile) -> None:
         end, size, damaged = file.tail
         what = "whole groups follow what is damaged" if damaged else "a group that was never acknowledged is torn"
         text = f"{what}: {size - end} bytes after byte {end}"
         self.faults.append(FileDamage("damaged" if damaged else "torn", file.path, text))
         if self._writable:
-            file.mend()
+            file.truncate_tail()
 
-    def _distrust(self, name: str, error: Exception) -> None:
+    def _record_damage(self, name: str, error: Exception) -> None:
         path = self._folder / name
-        why = "missing" if isinstance(error, FileNotFoundError) else str(error).removeprefix(f"{path} ")
+        if isinstance(error, Damaged):
+            why = error.reason
+        else:
+            why = "missing" if isinstance(error, FileNotFoundError) else str(error)
         self.faults.append(FileDamage("damaged", path, why))
         self._outdated = True
-        if name == NAME and self._writable:
+        if name == CHECKPOINT and self._writable:
             log.warning("%s: %s; the dataset is rebuilt from its previous checkpoint and journals", path, why)
         if self._writable and path.exists():
             path.replace(path.with_name(f"{name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"))

@@ -25,7 +25,7 @@ class DatasetWriter(DatasetReader):
     def __init__(self, dataset: OpenDataset) -> None:
         super().__init__(dataset)
         self._changed: dict[str, dict[Any, Any]] = {}
-        self._anew: set[str] = set()
+        self._replaced: set[str] = set()
         """Tables of which nothing stays but what is in ``_changed``."""
         self._numbers: dict[str, int | None] = {}
         """The document numbers of samples that have been asked for: nobody else changes them meanwhile."""
@@ -93,7 +93,7 @@ class DatasetWriter(DatasetReader):
     def replace_labels(self, labels: Iterable[Label]) -> None:
         """Write all labels anew, in this order."""
         self._changed["labels"] = {(label.name, label.type): label for label in list(labels)}
-        self._anew.add("labels")
+        self._replaced.add("labels")
 
     def put_version(self, version: VersionRecord) -> None:
         """Write a version's record."""
@@ -145,7 +145,7 @@ class DatasetWriter(DatasetReader):
     def _small_lines(self, name: str, changed: dict[Any, Any]) -> Iterator[Change]:
         table = self._dataset.tables[name]
         rows, free = table.rows, table.next_number
-        if name in self._anew:
+        if name in self._replaced:
             yield from (Change(name, number) for number, _ in rows.values())
             rows = {}
         for key, record in changed.items():
@@ -165,7 +165,7 @@ class DatasetWriter(DatasetReader):
         if changed is None:
             return super()._rows(table)
         rows: dict[Any, Any] = {}
-        if table not in self._anew:
+        if table not in self._replaced:
             with self._memory:
                 rows = {key: record for key, (_, record) in self._dataset.tables[table].rows.items()}
         rows.update(changed)
@@ -173,4 +173,4 @@ class DatasetWriter(DatasetReader):
 
     def _row(self, table: str, key: Any) -> Any:
         changed = self._changed.get(table, {})
-        return changed[key] if key in changed else None if table in self._anew else super()._row(table, key)
+        return changed[key] if key in changed else None if table in self._replaced else super()._row(table, key)

@@ -15,7 +15,7 @@ from modelarts_emulator.exceptions import CommandFailed, NotRunning
 TIMEOUT_S = 600.0
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """An answer of any status."""
 
     status: int
@@ -54,17 +54,17 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         answer = self.send(method, path, data, {"Content-Type": "application/json"})
         if answer.status >= 400:
-            raise CommandFailed(f"the emulator says no: {reason(answer)}")
+            raise CommandFailed(f"request failed: {error_text(answer)}")
         return answer.document
 
     def send(
         self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send bytes or a file and return the answer, whatever its status. Raises NotRunning, CommandFailed."""
         try:
             self._connection.request(method, self._path + path, body, {**self.headers, **(headers or {})})
             answer = self._connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
+            return HttpResponse(answer.status, answer.headers, answer.read())
         except TimeoutError:
             self._connection.close()
             raise CommandFailed(f"{self.url} has not answered for {TIMEOUT_S:.0f} s") from None
@@ -78,7 +78,7 @@ class Client:
             raise
 
 
-def reason(answer: Answer) -> str:
+def error_text(answer: HttpResponse) -> str:
     """Why an answer is an error, in one line."""
     with suppress(CommandFailed, AttributeError):
         body = answer.document
@@ -90,6 +90,6 @@ def reason(answer: Answer) -> str:
     return f"{answer.status} {http.client.responses.get(answer.status, '')}".strip()
 
 
-def quoted(name: str) -> str:
+def quote_segment(name: str) -> str:
     """A name as one segment of a path."""
     return quote(name, safe="")

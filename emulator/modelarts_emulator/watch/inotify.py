@@ -43,7 +43,7 @@ _WANTED: list[type[FileSystemEvent]] = [
 ]
 
 
-class EventSource:
+class InotifySource:
     """Hints from inotify, one watchdog observer for all folders. Raises OSError where inotify cannot be had."""
 
     mode = "inotify"
@@ -60,7 +60,7 @@ class EventSource:
         self._listener = listener
         self._limit = _WatchLimit()
         self._watches: dict[str, ObservedWatch] = {}
-        self._doubts = Doubts()
+        self._rescans = RescanTracker()
         try:
             # Before version 7 a folder that is moved in from elsewhere gets no watch; this tells it from a new one,
             # and puts it in doubt. Later versions need no help.
@@ -72,7 +72,7 @@ class EventSource:
 
     def add(self, folder: str) -> None:
         """Watch a folder and all below it. Raises OSError: it is gone, or no watch is left."""
-        handler = _Handler(folder, self._listener, self._doubts)
+        handler = _Handler(folder, self._listener, self._rescans)
         self._watches[folder] = self._observer.schedule(handler, folder, recursive=True, event_filter=_WANTED)
         # watchdog passes over subfolders that it gets no watch for.
         self._limit.require_one_left()
@@ -82,20 +82,20 @@ class EventSource:
         if watch := self._watches.pop(folder, None):
             self._observer.unschedule(watch)
 
-    def unsure(self) -> bool:
+    def needs_rescan(self) -> bool:
         """Whether events may have been lost or misunderstood."""
-        return self._doubts.there_are()
+        return self._rescans.is_pending()
 
     def check(self) -> None:
         """Watch anew what is in doubt, once it is at rest. Raises OSError as ``add``."""
-        for folder in self._doubts.to_resolve(self._watches.keys()):
+        for folder in self._rescans.take_due(self._watches.keys()):
             self.remove(folder)
             self._listener.lost(folder)
         for emitter in self._observer.emitters.copy():
             if not emitter.is_alive():
                 self._listener.lost(str(emitter.watch.path))
-        if self._doubts.new_folders:
-            self._doubts.new_folders = False
+        if self._rescans.new_folders:
+            self._rescans.new_folders = False
             self._limit.require_one_left()
 
     def stop(self) -> None:
@@ -109,15 +109,15 @@ class EventSource:
 class _Handler(FileSystemEventHandler):
     """Judges the events below one folder; runs on the observer's thread."""
 
-    def __init__(self, folder: str, listener: Listener, doubts: Doubts) -> None:
+    def __init__(self, folder: str, listener: Listener, rescans: RescanTracker) -> None:
         self._folder = folder
         self._listener = listener
-        self._doubts = doubts
+        self._rescans = rescans
         self._unclosed: set[str] = set()
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Pass on what matters."""
-        self._doubts.count(self._folder, event)
+        self._rescans.count(self._folder, event)
         source = os.fsdecode(event.src_path or "")  # of what has come from elsewhere, older versions know none
         if isinstance(event, DirDeletedEvent) and source == self._folder:
             self._listener.lost(self._folder)
@@ -134,7 +134,7 @@ class _Handler(FileSystemEventHandler):
 
     def _can_wait(self, path: str) -> bool:
         """Whether a new file is told already, or will be by its closing; one moved in or linked is complete."""
-        return self._listener.is_noted(self._folder, path) or is_being_written(path)
+        return self._listener.is_recorded(self._folder, path) or is_being_written(path)
 
     def _counts(self, path: str) -> bool:
         inner = path[len(self._folder) + 1 :]
@@ -146,7 +146,7 @@ def _has_no_name(path: str) -> bool:
     return path.rpartition("/")[2].startswith("#") and not os.path.lexists(path)
 
 
-class Doubts:
+class RescanTracker:
     """The folders whose events may not tell all that happens, until they are watched anew.
 
     After a burst all of them: the kernel drops what does not fit its queue, and not every watchdog tells. An overflow
@@ -159,7 +159,7 @@ class Doubts:
 
     QUIET_S = 0.2
     PATIENCE_S = 2.0
-    """Where the quiet does not come, doubts wait no longer than this."""
+    """Where the quiet does not come, rescans wait no longer than this."""
     _FORGET_S = 5.0
 
     def __init__(self, threshold: int | None = None) -> None:
@@ -175,7 +175,7 @@ class Doubts:
         """Note an event below a watched folder."""
         now = time.monotonic()
         with self._lock:
-            had_some = self.there_are()
+            had_some = self.is_pending()
             self._events = 1 if not had_some and now - self._last > self._FORGET_S else self._events + 1
             self._last = now
             self.new_folders |= event.is_directory
@@ -184,15 +184,15 @@ class Doubts:
             if not had_some:
                 self._since = now
 
-    def there_are(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether anything is in doubt."""
         return bool(self._renamed) or self._events >= self._threshold
 
-    def to_resolve(self, watched: Collection[str]) -> list[str]:
+    def take_due(self, watched: Collection[str]) -> list[str]:
         """Which of the watched folders are to be watched anew now; they are in doubt no longer."""
         now = time.monotonic()
         with self._lock:
-            if not self.there_are() or (now - self._last < self.QUIET_S and now - self._since < self.PATIENCE_S):
+            if not self.is_pending() or (now - self._last < self.QUIET_S and now - self._since < self.PATIENCE_S):
                 return []
             folders = watched if self._events >= self._threshold else self._renamed.intersection(watched)
             self._events, self._renamed = 0, set()

@@ -27,14 +27,14 @@ class PollingSource:
     def add(self, folder: str) -> None:
         """Take the folder's fingerprint. Raises OSError if it cannot be read."""
         self._prints[folder] = _Fingerprint(folder)
-        self._look(folder)
+        self._scan(folder)
 
     def remove(self, folder: str) -> None:
         """Look at a folder no longer."""
         self._prints.pop(folder, None)
         self._next.pop(folder, None)
 
-    def unsure(self) -> bool:
+    def needs_rescan(self) -> bool:
         """Never: what was missed is found by the next look."""
         return False
 
@@ -43,7 +43,7 @@ class PollingSource:
         now = time.monotonic()
         for folder in [folder for folder, due in self._next.items() if due <= now]:
             try:
-                if self._look(folder):
+                if self._scan(folder):
                     self._listener.changed(folder)
             except OSError:
                 self._listener.changed(folder)
@@ -53,7 +53,7 @@ class PollingSource:
         self._prints.clear()
         self._next.clear()
 
-    def _look(self, folder: str) -> bool:
+    def _scan(self, folder: str) -> bool:
         start = time.monotonic()
         try:
             return self._prints[folder].renew()

@@ -15,7 +15,7 @@ class Listener(Protocol):
     def lost(self, folder: str) -> None:
         """The folder is gone; what comes in its place is not seen until it is added again."""
 
-    def is_noted(self, folder: str, path: str) -> bool:
+    def is_recorded(self, folder: str, path: str) -> bool:
         """Whether a change of this path below the folder waits already, so that another changes nothing."""
 
 
@@ -32,7 +32,7 @@ class WatchSource(Protocol):
     def remove(self, folder: str) -> None:
         """Look at a folder no longer."""
 
-    def unsure(self) -> bool:
+    def needs_rescan(self) -> bool:
         """Whether hints may have been missed, so that a check is wanted soon."""
 
     def check(self) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelarts_emulator.watch.registry import Places
+from modelarts_emulator.watch.registry import WatchRegistry
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 Paths = Collection[str] | None
 """Files and folders that have changed, as resolved paths; None where anything may have."""
@@ -71,15 +71,15 @@ class Watcher:
         self._debounce = debounce_s
         self._max_delay = max_delay_s
         self._interval = poll_interval_s
-        self._places = Places(self, polling=bool(polling), interval_s=poll_interval_s)
+        self._registry = WatchRegistry(self, polling=bool(polling), interval_s=poll_interval_s)
         self._condition = threading.Condition()
         self._directories: dict[str, frozenset[str]] = {}
-        self._noted: dict[str, _Change] = {}
+        self._recorded: dict[str, _Change] = {}
         self._calls: dict[str, _Call] = {}
         self._failed: set[str] = set()
         self._running: str | None = None
         """The key whose call is under way; empty while the places are brought in step."""
-        self._unsettled = False
+        self._update_requested = False
         self._checked = 0.0
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -89,7 +89,7 @@ class Watcher:
     @property
     def mode(self) -> str:
         """``inotify``, ``polling``, or ``off`` while it is not started."""
-        return self._places.mode
+        return self._registry.mode
 
     @property
     def pending(self) -> int:
@@ -107,10 +107,10 @@ class Watcher:
             if self._thread is not None:
                 return
             self._stopping = False
-            self._places.open()
-            self._unsettled = True
+            self._registry.open()
+            self._update_requested = True
             for key in self._directories:
-                self._note(key, at_once=True)
+                self._record(key, at_once=True)
             self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
             self._thread.start()
 
@@ -129,24 +129,24 @@ class Watcher:
         """
         with self._condition:
             self._directories[key] = frozenset(str(each.absolute()) for each in directories)
-            self._unsettled = True
-            self._note(key, at_once=True)
+            self._update_requested = True
+            self._record(key, at_once=True)
 
     def unwatch(self, key: str) -> None:
         """Forget a key. A call for it that is under way is not waited for."""
         with self._condition:
             self._directories.pop(key, None)
-            self._noted.pop(key, None)
+            self._recorded.pop(key, None)
             self._calls.pop(key, None)
             self._failed.discard(key)
-            self._unsettled = True
+            self._update_requested = True
             self._condition.notify_all()
 
     def touch(self, key: str) -> None:
         """Have a key called as if something had changed. No effect on a key that is not watched."""
         with self._condition:
             if key in self._directories:
-                self._note(key)
+                self._record(key)
 
     def wait_idle(self, timeout_s: float, keys: Collection[str] | None = None) -> bool:
         """Wait until every change that has been noted is told, of all keys or some; False after ``timeout_s``."""
@@ -158,36 +158,36 @@ class Watcher:
         with self._condition:
             for key in self._directories:
                 if keys is None or key in keys:
-                    self._note(key, at_once=True)
+                    self._record(key, at_once=True)
         return self.wait_idle(timeout_s, keys)
 
     # What the places call, on any thread
 
-    def note(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
+    def record(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
         """Note a change for a key that is watched: of these paths, or of anything."""
         with self._condition:
             if key in self._directories:
-                self._note(key, paths, at_once=at_once)
+                self._record(key, paths, at_once=at_once)
 
-    def has_noted(self, keys: Collection[str], path: str) -> bool:
+    def has_recorded(self, keys: Collection[str], path: str) -> bool:
         """Whether all these keys wait already for a call that tells of the path."""
         with self._condition:
-            changes = [self._noted.get(key) for key in keys]
+            changes = [self._recorded.get(key) for key in keys]
             return all(change is not None and (change.paths is None or path in change.paths) for change in changes)
 
-    def unsettle(self) -> None:
+    def request_update(self) -> None:
         """Have the places brought in step soon."""
         with self._condition:
-            self._unsettled = True
+            self._update_requested = True
             self._condition.notify_all()
 
     # Inside, with the condition held
 
-    def _note(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
+    def _record(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
         now = _LONG_AGO if at_once else time.monotonic()
-        change = self._noted.get(key)
+        change = self._recorded.get(key)
         if change is None:
-            change = self._noted[key] = _Change(now, now, set())
+            change = self._recorded[key] = _Change(now, now, set())
             self._condition.notify_all()
         else:
             change.first = min(change.first, now)
@@ -198,19 +198,21 @@ class Watcher:
         """How much is open of these keys, or of all; what concerns the places concerns everybody."""
         if self._thread is None:
             return 0
-        noted = len(self._noted) if keys is None else sum(key in self._noted for key in keys)
+        noted = len(self._recorded) if keys is None else sum(key in self._recorded for key in keys)
         is_running = self._running is not None and (keys is None or self._running in ("", *keys))
-        return noted + is_running + (self._unsettled or self._places.unsure())
+        return noted + is_running + (self._update_requested or self._registry.needs_rescan())
 
     def _due(self, key: str) -> float:
         """When a key is to be called. One that takes long rests as long, however fast the changes come."""
-        change, call = self._noted[key], self._calls.get(key) or _Call()
+        change, call = self._recorded[key], self._calls.get(key) or _Call()
         quiet = change.last + self._debounce
         enough = change.first + max(self._max_delay, call.took)
         return max(min(quiet, enough), call.ended + call.took)
 
     def _next_check(self) -> float:
-        return self._checked + (min(_UNSURE_CHECK_S, self._interval) if self._places.unsure() else self._interval)
+        return self._checked + (
+            min(_UNSURE_CHECK_S, self._interval) if self._registry.needs_rescan() else self._interval
+        )
 
     # The worker
 
@@ -218,8 +220,8 @@ class Watcher:
         try:
             while (key := self._next_key()) is not None:
                 now = time.monotonic()
-                if self._unsettled or now >= self._next_check():
-                    self._settle(check=now >= self._next_check())
+                if self._update_requested or now >= self._next_check():
+                    self._update_watches(check=now >= self._next_check())
                 elif key:
                     self._call(key)
         finally:
@@ -230,8 +232,8 @@ class Watcher:
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()
-                due, key = min(((self._due(key), key) for key in self._noted), default=(float("inf"), ""))
-                if self._unsettled or due <= now:
+                due, key = min(((self._due(key), key) for key in self._recorded), default=(float("inf"), ""))
+                if self._update_requested or due <= now:
                     return key if due <= now else ""
                 if (rest := min(due, self._next_check()) - now) <= 0:
                     return ""
@@ -240,7 +242,7 @@ class Watcher:
 
     def _call(self, key: str) -> None:
         with self._condition:
-            change = self._noted.pop(key, None)
+            change = self._recorded.pop(key, None)
             if change is None:
                 return
             self._running = key
@@ -259,21 +261,21 @@ class Watcher:
             self._running = None
             self._condition.notify_all()
 
-    def _settle(self, *, check: bool) -> None:
+    def _update_watches(self, *, check: bool) -> None:
         """Bring the places in step with the directories that are wanted."""
         with self._condition:
-            self._unsettled, self._running = False, ""
+            self._update_requested, self._running = False, ""
             directories = dict(self._directories)
         if check:
             self._checked = time.monotonic()
-        self._places.settle(directories, check=check)
+        self._registry.update_watches(directories, check=check)
         with self._condition:
             self._running = None
             self._condition.notify_all()
 
     def _end(self) -> None:
-        self._places.close()
+        self._registry.close()
         with self._condition:
-            self._noted.clear()
+            self._recorded.clear()
             self._thread = None
             self._condition.notify_all()

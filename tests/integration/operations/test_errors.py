@@ -97,7 +97,7 @@ def test_a_version_that_is_being_made_cannot_be_deleted_or_switched_to(
 def test_a_version_whose_samples_are_lost(emu: Emulator, api: Api, dataset_id: str) -> None:
     version_id = api.publish(dataset_id)["version_id"]
     api.publish(dataset_id)
-    emu.runtime.store.drop_version(dataset_id, version_id)
+    emu.runtime.store.delete_version(dataset_id, version_id)
     assert api.refused("GET", f"/{dataset_id}/data-annotations/samples?version_id={version_id}") == "ModelArts.4353"
     api.call("PUT", f"/{dataset_id}", json={"current_version_id": version_id})
     assert api.samples(api.ready(dataset_id)["dataset_id"])["sample_count"] == 1

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from modelarts_emulator.media.image_headers import START_BYTES, shape_of
+from modelarts_emulator.media.image_headers import START_BYTES, parse_shape
 from modelarts_emulator.media.images import Shape, _header
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "YCbCr")
@@ -41,7 +41,7 @@ PICTURES = list(pictures())
 
 
 def test_usual_pictures_are_told_and_right() -> None:
-    told = [shape_of(data[:START_BYTES]) for data in PICTURES]
+    told = [parse_shape(data[:START_BYTES]) for data in PICTURES]
     assert all(shape in (None, by_pillow(data)) for shape, data in zip(told, PICTURES, strict=True))
     assert sum(shape is not None for shape in told) > 0.75 * len(told)
 
@@ -58,11 +58,11 @@ def test_of_broken_and_cut_pictures_nothing_is_told_that_pillow_does_not(seed: i
             if chance.random() < 0.5:
                 del broken[chance.randrange(len(data)) :]
             start = bytes(broken[:START_BYTES])
-            assert shape_of(start) in (None, by_pillow(bytes(broken))), start
+            assert parse_shape(start) in (None, by_pillow(bytes(broken))), start
 
 
 def test_a_header_beyond_the_first_bytes_is_left_to_pillow() -> None:
     out = io.BytesIO()
     Image.new("RGB", (5, 6)).save(out, "JPEG", comment=b"x" * 60_000)
-    assert shape_of(out.getvalue()[:START_BYTES]) is None
+    assert parse_shape(out.getvalue()[:START_BYTES]) is None
     assert by_pillow(out.getvalue()) == (5, 6, 3)

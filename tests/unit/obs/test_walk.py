@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_emulator.obs.walk import ObjectEntry, Reported, is_ignored, walk
+from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, is_ignored, walk
 
 
 def paths(folder: Path, **options) -> list[str]:
@@ -93,8 +93,8 @@ def test_names_that_no_object_can_have_are_left_out_and_logged_once(
 ) -> None:
     put(tmp_path, "a.jpg", "日本.jpg", "new\nline", "back\\slash")
     (tmp_path / os.fsdecode(b"\xff\xfe.jpg")).write_text("")
-    reported = Reported()
-    with caplog.at_level(logging.WARNING, "modelarts-emulator"):
+    reported = WarnOnce()
+    with caplog.at_level(logging.WARNING, "modelarts_emulator"):
         for _ in range(3):
             assert paths(tmp_path, reported=reported) == ["bucket/a.jpg", "bucket/日本.jpg"]
     assert len(caplog.records) == 3

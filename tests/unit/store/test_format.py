@@ -43,7 +43,7 @@ def write_data_directory(root: Path) -> None:
         writer.put_sample(sample(5, path="b/in/ünï.png", metadata={"@modelarts:hard": True}))
         writer.put_file(FileRecord(path="b/in/lines.txt", signature=(1, 2)))
         writer.put_task(TaskRecord(id="t", kind="sync", status="COMPLETED", create_time=1, update_time=2))
-    store.freeze(FOLDED, "v" * 19, map(encode_sample, [sample(1, "cat"), sample(2)]))
+    store.save_version(FOLDED, "v" * 19, map(encode_sample, [sample(1, "cat"), sample(2)]))
     with store.writing(FOLDED) as writer:
         status = VersionStatus.RUNNING
         version = VersionRecord(version_id="v" * 19, version_name="V001", status=status, create_time=1, update_time=2)

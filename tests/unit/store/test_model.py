@@ -120,13 +120,13 @@ class AgainstAModel(RuleBasedStateMachine):
     def freeze(self, version: str) -> None:
         frozen = {identity: each for identity, each in self.samples.items() if not each.deleted}
         with self.store.reading(ID) as reader:
-            self.store.freeze(ID, version, map(encode_sample, reader.select(Selection())))
+            self.store.save_version(ID, version, map(encode_sample, reader.select(Selection())))
         assert len(self.store.version_documents(ID, version)) == len(frozen)
         self.versions[version] = frozen
 
     @rule(version=VERSIONS)
     def drop(self, version: str) -> None:
-        self.store.drop_version(ID, version)
+        self.store.delete_version(ID, version)
         self.versions.pop(version, None)
 
     @rule()

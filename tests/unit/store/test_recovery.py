@@ -75,7 +75,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
 for refused in (
     lambda: store.checkpoint(ID),
     lambda: store.create(dataset("two", OTHER), many),
-    lambda: store.freeze(ID, "v", map(encode_sample, [sample(n) for n in range(50)])),
+    lambda: store.save_version(ID, "v", map(encode_sample, [sample(n) for n in range(50)])),
     lambda: put(store, *range(100, 150)),
 ):
     try:
@@ -87,7 +87,7 @@ leftovers = [path.name for path in Path(sys.argv[1]).rglob("*") if path.name.end
 print(leftovers)
 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 store.create(dataset("two", OTHER), many)
-store.freeze(ID, "v", map(encode_sample, [sample(n) for n in range(50)]))
+store.save_version(ID, "v", map(encode_sample, [sample(n) for n in range(50)]))
 put(store, 9)
 store.close()
 """
@@ -141,7 +141,7 @@ for path in (root / "datasets" / ID / "versions", root / "datasets" / ID, root /
 for refused in (
     lambda: store.create(dataset("two", OTHER)),
     lambda: store.checkpoint(ID),
-    lambda: store.freeze(ID, "v", map(encode_sample, [sample(1)])),
+    lambda: store.save_version(ID, "v", map(encode_sample, [sample(1)])),
     lambda: store.delete(ID),
 ):
     try:
@@ -270,7 +270,7 @@ def test_a_dataset_beyond_repair_is_set_aside_and_the_others_serve_on(
     store = opened(root)
     for path in (root / "datasets" / ID).glob("dataset*.json"):
         path.write_bytes(b"\0" * path.stat().st_size)
-    with caplog.at_level(logging.ERROR, "modelarts-emulator"), pytest.raises(Unknown):
+    with caplog.at_level(logging.ERROR, "modelarts_emulator"), pytest.raises(Unknown):
         contents(store)
     (line,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert ID in line and "set aside as" in line
@@ -299,7 +299,7 @@ def test_a_damaged_document_is_damage_too(root: Path) -> None:
 def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = opened(root)
     store.create(dataset())
-    store.freeze(ID, "v", map(encode_sample, [sample(1)]))
+    store.save_version(ID, "v", map(encode_sample, [sample(1)]))
     store.close()
     store = opened(root)
     (root / "datasets" / ID / "versions" / "v.json").write_bytes(b"{")
@@ -310,7 +310,7 @@ def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFix
     assert len([record for record in caplog.records if "set aside" in record.message]) == 1
 
 
-def test_a_checkpoint_in_the_background_keeps_nobody_waiting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_in_the_maintenance_keeps_nobody_waiting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it writes, others read and write; the journal is folded in the end."""
     started, may_go_on = threading.Event(), threading.Event()
 
@@ -323,14 +323,14 @@ def test_a_checkpoint_in_the_background_keeps_nobody_waiting(root: Path, monkeyp
 
     write = tinydb_storage.write_tables
     monkeypatch.setattr(tinydb_storage, "write_tables", slow)
-    monkeypatch.setattr(tinydb_storage, "SMALLEST_OUTGROWN", 10)
+    monkeypatch.setattr(tinydb_storage, "MIN_OVERSIZED_BYTES", 10)
     store = opened(root)
     store.create(dataset())
     put(store, *range(10))
     put(store, 10)
     assert started.wait(20)
-    assert "store-background" in {thread.name for thread in threading.enumerate()}
-    monkeypatch.setattr(tinydb_storage, "SMALLEST_OUTGROWN", 10**9)
+    assert "store-maintenance" in {thread.name for thread in threading.enumerate()}
+    monkeypatch.setattr(tinydb_storage, "MIN_OVERSIZED_BYTES", 10**9)
     put(store, 11)
     assert numbers(store) == set(range(12))
     may_go_on.set()
@@ -339,11 +339,11 @@ def test_a_checkpoint_in_the_background_keeps_nobody_waiting(root: Path, monkeyp
     again = opened(root)
     assert numbers(again) == set(range(12))
     again.close()
-    assert "store-background" not in {thread.name for thread in threading.enumerate()}
+    assert "store-maintenance" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_journals_do_not_grow_without_bound(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.SMALLEST_OUTGROWN", 2_000)
+    monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.MIN_OVERSIZED_BYTES", 2_000)
     store = opened(root)
     store.create(dataset())
     sizes = []
@@ -359,10 +359,10 @@ def test_journals_do_not_grow_without_bound(root: Path, monkeypatch: pytest.Monk
     again.close()
 
 
-def test_a_failed_checkpoint_in_the_background_is_said_and_tried_again(
+def test_a_failed_checkpoint_in_the_maintenance_is_said_and_tried_again(
     root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.SMALLEST_OUTGROWN", 500)
+    monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.MIN_OVERSIZED_BYTES", 500)
     store = opened(root)
     store.create(dataset())
     with monkeypatch.context() as patch:
@@ -372,7 +372,7 @@ def test_a_failed_checkpoint_in_the_background_is_said_and_tried_again(
             assert store.wait_idle(20)
     errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert errors and len(errors) < 30
-    assert all("nothing is lost" in line for line in errors)
+    assert all("no data lost" in line for line in errors)
     for number in range(30, 60):
         put(store, number)
         assert store.wait_idle(20)

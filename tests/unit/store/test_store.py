@@ -74,7 +74,7 @@ def opened(root: Path | None, **options: object) -> Store:
 
 def abandon(store: Store) -> None:
     """What a kill leaves: nothing is written, the lock is gone."""
-    store._background.stop()
+    store._maintenance.stop()
     for _, dataset in store._datasets.items():
         if dataset._storage and dataset._storage._journal:
             os.close(dataset._storage._journal._file)
@@ -154,14 +154,14 @@ def test_a_deleted_dataset_is_gone(store: Store, root: Path) -> None:
 
 
 def test_a_version_stays_as_it_was(store: Store) -> None:
-    store.freeze(ID, "v", map(encode_sample, [sample(1, "a"), sample(2)]))
+    store.save_version(ID, "v", map(encode_sample, [sample(1, "a"), sample(2)]))
     with store.writing(ID) as writer:
         writer.put_sample(sample(1, "b"))
     with store.version(ID, "v") as version:
         assert version.label_stats() == {("a", 0): (1, 1)}
         assert (version.counts.total, version.counts.annotated) == (2, 1)
         assert version.documents() == store.version_documents(ID, "v")
-    store.drop_version(ID, "v")
+    store.delete_version(ID, "v")
     with pytest.raises(Unknown), store.version(ID, "v"):
         pass
 
@@ -274,7 +274,7 @@ def test_a_damaged_journal_is_set_aside_and_its_good_part_used(root: Path, caplo
     journal = root / "datasets" / ID / "journal-0.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:3], b"garbage\n", *lines[4:]]))
-    with caplog.at_level(logging.WARNING, "modelarts-emulator"):
+    with caplog.at_level(logging.WARNING, "modelarts_emulator"):
         again = opened(root)
     assert set(contents(again)) == {sample(0).id}
     again.close()
@@ -297,7 +297,7 @@ def test_a_damaged_file_is_rebuilt_from_the_one_before(
     store.close()
     file = root / "datasets" / ID / "dataset.json"
     file.write_bytes(damage)
-    with caplog.at_level(logging.WARNING, "modelarts-emulator"):
+    with caplog.at_level(logging.WARNING, "modelarts_emulator"):
         again = opened(root)
     assert set(contents(again)) == {sample(number).id for number in range(4)}
     assert contents(again, "e" * 19) == {}

@@ -21,7 +21,7 @@ from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.walk import walk
 from modelarts_emulator.watch import inotify
 from modelarts_emulator.watch import watcher as watcher_module
-from modelarts_emulator.watch.inotify import Doubts
+from modelarts_emulator.watch.inotify import RescanTracker
 from modelarts_emulator.watch.watcher import Watcher
 
 DEADLINE_S = 20.0
@@ -310,7 +310,7 @@ def test_what_was_made_in_a_folder_just_before_its_rename_is_followed(listening:
 
 
 def test_the_end_of_a_watch_is_no_news(listening: Mirror, caplog: pytest.LogCaptureFixture) -> None:
-    observer = listening.watcher._places._source._observer
+    observer = listening.watcher._registry._source._observer
     emitter = next(iter(observer.emitters))
     observer.unschedule(emitter.watch)
     emitter.queue_events(0)  # as its thread does, when it hears too late
@@ -318,31 +318,31 @@ def test_the_end_of_a_watch_is_no_news(listening: Mirror, caplog: pytest.LogCapt
 
 
 def test_a_small_burst_is_not_read_again() -> None:
-    doubts = Doubts(threshold=3)
-    doubts.count("a", FileClosedEvent("a/1"))
-    doubts.count("a", FileClosedEvent("a/2"))
-    assert not doubts.there_are()
-    assert not doubts.to_resolve(["a", "b"])
-    doubts.count("a", DirCreatedEvent("a/3"))
-    assert doubts.there_are()
-    assert doubts.new_folders
-    assert not doubts.to_resolve(["a", "b"])  # not yet at rest
+    rescans = RescanTracker(threshold=3)
+    rescans.count("a", FileClosedEvent("a/1"))
+    rescans.count("a", FileClosedEvent("a/2"))
+    assert not rescans.is_pending()
+    assert not rescans.take_due(["a", "b"])
+    rescans.count("a", DirCreatedEvent("a/3"))
+    assert rescans.is_pending()
+    assert rescans.new_folders
+    assert not rescans.take_due(["a", "b"])  # not yet at rest
 
 
 def test_doubts_wait_for_a_rest_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(inotify, "time", SimpleNamespace(monotonic=lambda: now))
-    doubts = Doubts(threshold=1_000)
-    doubts.count("a", DirMovedEvent("a/1", "a/2"))
+    rescans = RescanTracker(threshold=1_000)
+    rescans.count("a", DirMovedEvent("a/1", "a/2"))
     for _ in range(12):
-        doubts.count("b", FileClosedEvent("b/1"))
-        assert not doubts.to_resolve(["a", "b"])
-        now += Doubts.QUIET_S * 0.9
-    assert doubts.to_resolve(["a", "b"]) == ["a"]
-    assert not doubts.there_are()
-    doubts.count("a", DirMovedEvent("a/2", "a/3"))
-    now += Doubts.QUIET_S
-    assert doubts.to_resolve(["b"]) == []  # watched no longer
+        rescans.count("b", FileClosedEvent("b/1"))
+        assert not rescans.take_due(["a", "b"])
+        now += RescanTracker.QUIET_S * 0.9
+    assert rescans.take_due(["a", "b"]) == ["a"]
+    assert not rescans.is_pending()
+    rescans.count("a", DirMovedEvent("a/2", "a/3"))
+    now += RescanTracker.QUIET_S
+    assert rescans.take_due(["b"]) == []  # watched no longer
 
 
 def test_changes_during_a_call_lead_to_one_more(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_what_raises_is_logged_and_the_next_change_is_told(tmp_path: Path, caplo
     assert watcher.wait_idle(DEADLINE_S)
     first = len(calls)
     for _ in range(3):
-        watcher.note("key", ["/a"])
+        watcher.record("key", ["/a"])
         assert watcher.wait_idle(DEADLINE_S)
     watcher.stop()
     assert calls[first:][-3:] == ([{"/a"}, None, {"/a"}] if first == 1 else [None, {"/a"}, {"/a"}])
@@ -447,11 +447,11 @@ def test_what_has_changed_is_told(listening: Mirror, tmp_path: Path) -> None:
     told: list[Collection[str] | None] = []
     look = listening.look
 
-    def note(key: str, paths: Collection[str] | None) -> None:
+    def record(key: str, paths: Collection[str] | None) -> None:
         told.append(paths)
         look(key, paths)
 
-    listening.watcher._on_change = note
+    listening.watcher._on_change = record
     folder = listening.folder
     (folder / "a.jpg").write_bytes(b"1")
     listening.expect("a.jpg")
@@ -463,7 +463,7 @@ def test_what_has_changed_is_told(listening: Mirror, tmp_path: Path) -> None:
     assert None not in told
     assert {path for paths in told for path in paths or ()} == {str(folder / "a.jpg"), str(folder / "b.jpg")}
     for number in range(watcher_module.MAX_PATHS * 2):
-        listening.watcher.note("key", [f"{number}"])
+        listening.watcher.record("key", [f"{number}"])
     listening.settled()
     assert told[-1] is None
 
@@ -507,8 +507,8 @@ def test_without_inotify_it_polls_and_says_so_once(
     def refuse(*_: object) -> None:
         raise OSError(errno.EMFILE, "inotify instance limit reached")
 
-    monkeypatch.setattr(inotify.EventSource, "__init__", refuse)
-    with caplog.at_level(logging.WARNING, "modelarts-emulator"):
+    monkeypatch.setattr(inotify.InotifySource, "__init__", refuse)
+    with caplog.at_level(logging.WARNING, "modelarts_emulator"):
         for mirror in running(Mirror(folder)):
             assert mirror.watcher.mode == "polling"
             (folder / "a.jpg").write_bytes(b"1")
@@ -526,7 +526,7 @@ def test_when_watches_run_out_later_it_goes_on_polling(
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with caplog.at_level(logging.WARNING, "modelarts-emulator"):
+    with caplog.at_level(logging.WARNING, "modelarts_emulator"):
         monkeypatch.setattr(inotify._WatchLimit, "require_one_left", refuse)
         (listening.folder / "sub").mkdir()
         deadline = time.monotonic() + DEADLINE_S

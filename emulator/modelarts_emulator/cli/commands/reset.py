@@ -8,7 +8,7 @@ from modelarts_emulator.cli import OK
 from modelarts_emulator.cli.control_client import CONTROL, add_client_options, connect
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.config.options import Parser
-from modelarts_emulator.util.http_client import quoted
+from modelarts_emulator.util.http_client import quote_segment
 
 SETTINGS = False
 
@@ -31,7 +31,7 @@ def run(options: dict[str, Any], out: Output) -> int:
     """Do it. Raises NotRunning, CommandFailed."""
     query = "?objects=false" if options["keep_objects"] else "?objects=true"
     if options["project"] is not None:
-        query += f"&project_id={quoted(options['project'])}"
+        query += f"&project_id={quote_segment(options['project'])}"
     with connect(options) as client:
         gone = client.call("POST", f"{CONTROL}/reset{query}")
     out.result(gone, f"deleted {gone['datasets']} datasets and {gone['buckets']} buckets")

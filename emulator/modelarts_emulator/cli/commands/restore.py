@@ -13,7 +13,7 @@ from modelarts_emulator.cli.control_client import add_client_options, connect
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.config.options import Parser
 from modelarts_emulator.exceptions import CommandFailed, UsageError
-from modelarts_emulator.util.http_client import Client, quoted, reason
+from modelarts_emulator.util.http_client import Client, error_text, quote_segment
 
 SETTINGS = False
 
@@ -36,7 +36,7 @@ def run(options: dict[str, Any], out: Output) -> int:
     wanted = options["snapshot"]
     with connect(options) as client, out.progress(f"restoring {wanted}"):
         name = upload(client, Path(wanted)) if is_file(wanted) else wanted
-        restored = client.call("POST", f"{SNAPSHOTS}/{quoted(name)}")
+        restored = client.call("POST", f"{SNAPSHOTS}/{quote_segment(name)}")
     out.result(restored, f"restored {line(restored)}")
     return OK
 
@@ -66,6 +66,6 @@ def _send(client: Client, name: str, file: IO[bytes]) -> None:
     size = file.seek(0, 2)
     file.seek(0)
     headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
-    answer = client.send("PUT", f"{SNAPSHOTS}/{quoted(name)}/archive", file, headers)
+    answer = client.send("PUT", f"{SNAPSHOTS}/{quote_segment(name)}/archive", file, headers)
     if answer.status >= 400:
-        raise CommandFailed(f"the emulator says no: {reason(answer)}")
+        raise CommandFailed(f"the emulator says no: {error_text(answer)}")

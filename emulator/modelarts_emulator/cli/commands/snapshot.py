@@ -10,7 +10,7 @@ from modelarts_emulator.cli.control_client import CONTROL, add_client_options, c
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.config.options import Parser
 from modelarts_emulator.exceptions import CommandFailed, UsageError
-from modelarts_emulator.util.http_client import Client, quoted, reason
+from modelarts_emulator.util.http_client import Client, error_text, quote_segment
 
 SETTINGS = False
 SNAPSHOTS = f"{CONTROL}/snapshots"
@@ -41,7 +41,7 @@ def run(options: dict[str, Any], out: Output) -> int:
         if name is None:
             _list(client, out)
         elif options["delete"]:
-            client.call("DELETE", f"{SNAPSHOTS}/{quoted(name)}")
+            client.call("DELETE", f"{SNAPSHOTS}/{quote_segment(name)}")
             out.result({"deleted": name}, f"deleted {name}")
         else:
             with out.progress(f"saving {name}"):
@@ -66,14 +66,14 @@ def _list(client: Client, out: Output) -> None:
 def _save(client: Client, name: str, options: dict[str, Any]) -> dict[str, Any]:
     flags = {"objects": not options["without_objects"], "mounts": options["mounts"]}
     query = "&".join(f"{flag}={str(value).lower()}" for flag, value in flags.items())
-    kept: dict[str, Any] = client.call("PUT", f"{SNAPSHOTS}/{quoted(name)}?{query}")
+    kept: dict[str, Any] = client.call("PUT", f"{SNAPSHOTS}/{quote_segment(name)}?{query}")
     return kept
 
 
 def _download(client: Client, name: str, file: Path) -> None:
-    answer = client.send("GET", f"{SNAPSHOTS}/{quoted(name)}/archive")
+    answer = client.send("GET", f"{SNAPSHOTS}/{quote_segment(name)}/archive")
     if answer.status != 200:
-        raise CommandFailed(f"the emulator says no: {reason(answer)}")
+        raise CommandFailed(f"the emulator says no: {error_text(answer)}")
     new = file.with_name(f".{file.name}.tmp")
     try:
         new.write_bytes(answer.body)

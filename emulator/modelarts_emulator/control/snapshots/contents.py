@@ -20,10 +20,9 @@ import msgspec
 import modelarts_emulator
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.errors import INVALID_SNAPSHOT
-from modelarts_emulator.obs.metadata import Row
+from modelarts_emulator.obs.metadata import MetadataRow
 from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.store import backup
 
 FORMAT = 1
 _UNFINISHED = re.compile(r"\.~[0-9a-f]{16}")
@@ -54,7 +53,7 @@ def write_snapshot(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -
     """Write everything that there is; with ``mounts`` also what lies in mounted buckets. Raises OSError."""
     about = SnapshotHeader(created_ms=emu.clock.now_ms(), objects=objects)
     (folder / "datasets").mkdir()
-    about.datasets = backup.export(emu.store, folder / "datasets")
+    about.datasets = emu.store.export(folder / "datasets")
     if objects:
         times: dict[str, int] = {}
         for bucket in emu.tree.buckets():
@@ -215,9 +214,11 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _rows(snapshot: Path) -> list[Row]:
+def _rows(snapshot: Path) -> list[MetadataRow]:
     """What objects have beside their bytes. Raises INVALID_SNAPSHOT."""
-    rows = [Row(*row) for row in _read(snapshot / "metadata.json", list[tuple[str, _Long, _Long, str, str, bytes]])]
+    rows = [
+        MetadataRow(*row) for row in _read(snapshot / "metadata.json", list[tuple[str, _Long, _Long, str, str, bytes]])
+    ]
     for row in rows:
         try:
             headers = msgspec.json.decode(row.headers, type=dict[str, str])

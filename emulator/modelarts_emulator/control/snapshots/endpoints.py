@@ -25,7 +25,7 @@ from modelarts_emulator.control.snapshots.contents import SnapshotHeader, Staged
 from modelarts_emulator.control.wait_idle import MAX_MS, not_idle_response, wait_idle
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime, input_directories
-from modelarts_emulator.store import Damaged, DatasetRecord, FormatTooNew, backup
+from modelarts_emulator.store import Damaged, DatasetRecord, FormatTooNew
 
 log = logging.getLogger("modelarts-emulator")
 
@@ -191,8 +191,8 @@ class SnapshotsControl:
     def _exchange(self, folder: Path, objects: StagedObjects | None) -> None:
         """Put datasets and objects in place. Raises INVALID_SNAPSHOT, OSError."""
         try:
-            backup.replace(
-                self._emu.store, folder / "datasets", judge=_require_usable, before=lambda: self._clear(folder.name)
+            self._emu.store.replace_all(
+                folder / "datasets", validate=_require_usable, before_change=lambda: self._clear(folder.name)
             )
         except (Damaged, FormatTooNew) as error:
             raise ApiError(INVALID_SNAPSHOT, str(error)) from None
