@@ -1,0 +1,3 @@
+module example.com/modelarts
+
+go 1.19
