@@ -124,6 +124,14 @@ def test_python_example_runs(tmp_path: Path) -> None:
         run(command, tmp_path, environment_of(emu), "examples/python")
 
 
+def test_sdk_example_runs(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/1.png").write_bytes(picture())
+    with Emulator(buckets={"my-bucket": tmp_path}) as emu:
+        command = [sys.executable, "-W", "ignore", str(ROOT / "examples/python/with_otcextensions.py")]
+        run(command, tmp_path, environment_of(emu), "examples/python")
+
+
 def test_pytest_example_runs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples/pytest", tmp_path / "example")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]

@@ -16,8 +16,8 @@ import requests
 from modelarts_emulator.server import Emulator
 from tests.helpers.emulator_api import Api, picture, poll
 from tests.integration.test_launch import ROOT, environment, running
-from tests.integration.test_readme import example
 
+JOB = ROOT / "examples/python/label_and_publish.py"
 ASSETS = ROOT / "emulator/modelarts_emulator/control/pages/assets"
 OURS = [
     path for path in ASSETS.rglob("*") if path.suffix in (".js", ".css", ".html", ".svg", ".json") and path.is_file()
@@ -59,7 +59,7 @@ except OSError:
     pass
 from modelarts_emulator import Emulator
 with Emulator(buckets={"my-bucket": sys.argv[1]}) as emu:
-    known = {**os.environ, "EMULATOR_URL": emu.url, "EMULATOR_FOLDER": sys.argv[1]}
+    known = {**os.environ, "MODELARTS_EMULATOR_URL": emu.url}
     subprocess.run([sys.executable, sys.argv[2]], env=known, check=True, timeout=60)
 """
 
@@ -123,12 +123,12 @@ def test_the_main_job_is_done_in_a_network_of_its_own(tmp_path: Path, bucket: Pa
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"this machine gives no network of its own: {error}")
     (bucket / "in/0.png").write_bytes(picture())
-    for name, text in (("alone.py", ALONE), ("job.py", example("requests"))):
+    for name, text in (("alone.py", ALONE), ("job.py", JOB.read_text("utf-8"))):
         (tmp_path / name).write_text(text)
     command = [*alone, sys.executable, str(tmp_path / "alone.py"), str(bucket), str(tmp_path / "job.py")]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert "1 samples; the first has" in done.stdout
+    assert "1 lines in /my-bucket/out/" in done.stdout
 
 
 class _Loads(HTMLParser):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import requests
 
 from modelarts_emulator.api.routes import ROUTES
 from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, no_effect_finder
 from modelarts_emulator.contract.wire import DatasetType
-from modelarts_emulator.control.pages.coverage import main, operations, update_readme
+from modelarts_emulator.control.pages.coverage import operations
 from modelarts_emulator.server import Emulator
 from tests.helpers.emulator_api import Api
 
@@ -36,23 +34,6 @@ def test_what_has_no_effect_is_a_parameter(operation: str) -> None:
     known = {name for kind in (route.query, route.request) if kind for name in kind.__struct_encode_fields__}
     assert {path.partition(".")[0].removesuffix("[]") for path in WITHOUT_EFFECT[operation]} <= known
     assert no_effect_finder(operation, route.query) or no_effect_finder(operation, route.request)
-
-
-def test_the_readme_is_made_of_it(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("a\n<!-- operations -->\nold\n<!-- /operations -->\nb\n")
-    update_readme(readme)
-    lines = readme.read_text().splitlines()
-    assert (lines[0], lines[-1], len(lines)) == ("a", "b", 4 + 2 + len(list(operations())))
-
-
-def test_a_readme_without_a_table_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("no table")
-    assert main([str(readme)]) == 1
-    assert "has no <!-- operations -->" in capsys.readouterr().err
-    assert main([str(tmp_path / "missing.md")]) == 1
-    assert readme.read_text() == "no table"
 
 
 @pytest.mark.parametrize("kind", DatasetType)

@@ -1,14 +1,8 @@
-"""``GET /_emulator/coverage``: what of each operation is there. Also the table of the README, which it makes.
-
-``python -m modelarts_emulator.control.pages.coverage README.md`` writes that table.
-"""
+"""Serve ``GET /_emulator/coverage``: the parameters of each operation, and those without effect."""
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import msgspec
 from flask import Flask, Response
@@ -18,7 +12,6 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, evidence
 from modelarts_emulator.contract.wire import DatasetType
 
-_TABLE = re.compile(r"(<!-- operations -->\n).*?(\n<!-- /operations -->)", re.DOTALL)
 # Operations that only some dataset types have.
 _EXPORTS = {"ExportTask"}
 _LABELS = {
@@ -84,36 +77,3 @@ def register(app: Flask) -> None:
     """Add the route."""
     body = msgspec.json.encode({"operations": list(operations())})
     app.add_url_rule("/_emulator/coverage", "coverage", lambda: Response(body, 200, content_type="application/json"))
-
-
-def table() -> str:
-    """The README's table of operations."""
-    rows = ["| family | operation | call | without effect | evidence |", "|---|---|---|---|---|"]
-    for each in operations():
-        without = ", ".join(f"`{name}`" for name in each.without_effect)
-        call = f"`{each.method} {each.path}`"
-        rows.append(f"| {each.family} | {each.operation} | {call} | {without} | {each.evidence} |")
-    return "\n".join(rows)
-
-
-def update_readme(readme: Path) -> None:
-    """Write the table into the README, where it stands now. Raises OSError, ValueError where none stands there."""
-    text, count = _TABLE.subn(lambda found: found[1] + table() + found[2], readme.read_text("utf-8"))
-    if not count:
-        raise ValueError(f"{readme} has no <!-- operations --> … <!-- /operations -->")
-    readme.write_text(text, "utf-8")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write the table into each README that is named; 0 where that could be done."""
-    try:
-        for name in arguments:
-            update_readme(Path(name))
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
