@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.sansio.utils import get_current_url, get_host
 
 from modelarts_emulator.api.routes import ROUTES, Route
 from modelarts_emulator.api.routing import FastRoutingFlask
@@ -38,6 +39,7 @@ from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import Unknown
+from modelarts_emulator.web import Reply
 
 log = logging.getLogger(__name__)
 
@@ -52,63 +54,106 @@ _CREDENTIALS = frozenset({"HTTP_X_AUTH_TOKEN", "HTTP_AUTHORIZATION"})
 _encode = msgspec.json.Encoder().encode
 
 
-def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> None:
-    """Add every route of the table, and the error bodies of everything that has no route."""
+def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> dict[str, OperationEndpoint]:
+    """Add every route of the table, and the error bodies of everything that has no route.
+
+    Returns the operations by name.
+    """
+    operations: dict[str, OperationEndpoint] = {}
     for routes in ROUTES.values():
         for route in routes:
             rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<anything:label_name>")
-            app.add_url_rule(rule, route.operation, _view(route, emu, access), methods=[route.method])
+            operation = operations[route.operation] = OperationEndpoint(route, emu, access)
+            app.add_url_rule(rule, route.operation, _view(operation), methods=[route.method])
             if "<anything:" not in rule:
                 app.add_fast_route(route.path, route.method, route.operation)
     app.after_request(_add_reason_header)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
+    return operations
 
 
-def _view(route: Route, emu: Runtime, access: Authenticator) -> Callable[..., Response]:
-    query_type, request_type = route.query, route.request
-    idle_query, idle_body = (unsupported.no_effect_finder(route.operation, kind) for kind in (query_type, request_type))
-    strict = emu.settings.strict_input
+class OperationEndpoint:
+    """One operation behind HTTP: authenticate, parse, call, encode. It needs a WSGI environment, but not Flask."""
 
-    @lru_cache(maxsize=MAX_CACHED_QUERIES)
-    def query_of(text: str) -> tuple[Any, tuple[str, ...]]:
-        """Query parameters and what is to be told of them; clients ask the same again and again. Nobody changes it."""
-        problems: list[str] = []
-        query = read_query(text, query_type, problems)  # type: ignore[arg-type]
-        return query, (*problems, *(idle_query(query) if idle_query else ()))
+    def __init__(self, route: Route, emu: Runtime, access: Authenticator) -> None:
+        self.route = route
+        self._emu, self._access = emu, access
+        self._query_type, self._request_type = route.query, route.request
+        self._idle_query, self._idle_body = (
+            unsupported.no_effect_finder(route.operation, kind) for kind in (route.query, route.request)
+        )
+        self.read_query = lru_cache(maxsize=MAX_CACHED_QUERIES)(self._read_query)
+        """Decode query parameters, with warnings; clients send the same again and again. Do not modify the result."""
 
-    def view(**path: str) -> Response:
+    def reply(self, environ: dict[str, Any], path: dict[str, str]) -> Reply:
+        """Answer a request, also one that is refused; ``path`` has the decoded parameters of its path."""
+        route, emu, body = self.route, self._emu, _Body(environ).read
+        strict = emu.settings.strict_input
         warnings: list[str] = []
         try:
             arguments: dict[str, Any] = {}
-            target = _target(path, emu, access, warnings)
-            query = request.environ["QUERY_STRING"]
-            if query_type is not None:
-                arguments["query"], problems = query_of(query)
+            target = _target(environ, path, emu, self._access, body, warnings)
+            query = environ["QUERY_STRING"]
+            if self._query_type is not None:
+                arguments["query"], problems = self.read_query(query)
                 warnings += problems
             elif query:
                 _report_unknown(dict(parse_qsl(query)), warnings)
-            if request_type is not None:
-                arguments["request"] = read_body(_body(), request_type, warnings)
-                if idle_body is not None:
-                    warnings += idle_body(arguments["request"])
+            if self._request_type is not None:
+                arguments["request"] = read_body(body(), self._request_type, warnings)
+                if self._idle_body is not None:
+                    warnings += self._idle_body(arguments["request"])
             if warnings and strict:
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
             answer = route.handler(emu, target, **arguments)
             if warnings and strict:  # only what reads finds more of them, so nothing has been changed
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
         except ApiError as error:
-            response = error_response(error, route.reference)
-        except Unknown as gone:  # somebody else has deleted it since it was looked for
+            reply = error_reply(error, route.reference)
+        except Unknown as gone:  # deleted since it was found
             row = VERSION_NOT_FOUND if gone.args[0] == path.get("version_id") else DATASET_NOT_FOUND
-            response = error_response(ApiError(row, str(gone.args[0])), route.reference)
+            reply = error_reply(ApiError(row, str(gone.args[0])), route.reference)
         else:
-            response = Response(b"" if answer is None else _encode(answer), route.status, content_type=JSON)
+            reply = _json_reply(b"" if answer is None else _encode(answer), route.status)
         if warnings:
-            response.headers["X-Emulator-Warnings"] = _as_header("; ".join(warnings))
-        return response
+            reply.headers.append(("X-Emulator-Warnings", _as_header("; ".join(warnings))))
+        return reply
 
-    return view
+    def _read_query(self, text: str) -> tuple[Any, tuple[str, ...]]:
+        problems: list[str] = []
+        query = read_query(text, self._query_type, problems)  # type: ignore[arg-type]
+        return query, (*problems, *(self._idle_query(query) if self._idle_query else ()))
+
+
+class _Body:
+    """The body of a request, read once."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._environ = environ
+        self._data: bytes | None = None
+
+    def read(self) -> bytes:
+        """Return the bytes. Raises TOO_LARGE."""
+        if self._data is None:
+            length = int(self._environ.get("CONTENT_LENGTH") or 0)
+            if length > MAX_BODY_BYTES:
+                raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+            self._data = self._environ["wsgi.input"].read(length) if length else b""
+        return self._data
+
+
+def _view(operation: OperationEndpoint) -> Callable[..., Response]:
+    return lambda **path: as_response(operation.reply(request.environ, path))
+
+
+def _json_reply(body: bytes, status: int) -> Reply:
+    return Reply(status, [("Content-Type", JSON), ("Content-Length", str(len(body)))], body)
+
+
+def as_response(reply: Reply) -> Response:
+    """Return a reply as Flask needs it."""
+    return Response(reply.body, reply.status, reply.headers)
 
 
 def _as_header(text: str) -> str:
@@ -117,27 +162,30 @@ def _as_header(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in plain)[:MAX_HEADER_CHARS]
 
 
-def _target(path: dict[str, str], emu: Runtime, access: Authenticator, warnings: list[str]) -> RequestContext:
+def _target(
+    environ: dict[str, Any],
+    path: dict[str, str],
+    emu: Runtime,
+    access: Authenticator,
+    body: Callable[[], bytes],
+    warnings: list[str],
+) -> RequestContext:
     principal = ANONYMOUS
-    # Most clients of an open emulator say nothing of themselves; then there is nothing to judge either.
-    if access.strict or not request.environ.keys().isdisjoint(_CREDENTIALS):
-        principal = access.authenticate(read_signed_request(request.environ, _body), path["project_id"])
-    environ = request.environ
-    base_url = emu.settings.public_url or _base_url(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"))
+    # Most clients of an open emulator send no credentials; then there is nothing to check.
+    if access.strict or not environ.keys().isdisjoint(_CREDENTIALS):
+        principal = access.authenticate(read_signed_request(environ, body), path["project_id"])
+    base_url = emu.settings.public_url or _base_url(
+        environ["wsgi.url_scheme"], environ.get("HTTP_HOST"), environ["SERVER_NAME"], environ["SERVER_PORT"]
+    )
     user = f"human/{principal.user.domain}/{principal.user.name}"
     return RequestContext(**path, base_url=base_url, user=user, warnings=warnings)
 
 
 @lru_cache(maxsize=64)
-def _base_url(scheme: str, host: str | None) -> str:
-    """This server as the current request's client sees it; werkzeug takes its time to tell."""
-    return request.host_url.rstrip("/")
-
-
-def _body() -> bytes:
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
-    return request.get_data(cache=True)
+def _base_url(scheme: str, host: str | None, name: str, port: str) -> str:
+    """Return the URL of this server as the request's client knows it; cached because werkzeug takes long for it."""
+    server = (name, int(port) if port.isdecimal() else None)
+    return get_current_url(scheme, get_host(scheme, host, server)).rstrip("/")
 
 
 @cache
@@ -189,12 +237,16 @@ def describe_validation_error(error: msgspec.ValidationError) -> str:
 
 
 def error_response(error: ApiError, reference: str = ERROR_TABLE) -> Response:
-    """The documented body of an error; a header says which rule and which page of the reference are behind it."""
-    body = {"error_code": error.error.code, "error_msg": error.message}
-    response = Response(_encode(body), error.error.status, content_type=JSON)
+    """Return ``error_reply`` as Flask needs it."""
+    return as_response(error_reply(error, reference))
+
+
+def error_reply(error: ApiError, reference: str = ERROR_TABLE) -> Reply:
+    """Return the documented body of an error; a header has the rule and the page of the reference behind it."""
+    reply = _json_reply(_encode({"error_code": error.error.code, "error_msg": error.message}), error.error.status)
     rule = f"{NAMES.get(error.error, 'HTTP')}: {error.message}"
-    response.headers["X-Emulator-Reason"] = f"{_as_header(rule)} (see {reference})"
-    return response
+    reply.headers.append(("X-Emulator-Reason", f"{_as_header(rule)} (see {reference})"))
+    return reply
 
 
 def _add_reason_header(response: Response) -> Response:
