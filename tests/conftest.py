@@ -9,7 +9,7 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api
+from tests.helpers.api import Api
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.places import ROOT
 
 
 def test_the_command_measures_every_row(tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from urllib.request import urlopen
 import pytest
 
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import poll
+from tests.helpers.browser import Page
+from tests.helpers.places import ROOT
+from tests.helpers.polling import poll
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 # What a page must never say: a script that failed, or that the policy has refused.
-QUIET = ("error", "warning")
 
 
 @pytest.fixture(scope="session")
@@ -86,35 +86,6 @@ def address(ready: Path) -> str | None:
         return None
     with urlopen(f"{found}/_emulator/ready", timeout=10) as answer:
         return str(found) if answer.status == 200 else None
-
-
-def until(page: Any, expression: str, argument: Any = None) -> Any:
-    """Wait until something is true in a page; Playwright's own way is refused by the page's policy."""
-    return poll(lambda: page.evaluate(expression, argument), expression)
-
-
-class Page:
-    """A page, and what it said that it should not have."""
-
-    def __init__(self, context: Any, url: str) -> None:
-        self.url, self.context = url, context
-        self.page = context.new_page()
-        self.said: list[str] = []
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", lambda box: (self.said.append(f"dialog: {box.message}"), box.dismiss()))
-
-    def _heard(self, message: Any) -> None:
-        # Only some may listen at once, and a page that was closed listens a moment longer: the next one tries again.
-        if message.type in QUIET and not (
-            message.location.get("url", "").endswith("/_emulator/events") and "429" in message.text
-        ):
-            self.said.append(message.text)
-
-    def open(self, place: str = "") -> Any:
-        self.page.goto(f"{self.url}/_emulator/ui{place}")
-        self.page.wait_for_selector("#main h1")
-        return self.page
 
 
 @pytest.fixture

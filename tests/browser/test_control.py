@@ -7,8 +7,10 @@ from pathlib import Path
 import requests
 
 from modelarts_emulator.server import Emulator
-from tests.browser.conftest import Page, until
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.browser import Page, until
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 
 def test_tasks_clock_and_snapshots(console: Page, emu: Emulator, api: Api, bucket: Path) -> None:

@@ -17,9 +17,9 @@ from PIL import Image
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.iam.accounts import parse_user
 from modelarts_emulator.server import Emulator
-from tests.browser.conftest import Page, until
-from tests.browser.test_story import dataset
-from tests.helpers.emulator_api import Api, picture
+from tests.helpers.api import Api
+from tests.helpers.browser import Page, dataset, until
+from tests.helpers.pictures import picture
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.browser.conftest import Page, until
-from tests.helpers.emulator_api import poll
-
-
-def call(url: str, method: str = "GET", body: Any = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(url, data, {"Content-Type": "application/json"}, method=method), timeout=20) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
-
-
-def dataset(url: str, name: str) -> dict[str, Any]:
-    found = call(f"{url}/v2/demo/datasets?limit=100")["datasets"]
-    return next(each for each in found if each["dataset_name"] == name)
+from tests.helpers.browser import Page, call, dataset, until
+from tests.helpers.places import FIXTURES
+from tests.helpers.polling import poll
 
 
 def test_the_story(demo: str, at: Callable[..., Page], screenshots: Path) -> None:
@@ -171,7 +159,7 @@ def test_a_dataset_is_made_uploaded_to_and_deleted(demo: str, at: Callable[..., 
     (tmp_path / "a.txt").write_text("no picture")
     page.locator("input[type=file]").set_input_files(tmp_path / "a.txt")
     page.wait_for_selector(".note.bad")
-    picture = Path(__file__).parents[2] / "fixtures/scenes"
+    picture = FIXTURES / "scenes"
     page.locator("input[type=file]").set_input_files(next(picture.glob("*.jpg")))
     page.wait_for_selector(".cell canvas")
     page.get_by_role("link", name="labels").click()

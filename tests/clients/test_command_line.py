@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from tests.helpers.cloud import Bucket, connect, environment, unique_name
-from tests.helpers.emulator_api import picture, poll
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 pytest.importorskip("openstackclient")
 

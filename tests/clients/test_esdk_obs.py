@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     )
 
 from tests.helpers.cloud import unique_name
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 KEYS = ["plain.txt", "a b/ü+%41.txt", "tilde~/(x)!*'.txt", "semi;colon&and=eq?q#h", "weiß/日本語 😀.jpg"]
 

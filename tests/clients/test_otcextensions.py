@@ -21,7 +21,8 @@ from otcextensions.sdk.modelartsv2.v2.dataset_statistics import DatasetStatistic
 from otcextensions.sdk.modelartsv2.v2.dataset_version import DatasetVersion
 
 from tests.helpers.cloud import Bucket, unique_name
-from tests.helpers.emulator_api import picture, poll
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 # The SDK and what it stands on warn about themselves.
 pytestmark = [

@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from tests.helpers.cloud import Bucket, unique_name
-from tests.helpers.emulator_api import picture, poll
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the client warns of its own use of Python

@@ -17,7 +17,8 @@ from requests import Request, Response, Session
 
 from tests.helpers import signing
 from tests.helpers.cloud import REMOTE, Server, started, unique_name
-from tests.helpers.emulator_api import picture, poll
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 pytestmark = pytest.mark.skipif(bool(REMOTE), reason="needs a server with settings of its own")
 

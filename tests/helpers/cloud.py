@@ -37,7 +37,8 @@ import openstack
 import requests
 from openstack.connection import Connection
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.places import ROOT
+
 REMOTE = os.environ.get("EMULATOR_URL", "").rstrip("/")
 """A server that is running already, which the tests are to talk to; empty where they start their own."""
 

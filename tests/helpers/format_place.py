@@ -15,8 +15,8 @@ from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store import SampleRecord
+from tests.helpers.places import FIXTURES
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
 GOLDEN = FIXTURES / "formats"
 SCENES = sorted((FIXTURES / "scenes").glob("*.jpg"))
 

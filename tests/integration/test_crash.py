@@ -14,8 +14,10 @@ import requests
 from tinydb import TinyDB
 
 from modelarts_emulator.store import doctor
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.test_launch import COMMANDS, environment, running
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
+from tests.helpers.process import COMMANDS, environment, running
 
 # Fifty rounds are for a longer look: CRASH_ROUNDS=50.
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "5"))

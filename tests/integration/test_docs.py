@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from modelarts_emulator import Emulator
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -15,8 +15,9 @@ from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.store import VersionRecord, doctor
 from modelarts_emulator.store.indexed_fields import encode_sample
-from tests.helpers.emulator_api import Api, picture
-from tests.unit.store.test_store import ID, abandon, dataset, opened, sample
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.stores import ID, abandon, dataset, opened, sample
 
 OTHER = "e" * 19
 

@@ -12,7 +12,9 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 
 def names(api: Api, dataset_id: str) -> set[str]:

@@ -21,7 +21,8 @@ from hypothesis import strategies
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.control.pages.openapi import document
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "250"))
 OPERATIONS = [

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, poll
+from tests.helpers.api import Api
+from tests.helpers.places import FIXTURES
+from tests.helpers.polling import poll
 
-DIGITS = Path(__file__).parents[2] / "fixtures/digits"
+DIGITS = FIXTURES / "digits"
 
 
 def test_1797_digits_become_a_published_dataset(settings: Settings, bucket: Path) -> None:

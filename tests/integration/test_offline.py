@@ -14,8 +14,11 @@ import pytest
 import requests
 
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.test_launch import ROOT, environment, running
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.places import ROOT
+from tests.helpers.polling import poll
+from tests.helpers.process import environment, running
 
 JOB = ROOT / "examples/python/label_and_publish.py"
 ASSETS = ROOT / "emulator/modelarts_emulator/control/pages/assets"

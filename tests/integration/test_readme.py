@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from modelarts_emulator import Emulator
-from tests.helpers.emulator_api import picture
-from tests.integration.testing.inner import passed
+from tests.helpers.inner_pytest import passed
+from tests.helpers.pictures import picture
+from tests.helpers.places import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 TEXT = README.read_text("utf-8")
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.places import ROOT
+from tests.helpers.polling import poll
 
 # Kills itself in the middle of a task: when a method has been called so many times, by default one that writes objects.
 DYING = """
@@ -65,7 +68,7 @@ def prepared(settings: Settings, bucket: Path) -> str:
 
 
 def killed(tmp_path: Path, path: str, body: str, limit: int, place: str = "ObjectTree.write") -> None:
-    root = Path(__file__).parents[2]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", DYING, str(tmp_path), path, body, place, str(limit)],
         cwd=root,

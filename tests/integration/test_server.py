@@ -18,8 +18,8 @@ import modelarts_emulator
 from modelarts_emulator import Emulator
 from modelarts_emulator.config.settings import UsageError
 from modelarts_emulator.contract.errors import ApiError
+from tests.helpers.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 NEW: dict[str, Any] = {
     "dataset_name": "digits",
     "dataset_type": 0,

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 CLIENTS = 8
 ROUNDS = int(os.environ.get("STRESS_ROUNDS", "25"))

@@ -6,7 +6,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.places import ROOT
+
 PACKAGE = ROOT / "emulator" / "modelarts_emulator"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -73,3 +74,14 @@ def test_modules_import_one_another_without_circles() -> None:
 def test_no_module_has_outgrown_six_hundred_lines() -> None:
     lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
     assert {name: lines for name, lines in lengths.items() if lines > 600} == {}
+
+
+def test_no_test_module_imports_from_another() -> None:
+    shared: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                last = node.module.split(".")[-1]
+                if node.module.startswith("tests.") and (last == "conftest" or last.startswith("test_")):
+                    shared.setdefault(str(path.relative_to(ROOT)), set()).add(node.module)
+    assert shared == {}, "move what is shared to tests/helpers"

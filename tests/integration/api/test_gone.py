@@ -10,7 +10,8 @@ import pytest
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.store import DatasetRecord
-from tests.helpers.emulator_api import Api, picture
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
 
 
 @pytest.mark.parametrize(

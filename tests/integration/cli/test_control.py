@@ -18,8 +18,9 @@ import requests
 from modelarts_emulator.cli.main import main
 from modelarts_emulator.config.settings import read_settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.cli.conftest import Shell
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.shell import Shell
 
 Run = Callable[..., Any]
 

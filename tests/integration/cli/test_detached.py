@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.helpers.emulator_api import Api, poll
-from tests.integration.cli.conftest import Shell
+from tests.helpers.api import Api
+from tests.helpers.polling import poll
+from tests.helpers.shell import Shell
 
 
 def is_alive(pid: int) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.emulator_api import poll
-from tests.integration.cli.conftest import Shell
-from tests.integration.test_launch import refused, running
+from tests.helpers.polling import poll
+from tests.helpers.process import refused, running
+from tests.helpers.shell import Shell
 
 
 def script(path: Path, text: str, mode: int = 0o755) -> Path:

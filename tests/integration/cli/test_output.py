@@ -14,7 +14,7 @@ import pytest
 from modelarts_emulator.cli.output import Output, progress_bar
 from modelarts_emulator.cli.process.ready_file import ReadyFile
 from modelarts_emulator.exceptions import UsageError
-from tests.integration.test_launch import environment
+from tests.helpers.process import environment
 
 WORK = """
 import sys, threading

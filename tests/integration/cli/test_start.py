@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.helpers.emulator_api import poll
-from tests.integration.test_launch import COMMANDS as PROGRAMS
-from tests.integration.test_launch import environment, refused, running
+from tests.helpers.polling import poll
+from tests.helpers.process import COMMANDS as PROGRAMS
+from tests.helpers.process import environment, refused, running
 
 KEY = ["--control-key", "of-the-test"]
 

@@ -17,14 +17,14 @@ from modelarts_emulator.contract import errors
 from modelarts_emulator.contract.errors import NAMES, Error
 from modelarts_emulator.iam.accounts import User
 from modelarts_emulator.server import Emulator
+from tests.helpers.api import Api
 from tests.helpers.contract.deviations import ERRORS
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.pictures import picture
+from tests.helpers.places import ROOT
+from tests.helpers.polling import poll
 
 ROWS = {name: row for row, name in NAMES.items()}
-TABLE = {
-    row["code"]: row
-    for row in json.loads((Path(__file__).parents[2] / "helpers/contract/errors.json").read_text("utf-8"))
-}
+TABLE = {row["code"]: row for row in json.loads((ROOT / "tests/helpers/contract/errors.json").read_text("utf-8"))}
 PNG = base64.b64encode(picture()).decode()
 TOKEN = "X-Subject-Token"
 _USER = {"name": "me", "password": "secret", "domain": {"name": "local"}}

@@ -14,9 +14,11 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
+from tests.helpers.api import Api
 from tests.helpers.contract.answers import OPERATIONS, faults, members
 from tests.helpers.contract.deviations import FAULTS, MISSING, WARNINGS
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 EXAMPLES = [
     pytest.param(operation, number, id=f"{operation['operation']}-{number}")

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pytest
 
 from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT
+from tests.helpers.api import Api
 from tests.helpers.contract.answers import OPERATIONS
 from tests.helpers.contract.effects import labels
 from tests.helpers.contract.world import BOX, World, running
-from tests.helpers.emulator_api import Api
 
 SIGNED = re.compile(r"\?AccessKeyId=[^\"]*")
 MOMENT = re.compile(r'"\d{13}"')  # the last point of monitoring data is of now

@@ -14,7 +14,7 @@ from modelarts_emulator.control.endpoints import ENDPOINTS
 from modelarts_emulator.iam.accounts import parse_access_key, parse_user
 from modelarts_emulator.server import Emulator
 from tests.helpers import signing
-from tests.helpers.emulator_api import Api
+from tests.helpers.api import Api
 
 CONTROL = [endpoint for endpoint in ENDPOINTS if endpoint.handler is not None]
 READABLE = ["health", "ready", "coverage", "openapi.json", "docs", "ui"]

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api
+from tests.helpers.api import Api
 
 MARKS = [
     {"X-Emulator-Console": "1"},

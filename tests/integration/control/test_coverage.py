@@ -10,7 +10,7 @@ from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT, no_effect_fi
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.control.pages.coverage import operations
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api
+from tests.helpers.api import Api
 
 ROUTE = {route.operation: route for routes in ROUTES.values() for route in routes}
 

@@ -17,8 +17,9 @@ import requests
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}

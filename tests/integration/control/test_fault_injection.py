@@ -15,8 +15,8 @@ from requests import ConnectionError as NoConnection
 from requests.exceptions import ChunkedEncodingError
 
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
 
 
 class Client:

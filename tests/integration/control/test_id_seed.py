@@ -10,8 +10,9 @@ import pytest
 import requests
 
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
 
 
 def story(emu: Emulator, api: Api, control: Control, *, logins: int = 0) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from modelarts_emulator.app import create_app
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
 from modelarts_emulator.control.pages.openapi import document
 from modelarts_emulator.server import Emulator
+from tests.helpers.places import ROOT
 
-CONTRACT = json.loads((Path(__file__).parents[2] / "helpers/contract/operations.json").read_text("utf-8"))["operations"]
+CONTRACT = json.loads((ROOT / "tests/helpers/contract/operations.json").read_text("utf-8"))["operations"]
 
 
 ASSETS = ("/_emulator/docs/", "/_emulator/ui/")

@@ -19,8 +19,9 @@ from modelarts_emulator.control.request_log.log import CAPACITY, MAX_BODY
 from modelarts_emulator.iam.accounts import parse_access_key, parse_user
 from modelarts_emulator.server import Emulator
 from tests.helpers import signing
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
 
 
 def logged(control: Control, query: str = "") -> list[Any]:

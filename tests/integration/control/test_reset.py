@@ -13,8 +13,10 @@ import requests
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 HOLD = {"mode": "hold"}
 

@@ -18,8 +18,9 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.iam.accounts import parse_user
 from modelarts_emulator.server import Emulator
 from tests.helpers.cloud import connect
-from tests.helpers.emulator_api import picture, poll
-from tests.integration.control.conftest import Control
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 # The SDK and what it stands on warn about themselves.
 pytestmark = [

@@ -20,8 +20,10 @@ import requests
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.control.snapshots.contents import StagedObjects
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 COMPLETE = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>"
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}

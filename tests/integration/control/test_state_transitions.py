@@ -13,8 +13,10 @@ from modelarts_emulator.api.routes import ROUTES
 from modelarts_emulator.control.api import _POLLED_TASKS
 from modelarts_emulator.jobs.transitions import TASK_KINDS as ALL_KINDS
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 HOLD = {"mode": "hold"}
 SHORT_MS = 150

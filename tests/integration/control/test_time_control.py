@@ -15,8 +15,10 @@ import requests
 from modelarts_emulator.control.time_control import ClockChange, ClockControl
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.util.clock import AdjustableClock
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS

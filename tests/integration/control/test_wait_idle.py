@@ -11,8 +11,9 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.control.conftest import Control
+from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.pictures import picture
 
 HOLD = {"mode": "hold"}
 

@@ -17,7 +17,7 @@ from modelarts_emulator.formats import voc
 from modelarts_emulator.iam.accounts import parse_user
 from modelarts_emulator.seeding.object_upload import TreeUploader
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api
+from tests.helpers.api import Api
 
 # type, samples, labelled, versions
 EXPECTED = {

@@ -20,10 +20,14 @@ from modelarts_emulator.contract import errors
 from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.obs import atomic_fs
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.operations.test_imports import ended, start, write
+from tests.helpers.api import Api
+from tests.helpers.bucket_files import write
+from tests.helpers.imports import ended, start
+from tests.helpers.pictures import picture
+from tests.helpers.places import ROOT
+from tests.helpers.polling import poll
 
-TESTS = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
 LABEL = {"labels": [{"name": "x"}]}
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from modelarts_emulator.formats import voc
-from tests.helpers.emulator_api import Api, picture, poll
-from tests.integration.operations.test_imports import imported, labels, write
-from tests.integration.operations.test_round_trip import described, labelled_dataset
+from tests.helpers.api import Api, labels
+from tests.helpers.bucket_files import write
+from tests.helpers.dataset_kinds import described, labelled_dataset
+from tests.helpers.imports import imported
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 

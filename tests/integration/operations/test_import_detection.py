@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.operations.test_imports import imported, write
+from tests.helpers.api import Api
+from tests.helpers.bucket_files import write
+from tests.helpers.imports import imported
+from tests.helpers.pictures import picture
 
 
 def found(api: Api, dataset_id: str) -> dict[str, list[Any]]:

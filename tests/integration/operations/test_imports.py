@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +9,12 @@ import pytest
 
 from modelarts_emulator.formats import voc
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api, labels
+from tests.helpers.bucket_files import write, write_manifest
+from tests.helpers.imports import ended, imported
+from tests.helpers.pictures import picture
 
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
-
-
-def start(api: Api, dataset_id: str, path: str, **members: Any) -> str:
-    body = {"import_path": path, **members}
-    return str(api.call("POST", f"/{dataset_id}/import-tasks", json=body)["task_id"])
-
-
-def ended(api: Api, dataset_id: str, task_id: str) -> Any:
-    path = f"/{dataset_id}/import-tasks/{task_id}"
-    return poll(lambda: (t := api.call("GET", path))["status"] in ("COMPLETED", "FAILED") and t, "the import's end")
-
-
-def imported(api: Api, dataset_id: str, path: str, **members: Any) -> Any:
-    return ended(api, dataset_id, start(api, dataset_id, path, **members))
-
-
-def labels(api: Api, dataset_id: str, query: str = "?limit=100") -> dict[str, list[str]]:
-    return {s["sample_name"]: [i["name"] for i in s["labels"]] for s in api.samples(dataset_id, query)["samples"]}
-
-
-def write(bucket: Path, path: str, data: bytes | str) -> None:
-    file = bucket / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data.encode() if isinstance(data, str) else data)
-
-
-def write_manifest(bucket: Path, lines: list[Any], name: str = "else/a.manifest") -> str:
-    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-    write(bucket, name, text)
-    return f"s3://bucket/{name}"
 
 
 def test_a_directory_of_folders_is_copied_with_its_labels(api: Api, bucket: Path) -> None:

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.helpers.emulator_api import Api, picture
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
 
 
 def test_labels_are_created_one_by_one(api: Api) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.emulator_api import Api, poll
-from tests.integration.operations.test_imports import ended, imported, write, write_manifest
+from tests.helpers.api import Api
+from tests.helpers.bucket_files import write, write_manifest
+from tests.helpers.imports import ended, imported
+from tests.helpers.polling import poll
 
 
 def texts(api: Api, dataset_id: str) -> dict[str, list[str]]:

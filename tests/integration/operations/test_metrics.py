@@ -12,7 +12,9 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.util.clock import SystemClock
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 DAY_MS = 24 * 60 * 60 * 1000
 NOON = 19_000 * DAY_MS + DAY_MS // 2

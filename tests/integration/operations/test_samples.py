@@ -13,7 +13,9 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from modelarts_emulator.formats import voc
-from tests.helpers.emulator_api import Api, picture, poll
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 

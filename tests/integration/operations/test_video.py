@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.operations.test_imports import imported, write, write_manifest
+from tests.helpers.api import Api
+from tests.helpers.bucket_files import write, write_manifest
+from tests.helpers.imports import imported
+from tests.helpers.pictures import picture
 
 XML = b"""<annotation><filename>clip_t1.473722.jpg</filename><object><name>ball</name>
 <bndbox><xmin>1</xmin><ymin>2</ymin><xmax>10</xmax><ymax>12</ymax></bndbox></object></annotation>"""

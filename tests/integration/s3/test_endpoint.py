@@ -15,8 +15,8 @@ import requests
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import NO_SUCH_UPLOAD
 from modelarts_emulator.s3.multipart import _claim
-from tests.helpers.emulator_api import picture
 from tests.helpers.object_calls import S3, begin, call, code, complete, get, listed, part, put, raw
+from tests.helpers.pictures import picture
 
 KEYS = [
     "a.txt",

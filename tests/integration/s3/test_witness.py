@@ -12,7 +12,8 @@ import requests
 
 from modelarts_emulator.config.settings import Settings, read_settings
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
 
 
 def warnings(api: Api, method: str, path: str, **arguments: Any) -> str | None:

@@ -13,7 +13,8 @@ from modelarts_emulator.cli.main import main
 from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.seeding import seed_file
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
+from tests.helpers.api import Api
+from tests.helpers.pictures import picture
 
 ALL = """
 project: mine

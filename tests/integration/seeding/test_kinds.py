@@ -15,10 +15,11 @@ import pytest
 from modelarts_emulator.cli.main import main
 from modelarts_emulator.seeding import manifest_plan
 from modelarts_emulator.server import Emulator
-from tests.helpers.emulator_api import Api, picture
-from tests.unit.formats.test_golden import MANIFESTS
+from tests.helpers.api import Api
+from tests.helpers.golden_files import MANIFESTS
+from tests.helpers.pictures import picture
+from tests.helpers.places import FIXTURES
 
-FIXTURES = Path(__file__).parents[3] / "fixtures"
 Seed = Callable[..., Any]
 
 

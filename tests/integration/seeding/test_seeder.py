@@ -13,7 +13,7 @@ from modelarts_emulator.seeding.object_upload import HttpUploader
 from modelarts_emulator.seeding.seeder import Seeder
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.util.http_client import Client
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 
 def test_what_is_interrupted_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.testing.inner import passed, run
+from tests.helpers.inner_pytest import passed, run
 
 TESTS = """
 import pytest

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelarts_emulator import Emulator
-from tests.integration.testing.inner import passed, run
+from tests.helpers.inner_pytest import passed, run
 
 
 def test_a_run_that_does_not_use_it_pays_nothing_for_it(tmp_path: Path) -> None:

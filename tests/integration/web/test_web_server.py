@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 from modelarts_emulator.web import Disconnect, FileBody, Limits, Reply, WebServer
-from tests.helpers.emulator_api import poll
+from tests.helpers.polling import poll
 from tests.helpers.raw_http import bodies, connected, echo, talk
 
 Serve = Callable[..., WebServer]

@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as NotYet  # before Python 3.11 not 
 import pytest
 
 from modelarts_emulator.control.gate import RequestGate
-from tests.helpers.emulator_api import poll
+from tests.helpers.polling import poll
 
 
 class World:

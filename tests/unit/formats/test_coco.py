@@ -15,8 +15,8 @@ from modelarts_emulator.contract.wire import SampleType
 from modelarts_emulator.formats import coco
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import picture
 from tests.helpers.format_place import GOLDEN, Place, drawn, parted, shapes
+from tests.helpers.pictures import picture
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 

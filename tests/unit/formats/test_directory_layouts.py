@@ -15,8 +15,8 @@ from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
 from modelarts_emulator.formats import directory_layouts, voc
 from modelarts_emulator.formats.directory_layouts import DirectoryOptions, UniqueNames
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import picture
 from tests.helpers.format_place import Place, drawn, parted, shapes
+from tests.helpers.pictures import picture
 
 CLASSES, DETECTION = DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION
 BOX = drawn("cat", "bndbox", [[1, 2], [10, 12]])

@@ -19,21 +19,8 @@ from modelarts_emulator.formats import coco, csv_table, directory_layouts, label
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import picture
-
-GOLDEN = Path(__file__).parents[3] / "fixtures/formats"
-MANIFESTS = {
-    "image_classification": DatasetType.IMAGE_CLASSIFICATION,
-    "object_detection": DatasetType.OBJECT_DETECTION,
-    "image_segmentation": DatasetType.OBJECT_DETECTION,
-    "text_classification": DatasetType.TEXT_CLASSIFICATION,
-    "named_entity": DatasetType.NAMED_ENTITY,
-    "text_triplet": DatasetType.TEXT_TRIPLET,
-    "sound_classification": DatasetType.SOUND_CLASSIFICATION,
-    "speech_content": DatasetType.SPEECH_CONTENT,
-    "speech_paragraph": DatasetType.SPEECH_PARAGRAPH,
-    "video": DatasetType.VIDEO,
-}
+from tests.helpers.golden_files import GOLDEN, MANIFESTS
+from tests.helpers.pictures import picture
 
 
 def open_golden(uri: str) -> io.BytesIO:

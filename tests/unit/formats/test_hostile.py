@@ -14,8 +14,10 @@ from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.formats import manifest
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import Api, picture
-from tests.integration.operations.test_imports import imported, labels, write, write_manifest
+from tests.helpers.api import Api, labels
+from tests.helpers.bucket_files import write, write_manifest
+from tests.helpers.imports import imported
+from tests.helpers.pictures import picture
 
 LAUGHS = (
     """<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol">"""

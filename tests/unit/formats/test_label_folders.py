@@ -10,8 +10,8 @@ import pytest
 from modelarts_emulator.contract.wire import LabelType, SampleType
 from modelarts_emulator.formats import label_folders
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import picture
 from tests.helpers.format_place import FIXTURES, Place, parted
+from tests.helpers.pictures import picture
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from modelarts_emulator.contract.wire import Usage
 from modelarts_emulator.formats import yolo
 from modelarts_emulator.store import SampleRecord
-from tests.helpers.emulator_api import picture
 from tests.helpers.format_place import Place, drawn, parted, shapes
+from tests.helpers.pictures import picture
 
 FOUND = [("cat", "bndbox", [[24, 12], [40, 36]])]
 LINE = "0 0.5 0.5 0.25 0.5\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelarts_emulator.jobs.pool import TaskConflict, TaskPool
-from tests.helpers.emulator_api import poll
+from tests.helpers.polling import poll
 
 
 @pytest.fixture

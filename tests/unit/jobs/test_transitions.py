@@ -12,7 +12,7 @@ import pytest
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.jobs.transitions import TransitionMode, TransitionRule, Transitions, WaitingTask
-from tests.helpers.emulator_api import poll
+from tests.helpers.polling import poll
 
 HOLD = TransitionRule(mode=TransitionMode.HOLD)
 

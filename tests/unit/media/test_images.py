@@ -13,7 +13,7 @@ from PIL import Image
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.media.images import ImageCache, process, read_header, read_header_bytes
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 
 def claims(width: int, height: int) -> bytes:

@@ -20,9 +20,10 @@ from modelarts_emulator.contract.wire import DatasetStatus, LabelType, SampleSta
 from modelarts_emulator.store import DatasetDB, FileRecord, FormatTooNew, Selection, Store, TaskRecord, VersionRecord
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.indexed_fields import encode_sample
-from tests.unit.store.test_store import abandon, contents, dataset, opened, sample
+from tests.helpers.places import FIXTURES
+from tests.helpers.stores import abandon, contents, dataset, opened, sample
 
-KEPT = Path(__file__).parents[3] / "fixtures" / "data_directory_1"
+KEPT = FIXTURES / "data_directory_1"
 FOLDED, INTERRUPTED = "a" * 19, "b" * 19
 _ALL = Selection()
 

@@ -17,7 +17,7 @@ from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.wire import LabelType, SampleStatus
 from modelarts_emulator.store import SampleRecord, Selection, TaskRecord, Unknown
 from modelarts_emulator.store.indexed_fields import encode_sample
-from tests.unit.store.test_store import ID, abandon, dataset, opened, sample
+from tests.helpers.stores import ID, abandon, dataset, opened, sample
 
 OTHER = "e" * 19
 NUMBERS = st.integers(0, 12)

@@ -17,23 +17,13 @@ import pytest
 from modelarts_emulator.store import Store, Unknown
 from modelarts_emulator.store.indexed_fields import encode_sample
 from modelarts_emulator.util.clock import SystemClock
-from tests.unit.store.test_store import ID, ROOT, abandon, contents, dataset, opened, sample
-
-OTHER = "e" * 19
+from tests.helpers.places import ROOT
+from tests.helpers.stores import ID, OTHER, abandon, contents, dataset, numbers, opened, put, sample
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-def put(store: Store, *numbers: int, dataset_id: str = ID) -> None:
-    with store.writing(dataset_id) as writer:
-        writer.put_samples(sample(number) for number in numbers)
-
-
-def numbers(store: Store, dataset_id: str = ID) -> set[int]:
-    return {int(identity, 16) for identity in contents(store, dataset_id)}
 
 
 def in_a_process(script: str, *arguments: str) -> list[str]:
@@ -46,7 +36,7 @@ from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.wire import LabelType
 from modelarts_emulator.store import Unknown
 from modelarts_emulator.store.indexed_fields import encode_sample
-from tests.unit.store.test_recovery import ID, OTHER, dataset, numbers, opened, put, sample
+from tests.helpers.stores import ID, OTHER, dataset, numbers, opened, put, sample
 """
     done = subprocess.run(
         [sys.executable, "-c", head + script, *arguments, str(ROOT)],

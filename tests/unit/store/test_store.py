@@ -17,14 +17,10 @@ import pytest
 from tinydb import TinyDB
 
 from modelarts_emulator.contract.labels import Label
-from modelarts_emulator.contract.samples import SampleLabel
-from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus, SampleType
+from modelarts_emulator.contract.wire import LabelType, SampleStatus
 from modelarts_emulator.store import (
     DataDirectoryInUse,
-    DatasetRecord,
-    Durability,
     FormatTooNew,
-    SampleRecord,
     Selection,
     Store,
     Unknown,
@@ -32,59 +28,8 @@ from modelarts_emulator.store import (
 from modelarts_emulator.store import open_dataset as dataset_module
 from modelarts_emulator.store.indexed_fields import encode_sample
 from modelarts_emulator.util.clock import SystemClock
-
-ID = "d" * 19
-DAY_MS = 24 * 60 * 60 * 1000
-ROOT = Path(__file__).parents[3]
-
-
-def dataset(name: str = "one", dataset_id: str = ID) -> DatasetRecord:
-    return DatasetRecord(
-        id=dataset_id,
-        project_id="p",
-        name=name,
-        type=DatasetType.IMAGE_CLASSIFICATION,
-        create_time=1,
-        update_time=1,
-        data_update_time=1,
-        counted_day=SystemClock().now_ms() // DAY_MS,  # so that the first change is the change alone
-        work_path="/b/w/",
-        inner_work_path=f"/b/w/{name}/",
-    )
-
-
-def sample(number: int, *labels: str, **members: object) -> SampleRecord:
-    made = SampleRecord(
-        id=f"{number:032x}",
-        path=f"b/in/{number}.png",
-        type=SampleType.IMAGE,
-        time=1000 + number,
-        signature=(number, number),
-        labels=[SampleLabel(name=name, type=LabelType.IMAGE_CLASSIFICATION) for name in labels],
-        status=SampleStatus.MANUAL_ANNOTATION if labels else SampleStatus.UN_ANNOTATION,
-    )
-    for name, value in members.items():
-        setattr(made, name, value)
-    return made
-
-
-def opened(root: Path | None, **options: object) -> Store:
-    return Store(root, clock=SystemClock(), durability=Durability.PROCESS, **options)  # type: ignore[arg-type]
-
-
-def abandon(store: Store) -> None:
-    """What a kill leaves: nothing is written, the lock is gone."""
-    store._maintenance.stop()
-    for _, dataset in store._datasets.items():
-        if dataset._storage and dataset._storage._journal:
-            os.close(dataset._storage._journal._file)
-    if store._directory:
-        store._directory.unlock()
-
-
-def contents(store: Store, dataset_id: str = ID) -> dict[str, list[str]]:
-    with store.reading(dataset_id) as reader:
-        return {s.id: [str(label.name) for label in s.labels] for s in reader.select(Selection())}
+from tests.helpers.places import ROOT
+from tests.helpers.stores import ID, abandon, contents, dataset, opened, sample
 
 
 @pytest.fixture
@@ -560,7 +505,7 @@ def test_a_full_disk_is_an_error_that_loses_nothing_and_passes(root: Path) -> No
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.unit.store.test_store import ID, contents, dataset, opened, sample
+from tests.helpers.stores import ID, contents, dataset, opened, sample
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = opened(Path(sys.argv[1]))
 store.create(dataset())

@@ -10,7 +10,7 @@ from tinydb.operations import increment
 
 from modelarts_emulator.store import DatasetDB
 from modelarts_emulator.store.tinydb_storage import DatasetStorage
-from tests.unit.store.test_store import ID, abandon, contents, dataset, opened, sample
+from tests.helpers.stores import ID, abandon, contents, dataset, opened, sample
 
 
 @pytest.fixture

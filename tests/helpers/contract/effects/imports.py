@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.helpers.contract.effects.parts import schema_members, separator_members
 from tests.helpers.contract.world import Body, Case, Do, World
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 CAT = {"name": "cat"}
 TABLE = {"schema": [{"name": "x"}, {"name": "y"}]}

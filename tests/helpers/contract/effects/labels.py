@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tests.helpers.contract.effects.parts import RELATION, label_members
 from tests.helpers.contract.world import Body, Case, Do, World
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 OLD = [{"name": "old", "type": 103}, {"name": "old", "type": 102}, {"name": "other", "type": 103}]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.helpers.contract.effects.parts import metadata_members, sample_label_members, separator_members
 from tests.helpers.contract.world import Body, Case, Do, World
-from tests.helpers.emulator_api import picture
+from tests.helpers.pictures import picture
 
 FOLDERS = {0: "in", 1: "boxes", 100: "text", 101: "text", 102: "text", 202: "sound", 400: "table"}
 CAT = {"name": "cat"}

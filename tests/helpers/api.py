@@ -1,37 +1,12 @@
-"""What tests share: polling with a deadline, real pictures, and a client of the API."""
+"""Call the data-management API of one project."""
 
 from __future__ import annotations
 
-import io
-import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import requests
-from PIL import Image
 
-DEADLINE_S = 20
-
-
-def poll(condition: Callable[[], Any], what: str = "") -> Any:
-    """Ask until the answer is true, and return it; fail when the deadline has passed."""
-    pause = threading.Event()
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        if result := condition():
-            return result
-        pause.wait(0.005)
-    raise AssertionError(f"did not happen within {DEADLINE_S} s: {what}")
-
-
-def picture(
-    width: int = 32, height: int = 24, colour: tuple[int, int, int] = (200, 30, 30), kind: str = "PNG"
-) -> bytes:
-    """A real picture file."""
-    out = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(out, kind)
-    return out.getvalue()
+from tests.helpers.polling import poll
 
 
 class Api:
@@ -88,3 +63,7 @@ class Api:
         version_id = self.call("POST", f"/{dataset_id}/versions", 201, json=members)["version_id"]
         path = f"/{dataset_id}/versions/{version_id}"
         return poll(lambda: (v := self.call("GET", path))["status"] != 0 and v, "published")
+
+
+def labels(api: Api, dataset_id: str, query: str = "?limit=100") -> dict[str, list[str]]:
+    return {s["sample_name"]: [i["name"] for i in s["labels"]] for s in api.samples(dataset_id, query)["samples"]}

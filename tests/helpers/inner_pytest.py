@@ -8,7 +8,8 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.helpers.places import ROOT
+
 PLUGIN = "modelarts_emulator.testing.plugin"
 
 
