@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from modelarts_emulator.api import dispatch, keystone, origin_check
-from modelarts_emulator.api.routing import FastRoutingFlask
+from modelarts_emulator.api.flask_internals import FastRoutingFlask
 from modelarts_emulator.control import api as control
 from modelarts_emulator.control import health
 from modelarts_emulator.control.pages import console, coverage, openapi, swagger

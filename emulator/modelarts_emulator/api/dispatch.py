@@ -17,8 +17,8 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_current_url, get_host
 
+from modelarts_emulator.api.flask_internals import FastRoutingFlask
 from modelarts_emulator.api.routes import ROUTES, Route
-from modelarts_emulator.api.routing import FastRoutingFlask
 from modelarts_emulator.contract import lenient_decoding, unsupported
 from modelarts_emulator.contract.errors import (
     DATASET_NOT_FOUND,

@@ -10,6 +10,7 @@ import msgspec
 from flask import Flask, Request, Response, request
 
 from modelarts_emulator.api.dispatch import describe_validation_error, read_query
+from modelarts_emulator.api.flask_internals import current_request
 from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
 from modelarts_emulator.control.access import ControlAccess
 from modelarts_emulator.control.console_calls import mark_console_call
@@ -50,10 +51,6 @@ _POLLED_TASKS = {
 }
 
 
-# The request itself: the proxy for it that Flask gives costs at each look.
-_current: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
-
-
 class ControlApi:
     """The state of everything that can be controlled; one for each application."""
 
@@ -85,7 +82,7 @@ class ControlApi:
 
     def before_request(self) -> Response | None:
         """What happens to a request before a service sees it; what is returned answers it."""
-        current = _current()
+        current = current_request()
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
             return None
@@ -99,7 +96,7 @@ class ControlApi:
 
     def after_request(self, response: Response) -> Response:
         """What happens to an answer before the client sees it."""
-        current = _current()
+        current = current_request()
         environ = current.environ
         started = self.gate.leave()
         if started is None:  # one for here, or answered by a fault, or refused before anybody looked at it

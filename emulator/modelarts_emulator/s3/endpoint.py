@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Response, request
 
+from modelarts_emulator.api.flask_internals import current_request
 from modelarts_emulator.contract.errors import ApiError, Error
 from modelarts_emulator.contract.storage_errors import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED
 from modelarts_emulator.iam.accounts import ANONYMOUS
@@ -133,44 +134,45 @@ class ObjectEndpoint:
 
     def answer(self) -> Response | None:
         """Answer the current request; None if it is for another service."""
-        place = self._locate()
-        if place is None or request.method == "OPTIONS":
+        environ = current_request().environ
+        bucket = self._bucket_of_host(environ.get("HTTP_HOST") or request.host)
+        # Most requests are for the dataset API: they leave before anything is parsed.
+        if not bucket and RESERVED.fullmatch(environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
             return None
-        signed, bucket, key = place
-        anonymous = Call(self._storage, signed, bucket, key, ObjectCaller(ANONYMOUS), request.environ)
+        signed = read_signed_request(environ, bucket=bucket)
+        place = self._locate(signed)
+        if place is None or signed.method == "OPTIONS":
+            return None
+        bucket, key = place
+        anonymous = Call(self._storage, signed, bucket, key, ObjectCaller(ANONYMOUS), environ)
         try:
-            # Before it knows how to sign, a client asks, unsigned, which dialects are spoken.
+            # Before a client signs its first request, it asks, unsigned, which dialects are supported.
             asks_for_dialect = signed.method == "HEAD" and "apiversion" in signed.parameters and not key
             caller = anonymous.caller if asks_for_dialect else self._access.authenticate_object(signed)
-            response = self._dispatch(Call(self._storage, signed, bucket, key, caller, request.environ))
+            response = self._dispatch(Call(self._storage, signed, bucket, key, caller, environ))
         except ApiError as refusal:
             response = _error_response(anonymous, to_storage_error(refusal))
         except Exception:
-            log.exception("%s %s failed unexpectedly", request.method, signed.raw_path)
+            log.exception("%s %s: unexpected error", signed.method, signed.raw_path)
             response = _error_response(anonymous, ApiError(INTERNAL_ERROR))
         request_id = f"{self._process_id}{next(self._count):016x}"
         for name in ("x-obs-request-id", "x-amz-request-id", "x-obs-id-2", "x-amz-id-2"):
             response.headers[name] = request_id
         return response
 
-    def _locate(self) -> tuple[SignedRequest, str, str] | None:
-        """Return the request, its bucket and key; None if it is for another service."""
-        bucket = self._bucket_of_host(request.environ.get("HTTP_HOST") or request.host)
-        # The dataset API is asked far more often than this one: its requests leave before anything is parsed.
-        if not bucket and RESERVED.fullmatch(request.environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
-            return None
-        signed = read_signed_request(request.environ, bucket=bucket)
+    def _locate(self, signed: SignedRequest) -> tuple[str, str] | None:
+        """Return the bucket and key of a request, either may be empty; None if it is for another service."""
         path = unquote(signed.raw_path, errors="surrogateescape").removeprefix("/")
-        if bucket:
-            return signed, bucket, path
+        if signed.bucket:
+            return signed.bucket, path
         if not path:
-            return (signed, "", "") if _is_storage_client(signed) else None
+            return ("", "") if _is_storage_client(signed) else None
         bucket, _, key = path.partition("/")
         if RESERVED.fullmatch(bucket) or bucket in self._reserved:
             return None
-        # Of what speaks neither OBS nor S3, only paths in an existing bucket are meant for here, and new buckets.
+        # Requests without OBS or S3 headers are ours only if the bucket exists or they create one.
         ours = signed.method == "PUT" or _is_storage_client(signed) or self._storage.tree.has_bucket(bucket)
-        return (signed, bucket, key) if ours else None
+        return (bucket, key) if ours else None
 
     def _bucket_in(self, host: str) -> str:
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host

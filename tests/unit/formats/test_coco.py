@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import globox
 import pytest
 
 from modelarts_emulator.contract.wire import SampleType
@@ -120,7 +121,6 @@ def test_pycocotools_fills_a_polygon_as_large_as_it_is_said_to_be(
 
 
 def test_globox_writes_a_document_that_is_read(place: Place) -> None:
-    globox = pytest.importorskip("globox")
     scenes = [place.scene(number) for number in range(3)]
     other = globox.AnnotationSet(
         globox.Annotation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import globox
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,6 @@ def test_a_file_of_another_tool() -> None:
 
 
 def test_globox_sees_the_boxes_of_real_pictures(tmp_path: Path) -> None:
-    globox = pytest.importorskip("globox")
     for scene in SCENES[:4]:
         labels = voc.read(scene.with_suffix(".xml").read_bytes()).labels
         sample = SampleRecord(id="", path=f"b/{scene.name}", type=SampleType.IMAGE, time=0, shape=(320, 240, 3))
@@ -39,7 +39,6 @@ def test_globox_sees_the_boxes_of_real_pictures(tmp_path: Path) -> None:
 
 
 def test_globox_writes_a_file_that_is_read(tmp_path: Path) -> None:
-    globox = pytest.importorskip("globox")
     boxes = [globox.BoundingBox.create(label="Tür & <Tor> 名", coords=(1.5, 2, 30, 40.25))]
     globox.Annotation("1.png", (64, 48), boxes).save_pascal_voc(tmp_path / "1.xml")
     # It leaves the depth out, which the format makes mandatory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import globox
 import pytest
 
 from modelarts_emulator.contract.wire import Usage
@@ -84,7 +85,6 @@ def test_what_is_written_is_read_back(place: Place) -> None:
 
 
 def test_globox_sees_the_boxes_of_real_pictures(place: Place) -> None:
-    globox = pytest.importorskip("globox")
     scenes = [place.scene(number) for number in range(4)]
     yolo.write(scenes, lambda name, data: place.write(name, data) and None)
     names = (place.root / "obj.names").read_text().splitlines()
@@ -98,7 +98,6 @@ def test_globox_sees_the_boxes_of_real_pictures(place: Place) -> None:
 
 
 def test_globox_writes_boxes_that_are_read(place: Place) -> None:
-    globox = pytest.importorskip("globox")
     scene = place.scene(0)
     name = scene.path.rpartition("/")[2]
     boxes = [
