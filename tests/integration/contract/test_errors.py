@@ -242,7 +242,7 @@ def test_each_row_is_provoked() -> None:
     assert set(ROWS.values()) == {row for row in vars(errors).values() if isinstance(row, Error)}
 
 
-def test_a_crash_is_logged_and_told(
+def test_unexpected_exception_is_logged_and_answered_as_internal_error(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def crash(*arguments: Any) -> None:
@@ -254,5 +254,5 @@ def test_a_crash_is_logged_and_told(
     row = ROWS["INTERNAL_ERROR"]
     assert (answer.status_code, answer.json()) == (row.status, {"error_code": row.code, "error_msg": row.message})
     assert answer.headers["X-Emulator-Reason"].startswith("INTERNAL_ERROR")
-    assert "GET /v2/project/datasets failed unexpectedly" in caplog.text
+    assert "GET /v2/project/datasets: unexpected error" in caplog.text
     assert "a defect" in caplog.text
