@@ -1,7 +1,7 @@
-"""The one way from HTTP to an operation and back: authenticate, parse, call, encode.
+"""Pass each HTTP request to its operation: authenticate, decode, call, encode.
 
-No operation knows Flask, and no route has code of its own. A documented refusal becomes its error body; anything else
-that goes wrong is logged and becomes the catalogue's internal error.
+Operations do not know Flask, and routes have no code of their own. An ApiError becomes its documented error body. Any
+other exception is logged and becomes the internal error of the catalogue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_current_url, get_host
 
-from modelarts_emulator.api.flask_internals import FastRoutingFlask
+from modelarts_emulator.api.flask_internals import FastRoutingFlask, current_request
 from modelarts_emulator.api.routes import ROUTES, Route
 from modelarts_emulator.contract import lenient_decoding, unsupported
 from modelarts_emulator.contract.errors import (
@@ -33,7 +33,7 @@ from modelarts_emulator.contract.errors import (
     ApiError,
     Error,
 )
-from modelarts_emulator.iam.accounts import ANONYMOUS
+from modelarts_emulator.iam.accounts import ANONYMOUS, Principal
 from modelarts_emulator.iam.authenticator import Authenticator
 from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.operations.request_context import RequestContext
@@ -47,6 +47,7 @@ MAX_BODY_BYTES = 512 * 1024 * 1024
 MAX_HEADER_CHARS = 1_000
 MAX_CACHED_QUERIES = 1_000
 ERROR_TABLE = "api-ref/source/common_parameters/error_codes.rst"
+"""The page of the reference that documents errors which no operation documents."""
 JSON = "application/json"
 
 _CREDENTIALS = frozenset({"HTTP_X_AUTH_TOKEN", "HTTP_AUTHORIZATION"})
@@ -55,7 +56,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> dict[str, OperationEndpoint]:
-    """Add every route of the table, and the error bodies of everything that has no route.
+    """Add the routes of all operations, and handlers that give every other error a documented body.
 
     Returns the operations by name.
     """
@@ -74,11 +75,13 @@ def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> dict
 
 
 class OperationEndpoint:
-    """One operation behind HTTP: authenticate, parse, call, encode. It needs a WSGI environment, but not Flask."""
+    """Answer the requests of one operation. Needs a WSGI environment, but not Flask."""
 
     def __init__(self, route: Route, emu: Runtime, access: Authenticator) -> None:
         self.route = route
         self._emu, self._access = emu, access
+        self._strict_input, self._strict_auth = emu.settings.strict_input, access.strict
+        self._public_url = emu.settings.public_url
         self._query_type, self._request_type = route.query, route.request
         self._idle_query, self._idle_body = (
             unsupported.no_effect_finder(route.operation, kind) for kind in (route.query, route.request)
@@ -87,13 +90,20 @@ class OperationEndpoint:
         """Decode query parameters, with warnings; clients send the same again and again. Do not modify the result."""
 
     def reply(self, environ: dict[str, Any], path: dict[str, str]) -> Reply:
-        """Answer a request, also one that is refused; ``path`` has the decoded parameters of its path."""
-        route, emu, body = self.route, self._emu, _Body(environ).read
-        strict = emu.settings.strict_input
+        """Return the answer or the documented error. ``path`` holds the decoded parameters of the request's path."""
+        route, emu, strict = self.route, self._emu, self._strict_input
         warnings: list[str] = []
         try:
             arguments: dict[str, Any] = {}
-            target = _target(environ, path, emu, self._access, body, warnings)
+            user, body = _ANONYMOUS_USER, None
+            # Most clients of an open emulator send no credentials; then nothing needs to be checked.
+            if self._strict_auth or not _CREDENTIALS.isdisjoint(environ):
+                body = _Body(environ).read
+                user = _user(self._access.authenticate(read_signed_request(environ, body), path["project_id"]))
+            base_url = self._public_url or _base_url(
+                environ["wsgi.url_scheme"], environ.get("HTTP_HOST"), environ["SERVER_NAME"], environ["SERVER_PORT"]
+            )
+            context = RequestContext(**path, base_url=base_url, user=user, warnings=warnings)
             query = environ["QUERY_STRING"]
             if self._query_type is not None:
                 arguments["query"], problems = self.read_query(query)
@@ -101,21 +111,22 @@ class OperationEndpoint:
             elif query:
                 _report_unknown(dict(parse_qsl(query)), warnings)
             if self._request_type is not None:
-                arguments["request"] = read_body(body(), self._request_type, warnings)
+                arguments["request"] = read_body(body() if body else _read_body(environ), self._request_type, warnings)
                 if self._idle_body is not None:
                     warnings += self._idle_body(arguments["request"])
             if warnings and strict:
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
-            answer = route.handler(emu, target, **arguments)
-            if warnings and strict:  # only what reads finds more of them, so nothing has been changed
+            answer = route.handler(emu, context, **arguments)
+            if warnings and strict:  # only operations that read find further ones: nothing has been changed
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
         except ApiError as error:
             reply = error_reply(error, route.reference)
-        except Unknown as gone:  # deleted since it was found
+        except Unknown as gone:  # deleted by a concurrent request after the operation found it
             row = VERSION_NOT_FOUND if gone.args[0] == path.get("version_id") else DATASET_NOT_FOUND
             reply = error_reply(ApiError(row, str(gone.args[0])), route.reference)
         else:
-            reply = _json_reply(b"" if answer is None else _encode(answer), route.status)
+            encoded = b"" if answer is None else _encode(answer)
+            reply = Reply(route.status, [("Content-Type", JSON), ("Content-Length", str(len(encoded)))], encoded)
         if warnings:
             reply.headers.append(("X-Emulator-Warnings", _as_header("; ".join(warnings))))
         return reply
@@ -127,7 +138,7 @@ class OperationEndpoint:
 
 
 class _Body:
-    """The body of a request, read once."""
+    """The body of a request whose bytes are needed twice: for its signature and for its content."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
@@ -136,15 +147,26 @@ class _Body:
     def read(self) -> bytes:
         """Return the bytes. Raises TOO_LARGE."""
         if self._data is None:
-            length = int(self._environ.get("CONTENT_LENGTH") or 0)
-            if length > MAX_BODY_BYTES:
-                raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
-            self._data = self._environ["wsgi.input"].read(length) if length else b""
+            self._data = _read_body(self._environ)
         return self._data
 
 
+def _read_body(environ: dict[str, Any]) -> bytes:
+    """Return the body of a request, which can be read once. Raises TOO_LARGE."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > MAX_BODY_BYTES:
+        raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    body: bytes = environ["wsgi.input"].read(length) if length else b""
+    return body
+
+
 def _view(operation: OperationEndpoint) -> Callable[..., Response]:
-    return lambda **path: as_response(operation.reply(request.environ, path))
+    """Return the Flask view of an operation."""
+
+    def view(**path: str) -> Response:
+        return as_response(operation.reply(current_request().environ, path))
+
+    return view
 
 
 def _json_reply(body: bytes, status: int) -> Reply:
@@ -152,33 +174,22 @@ def _json_reply(body: bytes, status: int) -> Reply:
 
 
 def as_response(reply: Reply) -> Response:
-    """Return a reply as Flask needs it."""
+    """Convert a reply into a Flask response."""
     return Response(reply.body, reply.status, reply.headers)
 
 
 def _as_header(text: str) -> str:
-    """Text as a header can carry it: printable ASCII on one line, and not without end."""
+    """Return a text as a header value: one line of printable ASCII of at most ``MAX_HEADER_CHARS``."""
     plain = text[:MAX_HEADER_CHARS].encode("ascii", "backslashreplace").decode()
     return "".join(c if c.isprintable() else " " for c in plain)[:MAX_HEADER_CHARS]
 
 
-def _target(
-    environ: dict[str, Any],
-    path: dict[str, str],
-    emu: Runtime,
-    access: Authenticator,
-    body: Callable[[], bytes],
-    warnings: list[str],
-) -> RequestContext:
-    principal = ANONYMOUS
-    # Most clients of an open emulator send no credentials; then there is nothing to check.
-    if access.strict or not environ.keys().isdisjoint(_CREDENTIALS):
-        principal = access.authenticate(read_signed_request(environ, body), path["project_id"])
-    base_url = emu.settings.public_url or _base_url(
-        environ["wsgi.url_scheme"], environ.get("HTTP_HOST"), environ["SERVER_NAME"], environ["SERVER_PORT"]
-    )
-    user = f"human/{principal.user.domain}/{principal.user.name}"
-    return RequestContext(**path, base_url=base_url, user=user, warnings=warnings)
+def _user(principal: Principal) -> str:
+    """Return a caller's name as samples store it."""
+    return f"human/{principal.user.domain}/{principal.user.name}"
+
+
+_ANONYMOUS_USER = _user(ANONYMOUS)
 
 
 @lru_cache(maxsize=64)
@@ -198,9 +209,9 @@ def _report_unknown(names: Iterable[str], warnings: list[str]) -> None:
 
 
 def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> Any:
-    """Decode query parameters; the first of a name counts, an empty one is absent, an unknown one is a warning.
+    """Decode query parameters. Of several with one name the first counts; an empty one is absent.
 
-    Raises PARAMETER_INVALID.
+    Each unknown parameter adds a warning. Raises PARAMETER_INVALID.
     """
     values = dict(reversed(parse_qsl(text))) if text else {}
     if not values.keys() <= _known_names(wanted):
@@ -213,9 +224,9 @@ def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> 
 
 
 def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) -> Any:
-    """Decode a request body; no body is an empty object, an unknown member is a warning.
+    """Decode a request body. An empty body counts as an empty object; each unknown member adds a warning.
 
-    Raises PARAMETER_ERROR (no JSON), PARAMETER_INVALID.
+    Raises PARAMETER_ERROR if the body is not JSON, PARAMETER_INVALID if a member has a wrong type or value.
     """
     try:
         return lenient_decoding.decode(
@@ -224,25 +235,28 @@ def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) ->
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
     except msgspec.DecodeError as error:
-        raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
+        raise ApiError(PARAMETER_ERROR, f"the body is not JSON: {error}") from None
     except RecursionError:
         raise ApiError(PARAMETER_ERROR, "the body is nested too deeply") from None
 
 
 def describe_validation_error(error: msgspec.ValidationError) -> str:
-    """Which field, and why: ``labels[0].name: Expected `str`, got `int```."""
+    """Return which field is wrong and why, such as ``labels[0].name: Expected `str`, got `int```."""
     why, _, where = str(error).partition(" - at `")
     field = where.rstrip("`").removeprefix("$").removeprefix(".")
     return f"{field}: {why}" if field else why
 
 
 def error_response(error: ApiError, reference: str = ERROR_TABLE) -> Response:
-    """Return ``error_reply`` as Flask needs it."""
+    """Return ``error_reply`` as a Flask response."""
     return as_response(error_reply(error, reference))
 
 
 def error_reply(error: ApiError, reference: str = ERROR_TABLE) -> Reply:
-    """Return the documented body of an error; a header has the rule and the page of the reference behind it."""
+    """Return the documented body of an error. A header names the error and the page of the reference.
+
+    ``reference`` is that page, relative to the repository ``opentelekomcloud-docs/modelarts``.
+    """
     reply = _json_reply(_encode({"error_code": error.error.code, "error_msg": error.message}), error.error.status)
     rule = f"{NAMES.get(error.error, 'HTTP')}: {error.message}"
     reply.headers.append(("X-Emulator-Reason", f"{_as_header(rule)} (see {reference})"))
@@ -250,7 +264,7 @@ def error_reply(error: ApiError, reference: str = ERROR_TABLE) -> Reply:
 
 
 def _add_reason_header(response: Response) -> Response:
-    """Errors of the other endpoints have bodies of their own; they name the table of errors at least."""
+    """Add the reason header to an error that another endpoint answered with a body of its own."""
     if response.status_code >= 400 and "X-Emulator-Reason" not in response.headers:
         response.headers["X-Emulator-Reason"] = f"HTTP {response.status} (see {ERROR_TABLE})"
     return response
@@ -269,7 +283,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _unexpected_error(error: Exception) -> Response:
     if isinstance(error, OSError):
-        log.error("%s %s: the disk refused: %s", request.method, request.path, error)
-        return error_response(ApiError(INTERNAL_ERROR, error.strerror or "the disk refused"))
-    log.error("%s %s failed unexpectedly", request.method, request.path, exc_info=error)
+        log.error("%s %s: I/O error: %s", request.method, request.path, error)
+        return error_response(ApiError(INTERNAL_ERROR, error.strerror or "I/O error"))
+    log.error("%s %s: unexpected error", request.method, request.path, exc_info=error)
     return error_response(ApiError(INTERNAL_ERROR))
