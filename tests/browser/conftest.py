@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,26 +16,20 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from modelarts_emulator.server import Emulator
 from tests.helpers.browser import Page
 from tests.helpers.places import ROOT
 from tests.helpers.polling import poll
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-# What a page must never say: a script that failed, or that the policy has refused.
+from tests.helpers.tools import tool
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        reason = "there is no chromium: apt-get install chromium, or set CHROMIUM"
-        if os.environ.get("REQUIRE_CHROMIUM"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    chromium = tool("chromium", "chromium-browser", path=os.environ.get("CHROMIUM"))
+    with sync_playwright() as started:
+        running = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield running
         running.close()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from axe_playwright_python import sync_playwright as axe
 from PIL import Image
 
 from modelarts_emulator.config.settings import Settings
@@ -124,7 +125,6 @@ def test_with_strict_access_it_asks_who_is_there(settings: Settings, at: Callabl
 )
 def test_everybody_can_use_it(demo: str, at: Callable[..., Page], scheme: str, place: str) -> None:
     """Axe finds nothing serious."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     in_dataset = place not in ("datasets", "requests", "control")
     tab = "samples" if place == "sample" else place
     identity = dataset(demo, "scenes")["dataset_id"]

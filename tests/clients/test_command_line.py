@@ -21,8 +21,6 @@ from tests.helpers.cloud import Bucket, connect, environment, unique_name
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
-pytest.importorskip("openstackclient")
-
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::DeprecationWarning")
 
 Done = subprocess.CompletedProcess

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from tinydb import TinyDB
 
@@ -18,6 +19,8 @@ from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 from tests.helpers.process import COMMANDS, environment, running
+
+pytestmark = pytest.mark.slow
 
 # Fifty rounds are for a longer look: CRASH_ROUNDS=50.
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "5"))

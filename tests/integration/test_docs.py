@@ -21,6 +21,7 @@ import pytest
 
 from modelarts_emulator import Emulator
 from tests.helpers.pictures import picture
+from tests.helpers.tools import tool
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -147,10 +148,7 @@ def test_pytest_example_runs(tmp_path: Path) -> None:
     ],
 )
 def test_example_in_another_language_runs(folder: str, program: str, arguments: list[str], tmp_path: Path) -> None:
-    found = shutil.which(program)
-    if found is None:
-        assert not os.environ.get("CI"), f"{program} is missing: .ci/run installs it"
-        pytest.skip(f"{program} is not installed")
+    found = tool(program)
     shutil.copytree(ROOT / "examples" / folder, tmp_path / "example")
     with Emulator() as emu:
         environment = {**environment_of(emu), "GOCACHE": str(tmp_path / "cache"), "GOFLAGS": "-mod=mod"}
@@ -158,10 +156,8 @@ def test_example_in_another_language_runs(folder: str, program: str, arguments: 
 
 
 def test_javascript_example_starts_its_own_emulator(tmp_path: Path) -> None:
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed")
     shutil.copytree(ROOT / "examples/javascript", tmp_path / "example")
     with Emulator() as emu:
         environment = environment_of(emu)
     del environment["MODELARTS_EMULATOR_URL"]
-    run(["node", "--test"], tmp_path / "example", environment, "examples/javascript")
+    run([tool("node"), "--test"], tmp_path / "example", environment, "examples/javascript")

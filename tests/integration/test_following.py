@@ -83,6 +83,7 @@ def test_only_what_has_changed_is_looked_at(emu: Emulator, api: Api, bucket: Pat
     assert api.samples(dataset_id)["sample_count"] == 5
 
 
+@pytest.mark.slow
 def test_after_many_changes_of_all_kinds_folder_and_dataset_agree(api: Api, bucket: Path) -> None:
     folder = bucket / "in"
     dataset_id = api.dataset()

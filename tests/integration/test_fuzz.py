@@ -24,6 +24,8 @@ from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "250"))
 OPERATIONS = [
     found.ok()

@@ -15,6 +15,8 @@ from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 from tests.helpers.process import COMMANDS, environment, refused, running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("command", COMMANDS, ids=["run_emulator.py", "-m emulator"])
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])

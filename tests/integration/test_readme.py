@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from modelarts_emulator import Emulator
 from tests.helpers.inner_pytest import passed
 from tests.helpers.pictures import picture
 from tests.helpers.places import ROOT
+
+pytestmark = pytest.mark.slow
 
 README = ROOT / "README.md"
 TEXT = README.read_text("utf-8")

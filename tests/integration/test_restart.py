@@ -19,6 +19,8 @@ from tests.helpers.pictures import picture
 from tests.helpers.places import ROOT
 from tests.helpers.polling import poll
 
+pytestmark = pytest.mark.slow
+
 # Kills itself in the middle of a task: when a method has been called so many times, by default one that writes objects.
 DYING = """
 import os, signal, sys

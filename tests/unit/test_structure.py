@@ -21,19 +21,21 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+KNOWN = {name_of(path) for path in MODULES}
+
+
 def imported_at_load(path: Path) -> set[str]:
     """Return the modules of the package that a module imports when it is loaded."""
-    known = {name_of(each) for each in MODULES}
     found: set[str] = set()
     for node in ast.parse(path.read_text("utf-8")).body:  # only the top level: what is imported late makes no circle
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = {f"{node.module}.{alias.name}" for alias in node.names} & known
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & KNOWN
             found |= inner
             if len(inner) < len(node.names):
                 found.add(node.module)
-    return (found & known) - {name_of(path)}
+    return (found & KNOWN) - {name_of(path)}
 
 
 def test_top_of_the_package_holds_at_most_eight_modules() -> None:

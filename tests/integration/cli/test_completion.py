@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from modelarts_emulator.cli import COMMANDS
 from modelarts_emulator.cli.commands import completion
 from modelarts_emulator.cli.main import main
 from modelarts_emulator.config.options import settings_flags
+from tests.helpers.tools import tool
 
 
 def completed(*words: str) -> list[str]:
@@ -51,7 +51,6 @@ def test_bash_offers_files_where_one_is_wanted() -> None:
     assert completed("start", "--ready-file", "/etc/host") and completed("seed", "/etc/host")
 
 
-@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -65,7 +64,7 @@ def test_bash_offers_files_where_one_is_wanted() -> None:
 def test_fish_offers_what_fits(line: str, expected: list[str], tmp_path: Path) -> None:
     asked = f"{completion.fish()}\ncomplete -C 'modelarts-emulator {line}'\n"
     done = subprocess.run(
-        ["fish", "--private", "-c", asked],
+        [tool("fish"), "--private", "-c", asked],
         env={**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -86,10 +85,8 @@ def test_every_shell_hears_of_every_option(shell: str, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(("shell", "check"), [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")])
 def test_the_shell_itself_can_read_it(shell: str, check: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell} here")
     script = {"bash": completion.bash, "zsh": completion.zsh, "fish": completion.fish}[shell]()
     done = subprocess.run(
-        [shell, check, "/dev/stdin"], input=script, capture_output=True, text=True, timeout=30, check=False
+        [tool(shell), check, "/dev/stdin"], input=script, capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -22,6 +22,8 @@ from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., Any]
 
 

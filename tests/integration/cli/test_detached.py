@@ -17,6 +17,8 @@ from tests.helpers.api import Api
 from tests.helpers.polling import poll
 from tests.helpers.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; one that has ended and that nobody has asked after does not."""

@@ -36,6 +36,7 @@ def seconds(app: Flask) -> float:
     return (time.perf_counter() - start) / REQUESTS
 
 
+@pytest.mark.slow
 def test_a_request_costs_little_more_than_without(emu: Runtime) -> None:
     """Both are measured in turns, and of each the round in which the machine did least else."""
     watched, bare = create_app(emu), create_app(emu)

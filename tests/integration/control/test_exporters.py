@@ -20,8 +20,10 @@ from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 from tests.helpers.control import Control
 from tests.helpers.pictures import picture
+from tests.helpers.tools import tool
 
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+pytestmark = pytest.mark.slow
+
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
 CONDITION = quote(json.dumps({"label_name": {"values": ['it\'s "one"']}}), safe="{}[]:,")
 
@@ -104,9 +106,9 @@ def body_of_the_picture(folder: Path) -> None:
     (folder / "body").write_bytes(picture())
 
 
-@needs_curl
 def test_curl_commands_do_the_same_where_ids_are_the_same(world: World, tmp_path: Path) -> None:
     world.story()
+    tool("curl")
     before, script = world.state(), world.recorded("curl")
     wait = f"curl -s -X POST {world.url}/_emulator/wait-idle"
     lines = [line + f" && {wait}" if line.startswith("curl") else line for line in split_commands(script)]

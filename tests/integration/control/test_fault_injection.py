@@ -267,6 +267,7 @@ def test_a_fault_that_means_nothing_is_refused(control: Control, fault: dict[str
     assert control.call("GET", "faults")["faults"] == []
 
 
+@pytest.mark.slow
 def test_there_is_an_end_to_how_many_there_can_be(control: Control) -> None:
     for _ in range(1000):
         control.call("POST", "faults", 201, json={"status": 500, "project_id": "nobody"})

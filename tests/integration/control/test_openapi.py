@@ -17,6 +17,8 @@ from modelarts_emulator.control.pages.openapi import document
 from modelarts_emulator.server import Emulator
 from tests.helpers.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = json.loads((ROOT / "tests/helpers/contract/operations.json").read_text("utf-8"))["operations"]
 
 

@@ -134,6 +134,7 @@ def test_the_latest_thousand_are_kept_and_the_beginning_of_each(emu: Emulator, a
         assert numbers == list(range(7, CAPACITY + 7))
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_bounded(api: Api, control: Control) -> None:
     """A thousand requests of 200 KB with answers of about as much leave a few MB."""
     body = json.dumps({"samples": [{"name": "a.png", "data": "A" * 200_000}]}).encode()

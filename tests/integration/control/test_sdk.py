@@ -24,6 +24,7 @@ from tests.helpers.polling import poll
 
 # The SDK and what it stands on warn about themselves.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]

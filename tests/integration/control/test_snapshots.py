@@ -25,6 +25,8 @@ from tests.helpers.control import Control
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
+pytestmark = pytest.mark.slow
+
 COMPLETE = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</ETag></Part></CompleteMultipartUpload>"
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
 

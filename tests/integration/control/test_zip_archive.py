@@ -22,6 +22,8 @@ from tests.helpers.api import Api
 from tests.helpers.control import Control
 from tests.helpers.pictures import picture
 
+pytestmark = pytest.mark.slow
+
 Members = dict[str, bytes]
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
 

@@ -19,6 +19,8 @@ from modelarts_emulator.seeding.object_upload import TreeUploader
 from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 
+pytestmark = pytest.mark.slow
+
 # type, samples, labelled, versions
 EXPECTED = {
     "digits": (0, 1797, 120, 2),

@@ -256,6 +256,7 @@ def test_rows_keep_their_ids_while_others_come_and_go(api: Api, bucket: Path) ->
     assert after["3", "4"] == before["3", "4"]
 
 
+@pytest.mark.slow
 def test_a_line_that_is_too_long_fails_alone(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "good\n" + "x" * 200_000 + "\nalso good\n")
     with (bucket / "in/sparse.txt").open("wb") as file:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.inner_pytest import passed, run
 
+pytestmark = pytest.mark.slow
+
 TESTS = """
 import pytest
 

@@ -10,6 +10,8 @@ import pytest
 from modelarts_emulator import Emulator
 from tests.helpers.inner_pytest import passed, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_that_does_not_use_it_pays_nothing_for_it(tmp_path: Path) -> None:
     passed(
@@ -138,7 +140,6 @@ def test_held(modelarts, modelarts_dataset):
 
 
 def test_the_sdk_of_the_service(tmp_path: Path) -> None:
-    pytest.importorskip("otcextensions")
     passed(
         tmp_path,
         """
@@ -236,12 +237,11 @@ def test_token_of_another(modelarts):
         assert refused.value.code in (401, 403)
 
 def test_sdk(request, modelarts_dataset):
-    pytest.importorskip("otcextensions")
     dataset = modelarts_dataset()
     assert [each.id for each in request.getfixturevalue("modelarts_cloud").modelartsv2.datasets()] == [dataset.id]
 
 def test_keys(modelarts):
-    boto3 = pytest.importorskip("boto3")
+    import boto3
     modelarts.put_file("in/a.txt", "a text")
     client = boto3.client("s3", endpoint_url=modelarts.url, region_name="eu-de", aws_access_key_id=modelarts.access_key,
                           aws_secret_access_key=modelarts.secret_key)

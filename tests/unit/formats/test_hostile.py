@@ -155,6 +155,7 @@ def test_byte_order_mark_crlf_blank_lines_and_broken_bytes(api: Api, bucket: Pat
     assert "2 left out" in task["error_msg"]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_in_little_memory() -> None:
     def lines() -> Iterator[SampleRecord]:
         for number in range(100_000):

@@ -212,6 +212,7 @@ def test_of_many_who_want_one_name_one_gets_it(tree: ObjectTree) -> None:
     assert tree.read(OBJECT) == bytes(winners) * 1000
 
 
+@pytest.mark.slow
 def test_a_reader_never_sees_half_a_write(tree: ObjectTree) -> None:
     tree.write(OBJECT, b"\0" * 50_000)
     done = threading.Event()

@@ -220,6 +220,7 @@ class AgainstAModel(RuleBasedStateMachine):
             assert found == self.versions.get(version)
 
 
+@pytest.mark.slow
 def test_the_store_agrees_with_plain_dictionaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORE_MODEL_FOLDER", str(tmp_path))
     examples = int(os.environ.get("MODEL_EXAMPLES", "40"))  # more for a longer look

@@ -111,6 +111,7 @@ store.close()
     again.close()
 
 
+@pytest.mark.slow
 def test_a_read_only_directory_refuses_and_works_again_when_it_is_writable() -> None:
     """In a process without root's rights: those would write all the same."""
     folder = Path(tempfile.mkdtemp(prefix="store-readonly-"))
@@ -229,6 +230,7 @@ def test_a_group_that_cannot_be_taken_back_is_not_followed_by_another(
     again.close()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_cut_anywhere_in_its_tail_is_rebuilt(root: Path) -> None:
     store = opened(root)
     store.create(dataset())

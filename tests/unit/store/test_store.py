@@ -188,6 +188,7 @@ def test_an_acknowledged_change_survives_the_process(root: Path) -> None:
     again.close()
 
 
+@pytest.mark.slow
 def test_a_journal_cut_anywhere_loses_whole_groups_only(root: Path, tmp_path: Path) -> None:
     store = opened(root)
     store.create(dataset())
