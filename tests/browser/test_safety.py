@@ -36,7 +36,18 @@ HOSTILE = [
     "<style>*{display:none}</style>",
     "\u202etxt.exe <b onmouseover=alert(11)>",
 ]
-PLACES = ["datasets", "samples", "sample", "labels", "statistics", "versions", "tasks", "requests", "control"]
+PLACES = [
+    "datasets",
+    "samples",
+    "sample",
+    "labels",
+    "statistics",
+    "versions",
+    "tasks",
+    "requests",
+    "control",
+    "objects",
+]
 SCROLL = "(share) => { const g = document.querySelector('.grid'); g.scrollTop = g.scrollHeight * share / 100; }"
 FILES = [name.replace("/", "∕") for name in HOSTILE]
 
@@ -62,7 +73,7 @@ def test_names_of_datasets_labels_and_files_are_only_text(console: Page, emu: Em
         until(page, "document.querySelector('.tab').childElementCount > 0")
         if tab == "samples":
             page.wait_for_selector(".cell .chip")
-            page.locator(".cell .open").first.click()
+            page.locator(".cell .name").first.click()
             page.wait_for_selector("dialog .given li")
             assert page.locator("dialog .given li").count() == len(HOSTILE)
             assert HOSTILE[0] in page.locator("dialog .given").inner_text()
@@ -80,7 +91,7 @@ def test_names_of_datasets_labels_and_files_are_only_text(console: Page, emu: Em
 
 
 def test_what_a_page_may_do_is_little(emu: Emulator) -> None:
-    for path in ("ui", "ui/app.js", "ui/style.css"):
+    for path in ("ui", "ui/app.js", "ui/core/dom.js", "ui/style.css"):
         answer = requests.get(f"{emu.url}/_emulator/{path}", timeout=10)
         policy = answer.headers["Content-Security-Policy"]
         assert "unsafe" not in policy
@@ -121,19 +132,20 @@ def test_with_strict_access_it_asks_who_is_there(settings: Settings, at: Callabl
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "place", ["datasets", "samples", "sample", "labels", "statistics", "versions", "tasks", "requests", "control"]
+    "place",
+    ["datasets", "samples", "sample", "labels", "statistics", "versions", "tasks", "requests", "control", "objects"],
 )
 def test_everybody_can_use_it(demo: str, at: Callable[..., Page], scheme: str, place: str) -> None:
     """Axe finds nothing serious."""
-    in_dataset = place not in ("datasets", "requests", "control")
+    in_dataset = place not in ("datasets", "requests", "control", "objects")
     tab = "samples" if place == "sample" else place
-    identity = dataset(demo, "scenes")["dataset_id"]
+    identity = dataset(demo, "scenes")["dataset_id"]  # and a request in the log
     page = at(demo, color_scheme=scheme).open(f"#/datasets/{identity}/{tab}" if in_dataset else f"#/{place}")
     until(page, "document.querySelector('.tab, .cards, tbody, .panels').childElementCount > 0")
     if place in ("sample", "samples"):
-        page.wait_for_selector(".cell .open")
+        page.wait_for_selector(".cell .name")
     if place == "sample":
-        page.locator(".cell .open").first.click()
+        page.locator(".cell .name").first.click()
         page.wait_for_selector("dialog .given li")
     found = axe.Axe().run(page)
     grave = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
@@ -188,7 +200,7 @@ def test_a_hundred_thousand_samples_are_no_more_than_a_screen(emu: Emulator, con
     page.get_by_label("Project").fill(worlds.PROJECT)
     page.get_by_label("Project").press("Enter")
     page.goto(f"{emu.url}/_emulator/ui#/datasets/{worlds.ID}")
-    page.wait_for_selector(".cell .open")
+    page.wait_for_selector(".cell .name")
     session = console.context.new_cdp_session(page)
     session.send("Performance.enable")
     for share in [*range(0, 101, 4), 50, 0]:

@@ -30,9 +30,9 @@ def test_the_story(demo: str, at: Callable[..., Page], screenshots: Path) -> Non
     page.get_by_label("State").select_option("NONE")
     digits = dataset(demo, "digits")
     unlabelled = digits["total_sample_count"] - digits["annotated_sample_count"]
-    until(page, f"document.querySelector('.tab [role=status]').textContent.startsWith('{unlabelled:,}')")
-    page.locator(".cell .open").first.click()
-    page.wait_for_selector("dialog .picture img")
+    until(page, f"document.querySelector('.found').textContent.startsWith('{unlabelled:,} ')")
+    page.locator(".cell .name").first.click()
+    page.wait_for_selector("dialog .paper img")
     page.keyboard.press("2")
     poll(lambda: dataset(demo, "digits")["annotated_sample_count"] == digits["annotated_sample_count"] + 1)
     page.screenshot(path=screenshots / "sample-1280.png")
@@ -40,7 +40,7 @@ def test_the_story(demo: str, at: Callable[..., Page], screenshots: Path) -> Non
 
     # Draw a box, move it, and delete it.
     page.goto(f"{demo}/_emulator/ui#/datasets/{dataset(demo, 'scenes')['dataset_id']}")
-    page.locator(".cell .open").first.click()
+    page.locator(".cell .name").first.click()
     canvas = page.locator("svg.canvas")
     canvas.wait_for()
     given = page.locator(".given li")
@@ -63,6 +63,7 @@ def test_the_story(demo: str, at: Callable[..., Page], screenshots: Path) -> Non
     page.wait_for_selector("table tbody tr")
     count = page.locator("tbody tr").count()
     page.get_by_role("button", name="Publish").click()
+    page.locator("dialog").get_by_role("button", name="Publish", exact=True).click()
     until(page, f"document.querySelectorAll('tbody tr').length === {count + 1}")
     until(page, "document.querySelector('tbody tr .tag.good, tbody tr td .tag.good') !== null")
     page.get_by_role("button", name="Manifest of").first.click()
@@ -110,12 +111,13 @@ def test_every_type_of_dataset_can_be_looked_at(
 ) -> None:
     found = dataset(demo, name)
     page = at(demo, width).open(f"#/datasets/{found['dataset_id']}")
-    page.wait_for_selector(".cell .open")
+    page.wait_for_selector(".cell .name")
     page.screenshot(path=screenshots / f"{name}-{width}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is wider than the screen"
-    page.locator(".cell .open").first.click()
+    page.locator(".cell .name").first.click()
     page.wait_for_selector("dialog .side")
-    assert "sample_id" in (page.locator("dialog pre").text_content() or "")
+    page.locator("dialog summary").click()
+    until(page, "document.querySelector('dialog .side pre').textContent.includes('sample_id')")
     page.screenshot(path=screenshots / f"{name}-sample-{width}.png")
 
 
@@ -154,11 +156,11 @@ def test_a_dataset_is_made_uploaded_to_and_deleted(demo: str, at: Callable[..., 
     picker.get_by_role("button", name="Choose this folder").click()
     page.get_by_placeholder("/bucket/folder/").last.fill("/demo/made-out/")
     page.get_by_role("button", name="Create").click()
-    page.get_by_role("link", name="made-here").click()
-    page.wait_for_selector(".grid")
+    page.wait_for_selector(".grid")  # it is opened at once
     (tmp_path / "a.txt").write_text("no picture")
     page.locator("input[type=file]").set_input_files(tmp_path / "a.txt")
-    page.wait_for_selector(".note.bad")
+    page.wait_for_selector("dialog .refused")
+    page.keyboard.press("Escape")
     picture = FIXTURES / "scenes"
     page.locator("input[type=file]").set_input_files(next(picture.glob("*.jpg")))
     page.wait_for_selector(".cell canvas")
@@ -175,22 +177,24 @@ def test_a_dataset_is_made_uploaded_to_and_deleted(demo: str, at: Callable[..., 
 
 def test_keys_alone_are_enough(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'digits')['dataset_id']}")
-    page.wait_for_selector(".cell .open")
-    page.locator(".grid").focus()
+    page.wait_for_selector(".cell .name")
+    page.get_by_role("button", name="Upload").focus()
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "cell"
+    page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_selector("dialog .picture img")
+    page.wait_for_selector("dialog .paper img")
     first = page.locator("dialog h2").inner_text()
     page.keyboard.press("ArrowRight")
     until(page, "(old) => document.querySelector('dialog h2').innerText !== old", first)
     page.keyboard.press("Escape")
-    until(page, "document.querySelector('dialog') === null && document.activeElement.className === 'open'")
+    until(page, "document.querySelector('dialog') === null && document.activeElement.className === 'cell'")
 
 
 def test_a_part_of_a_text_becomes_an_entity(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'people')['dataset_id']}")
     page.get_by_label("State").select_option("NONE")
-    page.locator(".cell .open").first.click()
+    page.locator(".cell .name").first.click()
     page.wait_for_selector("dialog .stage .text")
     text = page.locator("dialog .stage .text").inner_text()
     page.evaluate("""() => {
@@ -200,7 +204,7 @@ def test_a_part_of_a_text_becomes_an_entity(demo: str, at: Callable[..., Page]) 
         getSelection().removeAllRanges();
         getSelection().addRange(range);
     }""")
-    page.locator("dialog .tools button").first.click()
+    page.locator("dialog .label-row").first.click()
     page.wait_for_selector("dialog .given li")
     assert "2–7" in page.locator("dialog .given").inner_text()
     assert page.locator("dialog mark").inner_text().startswith(text[2:7])
@@ -208,14 +212,15 @@ def test_a_part_of_a_text_becomes_an_entity(demo: str, at: Callable[..., Page]) 
 
 def test_files_that_are_dropped_are_uploaded(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'scenes')['dataset_id']}")
-    page.wait_for_selector(".cell .open")
+    page.wait_for_selector(".cell .name")
     before = dataset(demo, "scenes")["total_sample_count"]
     page.evaluate("""() => new Promise((resolve) => {
         const canvas = document.createElement("canvas");
         canvas.toBlob((blob) => {
             const dataTransfer = new DataTransfer();
             dataTransfer.items.add(new File([blob], "dropped.png", { type: "image/png" }));
-            document.querySelector(".grid").dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+            const drop = new DragEvent("drop", { dataTransfer, cancelable: true, bubbles: true });
+            document.querySelector(".grid").dispatchEvent(drop);
             resolve();
         });
     })""")
@@ -235,14 +240,14 @@ def test_every_kind_of_shape_is_drawn(demo: str, at: Callable[..., Page]) -> Non
 
 def test_a_box_that_is_not_drawn_to_its_end_is_none(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'scenes')['dataset_id']}")
-    page.locator(".cell .open").first.click()
+    page.locator(".cell .name").first.click()
     box = page.locator("dialog svg.canvas").bounding_box()
     before = page.locator("dialog .given li").count()
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.1)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5 + 30, box["y"] + box["height"] * 0.1 + 30)
     assert page.locator("dialog rect.new").count() == 1
-    page.evaluate("document.querySelector('dialog svg.canvas').dispatchEvent(new PointerEvent('pointercancel'))")
+    page.evaluate("document.querySelector('dialog .picture-stage').dispatchEvent(new PointerEvent('pointercancel'))")
     page.mouse.up()
     assert page.locator("dialog rect.new").count() == 0
     assert page.locator("dialog .given li").count() == before
@@ -250,8 +255,7 @@ def test_a_box_that_is_not_drawn_to_its_end_is_none(demo: str, at: Callable[...,
 
 def test_sounds_can_be_played(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'sounds')['dataset_id']}")
-    page.wait_for_selector(".cell audio")
-    page.locator(".cell .open").first.click()
+    page.locator(".cell .name").first.click()
     page.wait_for_selector("dialog audio")
     until(page, "document.querySelector('dialog audio').duration > 0")
 

@@ -6,7 +6,9 @@ answered, and what it changes is asked for as any client would.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,6 +17,9 @@ from flask import Flask, Response, request
 from modelarts_emulator.api.dispatch import error_response
 from modelarts_emulator.contract.errors import NOT_FOUND, ApiError
 from modelarts_emulator.runtime import Runtime
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 PAGE = "/_emulator/ui"
 _TYPES = {
@@ -57,13 +62,16 @@ class ProjectsControl:
 def register(app: Flask, public_url: str | None) -> None:
     """Add the page, what it is made of, and the way to it from ``/``."""
     folder = files("modelarts_emulator.control.pages") / "assets" / "console"
-    names = frozenset(asset.name for asset in folder.iterdir())
+    names = frozenset(_names(folder))
     policy = _policy(public_url)
 
     def asset(name: str = "index.html") -> Response:
         if name not in names:
             return error_response(ApiError(NOT_FOUND, name[:80]))
-        response = Response((folder / name).read_bytes(), 200, content_type=_TYPES[name.rpartition(".")[2]])
+        file = folder
+        for part in name.split("/"):
+            file = file / part
+        response = Response(file.read_bytes(), 200, content_type=_TYPES[name.rpartition(".")[2]])
         response.headers.update({**_HEADERS, "Content-Security-Policy": policy})
         return response
 
@@ -73,8 +81,17 @@ def register(app: Flask, public_url: str | None) -> None:
         return error_response(ApiError(NOT_FOUND, "GET /"))
 
     app.add_url_rule(PAGE, "console", asset, strict_slashes=True)
-    app.add_url_rule(f"{PAGE}/<name>", "console asset", asset)
+    app.add_url_rule(f"{PAGE}/<path:name>", "console asset", asset)
     app.add_url_rule("/", "console root", root)
+
+
+def _names(folder: Traversable, prefix: str = "") -> Iterator[str]:
+    """Return the files of a folder and of those in it that are served, by their paths."""
+    for each in folder.iterdir():
+        if each.is_dir():
+            yield from _names(each, f"{prefix}{each.name}/")
+        elif each.name.rpartition(".")[2] in _TYPES:
+            yield prefix + each.name
 
 
 def _policy(public_url: str | None) -> str:
