@@ -8,152 +8,207 @@ from modelarts_emulator.contract.wire import Integer, LabelType, Shape, Wire, pr
 
 
 class LabelAttributeValue(Wire, kw_only=True):
-    """LabelAttributeValue."""
+    """One option of a label attribute of type ``select``."""
 
     id: str | None = None
+    """Identifier of the option."""
     value: str | None = None
+    """Text of the option."""
 
 
 class LabelAttribute(Wire, kw_only=True):
-    """LabelAttribute."""
+    """An attribute that every label of this name can carry, such as ``occluded``."""
 
     default_value: str | None = None
+    """Value of labels that set none."""
     id: str | None = None
+    """Identifier of the attribute."""
     name: str | None = None
+    """Display name of the attribute."""
     type: Literal["text", "select"] | None = None
+    """Kind of value: ``text`` free text, ``select`` one of ``values``."""
     values: list[LabelAttributeValue] | None = None
+    """Options of an attribute of type ``select``."""
 
 
 class LabelProperty(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=False):
-    """LabelProperty."""
+    """Properties of a label. Members without the prefix ``@modelarts:`` are the user's own and are kept as they are."""
 
     color: str | None = None
+    """Display color, ``#`` and six hexadecimal digits."""
     default_shape: Shape | None = None
+    """Shape that an object detection label is drawn with unless the sample's label says otherwise."""
     from_type: str | None = None
+    """Name of the entity label at which a relation of a triplet dataset starts."""
     rename_to: str | None = None
+    """New name of the label, in a request that changes it."""
     shortcut: str | None = None
+    """Keyboard shortcut for this label; unique in the dataset."""
     to_type: str | None = None
+    """Name of the entity label at which a relation of a triplet dataset ends."""
 
 
 class Label(Wire, kw_only=True):
-    """Label."""
+    """A label of a dataset, identified by name and type."""
 
     attributes: list[LabelAttribute] | None = None
+    """Attributes that labels of this name can carry."""
     name: str | None = None
+    """Display name, which samples refer to."""
     property: dict[str, Any] | None = None
+    """Color, shape, shortcut and other properties; see ``LabelProperty``."""
     type: LabelType | None = None
+    """Kind of label; the default of the dataset's type if absent."""
 
 
-class LabelStats(Wire, kw_only=True):
-    """LabelStats."""
+class LabelStats(Label, kw_only=True):
+    """A label with the number of times it is used."""
 
-    attributes: list[LabelAttribute] | None = None
     count: Integer | None = None
-    name: str | None = None
-    property: dict[str, Any] | None = None
+    """How often the label is used; several boxes in one picture count each."""
     sample_count: Integer | None = None
-    type: LabelType | None = None
+    """How many samples have the label."""
 
 
 class BatchResponse(Wire, kw_only=True):
-    """BatchResponse."""
+    """Result for one item of a batch request."""
 
     error_code: str | None = None
+    """Code of the error, such as ``ModelArts.4410``; absent after success."""
     error_msg: str | None = None
+    """Text of the error; absent after success."""
     success: bool | None = None
+    """Whether the item was processed."""
 
 
 class ListLabelsQuery(Wire, kw_only=True):
-    """Querying the Dataset Label List."""
+    """Select the labels of a dataset or of one of its versions.
+
+    Reference: ``label_management/querying_the_dataset_label_list``.
+    """
 
     version_id: str | None = None
+    """Dataset version to read; the dataset itself if absent."""
 
 
 class ListLabelsResponse(Wire, kw_only=True):
-    """Querying the Dataset Label List."""
+    """All labels of a dataset or version.
+
+    Reference: ``label_management/querying_the_dataset_label_list``.
+    """
 
     labels: list[Label] | None = None
+    """Labels in their display order."""
 
 
 class CreateLabelsRequest(Wire, kw_only=True):
-    """Creating a Dataset Label."""
+    """Add labels to a dataset.
+
+    Reference: ``label_management/creating_a_dataset_label``.
+    """
 
     labels: list[Label] | None = None
+    """Labels to add, with names that the dataset does not have yet; at least one."""
 
 
-class CreateLabelsResponse(Wire, kw_only=True):
-    """Creating a Dataset Label."""
+class CreateLabelsResponse(BatchResponse, kw_only=True):
+    """Result of adding labels; ``success`` is true if every label was added.
 
-    error_code: str | None = None
-    error_msg: str | None = None
+    Reference: ``label_management/creating_a_dataset_label``.
+    """
+
     results: list[BatchResponse] | None = None
-    success: bool | None = None
+    """Result of each label, in the order of the request."""
 
 
 class UpdateLabelsRequest(Wire, kw_only=True):
-    """Modifying Labels in Batches."""
+    """Change labels of a dataset.
+
+    Reference: ``label_management/modifying_labels_in_batches``.
+    """
 
     labels: list[Label] | None = None
+    """Labels to change, found by name and type, with their new properties and attributes; at least one."""
 
 
-class UpdateLabelsResponse(Wire, kw_only=True):
-    """Modifying Labels in Batches."""
+class UpdateLabelsResponse(BatchResponse, kw_only=True):
+    """Result of changing labels; ``success`` is true if every label was changed.
 
-    error_code: str | None = None
-    error_msg: str | None = None
+    Reference: ``label_management/modifying_labels_in_batches``.
+    """
+
     results: list[BatchResponse] | None = None
-    success: bool | None = None
+    """Result of each label, in the order of the request."""
 
 
 class DeleteLabelsQuery(Wire, kw_only=True):
-    """Deleting Labels in Batches."""
+    """Say what happens to the samples of deleted labels.
+
+    Reference: ``label_management/deleting_labels_in_batches``.
+    """
 
     delete_policy: Literal[0, 1, 2] | None = None
+    """What is deleted with a label: 0 nothing else (default), 1 samples with no other label, 2 their files too."""
 
 
 class DeleteLabelsRequest(Wire, kw_only=True):
-    """Deleting Labels in Batches."""
+    """Delete labels of a dataset.
+
+    Reference: ``label_management/deleting_labels_in_batches``.
+    """
 
     labels: list[Label] | None = None
+    """Labels to delete, found by name and type; at least one."""
 
 
-class DeleteLabelsResponse(Wire, kw_only=True):
-    """Deleting Labels in Batches."""
+class DeleteLabelsResponse(BatchResponse, kw_only=True):
+    """Result of deleting labels; ``success`` is true if every label was deleted.
 
-    error_code: str | None = None
-    error_msg: str | None = None
+    Reference: ``label_management/deleting_labels_in_batches``.
+    """
+
     results: list[BatchResponse] | None = None
-    success: bool | None = None
+    """Result of each label, in the order of the request."""
 
 
 class DeleteLabelAndSamplesQuery(Wire, kw_only=True):
-    """Deleting a Label and the Files that Only Contain the Label."""
+    """Say which label of this name is meant, and whether files are deleted.
+
+    Reference: ``label_management/deleting_a_label_and_the_files_that_only_contain_the_label``.
+    """
 
     delete_source: bool = False
+    """Whether the files of the deleted samples are deleted too; false by default."""
     label_type: LabelType | None = None
+    """Kind of label; the default of the dataset's type if absent."""
 
 
-class DeleteLabelAndSamplesResponse(Wire, kw_only=True):
-    """Deleting a Label and the Files that Only Contain the Label."""
+class DeleteLabelAndSamplesResponse(BatchResponse, kw_only=True):
+    """Error of deleting one label; success has no body.
 
-    error_code: str | None = None
-    error_msg: str | None = None
-    success: bool | None = None
+    Reference: ``label_management/deleting_a_label_and_the_files_that_only_contain_the_label``.
+    """
 
 
 class UpdateLabelQuery(Wire, kw_only=True):
-    """Updating a Label by Label Names."""
+    """Say which label of this name is meant.
+
+    Reference: ``label_management/updating_a_label_by_label_names``.
+    """
 
     label_type: LabelType | None = None
+    """Kind of label; the default of the dataset's type if absent."""
 
 
 class UpdateLabelRequest(LabelProperty, kw_only=True, rename=prefixed):
-    """Updating a Label by Label Names."""
+    """New properties of a label.
+
+    Reference: ``label_management/updating_a_label_by_label_names``.
+    """
 
 
-class UpdateLabelResponse(Wire, kw_only=True):
-    """Updating a Label by Label Names."""
+class UpdateLabelResponse(BatchResponse, kw_only=True):
+    """Error of changing one label; success has no body.
 
-    error_code: str | None = None
-    error_msg: str | None = None
-    success: bool | None = None
+    Reference: ``label_management/updating_a_label_by_label_names``.
+    """

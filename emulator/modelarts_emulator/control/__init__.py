@@ -1,1 +1,1 @@
-"""The emulator's own routes below ``/_emulator/``."""
+"""The control API: the emulator's own routes below ``/_emulator/``."""

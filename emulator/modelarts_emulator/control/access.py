@@ -1,9 +1,13 @@
-"""Who may use the control API: programs of this machine, or whoever has the key. A token of the services is no key."""
+"""Check access to the control API: open for local programs, or with the control key. A service token is not a key."""
 
 from __future__ import annotations
 
 import hmac
 import logging
+import os
+import re
+import stat
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,57 +18,107 @@ from modelarts_emulator.contract.errors import FORBIDDEN, ApiError
 from modelarts_emulator.control.errors import CONTROL_KEY_REQUIRED
 from modelarts_emulator.util.ids import Ids
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
 HEADER = "X-Emulator-Key"
-_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_READ_ONLY_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_KEY = re.compile(r"[!-~]{8,512}")
 
 
 class ControlAccess:
-    """Judges requests to the control API. ``key`` is None where none is needed: open, and none is configured.
+    """Check requests to the control API. ``key`` is None if none is needed.
 
-    A strict emulator without a configured key draws one: it is kept in the data directory as ``control-key``. Where
-    there is none it is said once, and kept in ``temporary``, where commands of the same user find it. Raises OSError.
+    A strict emulator without a configured key generates one. It is stored in the file ``control-key`` of the data
+    directory; in memory mode in ``temporary``, where commands of the same user find it, and it is printed once to
+    stderr.
+
+    Raises:
+        OSError: the key file cannot be read or written, or belongs to another user.
     """
 
     def __init__(self, settings: Settings, temporary: Path | None = None) -> None:
         self.key = settings.control_key
         if self.key is None and settings.strict:
-            self.key = _drawn(settings.data_dir, temporary)
+            self.key = _generated_key(settings.data_dir, temporary)
         self._origins = frozenset(settings.cors)
         self._public = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
 
     def require(self, request: Request) -> None:
-        """Raise CONTROL_KEY_REQUIRED, or FORBIDDEN for a change that a page of another site has asked a browser for."""
+        """Check the key, and the origin of a change that a web page asks for.
+
+        Raises:
+            ApiError: CONTROL_KEY_REQUIRED, or FORBIDDEN for a page of another site.
+        """
+        # A constant time comparison, so that response times do not reveal how much of a key is right.
         if self.key is not None and not hmac.compare_digest(
             request.headers.get(HEADER, "").encode(), self.key.encode()
         ):
             raise ApiError(CONTROL_KEY_REQUIRED, f"the header {HEADER} is missing or wrong")
         origin = request.headers.get("Origin")
-        if origin is not None and request.method not in _HARMLESS and not self._is_ours(origin, request.host):
-            raise ApiError(FORBIDDEN, f"a web page of {origin[:100]!r} may change nothing here")
+        if origin is not None and request.method not in _READ_ONLY_METHODS and not self._is_own(origin, request.host):
+            raise ApiError(FORBIDDEN, f"web pages of {origin[:100]!r} must not change anything here")
 
-    def _is_ours(self, origin: str, host: str) -> bool:
-        site = urlsplit(origin).netloc.lower()
+    def _is_own(self, origin: str, host: str) -> bool:
+        try:
+            site = urlsplit(origin).netloc.lower()
+        except ValueError:  # such as http://[
+            return False
         return site in (host.lower(), self._public) or not self._origins.isdisjoint((origin.lower(), "*"))
 
 
-def _drawn(data_dir: Path | None, temporary: Path | None) -> str:
-    if data_dir is None:
-        key = _kept(temporary / "control-key") if temporary else Ids().secret()
-        log.warning("The control API needs the header %s: %s (--control-key sets another)", HEADER, key)
+def _generated_key(data_dir: Path | None, temporary: Path | None) -> str:
+    if data_dir is not None:
+        path = data_dir / "control-key"
+        key = _stored_key(path)
+        log.info("The control API requires the header %s with the key in %s", HEADER, path)
         return key
-    path = data_dir / "control-key"
-    key = _kept(path)
-    log.info("The control API needs the header %s with what %s has", HEADER, path)
+    if temporary is None:
+        key = Ids().secret()
+        _print_key(key)
+        return key
+    path = temporary / "control-key"
+    key = _stored_key(path)
+    if _is_readable_by_others(sys.stderr):
+        log.warning("The control API requires the header %s with the key in %s", HEADER, path)
+    else:
+        _print_key(key)
     return key
 
 
-def _kept(path: Path) -> str:
-    """The key in a file for its owner alone, drawn where there is none."""
-    path.touch(mode=0o600)
-    key = path.read_text("ascii").strip()
-    if not key:  # also where an earlier start ended before it was written: no key at all would let everybody in
+def _print_key(key: str) -> None:
+    # Not logged: log files are kept and are often readable by others.
+    print(f"Control key: {HEADER}: {key} (use --control-key to choose one)", file=sys.stderr, flush=True)
+
+
+def _is_readable_by_others(stream: object) -> bool:
+    """Return True if a stream is written to a file that other users may read."""
+    try:
+        status = os.fstat(stream.fileno())  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # not a file: captured output, for example
+        return False
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o077)
+
+
+def _stored_key(path: Path) -> str:
+    """Return the key in a file that only its owner can read; generate one if there is no valid key.
+
+    Raises:
+        OSError: the file belongs to another user or is a link.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
+            raise PermissionError(f"{path} is not a file of this user; remove it to have a new control key generated")
+        content = file.read(1024)
+        key = content.decode("ascii", "replace").strip()
+        if _KEY.fullmatch(key) and not status.st_mode & 0o077:
+            return key
+        if content:
+            log.warning("%s was damaged or readable by others: a new control key has been generated", path)
+        os.fchmod(descriptor, 0o600)
         key = Ids().secret()
-        path.write_text(f"{key}\n", "ascii")
+        file.seek(0)
+        file.truncate()
+        file.write(f"{key}\n".encode())
     return key

@@ -1,4 +1,7 @@
-"""The control API: what it works on, its endpoints, and what it does to every request of the services."""
+"""Register the control API: its endpoints, and the hooks around every request to the services.
+
+The hooks hold requests back while state is replaced, apply faults, and record requests in the log.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ from modelarts_emulator.runtime import Runtime
 T = TypeVar("T")
 PREFIX = "/_emulator/"
 MAX_BODY_BYTES = 1 << 20
-# Which kind of task is asked after by an operation; a dataset's status tells of all.
+# Operation -> kind of task that a call of it polls; the status of a dataset polls all kinds.
 _POLLED_TASKS = {
     "DescDataset": "",
     "SyncDataSourceState": "sync",
@@ -52,7 +55,7 @@ _POLLED_TASKS = {
 
 
 class ControlApi:
-    """The state of everything that can be controlled; one for each application."""
+    """The control API's areas and request hooks; one for each application."""
 
     def __init__(self, emu: Runtime) -> None:
         self._emu = emu
@@ -75,13 +78,13 @@ class ControlApi:
         )
 
     def area(self, kind: type[T]) -> T:
-        """The area of a kind, such as ``SnapshotsControl``."""
+        """Return the area of a class, such as ``SnapshotsControl``."""
         return next(each for each in self.areas if isinstance(each, kind))
 
-    # Both are run for every request: what they look at is what they must.
+    # Both run for every request, so they do as little as possible.
 
     def before_request(self) -> Response | None:
-        """What happens to a request before a service sees it; what is returned answers it."""
+        """Apply faults and the gate before a service handles the request; a returned response answers it."""
         current = current_request()
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
@@ -95,16 +98,16 @@ class ControlApi:
         return None
 
     def after_request(self, response: Response) -> Response:
-        """What happens to an answer before the client sees it."""
+        """Apply faults to the response, and record request and response."""
         current = current_request()
         environ = current.environ
         started = self.gate.leave()
-        if started is None:  # one for here, or answered by a fault, or refused before anybody looked at it
+        if started is None:  # a control request, answered by a fault, or refused before the gate
             if environ["PATH_INFO"].startswith(PREFIX):
                 return response
             started = environ.get(STARTED_AT)
-        if (unnoticed := environ.get(CONSOLE_CALL)) is not None:
-            if unnoticed == CONSOLE_CALL_LOGGED:
+        if (console_call := environ.get(CONSOLE_CALL)) is not None:
+            if console_call == CONSOLE_CALL_LOGGED:
                 self._record(current, environ, response, started)
             return response
         if self._waiting:
@@ -120,7 +123,7 @@ class ControlApi:
 
 
 def register(app: Flask, emu: Runtime) -> ControlApi:
-    """Add the endpoints, and what is done to every request; before all that answers requests but the host check.
+    """Add the endpoints and the request hooks. Call this before other routes are added, but after the origin check.
 
     The result is also ``app.extensions["emulator-control"]``.
     """
@@ -149,14 +152,14 @@ def _view(
             arguments: dict[str, Any] = dict(path)
             query = request.environ["QUERY_STRING"]
             if query_type is not None:
-                arguments["query"] = _known_names(query, query_type)
+                arguments["query"] = _parse_query(query, query_type)
             elif query:
-                raise ApiError(PARAMETER_INVALID, "there are no query parameters here")
+                raise ApiError(PARAMETER_INVALID, "this endpoint has no query parameters")
             if request_type is not None:
-                arguments["request"] = _body(request_type)
+                arguments["request"] = _parse_body(request_type)
             answer = handler(area, **arguments)
         except ApiError as error:
-            return _refused(error)
+            return _error_response(error)
         if isinstance(answer, Response):
             return answer
         body = b"" if answer is None else msgspec.json.encode(answer)
@@ -165,8 +168,11 @@ def _view(
     return view
 
 
-def _known_names(query: str, wanted: type[msgspec.Struct]) -> Any:
-    """Query parameters. A mistyped one would do more than was meant, so it is refused. Raises PARAMETER_INVALID."""
+def _parse_query(query: str, wanted: type[msgspec.Struct]) -> Any:
+    """Parse query parameters. Raises PARAMETER_INVALID, also for unknown ones.
+
+    A reset with a mistyped ``project_id`` would delete everything.
+    """
     warnings: list[str] = []
     found = read_query(query, wanted, warnings)
     if warnings:
@@ -174,8 +180,8 @@ def _known_names(query: str, wanted: type[msgspec.Struct]) -> Any:
     return found
 
 
-def _body(wanted: Any) -> Any:
-    """The body; nothing is an empty object. Raises PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE."""
+def _parse_body(wanted: Any) -> Any:
+    """Parse the body; no body is an empty object. Raises PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
     try:
@@ -183,10 +189,10 @@ def _body(wanted: Any) -> Any:
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        raise ApiError(PARAMETER_ERROR, f"the body is no JSON: {error}") from None
+        raise ApiError(PARAMETER_ERROR, f"the body is not valid JSON: {error}") from None
 
 
-def _refused(error: ApiError) -> Response:
+def _error_response(error: ApiError) -> Response:
     row: Error = error.error
     body = msgspec.json.encode({"error_code": row.code, "error_msg": error.message})
     return Response(body, row.status, content_type="application/json")

@@ -1,6 +1,6 @@
 """Recognize the requests that the console itself sends: no fault hits them, and the log leaves them out.
 
-A test that is debugged in the console must meet the same faults and see the same log as without it.
+A test that is debugged in the console must meet the same faults and see the same log as without the console.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PAGE = "/_emulator/ui"
 def mark_console_call(environ: dict[str, Any]) -> None:
     """Mark a request of the console in its environment; change nothing for any other request.
 
-    Pictures, sounds and videos that an element of the page loads have no header of ours: the page's ``Referer``, which
+    Pictures, sounds and videos that an element of the page loads do not have our header: the page's ``Referer``, which
     browsers send within one origin, marks those.
     """
     value = environ.get(HEADER)

@@ -1,4 +1,4 @@
-"""What the control API refuses, beside the catalogue's errors. Codes begin with ``Emulator.``: no service has them."""
+"""Errors of the control API beside those of the catalogue. Their codes begin with ``Emulator.``, as no service's do."""
 
 from __future__ import annotations
 

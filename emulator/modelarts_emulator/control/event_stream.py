@@ -1,7 +1,7 @@
-"""``GET /_emulator/events``: requests as they happen and datasets as they change, as server-sent events.
+"""``GET /_emulator/events``: requests and dataset changes as server-sent events.
 
-A client that listens looks at the request log and the list of datasets itself, so that nobody else pays for it: who
-reads slowly finds that the log has forgotten the oldest requests, and is told how many.
+Each listener reads the request log and the list of datasets itself, so that listeners cost other requests nothing. A
+listener that reads slowly finds that the log has dropped its oldest requests, and is sent the number of missed ones.
 """
 
 from __future__ import annotations
@@ -19,44 +19,54 @@ from modelarts_emulator.control.request_log.log import RequestLog, RequestsQuery
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import IndexEntry
 
-_LOOK_S = 0.1
-# So often something is sent, if only to notice that the client has gone.
-_BEAT_S = 0.5
+_POLL_S = 0.1
+# Seconds between two writes at most: a write is what shows that the client has gone.
+_HEARTBEAT_S = 0.5
 
 
 class DatasetEvent(msgspec.Struct, kw_only=True):
-    """A dataset as it is now; ``change`` is ``created``, ``changed`` or ``deleted``."""
+    """A dataset after a change."""
 
     change: str
+    """Kind of change: ``created``, ``changed`` or ``deleted``."""
     dataset_id: str
+    """Identifier of the dataset."""
     project_id: str
+    """Project of the dataset."""
     dataset_name: str
+    """Display name of the dataset."""
     status: int
+    """State code, as in the dataset's details."""
     total_sample_count: int
+    """Samples in the dataset."""
     annotated_sample_count: int
+    """Samples with confirmed labels."""
     unconfirmed_sample_count: int
+    """Samples whose automatic labels still have to be confirmed."""
     deleted_sample_count: int
+    """Samples that were deleted."""
 
 
 class EventsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where to begin: after the request of this number; without it with those to come."""
+    """Select where the stream begins."""
 
     after: int | None = None
+    """Number of a request: later ones are sent first. Without it the stream begins with new requests."""
 
 
 class EventStream:
-    """The endpoint. Each client keeps a thread of the web server busy, so only a few are let in."""
+    """The endpoint ``/_emulator/events``. Each listener occupies a thread of the web server, so few are admitted."""
 
     def __init__(self, emu: Runtime, log: RequestLog) -> None:
         self._emu, self._log = emu, log
         self._places = threading.BoundedSemaphore(max(1, emu.settings.threads // 2))
 
     def stream_events(self, query: EventsQuery) -> Response:
-        """Events ``request``, ``dataset``, and ``missed`` for requests that came too fast; until the emulator ends.
+        """Send events ``request``, ``dataset`` and ``missed`` (requests that came too fast) until the emulator stops.
 
         The data of each is JSON: a request as in the log, a dataset with its counts, or ``{"missed": n}``. The id of
-        an event is the number of the latest request. Raises TOO_MANY_LISTENERS
-        where half of the web server's threads listen.
+        an event is the number of the latest request. Raises TOO_MANY_LISTENERS if half of the web server's threads
+        listen already.
         """
         if not self._places.acquire(blocking=False):
             raise ApiError(TOO_MANY_LISTENERS)
@@ -65,23 +75,23 @@ class EventStream:
         return Response(_Listener(self, after), 200, headers, content_type="text/event-stream")
 
     def events(self, after: int) -> Iterator[bytes]:
-        """What is sent to one client."""
+        """Yield the events for one client, beginning after the request with this number."""
         known = self._datasets()
-        rest = 0.0
+        until_heartbeat = 0.0
         while not self._emu.stopping.is_set():
-            sent = [*self._requests(after), *_changes(known, now := self._datasets())]
-            known, rest = now, rest - _LOOK_S
-            if sent:
-                after = max([after, *(number for number, _ in sent)])
-                yield b"".join(_event(kind, data, after) for _, (kind, data) in sent)
-                rest = _BEAT_S
-            elif rest <= 0:
-                yield b": still here\n\n"
-                rest = _BEAT_S
-            self._emu.stopping.wait(_LOOK_S)
+            found = [*self._requests(after), *_changes(known, now := self._datasets())]
+            known, until_heartbeat = now, until_heartbeat - _POLL_S
+            if found:
+                after = max([after, *(number for number, _ in found)])
+                yield b"".join(_encode(kind, data, after) for _, (kind, data) in found)
+                until_heartbeat = _HEARTBEAT_S
+            elif until_heartbeat <= 0:
+                yield b": heartbeat\n\n"
+                until_heartbeat = _HEARTBEAT_S
+            self._emu.stopping.wait(_POLL_S)
 
-    def leave(self) -> None:
-        """Let another client in."""
+    def release(self) -> None:
+        """Make room for another listener."""
         self._places.release()
 
     def _requests(self, after: int) -> Iterator[tuple[int, tuple[str, Any]]]:
@@ -98,32 +108,32 @@ class EventStream:
 
 
 class _Listener:
-    """The body of an answer; gives its place back even if nothing of it was ever read."""
+    """The body of a response; ``close`` makes room for another listener even if nothing of the body was read."""
 
-    def __init__(self, events: EventStream, after: int) -> None:
-        self._events, self._sent = events, events.events(after)
+    def __init__(self, stream: EventStream, after: int) -> None:
+        self._stream, self._events = stream, stream.events(after)
         self._closing = threading.Lock()
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._sent
+        return self._events
 
     def close(self) -> None:
-        """End it."""
+        """Release the listener's place, once."""
         if self._closing.acquire(blocking=False):
-            self._events.leave()
+            self._stream.release()
 
 
 def _changes(before: dict[str, IndexEntry], now: dict[str, IndexEntry]) -> Iterator[tuple[int, tuple[str, Any]]]:
     for dataset_id, entry in now.items():
-        # Each change makes an entry of its own, so there is nothing to compare.
+        # The store makes a new entry for each change, so comparing identities is enough.
         if before.get(dataset_id) is not entry:
-            yield 0, ("dataset", _described("changed" if dataset_id in before else "created", entry))
+            yield 0, ("dataset", _describe("changed" if dataset_id in before else "created", entry))
     for dataset_id, entry in before.items():
         if dataset_id not in now:
-            yield 0, ("dataset", _described("deleted", entry))
+            yield 0, ("dataset", _describe("deleted", entry))
 
 
-def _described(change: str, entry: IndexEntry) -> DatasetEvent:
+def _describe(change: str, entry: IndexEntry) -> DatasetEvent:
     record, counts = entry
     return DatasetEvent(
         change=change,
@@ -138,5 +148,5 @@ def _described(change: str, entry: IndexEntry) -> DatasetEvent:
     )
 
 
-def _event(kind: str, data: Any, number: int) -> bytes:
+def _encode(kind: str, data: Any, number: int) -> bytes:
     return b"event: %b\nid: %d\ndata: %b\n\n" % (kind.encode(), number, msgspec.json.encode(data))

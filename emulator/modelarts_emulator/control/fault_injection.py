@@ -1,7 +1,7 @@
-"""``/_emulator/faults``: what is to go wrong, for whom, and when.
+"""``/_emulator/faults``: inject errors, delays and broken connections into chosen requests.
 
-A fault says which requests it is for, which of those it hits, and what happens to them. Requests to ``/_emulator/``
-are never hit.
+A fault has conditions that a request has to match, a selection of the matching requests that it hits, and an effect.
+Requests to ``/_emulator/`` are never hit.
 """
 
 from __future__ import annotations
@@ -26,55 +26,60 @@ MAX_FAULTS = 1000
 MAX_DELAY_MS = 600_000
 HEADER = "X-Emulator-Fault"
 STATUS_NOT_SENT = "0 no answer"
-"""The status of what is never sent; the log shows it as 0."""
+"""The status of a response that is never sent; the request log shows it as 0."""
 PENDING_FAULT = "emulator.faults"
-"""Where a request's environment notes what is to happen to its answer."""
+"""Key in a request's environment: the fault that hits its response."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A fault. Which requests it is for: all that is named must be so; an empty fault is for all of them."""
+    """A fault. A request matches if it meets every condition that is given; no condition matches all requests."""
 
     operation: str | None = None
-    """One of the 31, such as ``ListSamples``."""
+    """Condition: one of the 31 operations, such as ``ListSamples``."""
     service: Service | None = None
+    """Condition: dataset API (``modelarts``), identity service (``iam``) or object storage (``obs``)."""
     project_id: str | None = None
+    """Condition: project in the path."""
     method: str | None = None
+    """Condition: HTTP method, such as ``GET``."""
     path: str | None = None
-    """A pattern with ``*`` and ``?``, such as ``/bucket/*.jpg``."""
+    """Condition: pattern for the path, with ``*`` and ``?``, such as ``/bucket/*.jpg``."""
 
     nth: int = 1
-    """The first of those requests that is hit."""
+    """Selection: number of the first matching request that is hit, from 1; 1 by default."""
     times: int | None = None
-    """How many are hit; without it all, but with ``nth`` above 1 only that one."""
+    """Selection: how many requests are hit, from 1. Without it all, but with ``nth`` above 1 only that one."""
     probability: float = 1.0
+    """Selection: probability that a matching request is hit, 0 to 1; 1 by default."""
     seed: int | str | None = None
-    """With it, the same requests are hit each time."""
+    """Selection: seed of the random numbers for ``probability``, so that the same requests are hit each time."""
 
     delay_ms: int = 0
-    """How much later the request is served; alone or with one of the following."""
+    """Effect: delay in ms, 0 to 600,000, before the request is processed; alone or with one other effect."""
     error: str | None = None
-    """A row of the error catalogue, by name or code, is the answer."""
+    """Effect: answer with an error of the catalogue, by name (``DATASET_NOT_FOUND``) or code (``ModelArts.4352``)."""
     status: int | None = None
-    """This status is the answer, with ``body`` or else an error body, and ``headers``."""
+    """Effect: answer with this HTTP status, 200 to 599; with ``body`` or an error body, and with ``headers``."""
     body: Any = msgspec.UNSET
-    """A text as it is, anything else as JSON."""
+    """Body of the answer: a string is sent as text, any other value as JSON."""
     headers: dict[str, str] = {}
+    """Headers of the answer, printable ASCII."""
     cut: Literal["before", "after"] | None = None
-    """The connection ends without an answer, before the request has any effect or after."""
+    """Effect: close the connection without an answer, before the request is processed or after."""
     truncate: int | None = None
-    """The connection ends after so many bytes of the answer's body."""
+    """Effect: close the connection after this many bytes of the answer's body."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError where it cannot mean anything."""
+        """Check the members together. Raises ValueError."""
         if self.operation is not None and self.operation not in OPERATIONS:
-            raise ValueError(f"operation {self.operation[:80]!r} is none of the 31")
+            raise ValueError(f"operation {self.operation[:80]!r} is not one of the 31 operations")
         if self.error is not None and find_error(self.error) is None:
             raise ValueError(f"error {self.error[:80]!r} is not in the error catalogue")
         effects = [self.error, self.status, self.cut, self.truncate]
         if sum(effect is not None for effect in effects) > 1:
-            raise ValueError("only one of error, status, cut and truncate")
+            raise ValueError("only one of error, status, cut and truncate is possible")
         if not self.delay_ms and not any(effect is not None for effect in effects):
-            raise ValueError("what is to happen is missing: error, status, cut, truncate or delay_ms")
+            raise ValueError("an effect is missing: error, status, cut, truncate or delay_ms")
         if self.status is None and (self.body is not msgspec.UNSET or self.headers) and self.error is None:
             raise ValueError("body and headers need a status or an error")
         _require_range("nth", self.nth, 1, 1_000_000_000)
@@ -85,28 +90,34 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         _require_range("truncate", self.truncate, 0, 1 << 40)
         for name, value in self.headers.items():
             if not (name + value).isprintable() or not (name + value).isascii() or ":" in name or " " in name:
-                raise ValueError(f"header {name[:80]!r} cannot be sent")
+                raise ValueError(f"header {name[:80]!r} is not a valid header")
 
 
 class FaultState(msgspec.Struct, kw_only=True):
-    """A fault that is in force; how many requests it was for, and how many of those it hit."""
+    """An active fault with its counts."""
 
     id: str
+    """Identifier, such as ``fault-1``."""
     matched: int
+    """Requests that matched the conditions."""
     hits: int
+    """Requests that were hit."""
     fault: Fault
+    """Conditions, selection and effect."""
 
 
 class FaultsResponse(msgspec.Struct, kw_only=True):
-    """The faults in force, in the order they were added."""
+    """The active faults."""
 
     faults: list[FaultState]
+    """Faults in the order in which they were added."""
 
 
 class FaultsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Whose; without a project all."""
+    """Select faults."""
 
     project_id: str | None = None
+    """Only faults with this project as their condition; all without it."""
 
 
 def _require_range(name: str, value: float | None, low: float, high: float) -> None:
@@ -114,7 +125,7 @@ def _require_range(name: str, value: float | None, low: float, high: float) -> N
         raise ValueError(f"{name} must be from {low} to {high}")
 
 
-class _Active:
+class _ActiveFault:
     """A fault with its counts. Not thread-safe."""
 
     def __init__(self, number: int, fault: Fault) -> None:
@@ -123,8 +134,8 @@ class _Active:
         self._random = random.Random(fault.seed)
         self._times = fault.times if fault.times is not None else 1 if fault.nth > 1 else None
 
-    def is_for(self, request: Request, service: Service) -> bool:
-        """Whether a request is one of those it is for."""
+    def matches(self, request: Request, service: Service) -> bool:
+        """Return True if a request meets all conditions."""
         fault = self.fault
         return (
             fault.operation in (None, request.endpoint)
@@ -136,12 +147,12 @@ class _Active:
 
     @property
     def is_delay(self) -> bool:
-        """Whether it only delays, so that others can hit the same request."""
+        """True if the only effect is a delay, so that other faults can hit the same request."""
         fault = self.fault
         return fault.error is None and fault.status is None and fault.cut is None and fault.truncate is None
 
-    def strikes(self) -> bool:
-        """Whether the request that was counted last is hit."""
+    def select(self) -> bool:
+        """Return True, and count a hit, if the request that matched last is hit."""
         if self.matched < self.fault.nth or (self._times is not None and self.hits >= self._times):
             return False
         if self.fault.probability < 1 and self._random.random() >= self.fault.probability:
@@ -151,35 +162,35 @@ class _Active:
 
 
 class Faults:
-    """The faults in force. Thread-safe. ``sleep`` waits so many seconds, or until the emulator ends."""
+    """The active faults. Thread-safe. ``sleep`` waits for a number of seconds, or until the emulator stops."""
 
     def __init__(self, sleep: Callable[[float], object]) -> None:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._number = 0
-        self.active: tuple[_Active, ...] = ()
-        """Looked at for every request: empty is what it mostly is."""
+        self.active: tuple[_ActiveFault, ...] = ()
+        """Checked for every request, so a tuple that is replaced as a whole: reading needs no lock."""
 
-    # What requests meet
+    # Called for every request
 
     def before(self, request: Request) -> Response | None:
-        """Do to a request what is to happen to it; return what answers it in place of the operation, if anything."""
+        """Delay a request that a fault hits; return the response if the fault answers in place of the operation."""
         service = service_of(request.endpoint, request.path)
-        struck = self._struck(request, service)
-        if delay_ms := sum(each.fault.delay_ms for each in struck):
+        hitting = self._hitting(request, service)
+        if delay_ms := sum(each.fault.delay_ms for each in hitting):
             self._sleep(min(delay_ms, MAX_DELAY_MS) / 1000)
-        if not struck or struck[-1].is_delay:
+        if not hitting or hitting[-1].is_delay:
             return None
-        each = struck[-1]
+        each = hitting[-1]
         if each.fault.cut == "after" or each.fault.truncate is not None:
             request.environ[PENDING_FAULT] = each
             return None
         if each.fault.cut == "before":
             return _marked(Response(_cut_at((), 0), STATUS_NOT_SENT), each)
-        return _marked(_answer(each.fault, service), each)
+        return _marked(_answer(each, service), each)
 
     def after(self, request: Request, response: Response) -> Response:
-        """Do to an answer what is to happen to it."""
+        """Return the response, cut or truncated if a fault hits it."""
         each = request.environ.pop(PENDING_FAULT, None)
         if each is None:
             return response
@@ -188,37 +199,37 @@ class Faults:
             return _marked(Response(_cut_at(_pieces(response), 0), STATUS_NOT_SENT), each)
         return _marked(_truncated(response, bytes_sent), each)
 
-    def _struck(self, request: Request, service: Service) -> list[_Active]:
-        """The faults that hit a request: any that delay it, and the first of the others."""
-        struck: list[_Active] = []
+    def _hitting(self, request: Request, service: Service) -> list[_ActiveFault]:
+        """Return the faults that hit a request: all that only delay it, and the first of the others as the last."""
+        hitting: list[_ActiveFault] = []
         is_answered = False
         with self._lock:
             for each in self.active:
-                if each.is_for(request, service):
+                if each.matches(request, service):
                     each.matched += 1
-                    if not is_answered and each.strikes():
-                        struck.append(each)
+                    if not is_answered and each.select():
+                        hitting.append(each)
                         is_answered = not each.is_delay
-        return struck
+        return hitting
 
     # The endpoints
 
     def list_faults(self) -> FaultsResponse:
-        """The faults in force, with their counts."""
+        """Return the active faults with their counts, in the order in which they were added."""
         return FaultsResponse(faults=[_state(each) for each in self.active])
 
     def add_fault(self, request: Fault) -> FaultState:
-        """Put a fault in force. Raises TOO_MANY_FAULTS where there are 1,000 already."""
+        """Activate a fault. Raises TOO_MANY_FAULTS if there are 1,000 already."""
         with self._lock:
             if len(self.active) >= MAX_FAULTS:
-                raise ApiError(TOO_MANY_FAULTS, f"there are {MAX_FAULTS} faults already")
+                raise ApiError(TOO_MANY_FAULTS, f"the limit is {MAX_FAULTS}")
             self._number += 1
-            added = _Active(self._number, request)
+            added = _ActiveFault(self._number, request)
             self.active = (*self.active, added)
         return _state(added)
 
     def remove_fault(self, fault_id: str) -> None:
-        """End a fault. Raises FAULT_NOT_FOUND."""
+        """Remove a fault. Raises FAULT_NOT_FOUND."""
         with self._lock:
             kept = tuple(each for each in self.active if each.id != fault_id)
             if len(kept) == len(self.active):
@@ -226,28 +237,29 @@ class Faults:
             self.active = kept
 
     def clear_faults(self, query: FaultsQuery) -> None:
-        """End every fault, or those that are for a project alone."""
+        """Remove all faults, or those whose condition names a project."""
         self.clear(query.project_id)
 
     def clear(self, project_id: str | None = None) -> None:
-        """End every fault, or those that are for a project alone."""
+        """Remove all faults, or those whose condition names a project."""
         with self._lock:
             self.active = tuple(
                 each for each in self.active if project_id is not None and each.fault.project_id != project_id
             )
 
 
-def _state(each: _Active) -> FaultState:
+def _state(each: _ActiveFault) -> FaultState:
     return FaultState(id=each.id, matched=each.matched, hits=each.hits, fault=each.fault)
 
 
-def _marked(response: Response, each: _Active) -> Response:
+def _marked(response: Response, each: _ActiveFault) -> Response:
     response.headers[HEADER] = each.id
     return response
 
 
-def _answer(fault: Fault, service: Service) -> Response:
-    """An answer in the form that the service has for errors."""
+def _answer(each: _ActiveFault, service: Service) -> Response:
+    """Build the response of a fault, in the form in which the service reports errors."""
+    fault = each.fault
     row = find_error(fault.error) if fault.error else Error(fault.status or 500, INTERNAL_ERROR.code, "Fault")
     row = row or INTERNAL_ERROR
     status = fault.status or row.status
@@ -258,7 +270,7 @@ def _answer(fault: Fault, service: Service) -> Response:
     elif status < 400 and fault.error is None:
         response = Response(b"", status, content_type="application/json")
     else:
-        response = _error(ApiError(row._replace(status=status), "as a fault wants it"), service)
+        response = _error(ApiError(row._replace(status=status), f"injected by {each.id}"), service)
     response.headers.update(fault.headers)
     return response
 
@@ -277,7 +289,7 @@ def _error(error: ApiError, service: Service) -> Response:
 
 
 def _truncated(response: Response, bytes_sent: int) -> Response:
-    """An answer that promises its whole length, and ends before."""
+    """Return a response that announces its whole length and ends before."""
     length = response.calculate_content_length() or response.content_length or 0
     cut = Response(_cut_at(_pieces(response), bytes_sent), response.status_code, response.headers)
     cut.headers["Content-Length"] = str(max(length, bytes_sent + 1))

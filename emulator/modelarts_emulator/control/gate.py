@@ -1,4 +1,7 @@
-"""A gate in front of the services: while everything is exchanged, requests wait outside, and none is left inside."""
+"""Readers-writer gate: requests pass until ``exclusive()`` waits for running ones and holds back new ones.
+
+A reset or a restore of a snapshot replaces all state; no request may see half of each.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from contextlib import contextmanager
 from threading import get_ident
 from time import monotonic, perf_counter
 
-# Who waits longer than this is let in all the same: a client would have given up.
-_MOST_S = 120.0
-# So long it is waited for requests that are inside already; one that takes longer is not disturbed by much.
+# A request that has waited this long is admitted: its client would give up otherwise.
+_MAX_WAIT_S = 120.0
+# Seconds to wait for running requests before the exclusive part begins anyway.
 _DRAIN_S = 10.0
 
 
 class RequestGate:
-    """Open, until ``exclusive`` is entered. Thread-safe; one at a time closes it."""
+    """Admit requests unless ``exclusive`` is active. Thread-safe; one thread at a time is exclusive."""
 
     def __init__(self) -> None:
         self._closing = threading.Lock()
@@ -23,22 +26,23 @@ class RequestGate:
         self._opened.set()
         self._left = threading.Event()
         self._is_closed = False
-        # The threads that serve a request, and since when. One operation of a dictionary needs no lock.
+        # Start of the request that each thread serves. Single operations of a dictionary are atomic and need no lock.
         self._inside: dict[int, float] = {}
 
     def enter(self) -> None:
-        """Begin a request, once it is open; ``leave`` ends it, on the same thread."""
+        """Admit a request, after waiting for an exclusive part to end. ``leave`` ends it, on the same thread."""
         self._inside[get_ident()] = perf_counter()
-        # Looked at only now: who closes it looks at who is inside only after that.
+        # Check the flag after registering: `exclusive` sets the flag before it reads `_inside`, so that one side
+        # always sees the other.
         while self._is_closed:
             self.leave()
-            is_open = self._opened.wait(_MOST_S)
+            is_open = self._opened.wait(_MAX_WAIT_S)
             self._inside[get_ident()] = perf_counter()
             if not is_open:
                 return
 
     def leave(self) -> float | None:
-        """End a request, and return when it was begun, as ``perf_counter`` tells it; None where none was."""
+        """End this thread's request. Return the ``perf_counter`` time of its start; None if there is no request."""
         started = self._inside.pop(get_ident(), None)
         if self._is_closed:
             self._left.set()
@@ -46,7 +50,7 @@ class RequestGate:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Let no request in meanwhile; who is in already is waited for."""
+        """Hold back new requests while the context lasts, after running ones have ended (10 s at most)."""
         with self._closing:
             self._opened.clear()
             self._is_closed = True
@@ -61,7 +65,7 @@ class RequestGate:
         deadline = monotonic() + _DRAIN_S
         while True:
             self._left.clear()
-            rest = deadline - monotonic()
-            if not self._inside or rest <= 0:
+            remaining = deadline - monotonic()
+            if not self._inside or remaining <= 0:
                 return
-            self._left.wait(rest)
+            self._left.wait(remaining)

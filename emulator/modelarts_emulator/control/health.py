@@ -1,4 +1,4 @@
-"""``/_emulator/health`` and ``/_emulator/ready``: whether it lives, and whether it can be used."""
+"""``/_emulator/health`` and ``/_emulator/ready``: show that the emulator is running, and that it is ready."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def register(app: Flask, emu: Runtime) -> None:
     """Add both routes."""
 
     def health() -> Response:
-        return _answer(200, _state(emu))
+        return _respond(200, _state(emu))
 
     def ready() -> Response:
         is_ready = emu.ready.is_set()
-        return _answer(200 if is_ready else 503, {"ready": is_ready, **_state(emu)})
+        return _respond(200 if is_ready else 503, {"ready": is_ready, **_state(emu)})
 
     app.add_url_rule("/_emulator/health", "health", health)
     app.add_url_rule("/_emulator/ready", "ready", ready)
 
 
 def _state(emu: Runtime) -> dict[str, Any]:
-    """Version, uptime in ms, how the watcher works, and how much is still to be done."""
+    """Return version, uptime in ms, watcher mode, and counts of pending work."""
     return {
         "status": "alive",
         "version": modelarts_emulator.__version__,
@@ -41,5 +41,5 @@ def _state(emu: Runtime) -> dict[str, Any]:
     }
 
 
-def _answer(status: int, body: dict[str, Any]) -> Response:
+def _respond(status: int, body: dict[str, Any]) -> Response:
     return Response(msgspec.json.encode(body), status, content_type="application/json")

@@ -1,4 +1,4 @@
-"""``/_emulator/ids``: with a seed, the same calls give the same ids."""
+"""``/_emulator/ids``: generate the same ids again, so that recorded answers can be compared."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from modelarts_emulator.util.ids import Ids
 
 
 class IdSeed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where ids begin; null draws them at random again."""
+    """The seed of the id generator."""
 
     seed: int | str | None
+    """Number or text that determines the ids; null generates random ids again."""
 
 
 class IdsControl:
-    """The endpoint."""
+    """The endpoint ``/_emulator/ids``."""
 
     def __init__(self, ids: Ids, store: Store, uploads: Path) -> None:
         self._ids, self._store, self._uploads = ids, store, uploads
 
     def seed_ids(self, request: IdSeed) -> IdSeed:
-        """Begin again from a seed: the same calls, one after another, give the same ids.
+        """Restart the id generator from a seed: the same calls in the same order give the same ids.
 
-        Ids that are in use are passed over, so begin with none, as after a reset. Tokens are not among them. Looks
-        through every dataset, at its versions and tasks.
+        The generator is global, not per project. Ids in use are skipped, so begin without any, as after a reset.
+        Tokens and keys are not generated from the seed. Reads the versions and tasks of every dataset.
         """
         self._ids.seed(request.seed, () if request.seed is None else set(self._in_use()))
         return request

@@ -1,4 +1,4 @@
-"""``POST /_emulator/reset``: as if nothing had ever been done, or nothing in one project."""
+"""``POST /_emulator/reset``: return to the state of an empty emulator, or of an empty project."""
 
 from __future__ import annotations
 
@@ -17,60 +17,65 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetRecord, Unknown
 
-# A task that was told to end by the loss of its dataset notices at its next step.
+# Seconds to wait for tasks: a task whose dataset was deleted ends at its next step.
 _TASKS_S = 30.0
 
 
 class ResetQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is to go: one project, or everything; ``objects=false`` leaves the buckets alone."""
+    """Select what is deleted."""
 
     project_id: str | None = None
+    """Project to empty; everything without it."""
     objects: bool = True
+    """Whether objects are deleted too: buckets and uploads, or the output of a project's datasets."""
 
 
 class ResetResponse(msgspec.Struct, kw_only=True):
-    """What has gone."""
+    """What was deleted."""
 
     datasets: int
+    """Number of datasets."""
     buckets: int
+    """Number of buckets; 0 for a single project."""
 
 
 class ResetControl:
-    """The endpoint."""
+    """The endpoint ``/_emulator/reset``."""
 
     def __init__(self, emu: Runtime, log: RequestLog, faults: Faults, gate: RequestGate) -> None:
         self._emu, self._log, self._faults, self._gate = emu, log, faults, gate
 
     def reset(self, query: ResetQuery) -> ResetResponse:
-        """Delete all datasets, versions and tasks; buckets, uploads; request log, faults, transitions, clock and ids.
+        """Delete all datasets and objects; clear request log, faults and transitions; reset clock and id generator.
 
-        Mounted folders keep their files, except what datasets have written below their work paths. Tokens and
-        snapshots stay. Of one project go its datasets with what they have written, its requests, and the faults and
-        transitions that name it; what is everybody's stays: buckets, sources, clock and ids.
+        Mounted folders keep their files, except the output of datasets below their work paths. Tokens and snapshots
+        are kept. With a project only its datasets and their output are deleted, its requests forgotten, and the faults
+        and transition rules that name it removed; buckets, input files, clock and id generator are shared by all
+        projects and stay as they are.
         """
         with self._gate.exclusive():
             self._faults.clear(query.project_id)
-            gone = delete_datasets(self._emu, query.project_id)
-            # Only now: what is held goes no further than it has come, since its dataset is gone.
+            deleted = delete_datasets(self._emu, query.project_id)
+            # After the deletion: a held task that is released finds its dataset gone and ends, instead of going on.
             if query.project_id is None:
                 self._emu.transitions.clear()
             else:
                 self._emu.transitions.put({}, query.project_id)
-            buckets = self._remove_objects(gone, query) if query.objects else 0
+            buckets = self._remove_objects(deleted, query) if query.objects else 0
             self._log.clear(query.project_id)
             if query.project_id is None:
                 self._emu.clock.real()
                 self._emu.ids.seed(None)
-        return ResetResponse(datasets=len(gone), buckets=buckets)
+        return ResetResponse(datasets=len(deleted), buckets=buckets)
 
-    def _remove_objects(self, gone: Collection[DatasetRecord], query: ResetQuery) -> int:
-        for record in gone:
+    def _remove_objects(self, deleted: Collection[DatasetRecord], query: ResetQuery) -> int:
+        for record in deleted:
             remove_output(self._emu, record)
         return remove_buckets(self._emu) if query.project_id is None else 0
 
 
 def delete_datasets(emu: Runtime, project_id: str | None) -> list[DatasetRecord]:
-    """Delete the datasets of a project, or all, and wait for their tasks; their files stay. Returns what there was."""
+    """Delete the datasets of a project, or all, and wait for their tasks; files stay. Return the deleted records."""
     records = [entry.record for entry in emu.store.entries(project_id)]
     for record in records:
         emu.unwatch(record.id)
@@ -83,15 +88,15 @@ def delete_datasets(emu: Runtime, project_id: str | None) -> list[DatasetRecord]
 
 
 def remove_output(emu: Runtime, record: DatasetRecord) -> None:
-    """Remove what a dataset has written, and its work path where that is empty then."""
+    """Remove the output folder of a dataset, and its work path if that is empty afterwards."""
     with suppress(ApiError, OSError):
-        place = emu.tree.local(ObsPath.parse(record.inner_work_path))
-        shutil.rmtree(place)
-        place.parent.rmdir()
+        output = emu.tree.local(ObsPath.parse(record.inner_work_path))
+        shutil.rmtree(output)
+        output.parent.rmdir()
 
 
 def remove_buckets(emu: Runtime) -> int:
-    """Remove every bucket that is no mounted folder, with what is in it and what is being uploaded."""
+    """Remove all buckets except mounted folders, and unfinished uploads. Return the number of buckets."""
     trash = emu.root / "snapshots" / ".removed"
     trash.mkdir(parents=True, exist_ok=True)
     folders = list((emu.root / "obs").iterdir())

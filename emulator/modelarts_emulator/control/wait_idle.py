@@ -1,4 +1,4 @@
-"""``POST /_emulator/wait-idle``: returns when nothing is open any more, so that a test need not sleep."""
+"""``POST /_emulator/wait-idle``: wait until all background work has ended, so that tests need not sleep."""
 
 from __future__ import annotations
 
@@ -14,58 +14,70 @@ from modelarts_emulator.control.errors import NOT_IDLE
 from modelarts_emulator.runtime import Runtime
 
 MAX_MS = 600_000
-# How often a wait looks whether the emulator is about to end.
-_LOOK_S = 0.25
+# Seconds between two checks whether the emulator is stopping.
+_CHECK_S = 0.25
 
 
 class IdleQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How long to wait at most, and for whose datasets; without a project for all."""
+    """Select the datasets to wait for."""
 
     timeout_ms: int = 10_000
+    """Longest wait in ms, 0 to 600,000; 10,000 by default."""
     project_id: str | None = None
+    """Wait for datasets of this project only."""
 
 
 class OpenTask(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A background task that has not ended; ``held_before`` is the state that a transition keeps it from."""
+    """A background task that has not ended."""
 
     kind: str
+    """Kind of task: ``sync``, ``import``, ``export``, ``publish`` or ``switch``."""
     dataset_id: str
+    """Dataset that the task works on."""
     held_before: str | None = None
+    """State that a transition rule keeps the task from; absent if the task is not held."""
 
 
 class OpenWork(msgspec.Struct, kw_only=True):
-    """What has not ended: changes of files not yet taken in, and tasks."""
+    """Work that has not ended."""
 
     pending_events: int
+    """Datasets with file changes that are not processed yet."""
     tasks: list[OpenTask]
+    """Tasks that have not ended, held ones first."""
 
 
 class IdleResponse(msgspec.Struct, kw_only=True):
-    """Nothing is open."""
+    """Answer when all work has ended."""
 
     idle: bool = True
+    """Always true; other answers have status 504."""
     waited_ms: int
+    """Time that the call waited, in ms."""
 
 
 class NotIdleResponse(msgspec.Struct, kw_only=True):
-    """The body of a 504."""
+    """Body of a 504: the time was over first."""
 
     error_code: str
+    """``Emulator.0504``."""
     error_msg: str
+    """Description of the open work in one line."""
     open: OpenWork
+    """Work that has not ended."""
 
 
 class WaitIdleControl:
-    """The endpoint."""
+    """The endpoint ``/_emulator/wait-idle``."""
 
     def __init__(self, emu: Runtime) -> None:
         self._emu = emu
 
     def wait_idle(self, query: IdleQuery) -> IdleResponse | Response:
-        """Wait until files and datasets agree and no task is open; NOT_IDLE with what still is when the time is over.
+        """Wait until all file changes are processed and no task is open; NOT_IDLE lists the open work at the timeout.
 
-        All that lay on the disk before the call is taken in then, unless ``--sync manual`` says otherwise. A task that
-        a transition holds is open. Raises PARAMETER_INVALID.
+        Files that were written before the call are samples afterwards, except with ``--sync manual``. A task that a
+        transition rule holds counts as open. Raises PARAMETER_INVALID.
         """
         if not 0 <= query.timeout_ms <= MAX_MS:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
@@ -76,19 +88,23 @@ class WaitIdleControl:
 
 
 def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> bool:
-    """Wait until files and datasets agree and no task is open, in one project or in all.
+    """Wait until file changes are processed and no task is open, in one project or in all.
 
-    False when the time is over first.
+    Returns False if the time is over first or the emulator is stopping.
     """
     deadline = time.monotonic() + timeout_s
     ids = _ids(emu, project_id)
     if emu.settings.automatic:
-        # Looked at as a whole: what was written a moment ago may not have been noticed yet.
+        # Scan every input folder: events of recent writes may not have arrived yet.
         emu.watcher.flush(0, ids)
     while not emu.stopping.is_set():
-        rest = min(_LOOK_S, max(0.0, deadline - time.monotonic()))
-        # A task may write files, and a file may start no task: the watcher is asked again after the tasks.
-        if emu.watcher.wait_idle(rest, ids) and emu.tasks.wait_idle(rest, ids) and emu.watcher.wait_idle(0, ids):
+        remaining = min(_CHECK_S, max(0.0, deadline - time.monotonic()))
+        # Ask the watcher again after the tasks: a task may write files, but a file does not start a task.
+        if (
+            emu.watcher.wait_idle(remaining, ids)
+            and emu.tasks.wait_idle(remaining, ids)
+            and emu.watcher.wait_idle(0, ids)
+        ):
             return True
         if time.monotonic() >= deadline:
             return False
@@ -96,36 +112,36 @@ def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> 
 
 
 def not_idle_response(emu: Runtime, project_id: str | None = None) -> Response:
-    """A 504 that names what is open, and says of what is held that it is."""
-    still_open = _still_open(emu, project_id)
-    error = ApiError(NOT_IDLE, _described(still_open))
-    body = NotIdleResponse(error_code=NOT_IDLE.code, error_msg=error.message, open=still_open)
+    """Build a 504 that lists the open work and names held tasks."""
+    work = _open_work(emu, project_id)
+    error = ApiError(NOT_IDLE, _describe(work))
+    body = NotIdleResponse(error_code=NOT_IDLE.code, error_msg=error.message, open=work)
     return Response(msgspec.json.encode(body), NOT_IDLE.status, content_type="application/json")
 
 
 def describe_open_work(emu: Runtime, project_id: str | None = None) -> str:
-    """What is open, in one project or in all, in one line."""
-    return _described(_still_open(emu, project_id))
+    """Describe the open work of one project, or of all, in one line."""
+    return _describe(_open_work(emu, project_id))
 
 
 def _ids(emu: Runtime, project_id: str | None) -> set[str] | None:
     return None if project_id is None else {entry.record.id for entry in emu.store.entries(project_id)}
 
 
-def _still_open(emu: Runtime, project_id: str | None) -> OpenWork:
+def _open_work(emu: Runtime, project_id: str | None) -> OpenWork:
     ids = _ids(emu, project_id)
     tasks = [task for task in _open_tasks(emu) if ids is None or task.dataset_id in ids]
     return OpenWork(pending_events=emu.watcher.pending_of(ids), tasks=tasks)
 
 
-def _described(still_open: OpenWork) -> str:
+def _describe(work: OpenWork) -> str:
     parts = []
-    if still_open.pending_events:
-        parts.append(f"{still_open.pending_events} datasets have changes of files to take in")
-    for task in still_open.tasks:
-        why = f" is held before {task.held_before}: /_emulator/transitions releases it" if task.held_before else ""
-        parts.append(f"{task.kind} of dataset {task.dataset_id}{why}")
-    return "; ".join(parts)[:2000] or "it has only just come to rest"
+    if work.pending_events:
+        parts.append(f"{work.pending_events} datasets have file changes that are not processed yet")
+    for task in work.tasks:
+        reason = f" is held before {task.held_before}: /_emulator/transitions releases it" if task.held_before else ""
+        parts.append(f"{task.kind} of dataset {task.dataset_id}{reason}")
+    return "; ".join(parts)[:2000] or "idle now (was busy at the deadline)"
 
 
 def _open_tasks(emu: Runtime) -> Iterator[OpenTask]:

@@ -47,6 +47,7 @@ class TransitionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The rule for a kind of task."""
 
     mode: TransitionMode
+    """How the task goes on: at once, after ``ms``, after ``polls``, when released, or as failed."""
     before: str | None = None
     """The state that it holds for, the one to come, such as ``COMPLETED``; every state without it."""
     ms: int = 0
@@ -140,7 +141,7 @@ class Transitions:
         immediate = TransitionRule(mode=TransitionMode.IMMEDIATE)
         return {kind: self._rules.get((project_id, kind), immediate) for kind in TASK_KINDS}
 
-    def own_rules(self, project_id: str) -> dict[TaskKind, TransitionRule]:
+    def own_rules(self, project_id: str | None) -> dict[TaskKind, TransitionRule]:
         """The rules that a project has of its own, to be given to ``put``."""
         return {kind: rule for kind in TASK_KINDS if (rule := self._rules.get((project_id, kind))) is not None}
 

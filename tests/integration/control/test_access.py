@@ -118,11 +118,51 @@ def test_a_key_that_was_never_written_lets_nobody_in(tmp_path: Path) -> None:
     assert (tmp_path / "control-key").read_text().strip() == key
 
 
-def test_without_a_data_directory_the_key_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_key_without_data_directory_is_printed_once_and_not_logged(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     settings = Settings(port=0, data_dir=None, auth="strict", users=(parse_user("a:b"),))
+    key = access.ControlAccess(settings, tmp_path).key
+    assert key
+    assert capsys.readouterr().err.count(key) == 1
+    assert key not in caplog.text
+
+
+def test_key_is_not_printed_into_a_file_that_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(port=0, data_dir=None, auth="strict", users=(parse_user("a:b"),))
+    (tmp_path / "log").touch(0o644)
+    with (tmp_path / "log").open("w") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        key = access.ControlAccess(settings, tmp_path).key
+    assert key == (tmp_path / "control-key").read_text().strip()
+    assert key not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"two words here\n", b"short\n", b"\x00" * 4000])
+def test_damaged_key_file_gets_a_new_key(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "control-key").write_bytes(content)
+    (tmp_path / "control-key").chmod(0o600)
+    settings = Settings(port=0, data_dir=tmp_path, auth="strict", users=(parse_user("a:b"),))
     key = access.ControlAccess(settings).key
     assert key
-    assert key in caplog.text
+    assert (tmp_path / "control-key").read_text() == f"{key}\n"
+
+
+def test_key_file_that_others_can_read_gets_a_new_key(tmp_path: Path) -> None:
+    (tmp_path / "control-key").write_text("correct-horse-battery\n")
+    (tmp_path / "control-key").chmod(0o644)
+    settings = Settings(port=0, data_dir=tmp_path, auth="strict", users=(parse_user("a:b"),))
+    assert access.ControlAccess(settings).key != "correct-horse-battery"
+    assert (tmp_path / "control-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_key_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("correct-horse-battery\n")
+    (tmp_path / "control-key").symlink_to("elsewhere")
+    settings = Settings(port=0, data_dir=tmp_path, auth="strict", users=(parse_user("a:b"),))
+    with pytest.raises(OSError, match="control-key"):
+        access.ControlAccess(settings)
+    assert (tmp_path / "elsewhere").read_text() == "correct-horse-battery\n"
 
 
 def test_a_key_can_be_chosen_for_an_open_emulator_too() -> None:

@@ -248,8 +248,8 @@ def test_the_end_waits_for_no_delay(emu: Emulator, client: Client, control: Cont
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({}, "what is to happen"),
-        ({"operation": "ListNothing", "status": 500}, "none of the 31"),
+        ({}, "an effect is missing"),
+        ({"operation": "ListNothing", "status": 500}, "one of the 31"),
         ({"error": "ModelArts.99999"}, "catalogue"),
         ({"status": 500, "cut": "before"}, "only one"),
         ({"status": 99}, "status"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from openapi_spec_validator import validate
 
 from modelarts_emulator.api.routes import ROUTES
 from modelarts_emulator.app import create_app
+from modelarts_emulator.contract.errors import Error
+from modelarts_emulator.control import errors
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
 from modelarts_emulator.control.pages.openapi import document
 from modelarts_emulator.server import Emulator
@@ -149,3 +152,54 @@ def test_the_page_has_all_it_needs(emu: Emulator) -> None:
         asset = requests.get(f"{emu.url}/_emulator/{reference}", timeout=10)
         assert asset.status_code == 200, reference
         assert asset.content
+
+
+def properties(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every property in a schema, nested ones included."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {}).items()
+        for value in schema.values():
+            yield from properties(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from properties(value)
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall("[a-z]+", text.lower())) - {"a", "an", "of", "the"}
+
+
+def test_openapi_every_property_has_a_description_that_adds_to_its_name(openapi: Any) -> None:
+    found = [
+        (schema, name, member.get("description", ""))
+        for schema, content in openapi["components"]["schemas"].items()
+        for name, member in properties(content)
+    ]
+    assert len(found) > 400
+    assert [each for each in found if words(each[2]) <= words(each[1])] == []
+
+
+def test_openapi_every_schema_has_a_description_that_adds_to_its_name(openapi: Any) -> None:
+    for name, schema in openapi["components"]["schemas"].items():
+        assert words(schema.get("description", "")) - {name.lower()}, name
+
+
+def test_openapi_every_parameter_has_a_description(openapi: Any) -> None:
+    missing = [
+        (path, method, parameter["name"])
+        for path, methods in openapi["paths"].items()
+        for method, operation in methods.items()
+        for parameter in operation["parameters"]
+        if not parameter.get("description")
+    ]
+    assert missing == []
+
+
+def test_openapi_every_error_of_the_control_api_is_declared_by_an_endpoint(openapi: Any) -> None:
+    declared = {error for endpoint in CONTROL for error in endpoint.errors}
+    own = {error for error in vars(errors).values() if isinstance(error, Error)}
+    assert declared == own - {errors.CONTROL_KEY_REQUIRED}
+    for endpoint in CONTROL:
+        responses = openapi["paths"][endpoint.path][endpoint.method.lower()]["responses"]
+        for error in endpoint.errors:
+            assert f"{error.message} (`{error.code}`)" in responses[str(error.status)]["description"]

@@ -237,3 +237,24 @@ def test_a_rule_that_means_nothing_is_refused_and_changes_nothing(control: Contr
     assert said in control.refused("PUT", "transitions", json=body)
     assert control.call("GET", "transitions")["transitions"]["sync"] == HOLD
     assert "project" in control.refused("PUT", "transitions?project=x", json={})
+
+
+def test_put_transitions_replaces_the_rules_of_all_kinds(control: Control) -> None:
+    control.call("PUT", "transitions", json={"publish": HOLD, "import": HOLD})
+    rules = control.call("PUT", "transitions", json={"export": HOLD})["transitions"]
+    assert {kind for kind, rule in rules.items() if rule["mode"] == "hold"} == {"export"}
+
+
+@pytest.mark.parametrize("query", ["", "?project_id=red"])
+def test_patch_transitions_changes_the_named_kinds_only(control: Control, query: str) -> None:
+    control.call("PUT", f"transitions{query}", json={"publish": HOLD, "import": HOLD})
+    patch = {"import": {"mode": "immediate"}, "export": HOLD}
+    rules = control.call("PATCH", f"transitions{query}", json=patch)["transitions"]
+    assert {kind for kind, rule in rules.items() if rule["mode"] == "hold"} == {"publish", "export"}
+
+
+def test_patch_transitions_with_an_unknown_state_changes_nothing(control: Control) -> None:
+    control.call("PUT", "transitions", json={"publish": HOLD})
+    before = control.call("GET", "transitions")
+    control.call("PATCH", "transitions", 400, json={"publish": {"mode": "hold", "before": "BOILING"}})
+    assert control.call("GET", "transitions") == before

@@ -1,7 +1,7 @@
-"""``GET /_emulator/ui``: the console, a page over the public API and ``/_emulator/``; at ``/`` a browser is sent there.
+"""Serve the console at ``/_emulator/ui``, and redirect browsers there from ``/``.
 
-The page is plain modules, served as they lie in ``assets/console``. It holds no logic of the service: what it shows was
-answered, and what it changes is asked for as any client would.
+The page consists of plain JavaScript modules in ``assets/console``. It has no logic of the service: it shows answers of
+the public API and of ``/_emulator/``, and makes changes through them as any other client does.
 """
 
 from __future__ import annotations
@@ -35,23 +35,26 @@ class ProjectSummary(msgspec.Struct, kw_only=True):
     """A project that has datasets."""
 
     project_id: str
+    """Identifier of the project."""
     datasets: int
+    """Number of its datasets."""
 
 
 class ProjectsResponse(msgspec.Struct, kw_only=True):
-    """The projects that have datasets, the one with most of them first."""
+    """The projects that have datasets."""
 
     projects: list[ProjectSummary]
+    """Projects, the one with most datasets first."""
 
 
 class ProjectsControl:
-    """The endpoint."""
+    """The endpoint ``/_emulator/projects``."""
 
     def __init__(self, emu: Runtime) -> None:
         self._emu = emu
 
     def list_projects(self) -> ProjectsResponse:
-        """The projects that have datasets: no call of the service tells them."""
+        """List the projects that have datasets, which no operation of the service does."""
         counts: dict[str, int] = {}
         for entry in self._emu.store.entries():
             counts[entry.record.project_id] = counts.get(entry.record.project_id, 0) + 1
@@ -60,7 +63,7 @@ class ProjectsControl:
 
 
 def register(app: Flask, public_url: str | None) -> None:
-    """Add the page, what it is made of, and the way to it from ``/``."""
+    """Add the page, its assets, and the redirect from ``/``."""
     folder = files("modelarts_emulator.control.pages") / "assets" / "console"
     names = frozenset(_names(folder))
     policy = _policy(public_url)
@@ -95,7 +98,7 @@ def _names(folder: Traversable, prefix: str = "") -> Iterator[str]:
 
 
 def _policy(public_url: str | None) -> str:
-    """Nothing but this server; where its URLs are signed for another name, pictures come from there."""
+    """Return the content security policy: this server only, and the public URL that signed URLs refer to."""
     parts = urlsplit(public_url) if public_url else None
     ours = f"'self' {parts.scheme}://{parts.netloc}" if parts else "'self'"
     return (

@@ -1,4 +1,4 @@
-"""``GET /_emulator/docs``: a page to read and try the OpenAPI document. All that it needs comes from here."""
+"""Serve a page at ``/_emulator/docs`` to read and try the OpenAPI document; it works offline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ASSETS = {
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "docs.js": ("docs.js", "text/javascript"),
 }
-# The library sets styles on elements; scripts come from files alone.
+# Swagger UI sets inline styles; scripts are loaded from files only.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -19,7 +19,7 @@ _POLICY = (
 
 
 def register(app: Flask) -> None:
-    """Add the page and what it is made of."""
+    """Add the page and its assets."""
 
     def page() -> Response:
         response = _asset("docs.html", "text/html; charset=utf-8")
@@ -28,7 +28,7 @@ def register(app: Flask) -> None:
         return response
 
     app.add_url_rule("/_emulator/docs", "docs", page, strict_slashes=True)
-    # What the page needs is named relative to it, so that it may stand behind a proxy.
+    # The page refers to its assets relative to itself, so that it works behind a proxy with a path prefix.
     app.add_url_rule("/_emulator/docs/", "docs/", lambda: Response(status=308, headers={"Location": "../docs"}))
     for name, (file, content_type) in _ASSETS.items():
         app.add_url_rule(

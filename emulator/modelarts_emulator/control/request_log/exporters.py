@@ -1,4 +1,4 @@
-"""Logged requests in forms to be run again or shown: ``curl``, Python, a pytest test, and HAR, which browsers show."""
+"""Export logged requests as ``curl`` commands, Python, a pytest test, or HAR for browsers."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from modelarts_emulator.control.request_log.replay import describe_request, repl
 
 
 def to_curl(requests: Iterable[LoggedRequest]) -> str:
-    """One command each; set TOKEN where they need one, and put a body that is not known into the file ``body``."""
+    """Write one command per request; they read ``$TOKEN``, and bodies that were not logged from the file ``body``."""
     return "".join(f"{describe_request(each)}\n{' '.join(_curl(each))}\n" for each in requests)
 
 
 def to_har(requests: Iterable[LoggedRequest]) -> str:
-    """An HTTP archive, version 1.2."""
+    """Write an HTTP archive, version 1.2."""
     creator = {"name": "ModelArts emulator", "version": modelarts_emulator.__version__}
     log = {"version": "1.2", "creator": creator, "entries": [_har(each) for each in requests]}
     return msgspec.json.encode({"log": log}).decode()
 
 
 def _curl(request: LoggedRequest) -> Iterator[str]:
-    # Brackets in a URL are meant as they are. A HEAD has no body to wait for.
+    # --globoff: brackets in a URL are no patterns. --head: with -X HEAD curl would wait for a body.
     method = "--head" if request.method == "HEAD" else f"-X {shlex.quote(request.method)}"
     yield f"curl --globoff {method} {shlex.quote(without_signature(request.url))}"
     headers = replay_headers(request)
@@ -44,7 +44,7 @@ def _curl(request: LoggedRequest) -> Iterator[str]:
     if not request.request.body_bytes:
         return
     if "content-type" not in headers:
-        yield "-H content-type:"  # curl would say that it is a form
+        yield "-H content-type:"  # without this, curl sends the content type of a form
     yield f"--data-raw {shlex.quote(request.request.body)}" if request.request.body else "--data-binary @body"
 
 

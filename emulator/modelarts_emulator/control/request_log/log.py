@@ -1,6 +1,6 @@
-"""``/_emulator/requests``: the latest 1,000 requests, what they were answered, and how long that took.
+"""``/_emulator/requests``: log the latest 1,000 requests with their answers and durations.
 
-A request costs a tuple while it is served; everything else is worked out when somebody asks.
+Recording a request costs one tuple; descriptions are computed when the log is read.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from modelarts_emulator.util.clock import Clock
 CAPACITY = 1000
 MAX_BODY = 4096
 STARTED_AT = "emulator.started"
-"""Where the environment of a request that a fault may answer notes when it began, as ``perf_counter`` tells it."""
+"""Key in a request's environment: ``perf_counter`` time of its start, if a fault may answer it."""
 
 CONSOLE_CALL = "emulator.unnoticed"
-"""Where an environment says that a call is no client's: no fault hits it, and it is not kept."""
+"""Key in a request's environment: the console sent it, so no fault hits it and it is not logged."""
 
 CONSOLE_CALL_LOGGED = "logged"
-"""The value of ``CONSOLE_CALL`` for a call that no fault hits, but that is kept."""
+"""Value of ``CONSOLE_CALL`` for a call that no fault hits, but that is logged."""
 
 OPERATIONS = frozenset(route.operation for routes in ROUTES.values() for route in routes)
 Service = Literal["modelarts", "iam", "obs"]
@@ -43,61 +43,79 @@ _ERROR_CODE = re.compile(rb'"error_code":\s*"([^"]{1,80})"|<Code>([^<]{1,80})</C
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A request's or an answer's headers and body."""
+    """Headers and body of a request or an answer."""
 
     headers: dict[str, str]
-    """By lower-case name; secrets are ``***``."""
+    """Values by lower-case name; secrets are ``***``."""
     body: str | None = None
-    """The first 4,096 bytes of a text; absent for anything else."""
+    """First 4,096 bytes of a text; absent for other content."""
     body_bytes: int = 0
-    """How long the whole body is."""
+    """Length of the whole body, in bytes."""
 
 
 class LoggedRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A request as the log has it; absent is what does not apply."""
+    """A logged request. Members that do not apply are absent."""
 
     number: int
+    """Number of the request, from 1."""
     time_ms: int
-    """When it was answered, by the emulator's clock."""
+    """Time of the answer by the emulator's clock, in ms since the epoch."""
     duration_ms: float
+    """Processing time, in ms."""
     service: Service
+    """Service that the request was for: ``modelarts``, ``iam`` or ``obs``."""
     operation: str | None = None
-    """One of the 31, such as ``ListSamples``."""
+    """One of the 31 operations, such as ``ListSamples``."""
     project_id: str | None = None
+    """Project in the path."""
     dataset_id: str | None = None
+    """Dataset in the path."""
     method: str
+    """HTTP method."""
     url: str
+    """Full URL; secrets in it are ``***``."""
     status: int
+    """HTTP status of the answer; 0 if the connection was closed without an answer."""
     error_code: str | None = None
+    """Error code in the answer."""
     warnings: str | None = None
-    """What of its input is not known or has no effect."""
+    """Parameters that are unknown or have no effect."""
     fault: str | None = None
-    """The id of the fault that answered it."""
+    """Id of the fault that hit the request."""
     request: Message
+    """Headers and body that the client sent."""
     response: Message
+    """Headers and body that the client received."""
 
 
 class RequestsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which requests; all that is named must be so."""
+    """Select requests; all conditions that are given have to match."""
 
     operation: str | None = None
+    """Only calls of this operation, such as ``ListSamples``."""
     project_id: str | None = None
+    """Only requests with this project in the path."""
     method: str | None = None
+    """Only requests with this HTTP method."""
     status: int | None = None
+    """Only requests with this status."""
     number: int | None = None
-    """Just this one."""
+    """Only the request with this number."""
     after: int = 0
-    """Only those with a higher number than this."""
+    """Only requests with a higher number; 0 (default) for all."""
     limit: int = CAPACITY
-    """At most so many, the latest."""
+    """Highest number of requests to return, the latest ones; 1,000 by default."""
     format: Format = "json"
+    """Form of the answer: ``json`` (default), ``curl``, ``python``, ``pytest`` or ``har``."""
 
 
 class RequestsResponse(msgspec.Struct, kw_only=True):
-    """Requests, oldest first; ``last`` is the number of the latest one, to be given as ``after`` next time."""
+    """Logged requests."""
 
     requests: list[LoggedRequest]
+    """Matching requests, the oldest first."""
     last: int
+    """Number of the latest request of all, to be used as ``after`` next time."""
 
 
 class _Entry(NamedTuple):
@@ -123,18 +141,18 @@ class RequestLog:
         self._entries: deque[tuple[Any, ...]] = deque(maxlen=CAPACITY)
 
     def record(self, request: Request, environ: dict[str, Any], response: Response, started: float | None) -> None:
-        """Keep what is needed to tell of a request that has been answered; ``started`` as ``perf_counter`` tells it.
+        """Log an answered request; ``started`` is its start in ``perf_counter`` time.
 
-        Its environment is kept as it is, without the body: nobody reads that any more.
+        The log takes ownership of the environment and removes the body from it, so that its memory is freed.
         """
         body = _beginning(environ) if environ.get("CONTENT_LENGTH", "0") != "0" else b""
-        # What must not be kept: the body, the connection, and what hangs on them.
+        # Drop references to the body and the connection.
         environ.pop("wsgi.input", None)
         environ.pop("werkzeug.request", None)
         answered = response.response
         first = answered[0] if type(answered) is list and answered else b""
         rule = request.url_rule
-        # As _Entry has it; a tuple is made in a fraction of the time.
+        # The fields of _Entry; a plain tuple is made in a fraction of the time.
         self._entries.append(
             (
                 next(self._numbers),
@@ -153,34 +171,35 @@ class RequestLog:
 
     @property
     def last(self) -> int:
-        """The number of the latest request; 0 before the first."""
+        """Return the number of the latest request; 0 before the first."""
         entries = self._entries.copy()
         return int(entries[-1][0]) if entries else 0
 
     def find(self, query: RequestsQuery) -> list[LoggedRequest]:
-        """Requests, oldest first."""
+        """Return matching requests, the oldest first."""
         found = [entry for entry in map(_Entry._make, self._entries.copy()) if _matches(entry, query)]
         return [_described(entry) for entry in found[-query.limit :]] if query.limit > 0 else []
 
     def clear(self, project_id: str | None = None) -> None:
-        """Forget every request, or those of a project."""
+        """Remove all requests, or those of a project."""
         if project_id is None:
             self._entries.clear()
             return
         for entry in self._entries.copy():
             if _project(_Entry._make(entry)) == project_id:
-                with suppress(ValueError, IndexError):  # it was the oldest
+                with suppress(ValueError, IndexError):  # dropped concurrently as the oldest
                     self._entries.remove(entry)
 
 
 class ClearRequestsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Whose; without a project all."""
+    """Select requests."""
 
     project_id: str | None = None
+    """Only requests with this project in the path; all without it."""
 
 
 class RequestLogControl:
-    """The endpoints. ``formats`` write requests down in other ways."""
+    """The endpoints ``/_emulator/requests``. ``formats`` maps a format to its exporter and content type."""
 
     def __init__(
         self, log: RequestLog, formats: Mapping[str, tuple[Callable[[Iterable[LoggedRequest]], str], str]]
@@ -188,7 +207,7 @@ class RequestLogControl:
         self._log, self._formats = log, formats
 
     def list_requests(self, query: RequestsQuery) -> RequestsResponse | Response:
-        """The latest requests, oldest first; ``format`` is ``json``, ``curl``, ``python``, ``pytest`` or ``har``."""
+        """Return the latest requests, the oldest first, as JSON or in the form that ``format`` names."""
         found = self._log.find(query)
         if query.format == "json":
             return RequestsResponse(requests=found, last=self._log.last)
@@ -196,12 +215,12 @@ class RequestLogControl:
         return Response(write(found), 200, content_type=content_type)
 
     def clear_requests(self, query: ClearRequestsQuery) -> None:
-        """Forget every request, or those of a project."""
+        """Remove all requests from the log, or those of a project."""
         self._log.clear(query.project_id)
 
 
 def _beginning(environ: dict[str, Any]) -> bytes:
-    """The first bytes of a request's body that is text; it has been read already, and lies in memory or a file."""
+    """Return the first bytes of a request's text body, which is buffered in memory or in a file."""
     if not _TEXT.search(environ.get("CONTENT_TYPE", "json")):
         return b""
     try:
@@ -209,7 +228,7 @@ def _beginning(environ: dict[str, Any]) -> bytes:
         stream.seek(0)
         return bytes(stream.read(MAX_BODY))
     except (AttributeError, OSError, ValueError):
-        return b""  # another web server's; then it is gone
+        return b""  # a stream of another web server, which cannot be read again
 
 
 def _matches(entry: _Entry, query: RequestsQuery) -> bool:
@@ -228,7 +247,7 @@ def _project(entry: _Entry) -> str | None:
 
 
 def service_of(endpoint: str | None, path: str) -> Service:
-    """Which service a request is for."""
+    """Return the service that a request is for."""
     if path.startswith("/v3") or (endpoint or "").startswith("identity."):
         return "iam"
     return "modelarts" if endpoint in OPERATIONS or path.startswith("/v2/") else "obs"
@@ -274,7 +293,7 @@ def _text(body: bytes, path: str) -> str | None:
 
 
 def _is_text(body: bytes) -> bool:
-    """Whether bytes of which nobody says what they are look like a text, perhaps with its end cut off."""
+    """Return True if bytes without a content type look like text, which may be cut at the end."""
     try:
         text = getincrementaldecoder("utf-8")().decode(body)
     except UnicodeDecodeError:

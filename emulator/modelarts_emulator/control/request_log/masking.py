@@ -1,6 +1,6 @@
-"""What of a request nobody needs to see: passwords, tokens, keys, signatures. Each is shown as ``***``.
+"""Mask secrets in logged requests: passwords, tokens, keys and signatures become ``***``.
 
-What is secret is told by the name it stands under, whether that is a header, a parameter, or a member of a body.
+A secret is recognized by the name of its header, parameter or body member.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import msgspec
 from modelarts_emulator.control.request_log.truncated_json import close_truncated
 
 MASK = "***"
-# Parts of names, without anything but letters: ``X-Subject-Token``, ``secret_access_key``, ``adminPass``.
+# Parts of names, reduced to letters: ``X-Subject-Token``, ``secret_access_key``, ``adminPass``.
 _SECRET = re.compile(
     r"password|passwd|passphrase|passcode|adminpass|secret|token|signature|authorization|cookie|credentials"
     r"|apikey|emulatorkey|privatekey|customerkey|sessionkey|sharedkey|clientassertion|^(?:pwd|pass|pw|sk|jwt)$"
 )
-# Where a list goes on, and how something is signed, is no secret.
+# Positions in lists and names of signature methods are not secret.
 _HARMLESS = re.compile(r"continuationtoken|nexttoken|pagetoken|signatureversion|signaturemethod")
 _LETTERS = re.compile(r"[^a-z]+")
 
 # name=value, as in a URL or a form; the name may be percent-encoded.
 _PARAMETER = re.compile(r"""([\w.%~-]+)=([^&"'\s<>\\;,]+)""")
-# "name": "value", also where it was cut off; of JSON within a string all that follows, since it hides where it ends.
+# "name": "value", which may be cut off. In JSON within a string everything that follows, since its end is escaped.
 _MEMBER = re.compile(
     r"""(?P<name>(?P<quote>\\*["'])(?:[^"'\\]|\\u[0-9a-fA-F]{4}){1,80}(?P=quote)\s*:\s*)"""
     r"""(?P<value>"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|\\+["'].*|[^\s"',}\]\[{\\]+)""",
@@ -40,27 +40,27 @@ _LOGIN = re.compile(r"/+v[23](?:\.0)?/+(?:auth/|tokens)|/+v3\.0/OS-CREDENTIAL", 
 
 
 def is_secret(name: str) -> bool:
-    """Whether what stands under a name is to be masked."""
+    """Return True if the value of this name has to be masked."""
     plain = _LETTERS.sub("", name.lower())
     return _SECRET.search(plain) is not None and _HARMLESS.search(plain) is None
 
 
 def masked_headers(headers: dict[str, str]) -> dict[str, str]:
-    """Headers with what is secret masked."""
+    """Mask the values of secret headers, and secrets in URLs in other headers."""
     return {name: MASK if is_secret(name) else masked_url(value) for name, value in headers.items()}
 
 
 def masked_url(text: str) -> str:
-    """A URL, a form, or a text with URLs in it, without passwords and signatures."""
+    """Mask passwords and signatures in a URL, a form, or a text with URLs."""
     if "@" in text:
         text = _USER.sub(f"{MASK}@", text)
     return _PARAMETER.sub(_masked_parameter, text) if "=" in text else text
 
 
 def masked_body(text: str, path: str, *, is_cut: bool = False) -> str:
-    """A body without its secrets; one of a login that cannot be read is masked as a whole.
+    """Mask the secrets of a body; a login body that cannot be parsed is masked as a whole.
 
-    Where JSON was cut off, its last value goes: what that belongs to cannot be told.
+    The last value of truncated JSON is removed, since its name may be missing.
     """
     try:
         return _masked_json(text)
@@ -81,7 +81,7 @@ def _masked_json(text: str) -> str:
 
 
 def _masked_text(text: str) -> str:
-    """A text that is no JSON, or was cut off and is not any more."""
+    """Mask a text that is not JSON, or is truncated JSON."""
     text = _ELEMENT.sub(lambda found: f"<{found[1]}>{MASK}" if is_secret(found[1]) else found[0], text)
     return masked_url(_MEMBER.sub(_masked_member, text))
 
@@ -103,7 +103,7 @@ def _masked_parameter(found: re.Match[str]) -> str:
 
 
 def _masked(value: Any, *, is_token: bool = False) -> Any:
-    """A JSON value without its secrets."""
+    """Mask the secrets in a JSON value."""
     if isinstance(value, dict):
         return {name: _member(name, each, is_token=is_token) for name, each in value.items()}
     if isinstance(value, list):
@@ -112,14 +112,14 @@ def _masked(value: Any, *, is_token: bool = False) -> Any:
 
 
 def _masked_string(value: str) -> str:
-    """A string that may have a URL in it, or JSON of its own."""
+    """Mask a string that may contain a URL or nested JSON."""
     if value[:1] in ("{", "["):
         return masked_body(value, "")
     return _masked_text(value) if "=" in value or ":" in value else value
 
 
 def _member(name: str, value: Any, *, is_token: bool) -> Any:
-    # {"auth": {"identity": {"token": {"id": …}}}}; what these have is known, and not all of it is secret.
+    # Known objects such as {"auth": {"identity": {"token": {"id": …}}}}, of which only some members are secret.
     if isinstance(value, dict) and name in _PARENTS:
         return _masked(value, is_token=name == "token")
     if is_secret(name) or (is_token and name == "id"):

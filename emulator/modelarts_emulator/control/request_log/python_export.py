@@ -1,7 +1,7 @@
-"""Logged requests as Python: a script, or a pytest test that expects every answer to have the status it had.
+"""Export logged requests as a Python script, or as a pytest test that expects the recorded statuses.
 
-Ids that came with an answer are taken from the new answer where they are sent again, and a token from the new login:
-what is written runs against an emulator that draws other ids. What is secret has to be given in the environment.
+Ids of recorded answers become expressions that read the id from the new answer, and tokens are read from the new login:
+the script runs against an emulator that generates other ids. Secrets are read from environment variables.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from modelarts_emulator.control.request_log.replay import (
 )
 from modelarts_emulator.control.request_log.truncated_json import close_truncated
 
-_MIN_ID = 16  # shorter ones are names
+_MIN_ID = 16  # characters; shorter values are names
 _URL = 'URL = os.environ.get("EMULATOR_URL", "http://127.0.0.1:8765")'
 _TOKEN = 'TOKEN = os.environ.get("EMULATOR_TOKEN", "token")'
 _PASSWORD = 'PASSWORD = os.environ.get("EMULATOR_PASSWORD", "password")'
 
 
 def to_python(requests: Iterable[LoggedRequest]) -> str:
-    """A script."""
+    """Write a script."""
     return "\n".join(["import os", "", "import requests", "", *_Script().lines(requests, is_test=False)]) + "\n"
 
 
 def to_pytest(requests: Iterable[LoggedRequest]) -> str:
-    """A test."""
+    """Write a test."""
     lines = [f"    {line}".rstrip() for line in _Script().lines(requests, is_test=True)]
     return "\n".join(["import os", "", "import requests", "", "", "def test_recorded():", *lines]) + "\n"
 
 
 class _Script:
-    """Writes requests as Python."""
+    """Write requests as Python source."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
-        """Expressions for ids by the id that was recorded."""
+        """Python expression by recorded id."""
 
     def lines(self, requests: Iterable[LoggedRequest], *, is_test: bool) -> list[str]:
-        """The settings, and a call for each request."""
+        """Return assignments of the settings, and a call for each request."""
         calls = [line for number, each in enumerate(requests, 1) for line in self._call(number, each, is_test)]
         text = "\n".join(calls)
         return [_URL, *([_TOKEN] if "TOKEN" in text else []), *([_PASSWORD] if "PASSWORD" in text else []), "", *calls]
@@ -70,7 +70,7 @@ class _Script:
     def _headers(self, request: LoggedRequest) -> Iterator[str]:
         headers = replay_headers(request)
         if _json(request) and headers.get("content-type") == "application/json":
-            del headers["content-type"]  # it is sent by itself
+            del headers["content-type"]  # requests sets it
         if headers:
             pairs = (f"{n!r}: {'TOKEN' if v == MASK else self._source(v)}" for n, v in headers.items())
             yield f"headers={{{', '.join(pairs)}}}"
@@ -85,7 +85,7 @@ class _Script:
             yield f"data=bytes({message.body_bytes})"
 
     def _source(self, value: Any) -> str:
-        """A JSON value as Python source, with known ids as where they come from."""
+        """Return the Python source of a JSON value, with known ids replaced by their expressions."""
         if isinstance(value, dict):
             return f"{{{', '.join(f'{self._source(k)}: {self._source(v)}' for k, v in value.items())}}}"
         if isinstance(value, list):
@@ -95,7 +95,7 @@ class _Script:
         return self._text(value) if isinstance(value, str) else repr(value)
 
     def _text(self, value: str) -> str:
-        # The longest first: an import task's id begins with that of its dataset.
+        # The longest first: the id of an import task begins with that of its dataset.
         for known in sorted(self._known, key=len, reverse=True):
             before, found, after = value.partition(known)
             if found:
@@ -109,7 +109,7 @@ class _Script:
 
 
 def _json(request: LoggedRequest) -> list[Any]:
-    """The body, alone in a list, if it is whole and JSON; that of an object is what it is, to the byte."""
+    """Return the decoded body in a list; an empty list if it is truncated, not JSON, or an object's content."""
     message = request.request
     if not message.body or is_truncated(message) or request.service == "obs":
         return []
@@ -120,7 +120,7 @@ def _json(request: LoggedRequest) -> list[Any]:
 
 
 def _beginning(message: Message) -> Any:
-    """An answer's JSON as far as it is known; None where there is none."""
+    """Decode an answer's JSON, which may be truncated; None if there is none."""
     text = message.body or ""
     for candidate in (text, "".join(close_truncated(text))):
         try:
@@ -131,7 +131,7 @@ def _beginning(message: Message) -> Any:
 
 
 def _ids(value: Any, expression: str) -> Iterator[tuple[str, str]]:
-    """Every id in an answer, with where it is found."""
+    """Yield every id in an answer with the expression that reads it."""
     if isinstance(value, dict):
         for name, member in value.items():
             here = f"{expression}[{name!r}]"

@@ -1,4 +1,4 @@
-"""What of a logged request is sent when it is sent again: without what every client adds, and without its signature."""
+"""Prepare a logged request to be sent again: drop headers that each client sets itself, and signatures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from modelarts_emulator.control.request_log.log import LoggedRequest, Message
 from modelarts_emulator.control.request_log.masking import MASK
 
-# What every client adds by itself, or works out anew.
+# Headers that each client sets itself.
 _OWN = frozenset(
     {
         "accept",
@@ -22,7 +22,7 @@ _OWN = frozenset(
     }
 )
 _SIGNED = frozenset({"authorization", "x-sdk-date", "x-sdk-content-sha256"})
-# What holds for a body that is not known, and not for the one that is sent in its place.
+# Headers about a body that was not logged; they do not fit the body that is sent in its place.
 _OF_BODY = (
     "content-md5",
     "content-encoding",
@@ -35,7 +35,7 @@ _IN_URL = frozenset({"accesskeyid", "awsaccesskeyid", "expires", "signature"})
 
 
 def describe_request(request: LoggedRequest) -> str:
-    """What it was, and what of it is missing."""
+    """Return a comment line: number, operation and status, and which parts are missing."""
     notes = [f"{request.number}: {request.operation or request.service}, {request.status}"]
     if request.error_code:
         notes.append(request.error_code)
@@ -47,17 +47,17 @@ def describe_request(request: LoggedRequest) -> str:
 
 
 def is_truncated(message: Message) -> bool:
-    """Whether not all of a body is known."""
+    """Return True if only a part of the body was logged."""
     return len((message.body or "").encode()) < message.body_bytes and MASK not in (message.body or "")
 
 
 def is_replayable(message: Message) -> bool:
-    """Whether what is sent again is the same, or at least as long."""
+    """Return True if the same body, or no body, can be sent again."""
     return message.body is None or not is_truncated(message)
 
 
 def replay_headers(request: LoggedRequest) -> dict[str, str]:
-    """The headers to be sent; a value of ``***`` is a token."""
+    """Return the headers to send; a value of ``***`` is a token."""
     left_out = _OWN | _SIGNED
     headers = {name: value for name, value in request.request.headers.items() if name not in left_out}
     if is_truncated(request.request):
@@ -66,7 +66,7 @@ def replay_headers(request: LoggedRequest) -> dict[str, str]:
 
 
 def without_signature(url: str) -> str:
-    """A URL without a signature: the rest of one would be refused."""
+    """Remove the signature from a URL, since a part of one would be refused."""
     parts = urlsplit(url)
     if MASK not in parts.query:
         return url

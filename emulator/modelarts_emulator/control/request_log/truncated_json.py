@@ -1,4 +1,4 @@
-"""JSON of which only the beginning is known."""
+"""Close JSON of which only the beginning was logged."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class TruncatedJson(NamedTuple):
-    """JSON without its last, incomplete value, and what closes all that is open then."""
+    """JSON without its last, incomplete value, and the brackets that close it."""
 
     text: str
     closing: str
 
 
 def close_truncated(text: str) -> TruncatedJson:
-    """What of JSON that was cut off can be read; ``text + closing`` is JSON, if it was any."""
+    """Return the readable part of truncated JSON; ``text + closing`` is valid JSON if the input was."""
     stack: list[str] = []
     end, is_string, is_escaped = 0, False, False
     closing = ""

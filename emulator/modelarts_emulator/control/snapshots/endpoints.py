@@ -36,32 +36,40 @@ _PIECE = 1 << 20
 
 
 class Snapshot(msgspec.Struct, kw_only=True):
-    """A snapshot; times in milliseconds, ``bytes`` is what its objects have."""
+    """A saved snapshot."""
 
     name: str
+    """Name of 1 to 64 letters, digits, ``_``, ``-`` and ``.``."""
     created_ms: int
+    """Time of saving by the emulator's clock, in ms since the epoch."""
     release: str
+    """Version of the emulator that saved it."""
     datasets: int
+    """Number of datasets."""
     objects: bool
+    """Whether it contains objects."""
     files: int
+    """Number of objects."""
     bytes: int
+    """Total size of its objects."""
 
 
 class SnapshotsResponse(msgspec.Struct, kw_only=True):
-    """All snapshots, by name."""
+    """The saved snapshots."""
 
     snapshots: list[Snapshot]
+    """Snapshots in order of their names; unreadable ones are left out."""
 
 
 class SaveQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What is to be in it."""
+    """Select what is saved."""
 
     objects: bool = True
-    """The objects of the emulator's own buckets."""
+    """Whether objects of the emulator's own buckets are saved; true by default."""
     mounts: bool = False
-    """Those of mounted folders, too."""
+    """Whether objects of mounted folders are saved too; false by default."""
     timeout_ms: int = 10_000
-    """How long to wait for open tasks at most."""
+    """Longest wait for open tasks in ms, 0 to 600,000; 10,000 by default."""
 
 
 class SnapshotsControl:
