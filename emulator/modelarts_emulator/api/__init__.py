@@ -1,1 +1,1 @@
-"""The surface: HTTP in, HTTP out."""
+"""HTTP: routes, dispatch, Keystone, and the check of hosts and origins."""

@@ -1,6 +1,6 @@
-"""Keystone v3 as far as clients use it to log in: tokens, projects, the catalogue.
+"""The part of Keystone v3 that clients need to log in: tokens, projects, domains, the service catalogue.
 
-Reference: IAM API reference, "Token Management". Errors have Keystone's form, and beside it that of the other services.
+Reference: IAM API reference, "Token Management". An error body has Keystone's form and that of the other services.
 """
 
 from __future__ import annotations
@@ -89,13 +89,13 @@ def register(
     access: Authenticator | None = None,
     public_url: str | None = None,
 ) -> None:
-    """Add the ``/v3`` routes to an application. With ``access`` a caller may also sign, rather than have a token."""
+    """Add the ``/v3`` routes to an application. With ``access``, callers may sign requests."""
     identity = _Keystone(accounts, tokens, access, public_url)
     for path, methods, view in (
         ("/v3", ["GET"], identity.version),
         ("/v3/", ["GET"], identity.version),
         ("/v3/auth/tokens", ["POST"], identity.log_in),
-        ("/v3/auth/tokens", ["GET"], identity.validate),  # Flask answers HEAD with the same view
+        ("/v3/auth/tokens", ["GET"], identity.validate),  # Flask uses this view for HEAD as well
         ("/v3/auth/tokens", ["DELETE"], identity.revoke),
         ("/v3/auth/catalog", ["GET"], identity.catalog),
         ("/v3/auth/projects", ["GET"], identity.projects),
@@ -108,7 +108,7 @@ def register(
 
 
 class _Keystone:
-    """The views, with what they work on."""
+    """The views of Keystone."""
 
     def __init__(
         self, accounts: Accounts, tokens: Tokens, access: Authenticator | None, public_url: str | None
@@ -119,14 +119,14 @@ class _Keystone:
         self._public_url = public_url
 
     def version(self) -> Response:
-        """What a client reads to learn that this is Keystone v3."""
+        """Return the version document, which tells clients that this is Keystone v3."""
         media = {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
         links = [{"rel": "self", "href": self._base() + "/v3/"}]
         version = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z", "links": links}
         return _json(200, {"version": {**version, "media-types": [media]}})
 
     def log_in(self) -> Response:
-        """Give a token for a password, or for another token.
+        """Issue a token for a password or for another token.
 
         Raises WRONG_PASSWORD, UNKNOWN_METHOD, INVALID_TOKEN, PARAMETER_ERROR, NO_SUCH_PROJECT.
         """
@@ -146,12 +146,12 @@ class _Keystone:
         return self._token_answer(201, token)
 
     def validate(self) -> Response:
-        """Describe the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_THING."""
+        """Describe the token in ``X-Subject-Token``. Raises NO_SUCH_THING, and INVALID_TOKEN for the caller's."""
         self._caller()
         return self._token_answer(200, self._subject())
 
     def revoke(self) -> Response:
-        """End the token in ``X-Subject-Token``. Raises INVALID_TOKEN for the caller's, NO_SUCH_THING."""
+        """Revoke the token in ``X-Subject-Token``. Raises NO_SUCH_THING, and INVALID_TOKEN for the caller's."""
         self._caller()
         self._tokens.revoke(self._subject().id)
         return Response(status=204)
@@ -162,29 +162,27 @@ class _Keystone:
         return _json(200, {"catalog": service_catalog(self._base(), self._project(self._caller())), "links": links})
 
     def projects(self) -> Response:
-        """List the caller's projects, all or those called ``name``. Raises INVALID_TOKEN."""
+        """List the caller's projects, or those with the name in ``?name=``. Raises INVALID_TOKEN."""
         user, name = self._caller().user, request.args.get("name")
-        if name and not user.project:  # whoever may use any project may use one that nobody has named yet
+        if name and not user.project:  # a user without a project of their own may use any, also one that is new
             self._accounts.project(user, name=name)
         known = self._accounts.projects(user)
         shown = [self._project_row(project) for project in known if name is None or project.name == name]
         return _json(200, {"projects": shown, "links": self._page_links()})
 
     def project(self, project_id: str) -> Response:
-        """Describe one project. Raises INVALID_TOKEN; NO_SUCH_THING for another's, or one that nobody has named yet."""
+        """Describe one of the caller's projects that was used before. Raises INVALID_TOKEN or NO_SUCH_THING."""
         for project in self._accounts.projects(self._caller().user):
             if project.id == project_id:
                 return _json(200, {"project": self._project_row(project)})
         raise ApiError(NO_SUCH_THING, f"project {project_id}")
 
     def domains(self) -> Response:
-        """List the caller's one domain; to an open emulator it is whichever is asked for. Raises INVALID_TOKEN."""
+        """List the caller's domain. An open emulator lists the one in ``?name=``. Raises INVALID_TOKEN."""
         own, name = self._caller().domain, request.args.get("name")
         shown = [own] if name in (None, own) or self._accounts.strict else [name or own]
         rows = [{**_domain(domain), "enabled": True, "links": {}} for domain in shown]
         return _json(200, {"domains": rows, "links": self._page_links()})
-
-    # Inside
 
     def _base(self) -> str:
         return base_url(self._public_url)
@@ -193,7 +191,7 @@ class _Keystone:
         return {"self": self._base() + request.path, "previous": None, "next": None}
 
     def _caller(self) -> Principal:
-        """Return who calls; anybody, if this is open. Raises INVALID_TOKEN or INVALID_SIGNATURE."""
+        """Return the caller; anonymous in open mode. Raises INVALID_TOKEN or INVALID_SIGNATURE."""
         if self._access:
             return self._access.authenticate(read_signed_request(request.environ, request.get_data))
         token_id = request.headers.get("X-Auth-Token", "")
@@ -203,21 +201,21 @@ class _Keystone:
         return found.principal if found else ANONYMOUS
 
     def _project(self, caller: Principal) -> AccountProject | None:
-        """Return the project that a caller works in: the token's, or the one that whoever signs has named."""
-        named = request.headers.get("X-AccountProject-Id")
+        """Return the project of the caller's token or, for a signed request, the one its header names."""
+        named = request.headers.get("X-Project-Id")
         if caller.project or not named:
             return caller.project
         return self._accounts.project(caller.user, id=named)
 
     def _subject(self) -> Token:
         token = self._tokens.find(request.headers.get("X-Subject-Token", ""))
-        # In strict mode another user's token is as good as none.
+        # In strict mode, the tokens of other users are hidden.
         if token is None or (self._accounts.strict and self._caller().user != token.user):
             raise ApiError(NO_SUCH_THING, "the token in X-Subject-Token")
         return token
 
     def _earlier_token(self, identity: _Identity) -> Token | None:
-        """Return the token that a client logs in with. Raises INVALID_TOKEN, but not when open."""
+        """Return the token that a client logs in with. Raises INVALID_TOKEN in strict mode."""
         if "password" in identity.methods or identity.token is None:
             return None
         found = self._tokens.find(identity.token.id)
@@ -241,7 +239,7 @@ class _Keystone:
         raise ApiError(PARAMETER_ERROR, "auth.identity needs the method password or token, with its data")
 
     def _scope(self, scope: _Scope | str | None, user: User) -> tuple[AccountProject | None, str | None]:
-        """Return project and domain that a token is for: one of them, or neither. Raises NO_SUCH_PROJECT."""
+        """Return the project and the domain that a token is scoped to; at most one is set. Raises NO_SUCH_PROJECT."""
         if scope is None:
             return user.project, None
         if isinstance(scope, str):
@@ -287,11 +285,11 @@ def _log_in_request(body: bytes) -> _LogIn:
     try:
         return msgspec.json.decode(body, type=_LogIn, strict=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise ApiError(PARAMETER_ERROR, f"the body is no login: {error}") from None
+        raise ApiError(PARAMETER_ERROR, f"the body is not a login: {error}") from None
 
 
 def _answering(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Turn what a view refuses into Keystone's form of error."""
+    """Convert the ApiError of a view into Keystone's form of error."""
 
     def answer(**arguments: str) -> Response:
         try:
@@ -314,6 +312,6 @@ def _domain(name: str) -> dict[str, str]:
 
 
 def _time(ms: int) -> str:
-    """``2026-01-01T00:00:00.000000Z``."""
+    """Format ms since the epoch as ``2026-01-01T00:00:00.000000Z``."""
     moment = datetime.fromtimestamp(ms / 1000, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,9 +1,9 @@
-"""Which web pages may call: none of another site, unless it is named with ``--cors``.
+"""Refuse requests that web pages of other sites send, unless ``--cors`` names the site.
 
-A server on a loopback address is meant for programs of this machine. A browser on it runs programs of every site that
-is open, though, and two things let those reach it: a host name of their own that suddenly means 127.0.0.1 (DNS
-rebinding), and requests that a browser sends across sites without asking first. A header tells each, which no page can
-forge.
+A server on a loopback address is meant for programs on the same machine. A browser on it runs programs of every open
+site, though, and those can reach the server in two ways: with a host name of their own that resolves to 127.0.0.1 (DNS
+rebinding), and with cross-site requests that browsers send without a preflight. Both show in headers that a page cannot
+forge: ``Host`` and ``Origin``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PREFLIGHT_S = 600
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Judge hosts and origins before anything else does; must come before all that answers requests."""
+    """Check hosts and origins. Call this before registering anything that answers requests."""
     if is_loopback(settings.host):
         app.before_request(HostCheck(settings.public_url, settings.cors).answer)
     if settings.cors:
@@ -41,7 +41,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address, without a port, can only mean this machine."""
+    """Return whether a host name or address, without a port, can only mean this machine."""
     name = host.strip("[]").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -52,18 +52,18 @@ def is_loopback(host: str) -> bool:
 
 
 class HostCheck:
-    """Refuses requests whose ``Host`` is neither this machine nor ``public_url``, or that another site has sent."""
+    """Refuse requests whose ``Host`` is neither this machine nor ``public_url``, or that another site has sent."""
 
     def __init__(self, public_url: str | None, origins: Iterable[str] = ()) -> None:
         self._public_host = (urlsplit(public_url).hostname or "") if public_url else ""
         self._origins = frozenset(origins)
-        # Headers that were let through, as they were sent: almost every request has one of a few.
+        # Host headers that were accepted, as sent: almost every request has one of a few.
         self._known: set[str] = set()
 
     def answer(self) -> Response | None:
-        """Answer what is refused; None for all else."""
+        """Return the refusal of the current request, or None to accept it."""
         environ = request.environ
-        host = environ.get("HTTP_HOST", "localhost")  # every browser sends one
+        host = environ.get("HTTP_HOST", "localhost")  # every browser sends it
         if host not in self._known and (refusal := self._judged(host)):
             return refusal
         if "HTTP_ORIGIN" in environ and environ["REQUEST_METHOD"] not in _HARMLESS:
@@ -72,7 +72,7 @@ class HostCheck:
 
     def _judged(self, host: str) -> Response | None:
         if not self._is_ours(host_name(host)):
-            why = f"the Host header {host[:100]!r} is not this machine; if it is meant to be, start with --public-url"
+            why = f"the Host header {host[:100]!r} does not name this machine; allow it with --public-url"
             return error_response(ApiError(FORBIDDEN, why))
         if len(self._known) < _MAX_KNOWN:
             self._known.add(host)
@@ -82,7 +82,7 @@ class HostCheck:
         same_site = urlsplit(origin).netloc.lower() == host.lower()
         if same_site or not self._origins.isdisjoint((origin.lower(), "*")) or self._is_public(origin):
             return None
-        why = f"a web page of {origin[:100]!r} may change nothing here; if it shall, start with --cors"
+        why = f"a web page of {origin[:100]!r} must not change anything; allow it with --cors"
         return error_response(ApiError(FORBIDDEN, why))
 
     def _is_ours(self, name: str) -> bool:
@@ -92,18 +92,18 @@ class HostCheck:
         return self._in_public_host(host_name(urlsplit(origin).netloc))
 
     def _in_public_host(self, name: str) -> bool:
-        # A bucket may stand before it: bucket.modelarts.example.
+        # The name may begin with a bucket: bucket.modelarts.example.
         return bool(self._public_host) and (name == self._public_host or name.endswith("." + self._public_host))
 
 
 class Cors:
-    """Lets browsers show answers to the pages of some origins; ``*`` is all of them."""
+    """Allow browsers to show answers to the pages of some origins; ``*`` allows every origin."""
 
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origins)
 
     def preflight(self) -> Response | None:
-        """Answer a browser that asks what a page may do; None for all else, and for pages that may do nothing."""
+        """Answer a preflight request of an allowed origin; None for any other request."""
         if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
             return None
         if not self._allows(request.headers.get("Origin", "")):
@@ -118,7 +118,7 @@ class Cors:
         return answer
 
     def allow(self, answer: Response) -> Response:
-        """Add to an answer that its page may read it."""
+        """Add the headers to an answer that allow a page of an allowed origin to read it."""
         origin = request.headers.get("Origin", "")
         if self._allows(origin):
             answer.headers["Access-Control-Allow-Origin"] = origin
@@ -131,10 +131,10 @@ class Cors:
 
 
 def host_name(host: str) -> str:
-    """Return the name or address in a ``Host`` header, in lower case, without its port."""
+    """Return the lower-case name or address in a ``Host`` header, without the port."""
     return re.sub(r":\d*$", "", host).strip("[]").rstrip(".").lower()
 
 
 def _names(asked: str) -> str:
-    """Return the header names that a browser asks for, as far as they are any."""
+    """Return the valid header names in the list that a browser sends."""
     return ", ".join(re.findall(r"[A-Za-z0-9-]+", asked[:2000]))

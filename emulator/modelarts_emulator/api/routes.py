@@ -1,6 +1,6 @@
-"""THE TABLE: the 31 operations of the data-management API under their seven headings, one row an operation.
+"""The routes of the 31 operations of the data-management API, one row per operation.
 
-The types of a row's query and request body are those of its handler's parameters ``query`` and ``request``.
+The types of an operation's query and body are those of its handler's parameters ``query`` and ``request``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ANNOTATIONS = _DATASET + "/data-annotations"
 
 
 class Route(NamedTuple):
-    """One operation: how it is called, what answers it, and the page of the reference that describes it."""
+    """One operation: its method, path, handler, and the page of the reference that describes it."""
 
     operation: str
     method: str
@@ -42,29 +42,29 @@ class Route(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The page, in the public repository ``opentelekomcloud-docs/modelarts``."""
+        """Return the path of the page in the public repository ``opentelekomcloud-docs/modelarts``."""
         return _PAGES + self.page + ".rst"
 
     @property
     def title(self) -> str:
-        """What it does, after the reference page's name."""
+        """Return a short description, taken from the name of the page."""
         words = self.page.rpartition("/")[2].strip("._").replace("_", " ")
         return words[:1].upper() + words[1:]
 
     @property
     def response(self) -> type[msgspec.Struct] | None:
-        """The type of its answer; None where that is empty."""
+        """Return the type of the answer, or None if the answer is empty."""
         hint = typing.get_type_hints(self.handler)["return"]
         return None if hint is type(None) else hint
 
     @property
     def query(self) -> type[msgspec.Struct] | None:
-        """The type of its query parameters, if it has any."""
+        """Return the type of the query parameters, or None if the operation has none."""
         return self._parameter("query")
 
     @property
     def request(self) -> type[msgspec.Struct] | None:
-        """The type of its request body, if it has one."""
+        """Return the type of the request body, or None if the operation has none."""
         return self._parameter("request")
 
     def _parameter(self, name: str) -> type[msgspec.Struct] | None:

@@ -1,6 +1,6 @@
-"""COCO JSON: the boxes and polygons of many pictures in one document. Read, and written for other tools.
+"""COCO JSON: the boxes and polygons of many pictures in one document.
 
-A document is parsed as a whole, so its size is bounded. It is written in one pass, in memory that does not grow.
+A document is parsed as a whole, so its size is limited. It is written in one pass, in constant memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
 
 MAX_BYTES = 256 * 1024 * 1024
-# Up to here a document with NaN in it, which is no JSON, is still read: it is held several times for that.
+# The largest document with NaN, which is not JSON, that is read: repairing it needs several copies in memory.
 MAX_REPAIRED_BYTES = 32 * 1024 * 1024
 IN_MEMORY = 1 << 20
 CHUNK = 1 << 16
@@ -56,7 +56,7 @@ class _Annotation(msgspec.Struct):
 
 
 class _Document(msgspec.Struct):
-    """What lies in the lists is decoded one by one, so that each can be wrong alone."""
+    """A COCO document. The items of its lists are decoded one by one, so that one bad item does not affect others."""
 
     images: list[msgspec.Raw] = []
     categories: list[msgspec.Raw] = []
@@ -70,10 +70,10 @@ _encode = msgspec.json.Encoder().encode
 def read(
     directory: str, entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry], open_: Open
 ) -> Iterator[SampleRecord | Problem]:
-    """The pictures below ``directory`` (``bucket/key/``) with what the documents say of them.
+    """Read the pictures below ``directory`` (``bucket/key/``) with their annotations in COCO documents.
 
-    A picture is found by its ``file_name`` relative to the document, to the directory, or by its bare name where that
-    is the only one. What is wrong in a document is a Problem; a document above 256 MB is one as a whole.
+    A picture is found by its ``file_name`` relative to the document or to the directory, or by its bare name if that is
+    unique. A bad item of a document is a Problem; a document above 256 MB is a Problem as a whole.
     """
     pictures = {entry.path: entry for entry in entries if DATASET_TYPES[DatasetType.OBJECT_DETECTION].holds(entry.path)}
     by_name = _by_name(pictures)
@@ -83,7 +83,7 @@ def read(
         try:
             content = _decoded(document, open_)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            yield Problem(document.path, f"no COCO document that can be read: {str(error)[:200]}")
+            yield Problem(document.path, f"not a readable COCO document: {str(error)[:200]}")
             continue
         find = partial(_found, bases=bases, pictures=pictures, by_name=by_name)
         for item in _CocoReader(document.path, content).read(find):
@@ -96,7 +96,7 @@ def read(
 
 
 def _by_name(pictures: Iterable[str]) -> dict[str, str | None]:
-    """Pictures by their bare names; None where several have it."""
+    """Map the bare names of pictures to their paths, or to None if several pictures have the same name."""
     found: dict[str, str | None] = {}
     for path in pictures:
         name = path.rpartition("/")[2]
@@ -112,7 +112,7 @@ def _found(
 
 
 def _decoded(document: ObjectEntry, open_: Open) -> _Document:
-    """Raises ValueError, RecursionError."""
+    """Decode a document. Raises ValueError or RecursionError."""
     with open_(document.path) as file:
         data = file.read(MAX_BYTES + 1) if document.size <= MAX_BYTES else b""
     if max(document.size, len(data)) > MAX_BYTES:
@@ -123,12 +123,12 @@ def _decoded(document: ObjectEntry, open_: Open) -> _Document:
     except msgspec.DecodeError:
         if len(data) > MAX_REPAIRED_BYTES or not (b"NaN" in data or b"Infinity" in data):
             raise
-        # Python's json writes both although no JSON has them; encoded anew they are null, and wrong where they stand.
+        # Python's json writes both although JSON has neither. Encoded again they are null: a bad value of one item.
         return msgspec.json.decode(_encode(json.loads(data)), type=_Document)
 
 
 class _CocoReader:
-    """Reads one document: the labels of its annotations, by the paths of their pictures."""
+    """Read the annotations of one document as labels of pictures."""
 
     def __init__(self, path: str, document: _Document) -> None:
         self._path, self._document = path, document
@@ -143,7 +143,7 @@ class _CocoReader:
             path = find(image.file_name)
             self._images[image.id] = (path, image) if path else None
             if path is None:
-                yield Problem(self._path, f"there is no picture {image.file_name[:80]!r}")
+                yield Problem(self._path, f"no such picture: {image.file_name[:80]!r}")
         for category in self._items("categories", self._document.categories, _Category):
             if isinstance(category, Problem):
                 yield category
@@ -158,7 +158,7 @@ class _CocoReader:
                 continue
             try:
                 picture = _known(self._images, annotation.image_id, "image_id")
-                if picture is not None:  # one that is not there has been told already
+                if picture is not None:  # a missing picture was reported already
                     yield picture[0], self._label(annotation, picture[1])
             except ValueError as error:
                 yield Problem(f"{self._path} annotations[{place}]", str(error)[:200])
@@ -194,7 +194,7 @@ def _known(table: dict[Key, _Value], key: Key, member: str) -> _Value:
 
 
 def _shape(annotation: _Annotation) -> tuple[Shape, list[list[float]]]:
-    """The polygon where there is exactly one, otherwise the box. Raises ValueError."""
+    """Return the polygon if there is exactly one, otherwise the box. Raises ValueError."""
     polygons = annotation.segmentation if isinstance(annotation.segmentation, list) else []
     if len(polygons) == 1 and isinstance(polygons[0], list) and len(polygons[0]) >= 6 and len(polygons[0]) % 2 == 0:
         numbers = [number(value) for value in polygons[0]]
@@ -205,12 +205,12 @@ def _shape(annotation: _Annotation) -> tuple[Shape, list[list[float]]]:
         raise ValueError("has neither a bbox of four numbers nor one polygon")
     x, y, width, height = (number(value) for value in annotation.bbox)
     if width <= 0 or height <= 0:
-        raise ValueError(f"bbox: a box of {width} × {height} has no inside")
+        raise ValueError(f"bbox: a box of {width} × {height} has no area")
     return Shape.BNDBOX, [[x, y], [x + width, y + height]]
 
 
 def _is_box(points: list[list[float]], bbox: list[float] | None) -> bool:
-    """Whether a polygon is just its box again, as some tools write it."""
+    """Return whether a polygon has the four corners of the box, as some tools write it."""
     if points[0] == points[-1]:
         points = points[:-1]
     if bbox is None or len(bbox) != 4 or len(points) != 4:
@@ -224,9 +224,9 @@ def _is_box(points: list[list[float]], bbox: list[float] | None) -> bool:
 
 
 def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[SampleRecord], str] | None = None) -> int:
-    """Write a document of the samples' boxes and polygons; other shapes are left out. Returns how many pictures.
+    """Write a document with the boxes and polygons of samples, and return the number of pictures.
 
-    ``name`` gives a picture's ``file_name``; without it, that is its bare name.
+    Other shapes are left out. ``name`` returns the ``file_name`` of a picture; the default is its bare name.
     """
     categories: dict[str, int] = {}
     count = 0
@@ -252,7 +252,7 @@ def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[Sample
 
 
 class _AnnotationList:
-    """Numbers annotations from 1, and puts commas between them."""
+    """Write annotations, numbered from 1 and separated by commas."""
 
     def __init__(self, out: SpooledTemporaryFile[bytes]) -> None:
         self._out, self._count = out, 0

@@ -1,4 +1,4 @@
-"""Coordinates that other tools have calculated: their rounding is taken back."""
+"""Coordinates calculated by other tools: remove the effects of their rounding."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _NEAR = 0.5
 
 
 def number(value: Any) -> float:
-    """A coordinate, as an integer where it is whole. Raises ValueError for what is no number that can be used."""
+    """Return a coordinate, as an integer if it is whole. Raises ValueError if it is not a finite number below 1e9."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < LARGEST:
-        raise ValueError(f"{repr(value)[:40]} is not a number that can be used")
+        raise ValueError(f"{repr(value)[:40]} is not a usable number")
     rounded = round(value, _DIGITS)
     return int(rounded) if rounded == int(rounded) else rounded
 
 
 def snap_to_edge(value: float, limit: float = math.inf) -> float:
-    """A coordinate in pixels; one that lies outside by less than half a pixel is meant to be the edge."""
+    """Return a coordinate in pixels. One that is outside by less than half a pixel is moved to the edge."""
     value = number(value)
     if -_NEAR < value < 0:
         return 0

@@ -1,7 +1,7 @@
-"""CSV: one sample a row.
+"""CSV files with one sample per row.
 
 A cell that a spreadsheet would take for a formula (it begins with ``=``, ``+``, ``-`` or ``@``) is written with a tab
-before it, as the service does; reading takes that tab off again. Reference: user manual, "Publishing a Data Version".
+in front, as the service does. Reading removes that tab. Reference: user manual, "Publishing a Data Version".
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _FORMULA = ("=", "+", "-", "@")
 def read(
     stream: BinaryIO, *, columns: int | None = None, order: Sequence[int] | None = None, skip_header: bool = False
 ) -> Iterator[list[str] | Problem]:
-    """The rows of a CSV file in UTF-8 or GBK; empty ones are passed over.
+    """Read the rows of a CSV file in UTF-8 or GBK. Empty rows are skipped.
 
-    ``columns`` is how many cells a row must have, otherwise it is a Problem; ``order`` picks and sorts its cells.
+    A row without exactly ``columns`` cells is a Problem. ``order`` selects and sorts the cells of a row.
     """
     rows = _rows(stream)
     if skip_header:
@@ -40,37 +40,37 @@ def read(
 
 
 def header(stream: BinaryIO) -> list[str]:
-    """The first row; empty where there is none."""
+    """Return the cells of the first row; empty if there is none."""
     for _, row in _rows(stream):
         return [] if isinstance(row, Problem) else [cell.strip() for cell in row]
     return []
 
 
 class Writable(Protocol):
-    """What takes bytes. Before Python 3.11 a spooled file is no more than that, and cannot be wrapped."""
+    """A stream that accepts bytes. Before Python 3.11 a spooled file cannot be wrapped in a TextIOWrapper."""
 
     def write(self, data: bytes, /) -> int:
-        """Take them."""
+        """Write bytes and return their number."""
         ...
 
 
 def write(rows: Iterable[Sequence[str]], out: Writable, names: Sequence[str] | None = None) -> int:
-    """Write rows in UTF-8, below their column names where those are given; returns how many."""
+    """Write rows in UTF-8, after a row with ``names`` if given. Returns the number of rows without that one."""
     text = _Encoded(out)
     writer = csv.writer(text, lineterminator="\n")
     if names is not None:
         writer.writerow([_guarded(name) for name in names])
     quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007  (the count is wanted after the loop)
-        # Before Python 3.13 the module does not see by itself that a carriage return must be quoted.
+    for count, row in enumerate(rows, 1):  # noqa: B007  (used after the loop)
+        # Before Python 3.13 the csv module does not quote carriage returns by itself.
         chosen = quoting if any("\r" in cell for cell in row) else writer
         chosen.writerow([_guarded(cell) for cell in row])
     return count
 
 
 class _Encoded:
-    """Takes text for what takes bytes."""
+    """Encode text in UTF-8 for a stream of bytes."""
 
     def __init__(self, out: Writable) -> None:
         self._out = out
@@ -101,7 +101,7 @@ def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | Problem]]:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream whose lines end somewhere: what comes after a line of 16 MB is not read."""
+    """A stream that ends after a line of more than 16 MB."""
 
     LIMIT = 16 << 20
 

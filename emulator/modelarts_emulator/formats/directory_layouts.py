@@ -1,4 +1,4 @@
-"""Directories as a whole: which layout lies there, read and written for every dataset type.
+"""Directories as a whole: recognize the layout of one, read it, and write one for each dataset type.
 
 Reference: user manual, "Specifications for Importing Data from an OBS Directory".
 """
@@ -28,10 +28,10 @@ _D = DatasetType
 
 @dataclass(frozen=True, kw_only=True)
 class DirectoryOptions:
-    """How a directory is read, where that is not plain from what lies there."""
+    """Options for reading a directory if its content does not decide."""
 
     annotation_format: str | None = None
-    """``VOC`` or ``COCO``; None to see for oneself."""
+    """``VOC`` or ``COCO``; None to recognize the format."""
     label_format: LabelFormat | None = None
     with_column_header: bool | None = None
     schema: Sequence[Field] = ()
@@ -39,7 +39,7 @@ class DirectoryOptions:
 
 
 def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
-    """Whether files of these names (relative to their directory) may hold label information."""
+    """Return whether files with these names, relative to their directory, may hold labels."""
     kind = DATASET_TYPES[dataset_type]
     if dataset_type is _D.IMAGE_CLASSIFICATION:
         return any(("/" in name and kind.holds(name)) or name.lower().endswith(label_folders.LABELS) for name in names)
@@ -51,9 +51,9 @@ def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
 def read_directory(
     dataset_type: DatasetType, directory: str, entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open
 ) -> SampleItems:
-    """The samples of a directory (``bucket/key/``) with their annotations; what is wrong is a Problem.
+    """Read the samples of a directory (``bucket/key/``) with their labels. A bad item is a Problem.
 
-    ``entries`` is everything that lies there, ``open_`` opens an object by ``bucket/key`` and raises ApiError.
+    ``entries`` are all objects of the directory. ``open_`` opens an object by ``bucket/key`` and raises ApiError.
     """
     kind = DATASET_TYPES[dataset_type]
     if dataset_type is _D.OBJECT_DETECTION:
@@ -102,7 +102,7 @@ def _read_detection(
 
 
 def _seen_format(entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry]) -> str:
-    """What lies there: a VOC file beside a picture counts more than a JSON document, which may be anything."""
+    """Return the annotation format. A VOC file beside a picture takes precedence over JSON, which may be anything."""
     if any(file_name(entry.path) == yolo.DATA for entry in entries):
         return "YOLO"
     paths = {entry.path for entry in entries}
@@ -112,12 +112,12 @@ def _seen_format(entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry
 
 
 def file_name(path: str) -> str:
-    """The name of an object, without its directory."""
+    """Return the name of an object without its directory."""
     return path.rpartition("/")[2]
 
 
 def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
-    """Pictures, each with the VOC file of its name beside it, if there is one."""
+    """Read pictures, each with the VOC file of the same name beside it."""
     paths = {entry.path for entry in entries}
     for entry in entries:
         if not DATASET_TYPES[_D.OBJECT_DETECTION].holds(entry.path):
@@ -137,9 +137,9 @@ def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
 
 
 class UniqueNames:
-    """Names in one directory for samples of many: of two that want the same, the second gets a number.
+    """Names for samples of several directories in one. A name that is taken gets a number.
 
-    ``reserved`` are whole names, stem and ending, that are somebody else's.
+    ``reserved`` are whole names, including the suffix, that must not be used.
     """
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
@@ -147,7 +147,7 @@ class UniqueNames:
         self._reserved = {name.casefold() for name in reserved}
 
     def unique(self, name: str) -> str:
-        """A name like this one whose stem nobody has yet, so that label files beside it are its own as well."""
+        """Return the name, or one like it whose stem is not taken, so that label files beside it are unique too."""
         folder, slash, last = name.rpartition("/")
         bare, dot, ending = last.rpartition(".")
         bare, ending = (bare, dot + ending) if dot and bare else (last, "")
@@ -171,15 +171,15 @@ def write_directory(
     put: Callable[[str, bytes], None],
     copy: Callable[[SampleRecord, str], None],
 ) -> int:
-    """Write samples as a directory, and return how many; ``put`` and ``copy`` get names relative to it.
+    """Write samples as a directory and return their number. ``put`` and ``copy`` get relative names.
 
-    Classification as a tree has a folder a label (a sample with several labels lies in the first one's, with a text
-    file beside it that lists all), or flat with a text file beside each labelled sample. Detection has a VOC file
-    beside each labelled picture. Without ``annotation_files`` the samples are all there is. No sample gets
-    one of the ``reserved`` names.
+    Classification with ``tree`` has a folder per label. A sample with several labels is in the folder of the first one
+    and has a text file beside it that lists all. Without ``tree``, each labelled sample has a text file beside it.
+    Detection has a VOC file beside each labelled picture. Without ``annotation_files`` only the samples are written. No
+    sample gets one of the ``reserved`` names.
     """
     names, count = UniqueNames(reserved), 0
-    for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
+    for count, sample in enumerate(samples, 1):  # noqa: B007  (used after the loop)
         labels = [str(label.name) for label in sample.labels]
         is_detection = dataset_type is _D.OBJECT_DETECTION
         in_folder = tree and labels and not is_detection and _is_folder_name(labels[0])
@@ -195,7 +195,7 @@ def write_directory(
 
 
 def _is_folder_name(label: str) -> bool:
-    """Whether a folder can have a label's name: one that is read again, and that no file beside it can have."""
+    """Return whether a label can name a folder that is read back as this label and collides with no file."""
     return (
         label not in (".", "..")
         and "/" not in label

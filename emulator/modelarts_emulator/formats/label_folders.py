@@ -1,4 +1,4 @@
-"""Pictures and sounds in folders: the last folder is the label, or a text file beside a picture holds its labels.
+"""Pictures and sounds with one folder per label, or with a text file of labels beside each picture.
 
 Reference: user manual, "Specifications for Importing Data from an OBS Directory".
 """
@@ -29,7 +29,7 @@ def read(
     label_type: LabelType,
     open_: Open,
 ) -> Iterator[SampleRecord | Problem]:
-    """The files below ``directory`` (``bucket/key/``) that hold samples; those directly in it have no folder label."""
+    """Read the samples below ``directory`` (``bucket/key/``). Files directly in it have no folder label."""
     paths = {entry.path for entry in entries}
     for entry in entries:
         if not holds(entry.path):
@@ -55,7 +55,7 @@ def _folder_name(directory: str, path: str) -> list[str]:
 
 
 def _names(open_: Open, path: str) -> list[str]:
-    """The labels that a text file lists, one a line. Raises ValueError."""
+    """Read the labels in a text file, one per line. Raises ValueError."""
     names: list[str] = []
     with open_(path) as stream:
         for line in read_lines(stream):
@@ -68,6 +68,6 @@ def _names(open_: Open, path: str) -> list[str]:
 
 
 def stem(path: str) -> str:
-    """A path without its ending."""
+    """Return a path without its suffix."""
     folder, slash, name = path.rpartition("/")
     return f"{folder}{slash}{name.rpartition('.')[0] or name}"

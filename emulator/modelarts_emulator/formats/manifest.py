@@ -1,4 +1,4 @@
-"""The manifest: JSON ManifestWriter in UTF-8, one sample a line with its annotations.
+"""Manifest files: JSON Lines in UTF-8, one sample per line with its annotations.
 
 Reference: user manual, "Specifications for Importing a Manifest File".
 """
@@ -34,7 +34,7 @@ _CONTENT = "content://"
 HAND = "human"
 SEGMENTATION = "modelarts/image_segmentation"
 
-# What a label's type is called in a manifest.
+# The names of label types in a manifest.
 TYPE_NAMES: dict[LabelType, str] = {
     LabelType.IMAGE_CLASSIFICATION: "modelarts/image_classification",
     LabelType.OBJECT_DETECTION: "modelarts/object_detection",
@@ -66,7 +66,7 @@ class Annotation(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab
 
 
 class Line(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
-    """One line: an object, or a text as ``content://…``, and what is known of it."""
+    """One line: an object, or a text as ``content://…``, with its annotations."""
 
     source: str
     id: str | None = None
@@ -75,7 +75,7 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
     hard: str | None = None
     hard_coefficient: float | None = None
     property: dict[str, Any] | None = None
-    """Of a video's frame: which video it was taken from, and when."""
+    """The video and the time that a frame was taken from."""
     annotation: list[Annotation] = []
     inference_loc: str | None = None
 
@@ -92,7 +92,7 @@ def write(
     scheme: str = "obs",
     annotation_loc: Location = lambda sample: None,
 ) -> int:
-    """Write a line a sample, and return how many. ``annotation_loc`` gives the URI of a sample's VOC file, if any."""
+    """Write one line per sample and return their number. ``annotation_loc`` returns the URI of a sample's VOC file."""
     lines = ManifestWriter(out, scheme)
     for sample in samples:
         lines.add(sample, annotation_loc(sample))
@@ -101,32 +101,32 @@ def write(
 
 
 class ManifestWriter:
-    """Writes a line a sample, many at once; what has been added is written by ``flush``."""
+    """Write samples in batches. ``flush`` writes the last batch."""
 
     def __init__(self, out: BinaryIO | IO[bytes], scheme: str = "obs") -> None:
         self._out, self._scheme = out, scheme
         self._batch: list[Line] = []
         self.count = 0
-        """How many have been written."""
+        """The number of lines written."""
 
     def add(self, sample: SampleRecord, annotation_loc: str | None = None) -> None:
-        """Add a sample; ``annotation_loc`` is the URI of its VOC file, if it has one."""
+        """Add a sample. ``annotation_loc`` is the URI of its VOC file, if it has one."""
         self._batch.append(as_line(sample, self._scheme, annotation_loc))
         if len(self._batch) == BATCH:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has been added."""
+        """Write the samples added since the last batch."""
         self._out.write(_lines(self._batch))
         self.count += len(self._batch)
         self._batch = []
 
 
 def read(stream: BinaryIO, dataset_type: DatasetType, open_: Open) -> Iterator[SampleRecord | Problem]:
-    """The samples of a manifest, in order; empty lines are passed over, a wrong one is a Problem.
+    """Read the samples of a manifest, in order. Empty lines are skipped; a bad line is a Problem.
 
-    A sample's ``path`` is ``bucket/key`` of its object, as ``source`` names it; a text has none. ``open_`` opens the
-    object that a URI names, to read a VOC file; it raises ApiError.
+    A sample's ``path`` is ``bucket/key`` of the object that ``source`` names; it is empty for a text. ``open_`` opens
+    the object with a URI, to read a VOC file; it raises ApiError.
     """
     reader = _LineReader(dataset_type, open_)
     number = 0
@@ -147,7 +147,7 @@ def read(stream: BinaryIO, dataset_type: DatasetType, open_: Open) -> Iterator[S
 
 
 def count_lines(stream: BinaryIO) -> int:
-    """How many lines a manifest has, empty ones left out."""
+    """Count the lines of a manifest that are not empty."""
     count = 0
     while (raw := stream.readline(MAX_LINE_BYTES + 1)) and len(raw) <= MAX_LINE_BYTES:
         count += not raw.isspace()
@@ -155,18 +155,18 @@ def count_lines(stream: BinaryIO) -> int:
 
 
 class _LineReader:
-    """Turns lines into samples of one dataset type."""
+    """Convert lines into samples of one dataset type."""
 
     def __init__(self, dataset_type: DatasetType, open_: Open) -> None:
         self._open = open_
         kind = DATASET_TYPES[dataset_type]
         self._sample_type = kind.sample_type
         self._types = {name: label_type for label_type, name in TYPE_NAMES.items() if label_type in kind.labels}
-        # Shapes are drawn on pictures, and on the frames of a video.
+        # Pictures have shapes, and so have the frames of a video.
         self._drawn = next((t for t in (LabelType.OBJECT_DETECTION, LabelType.VIDEO) if t in kind.labels), None)
 
     def sample(self, line: Line) -> SampleRecord:
-        """A line's sample. Raises ApiError, NotVoc, ValueError."""
+        """Return the sample of a line. Raises ApiError, InvalidVoc or ValueError."""
         metadata = _metadata(line)
         text = line.source.removeprefix(_CONTENT) if line.source.startswith(_CONTENT) else None
         annotations = line.annotation
@@ -209,15 +209,15 @@ def _label(annotation: Annotation, label_type: LabelType) -> SampleLabel:
         property_["@modelarts:hard"] = annotation.hard
     if annotation.hard_coefficient is not None:
         property_["@modelarts:hard_coefficient"] = str(annotation.hard_coefficient)
-    # Of videos, a label says how it came about, unless it was by hand.
-    is_told = label_type is LabelType.VIDEO and annotation.annotated_by != HAND
+    # A label of a video stores how it was created, unless it was created manually.
+    has_origin = label_type is LabelType.VIDEO and annotation.annotated_by != HAND
     return SampleLabel(
         name=annotation.name,
         id=annotation.id,
         type=label_type,
         property=property_,
         score=annotation.confidence,
-        annotated_by=annotation.annotated_by if is_told else None,
+        annotated_by=annotation.annotated_by if has_origin else None,
     )
 
 
@@ -233,7 +233,7 @@ def _metadata(line: Line) -> dict[str, Any]:
 
 
 def _milliseconds(text: str) -> int:
-    """A time as manifests have it, in UTC, or as ISO 8601 has it. Raises ValueError."""
+    """Parse a time in the format of manifests, in UTC, or in ISO 8601. Raises ValueError."""
     try:
         moment = datetime.strptime(text, TIME_FORMAT)
     except ValueError:
@@ -242,7 +242,7 @@ def _milliseconds(text: str) -> int:
 
 
 def as_line(sample: SampleRecord, scheme: str, annotation_loc: str | None = None) -> Line:
-    """A sample as its line."""
+    """Return the line of a sample."""
     metadata = sample.metadata
     hard = metadata.get("@modelarts:hard")
     frame = {key: metadata[key] for key in FRAME if key in metadata}
@@ -263,7 +263,7 @@ def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annot
     time = _creation_time(sample)
     by = sample.annotated_by or HAND
     if by.startswith(f"{HAND}/"):
-        by = HAND  # whose it was is nothing to others
+        by = HAND  # user names are not published
     if annotation_loc is not None:
         return [
             Annotation(
@@ -302,5 +302,5 @@ def _creation_time(sample: SampleRecord) -> str | None:
 
 
 def has_file(sample: SampleRecord) -> bool:
-    """Whether a sample's annotations lie in a file of their own beside the manifest: those with shapes."""
+    """Return whether a sample's annotations need a file of their own beside the manifest: those with shapes do."""
     return any("@modelarts:shape" in (label.property or {}) for label in sample.labels)

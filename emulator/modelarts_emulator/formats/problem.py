@@ -1,4 +1,4 @@
-"""What is wrong with one item of a file; the others are not concerned."""
+"""Problems with single items of a file. The other items are read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """``where`` names the item (``line 7``, ``cats/1.xml``), ``why`` says what is wrong with it."""
+    """A problem with one item: ``where`` names the item (``line 7``, ``cats/1.xml``), ``why`` describes the problem."""
 
     where: str
     why: str

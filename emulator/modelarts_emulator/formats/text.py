@@ -1,4 +1,4 @@
-"""Text files: one sample a line, alone, with its labels behind a separator, or with them in a file of their own.
+"""Text files with one sample per line. Labels follow a separator, or are in a file of their own.
 
 Reference: user manual, "Specifications for Importing Data from an OBS Directory", text classification; separators:
 ``api-ref/source/data_management/data_import_task/creating_an_import_task.rst``, LabelFormat.
@@ -28,9 +28,9 @@ Open = Callable[[str], BinaryIO]
 
 
 def read_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
-    """The lines of a text, numbered from 0, without their ends. UTF-8 with or without BOM, else GBK.
+    """Read the lines of a text, numbered from 0, without their line ends, as UTF-8 or else as GBK.
 
-    Blank lines are passed over. A line above 100 KB is a Problem, and so is a text in neither encoding.
+    Blank lines are skipped. A line above 100 KB is a Problem, and so is a line in neither encoding.
     """
     decode: Callable[[bytes], str] = _decoder(stream)
     number = -1
@@ -51,7 +51,7 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
 
 
 def _skip_line(stream: BinaryIO) -> bool:
-    """Read on to the end of an overlong line, as far as 64 MB; False where it does not end by then."""
+    """Read to the end of an overlong line, at most 64 MB. Returns False if it does not end by then."""
     for _ in range(640):
         raw = stream.readline(MAX_LINE_BYTES)
         if not raw or raw.endswith(b"\n"):
@@ -60,7 +60,7 @@ def _skip_line(stream: BinaryIO) -> bool:
 
 
 def _decoder(stream: BinaryIO) -> Callable[[bytes], str]:
-    """What decodes the lines; the stream stands behind a BOM afterwards."""
+    """Return the function that decodes lines. The stream is positioned after a BOM afterwards."""
     start = stream.tell()
     if stream.read(3) == codecs.BOM_UTF8:
         return lambda raw: raw.decode("utf-8")
@@ -71,7 +71,7 @@ def _decoder(stream: BinaryIO) -> Callable[[bytes], str]:
 
 
 def is_utf8(stream: BinaryIO) -> bool:
-    """Whether the rest of a stream is valid UTF-8."""
+    """Return whether the rest of a stream is valid UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         while chunk := stream.read(_CHUNK):
@@ -83,7 +83,7 @@ def is_utf8(stream: BinaryIO) -> bool:
 
 
 def split(line: str, label_format: LabelFormat | None) -> tuple[str, list[str]]:
-    """A line's text and its labels. Where labels have a file of their own, all of the line is text."""
+    """Return the text and the labels of a line. If labels have a file of their own, the whole line is text."""
     if label_format is not None and label_format.label_type == BESIDE:
         return line, []
     text, found, labels = line.partition(_separator(label_format, "text_sample_separator", "\t"))
@@ -91,13 +91,13 @@ def split(line: str, label_format: LabelFormat | None) -> tuple[str, list[str]]:
 
 
 def split_labels(labels: str, label_format: LabelFormat | None) -> list[str]:
-    """The names of several labels, each once."""
+    """Return the names in a list of labels, each once."""
     names = (name.strip() for name in labels.split(_separator(label_format, "text_label_separator", ",")))
     return list(dict.fromkeys(name for name in names if name))
 
 
 def _separator(label_format: LabelFormat | None, member: str, default: str) -> str:
-    """A separator as it is meant: ``\\t`` is a tab, ``\\|`` a bar."""
+    r"""Return a separator with its escapes replaced: ``\t`` is a tab, ``\|`` is a bar."""
     written = getattr(label_format, member) if label_format is not None else None
     if not written:
         return default
@@ -109,7 +109,7 @@ def _separator(label_format: LabelFormat | None, member: str, default: str) -> s
 def read(
     path: str, label_type: LabelType, open_: Open, label_format: LabelFormat | None, results: str | None = None
 ) -> Iterator[SampleRecord | Problem]:
-    """The samples of one text file; ``results`` is the file beside it that holds the labels, line by line."""
+    """Read the samples of a text file. ``results`` is the file with the labels of the same lines, if there is one."""
     if results is not None:
         yield from _read_beside(path, label_type, open_, label_format, results)
         return
@@ -135,7 +135,7 @@ def _read_beside(
 
 
 def _numbered(stream: BinaryIO) -> Iterator[str | Problem]:
-    """Every line, blank ones too, so that the lines of two files stay side by side."""
+    """Return every line, blank ones as empty texts, so that the lines of two files stay aligned."""
     expected = 0
     for line in read_lines(stream):
         number = (line.line or 1) - 1 if isinstance(line, Problem) else line[0]
@@ -155,14 +155,14 @@ def _sample(path: str, text: str, names: Iterable[str], label_type: LabelType) -
 
 
 def write(samples: Iterable[SampleRecord], out: BinaryIO, label_format: LabelFormat | None = None) -> int:
-    """Write a line a sample, its labels behind the separator, in UTF-8; returns how many.
+    """Write one line per sample in UTF-8, with labels after the separator. Returns the number of samples.
 
-    Raises ValueError for a text that the separator or a line end would break.
+    Raises ValueError for a text that contains a separator or a line end.
     """
     between = _separator(label_format, "text_sample_separator", "\t")
     within = _separator(label_format, "text_label_separator", ",")
     count = 0
-    for count, sample in enumerate(samples, 1):  # noqa: B007  (the count is wanted after the loop)
+    for count, sample in enumerate(samples, 1):  # noqa: B007  (used after the loop)
         names = [str(label.name) for label in sample.labels]
         text = sample.text or ""
         if "\n" in text or "\r" in text or between in text or any(within in name for name in names):

@@ -20,7 +20,7 @@ from modelarts_emulator.store.records import SampleRecord
 MAX_BYTES = 16 * 1024 * 1024
 MASK_SOURCE, MASK_COLOR = "@modelarts:mask_source", "mask_color"
 SHAPE, FEATURE = "@modelarts:shape", "@modelarts:feature"
-# Members of a label's property that have an element of their own, and what they are where nobody said.
+# Members of a label's property that have an element of their own, with their default values.
 _FLAGS = {"truncated": "0", "difficult": "0", "occluded": "0"}
 _DECLARATION = re.compile(rb"""<\?xml[^>]*?encoding=["']([\w.-]+)["'][^>]*\?>""")
 _FOREIGN = frozenset({"gbk", "gb2312", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"})
@@ -29,21 +29,21 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class InvalidVoc(ValueError):
-    """The file is no PASCAL VOC annotation; the text says why."""
+    """The file is not a valid PASCAL VOC annotation."""
 
 
 class VocPicture(msgspec.Struct):
-    """What a VOC file says: the picture's name and size, and its labels."""
+    """The content of a VOC file: the picture's name and size, and its labels."""
 
     filename: str
     shape: tuple[int, int, int] | None
     labels: list[SampleLabel]
     mask_source: str | None = None
-    """Where the mask of a segmented picture lies, as a URI."""
+    """The URI of the mask of a segmented picture."""
 
 
 def write(sample: SampleRecord) -> bytes:
-    """The VOC file of a picture, in UTF-8."""
+    """Return the VOC file of a picture, in UTF-8."""
     root = Element("annotation")
     directory, _, name = sample.path.rpartition("/")
     _add(root, "folder", directory)
@@ -64,7 +64,7 @@ def write(sample: SampleRecord) -> bytes:
 
 
 def _add(parent: Element, tag: str, value: object) -> None:
-    # XML cannot hold every character that a label's name can.
+    # Label names may contain characters that XML cannot represent.
     SubElement(parent, tag).text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 
@@ -102,13 +102,13 @@ def _add_shape(element: Element, shape: Shape, feature: list[list[float]]) -> No
 
 
 def read(data: bytes) -> VocPicture:
-    """Read a VOC file. Raises NotVoc."""
+    """Read a VOC file. Raises InvalidVoc."""
     if len(data) > MAX_BYTES:
         raise InvalidVoc(f"larger than {MAX_BYTES} bytes")
     try:
         root = fromstring(_readable(data), forbid_dtd=True)
     except (DefusedXmlException, SyntaxError, ValueError, LookupError) as error:
-        raise InvalidVoc(f"no XML that can be read: {error!r}") from None
+        raise InvalidVoc(f"not readable XML: {error!r}") from None
     if root.tag != "annotation":
         raise InvalidVoc(f"the root is <{root.tag[:40]}>, not <annotation>")
     return VocPicture(
@@ -120,7 +120,7 @@ def read(data: bytes) -> VocPicture:
 
 
 def _readable(data: bytes) -> bytes:
-    """The same in UTF-8 where it is in an encoding that the parser does not know. Raises ValueError."""
+    """Return the file in UTF-8 if the XML parser does not know its encoding. Raises ValueError."""
     declared = _DECLARATION.match(data)
     if declared is None or declared[1].decode().lower() not in _FOREIGN:
         return data
@@ -162,7 +162,7 @@ def _read_object(item: Element) -> SampleLabel:
 
 
 def _read_name(item: Element) -> str:
-    """A label's name, without what is around it, unless that belongs to it."""
+    """Return the name of a label, without surrounding blanks unless ``xml:space`` preserves them."""
     element = item.find("name")
     name = "" if element is None else element.text or ""
     return name if element is not None and element.get(_SPACE) == "preserve" else name.strip()
@@ -176,7 +176,7 @@ def _read_shape(element: Element, shape: Shape) -> list[list[float]]:
         cx, cy, r = (_number(element, tag) for tag in ("cx", "cy", "r"))
         return [[cx, cy], [r]]
     if shape is Shape.POINT and element.find("x1") is None:
-        return [[_number(element, "x"), _number(element, "y")]]  # as the table of shapes has it; its example has x1, y1
+        return [[_number(element, "x"), _number(element, "y")]]  # the table of shapes has x, y; its example has x1, y1
     points: list[list[float]] = []
     while element.find(f"x{len(points) + 1}") is not None:
         n = len(points) + 1
@@ -191,5 +191,5 @@ def _number(parent: Element, tag: str) -> float:
     except ValueError:
         raise InvalidVoc(f"<{tag}> is {text[:40]!r}, not a number") from None
     if not abs(value) < 1e9:
-        raise InvalidVoc(f"<{tag}> is {text[:40]!r}, not a number that can be used")
+        raise InvalidVoc(f"<{tag}> is {text[:40]!r}, not a usable number")
     return int(value) if value.is_integer() else value

@@ -1,4 +1,4 @@
-"""YOLO trees: ``obj.data`` names the lists of pictures, each picture has a text file of normalized boxes beside it.
+"""YOLO trees: ``obj.data`` names the lists of pictures; each picture has a text file of normalized boxes beside it.
 
 Reference: user manual, "Specifications for Importing Data from an OBS Directory", object detection, format 2.
 """
@@ -26,16 +26,16 @@ DATA = "obj.data"
 MAX_NAMES = 10_000
 MAX_BOXES = 10_000
 _SETS = {"train": Usage.TRAIN, "valid": Usage.EVAL}
-# Darknet's own paths begin at its folder; tools write them so, with the tree itself as that folder.
+# Tools write paths relative to Darknet's folder, and the tree itself is in its folder ``data``.
 _DARKNET = "data/"
 
 Open = Callable[[str], BinaryIO]
 
 
 def read(directory: str, entries: Sequence[ObjectEntry], open_: Open) -> Iterator[SampleRecord | Problem]:
-    """The pictures of every YOLO tree below ``directory``, with their boxes and whether they are for training.
+    """Read the pictures of every YOLO tree below ``directory``, with their boxes and their use for training.
 
-    A picture that no list names belongs to none of the documented sets, and is passed over.
+    A picture that is in no list is skipped: it belongs to none of the documented sets.
     """
     objects = {entry.path: entry for entry in entries}
     for entry in entries:
@@ -44,7 +44,7 @@ def read(directory: str, entries: Sequence[ObjectEntry], open_: Open) -> Iterato
 
 
 class _Tree:
-    """One tree, around its ``obj.data``."""
+    """One tree, located by its ``obj.data``."""
 
     def __init__(self, data: str, objects: dict[str, ObjectEntry], open_: Open) -> None:
         self._data, self._objects, self._open = data, objects, open_
@@ -72,7 +72,7 @@ class _Tree:
                 yield member.strip(), value.partition(" #")[0].strip()
 
     def _read_names(self, path: str) -> dict[int, str]:
-        """The labels by their row. Raises ApiError, ValueError."""
+        """Return the labels by their row. Raises ApiError or ValueError."""
         found = self._path(path)
         if found is None:
             raise ValueError(f"names: {path[:80]!r} is not there")
@@ -93,7 +93,7 @@ class _Tree:
             yield Problem(found, f"{_why(error)}: nothing after it is read")
 
     def _lines(self, path: str) -> Iterator[tuple[int, str]]:
-        """The lines of an object, by their rows from 0. Raises ApiError, and ValueError at a line that is wrong."""
+        """Read the lines of an object with their rows from 0. Raises ApiError, and ValueError at a bad line."""
         with self._open(path) as stream:
             for line in read_lines(stream):
                 if isinstance(line, Problem):
@@ -101,7 +101,7 @@ class _Tree:
                 yield line
 
     def _path(self, relative: str) -> str | None:
-        """An object of the tree by its name in it; None for anything that is not there, or lies elsewhere."""
+        """Return the path of an object of the tree by its relative name; None if it does not exist or is elsewhere."""
         relative = relative.replace("\\", "/")
         if relative.startswith("/"):
             return None
@@ -141,21 +141,21 @@ def _why(error: ValueError | ApiError) -> str:
 
 
 def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleLabel:
-    """One line of a picture's boxes. Raises ValueError."""
+    """Parse one line of a picture's boxes. Raises ValueError."""
     parts = line.split()
     try:
         index, (x, y, w, h) = int(parts[0]), map(float, parts[1:])
     except ValueError:
         raise ValueError(f"{line[:80]!r} is not an index and four numbers") from None
-    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # so that NaN is none either
-        raise ValueError(f"{line[:80]!r}: the numbers of a box must lie between 0 and 1")
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # written so that NaN fails
+        raise ValueError(f"{line[:80]!r}: the numbers of a box must be between 0 and 1")
     if index not in names:
         raise ValueError(f"label {index} is not in the file of label names")
     corners = [[(x - w / 2) * width, (y - h / 2) * height], [(x + w / 2) * width, (y + h / 2) * height]]
-    # Six decimal digits of a share are worth a hundredth of a pixel.
+    # Six decimal digits of a fraction are about a hundredth of a pixel.
     feature = [[snap_to_edge(round(px, 2), width), snap_to_edge(round(py, 2), height)] for px, py in corners]
     if not all(0 <= px <= width and 0 <= py <= height for px, py in feature):
-        raise ValueError(f"{line[:80]!r}: the box lies outside the picture of {width} × {height}")
+        raise ValueError(f"{line[:80]!r}: the box is outside the picture of {width} × {height}")
     return SampleLabel(
         name=names[index],
         type=LabelType.OBJECT_DETECTION,
@@ -168,11 +168,11 @@ def write(
     put: Callable[[str, bytes], None],
     name: Callable[[SampleRecord], str] | None = None,
 ) -> int:
-    """Write the lists and the text files of boxes beside the pictures' places; returns how many pictures.
+    """Write the lists of pictures and the text files of boxes. Returns the number of pictures.
 
-    Pictures belong into ``obj_train_data/`` and ``obj_valid_data/`` under their bare names, or what ``name`` gives.
-    Shapes that are no box are left out, and so are the boxes of a picture whose size is unknown. Raises ValueError
-    where two pictures would share a text file, and for a label whose name is no line of its own.
+    Pictures belong in ``obj_train_data/`` and ``obj_valid_data/`` under their bare names, or those that ``name``
+    returns. Shapes other than boxes are left out, and so are the boxes of a picture of unknown size. Raises ValueError
+    if two pictures would share a text file, and for a label name that is not a single line.
     """
     names: dict[str, int] = {}
     lists: dict[str, list[str]] = {member: [] for member in _SETS}
@@ -196,7 +196,7 @@ def write(
 
 
 def _lines_of(sample: SampleRecord, names: dict[str, int]) -> Iterator[str]:
-    """The boxes of a sample; labels get their numbers as they come."""
+    """Return the boxes of a sample. Labels are numbered in the order in which they occur."""
     if sample.shape is None:
         return
     width, height, _ = sample.shape

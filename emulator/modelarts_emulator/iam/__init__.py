@@ -1,1 +1,1 @@
-"""Who calls: users, tokens, signatures, and the catalogue of services."""
+"""Identity and access: users, tokens, request signatures and the service catalogue."""

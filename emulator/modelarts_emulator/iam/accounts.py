@@ -1,6 +1,6 @@
-"""Who may call: users, their projects and their access keys.
+"""Users, their projects and their access keys.
 
-An open emulator knows no users: every name and password is somebody. A strict one knows only those it was given.
+An open emulator accepts every user name and password. A strict one accepts only the users it was configured with.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class AccountProject:
-    """What datasets belong to. ``id`` is what stands in the URL."""
+    """A project: the owner of datasets. ``id`` is the one in URLs."""
 
     id: str
     name: str
 
     @classmethod
     def named(cls, name: str) -> AccountProject:
-        """Return the project of a name; its id is the same for ever: 32 hex digits."""
+        """Return the project with a name. Its id, 32 hex digits, is derived from the name and never changes."""
         return cls(derived_id("project", name), name)
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A name with a domain; a configured one also has a password, and perhaps the one project that it may use."""
+    """A user name with its domain. A configured user also has a password, and may be limited to one project."""
 
     name: str
     domain: str = DEFAULT_DOMAIN
@@ -47,13 +47,13 @@ class User:
 
     @property
     def id(self) -> str:
-        """The same for the same name for ever: 32 hex digits."""
+        """Return the user's id: 32 hex digits that are derived from the name and never change."""
         return derived_id("user", self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key pair that signs requests for a user."""
+    """A key pair that signs requests on behalf of a user."""
 
     id: str
     secret: str = field(repr=False)
@@ -62,7 +62,10 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who makes a request, and for which project; None where any that the user may use is meant."""
+    """The caller of a request.
+
+    ``project`` limits the caller to one project; ``unlimited`` allows every project.
+    """
 
     user: User
     project: AccountProject | None = None
@@ -70,27 +73,29 @@ class Principal:
 
     @property
     def name(self) -> str:
-        """The user's name."""
+        """Return the user's name."""
         return self.user.name
 
     @property
     def domain(self) -> str:
-        """The name of the user's domain."""
+        """Return the name of the user's domain."""
         return self.user.domain
 
     def may_use(self, project_id: str) -> bool:
-        """Whether a request for this project is theirs to make."""
+        """Return whether the caller may work in a project."""
         return self.unlimited or (self.project is not None and self.project.id == project_id)
 
 
 ANONYMOUS = Principal(User("anonymous"), unlimited=True)
-"""Whoever calls an open emulator without saying who they are."""
+"""The caller of an open emulator that sends no credentials."""
 
 
 class Accounts:
-    """The users and access keys of one emulator; with none given, and not ``strict``, everybody. Thread-safe.
+    """The users and access keys of one emulator. Thread-safe.
 
-    Raises ValueError for two users or keys of one name, or a key of an unknown user.
+    Without ``strict`` every user name, password and access key is accepted.
+
+    Raises ValueError if two users or two keys have the same name, or if a key belongs to an unknown user.
     """
 
     def __init__(
@@ -106,29 +111,32 @@ class Accounts:
         self._projects = {user.project.id: user.project for user in self._users.values() if user.project}
 
     def log_in(self, name: str, password: str, domain: str | None = None) -> User:
-        """Return the user of a name and password. Raises WRONG_PASSWORD; never when open."""
+        """Return the user with a name and password. Raises WRONG_PASSWORD in strict mode."""
         if not self.strict:
             return User(name, domain or DEFAULT_DOMAIN)
         user = self._users.get(name)
-        # An unknown name takes as long as a wrong password.
+        # Compare also for an unknown name, so that the time does not reveal which names exist.
         if not _same(user.password if user else "", password) or user is None:
             raise ApiError(WRONG_PASSWORD)
         return user
 
     def restored_user(self, name: str, domain: str) -> User | None:
-        """Return a user who has logged in before; None where a strict emulator knows them no longer."""
+        """Return a user who logged in earlier; None if a strict emulator does not know the user any more."""
         return self._users.get(name) if self.strict else User(name, domain)
 
     def allows(self, user: User, project: AccountProject | None) -> bool:
-        """Whether a user may work in a project."""
+        """Return whether a user may work in a project."""
         return not self.strict or user.project is None or project is None or user.project.id == project.id
 
     def user_name_of_id(self, user_id: str) -> str:
-        """Return the name of a user known by id; the id itself for anybody else."""
+        """Return the name of the configured user with an id, or the id itself if there is none."""
         return next((user.name for user in self._users.values() if user.id == user_id), user_id)
 
     def project(self, user: User, *, id: str | None = None, name: str | None = None) -> AccountProject:
-        """Return the project that a user asks for by id, or else by name. Raises NO_SUCH_PROJECT for another's."""
+        """Return the project with an id or, if ``id`` is None, with a name.
+
+        Raises NO_SUCH_PROJECT if the user may not work in it.
+        """
         known = self._projects.get(id) if id is not None else self._named(name or "")
         project = known or AccountProject(id or "", name or id or "")
         if not self.allows(user, project):
@@ -137,18 +145,18 @@ class Accounts:
         return project
 
     def projects(self, user: User | None = None) -> list[AccountProject]:
-        """Return the projects that a user may use and this emulator has heard of, by name."""
+        """Return the projects that a user may work in and that were used before, sorted by name."""
         if user and user.project:
             return [user.project]
         with self._lock:
             return sorted(self._projects.values(), key=lambda project: (project.name, project.id))
 
     def access_key(self, access_key_id: str) -> AccessKey | None:
-        """Return a configured key pair; None for an unknown one."""
+        """Return a configured key pair, or None if there is none with this id."""
         return self._keys.get(access_key_id)
 
     def principal_of_key(self, access_key_id: str) -> Principal:
-        """Return whom an access key speaks for; an unknown one, which only an open emulator lets pass, for itself."""
+        """Return the caller that an access key belongs to. An unknown key, valid only in open mode, is its own user."""
         key = self._keys.get(access_key_id)
         name = key.user if key else access_key_id
         user = self._users.get(name, User(name))
@@ -166,7 +174,7 @@ class Accounts:
 
 
 def parse_user(text: str) -> User:
-    """Read ``NAME:PASSWORD[:PROJECT]``. Raises ValueError."""
+    """Parse ``NAME:PASSWORD[:PROJECT]``. Raises ValueError."""
     name, *rest = text.split(":", 2)
     if not name or not rest or not rest[0]:
         raise ValueError("a user is NAME:PASSWORD or NAME:PASSWORD:PROJECT")
@@ -174,7 +182,7 @@ def parse_user(text: str) -> User:
 
 
 def parse_access_key(text: str) -> AccessKey:
-    """Read ``AK:SK:USER``. Raises ValueError, which does not repeat the secret."""
+    """Parse ``AK:SK:USER``. Raises ValueError, whose text does not contain the secret."""
     access_key, _, rest = text.partition(":")
     secret, _, user = rest.rpartition(":")
     if not (access_key and secret and user):
@@ -183,11 +191,12 @@ def parse_access_key(text: str) -> AccessKey:
 
 
 def derived_id(kind: str, name: str) -> str:
-    """Return 32 hex digits that are always the same for a kind of thing and its name."""
+    """Return the id of a named thing of a kind: 32 hex digits that never change."""
     return hashlib.blake2b(f"{kind}\0{name}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _by_name(kind: str, items: Iterable[tuple[str, _Item]]) -> dict[str, _Item]:
+    """Return items by their names. Raises ValueError if a name occurs twice."""
     found: dict[str, _Item] = {}
     for name, item in items:
         if found.setdefault(name, item) is not item:
@@ -196,6 +205,6 @@ def _by_name(kind: str, items: Iterable[tuple[str, _Item]]) -> dict[str, _Item]:
 
 
 def _same(expected: str, given: str) -> bool:
-    """Compare two secrets in a time that tells neither how much of them agrees nor how long they are."""
+    """Compare two secrets in constant time, whatever their lengths."""
     digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in (expected, given)]
     return hmac.compare_digest(*digests)

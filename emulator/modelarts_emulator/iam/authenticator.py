@@ -1,8 +1,7 @@
-"""Who may do what: the one place where a request's token or signature is judged.
+"""Check the token or signature of each request.
 
-Open, everybody may do everything, but a signed URL holds only for what it was made for, and only until it expires;
-so does a token that was issued here.
-Strict, only tokens issued here and signatures of configured access keys count.
+In open mode every request is accepted, except expired tokens and invalid or expired signed URLs. In strict mode only
+tokens that this emulator issued and signatures with a configured access key are accepted.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ from modelarts_emulator.util.clock import Clock
 
 
 class ObjectCaller(NamedTuple):
-    """Who may do what they ask of object storage, and what their signature says of the body, where it says anything.
+    """The caller of an object request, with the checks that its signature requires of the body.
 
-    ``body_digest`` as ``V4Signature`` has it; ``chunk_check`` judges the chunks, if those are signed.
+    ``body_digest`` is ``V4Signature.body_digest``, or None if no digest is signed. ``chunk_check`` verifies the
+    signature of each chunk, or is None if chunks are not signed.
     """
 
     principal: Principal
@@ -32,7 +32,7 @@ class ObjectCaller(NamedTuple):
 
 
 class Authenticator:
-    """Judges requests. ``own_key`` is the key of the URLs that this emulator signs. Thread-safe."""
+    """Authenticate requests. ``url_key`` is the key pair of the URLs that this emulator signs. Thread-safe."""
 
     def __init__(self, accounts: Accounts, tokens: Tokens, url_key: AccessKey, clock: Clock) -> None:
         self._accounts = accounts
@@ -42,14 +42,14 @@ class Authenticator:
 
     @property
     def strict(self) -> bool:
-        """Whether only tokens issued here and configured access keys count."""
+        """Return whether only tokens issued here and configured access keys are accepted."""
         return self._accounts.strict
 
     def authenticate(self, request: SignedRequest, project_id: str | None = None) -> Principal:
-        """Return who calls the dataset API.
+        """Return the caller of a dataset API request.
 
-        Raises INVALID_TOKEN, INVALID_SIGNATURE or PROJECT_MISMATCH, if strict; INVALID_TOKEN for one that has expired
-        also when open.
+        In strict mode, raises INVALID_TOKEN, INVALID_SIGNATURE or PROJECT_MISMATCH. In open mode, raises INVALID_TOKEN
+        for an expired token.
         """
         if not self.strict:
             return self._open_caller(request)
@@ -59,11 +59,11 @@ class Authenticator:
         return principal
 
     def authenticate_object(self, request: SignedRequest) -> ObjectCaller:
-        """Return who calls object storage.
+        """Return the caller of an object request.
 
-        Raises ACCESS_DENIED, EXPIRED, UNKNOWN_ACCESS_KEY, INVALID_ARGUMENT, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or
-        TIME_SKEWED, if strict; of a signed URL also when open, as far as it can be judged there: expiry always, the
-        signature where the access key is known.
+        In strict mode, raises ACCESS_DENIED, EXPIRED, UNKNOWN_ACCESS_KEY, INVALID_ARGUMENT, SIGNATURE_MISMATCH,
+        SIGNATURE_MALFORMED or TIME_SKEWED. In open mode only signed URLs are checked: their expiry always, their
+        signature if the access key is known.
         """
         signature = self._object_signature(request)
         if signature is None:
@@ -87,10 +87,10 @@ class Authenticator:
         except ApiError:
             if self.strict or not request.header("authorization"):
                 raise
-            return None  # any header will do
+            return None  # open mode accepts any header
 
     def _open_caller(self, request: SignedRequest) -> Principal:
-        """Return whom an open emulator takes a caller for."""
+        """Return the caller in open mode, where missing or unreadable credentials mean anonymous."""
         if given := request.header("x-auth-token"):
             if self._tokens.has_expired(given):
                 raise ApiError(INVALID_TOKEN, "the token has expired; log in again")
@@ -103,6 +103,7 @@ class Authenticator:
         return self._accounts.principal_of_key(signature.access_key) if signature else ANONYMOUS
 
     def _strict_caller(self, request: SignedRequest) -> Principal:
+        """Return the caller in strict mode. Raises INVALID_TOKEN or INVALID_SIGNATURE."""
         if token := request.header("x-auth-token"):
             return self._tokens.require(token).principal
         try:

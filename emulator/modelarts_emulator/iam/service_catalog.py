@@ -1,4 +1,4 @@
-"""The service catalogue: where a client that has logged in finds each service, all of them on this server."""
+"""The service catalogue: the endpoint of each service, all of them on this server."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _REGION_OF_PROJECT = re.compile(r"([a-z]{2,}-[a-z]+[a-z0-9-]*?)(_.*)?")
 
 
 def service_catalog(base_url: str, project: AccountProject | None) -> list[dict[str, Any]]:
-    """Return one entry a service, with a public endpoint in every region that a client may name.
+    """Return one entry per service, with a public endpoint in every region that a client may ask for.
 
-    Without a project only those services are listed that need none. A project called ``cn-north-4`` or
-    ``eu-ch2_tests`` says by its name which region its client will ask for.
+    Without a project, services whose URL contains the project id are left out. A project name such as ``cn-north-4`` or
+    ``eu-ch2_tests`` begins with the region that its client asks for; that region is added.
     """
     regions = dict.fromkeys((*_region_of(project), *REGIONS))
     return [

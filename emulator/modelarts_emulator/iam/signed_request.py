@@ -1,4 +1,4 @@
-"""A request as its signature sees it: the bytes that were sent, before any framework has decoded them."""
+"""A request as it was signed: the bytes sent, before a framework decoded them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, SIGNATURE_
 from modelarts_emulator.util.clock import Clock
 
 WINDOW_MS = 15 * 60 * 1000
-"""How far the time in a signed request may be from the server's."""
+"""The largest accepted difference between the time in a signed request and the server's time."""
 
-_ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")  # a client that takes us for a proxy sends it
+_ORIGIN = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")  # sent by clients that use this server as a proxy
 
 OWN_PREFIXES = ("x-obs-", "x-amz-")
-"""How the headers of object storage begin, in its two dialects."""
+"""The prefixes of object storage headers, in its two dialects."""
 
 _WITH_EFFECT = tuple(prefix + name for prefix in OWN_PREFIXES for name in ("copy-source", "meta", "content-sha256"))
 
@@ -32,11 +32,11 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """What signatures are made over.
+    """The parts of a request that a signature covers.
 
-    ``raw_path`` and ``raw_query`` are as sent, percent-encoded; header names are lower case. ``bucket`` is the one in
-    the host name of a virtual-host style request. ``body_sha256`` gives the body's digest in hex, and is called only
-    for schemes that sign the body itself.
+    ``raw_path`` and ``raw_query`` are percent-encoded, as sent. Header names are lower case. ``bucket`` is the bucket
+    in the host name of a virtual-host style request, or empty. ``body_sha256`` returns the body's digest in hex; only
+    schemes that sign the body itself call it.
     """
 
     method: str
@@ -48,30 +48,30 @@ class SignedRequest:
 
     @cached_property
     def query(self) -> list[tuple[str, str | None]]:
-        """The parameters in the order they came, decoded; None where a name has no ``=``."""
+        """Return the decoded parameters in the order sent; the value is None for a name without ``=``."""
         return list(_parameters(self.raw_query))
 
     @cached_property
     def parameters(self) -> dict[str, str]:
-        """The parameters by name, the last of several."""
+        """Return the decoded parameters by name; the last of several with one name counts."""
         return {name: value or "" for name, value in self.query}
 
     @property
     def resource_path(self) -> str:
-        """``/bucket/key``, percent-encoded, whichever way the bucket was named."""
+        """Return ``/bucket/key``, percent-encoded, for either style of naming the bucket."""
         return f"/{self.bucket}{self.raw_path}" if self.bucket else self.raw_path
 
     def header(self, name: str) -> str:
-        """The value of a header, empty if there is none."""
+        """Return the value of a header, or an empty text if there is none."""
         return self.headers.get(name, "")
 
 
 def read_signed_request(
     environ: Mapping[str, Any], body: Callable[[], bytes] | None = None, *, bucket: str = ""
 ) -> SignedRequest:
-    """Return the request in a WSGI environment, as it was sent where the server tells (``REQUEST_URI``).
+    """Read the request from a WSGI environment; its URI is taken as sent if the server provides ``REQUEST_URI``.
 
-    ``body`` gives the body's bytes, and is called only if the signature is over them; what it raises is passed on.
+    ``body`` returns the body's bytes. It is called only if the signature covers them; its exceptions are passed on.
     """
     uri = _undo_latin1(str(environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""))
     path, _, query = _ORIGIN.sub("", uri).partition("?")
@@ -91,7 +91,7 @@ def read_signed_request(
 
 
 def _undo_latin1(text: str) -> str:
-    """Undo what WSGI does to bytes: it decodes them as Latin-1, whatever they are."""
+    """Decode as UTF-8 a text that WSGI has decoded as Latin-1."""
     return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
@@ -107,12 +107,12 @@ def _decoded(text: str) -> str:
 
 
 def encoded(text: str, safe: str = "") -> str:
-    """Percent-encode all but letters, digits and ``-_.~``, as every newer scheme does."""
+    """Percent-encode everything but letters, digits and ``-_.~``, as all newer schemes do."""
     return quote(text, safe=safe + "~", errors="surrogateescape")
 
 
 def canonical_queries(request: SignedRequest, without: str = "") -> list[str]:
-    """Return the spellings of the query that a client may have signed: encoded anew and sorted, or as it was sent."""
+    """Return the forms of the query that a client may have signed: re-encoded and sorted, and as sent."""
     pairs = sorted((encoded(name), encoded(value or "")) for name, value in request.query if name != without)
     raw = sorted(part for part in request.raw_query.split("&") if part and part.partition("=")[0] != without)
     sent = "&".join(part if "=" in part else part + "=" for part in raw)
@@ -120,15 +120,15 @@ def canonical_queries(request: SignedRequest, without: str = "") -> list[str]:
 
 
 def canonical_headers(request: SignedRequest, names: str) -> str:
-    """Return the signed headers, one a line, blanks collapsed; ``names`` is ``a;b`` in the order of the signature."""
+    """Return the signed headers, one per line, with runs of blanks collapsed. ``names`` is ``a;b``, as signed."""
     return "".join(f"{name}:{' '.join(request.header(name).split())}\n" for name in names.lower().split(";"))
 
 
 def require_signed(request: SignedRequest, prefix: str, names: Collection[str] | None = None) -> None:
-    """Let a request pass whose ``x-obs-…`` and ``x-amz-…`` headers are signed: by name, or all of the prefix.
+    """Check that the ``x-obs-…`` and ``x-amz-…`` headers are signed, so that none can be added on the way.
 
-    So nothing can be added on the way, such as another object to copy. Of the other dialect only those headers count
-    that have an effect: clients send back what they have been told. Raises ACCESS_DENIED.
+    ``names`` are the signed headers; None means all with the prefix are signed. Headers of the other dialect count only
+    if they have an effect, because clients send back headers that they received. Raises ACCESS_DENIED.
     """
     for name in request.headers:
         of_other = name.startswith(_WITH_EFFECT) and not name.startswith(prefix)
@@ -138,7 +138,7 @@ def require_signed(request: SignedRequest, prefix: str, names: Collection[str] |
 
 
 def split_authorization(text: str) -> dict[str, str]:
-    """Read ``Name=value, Name=value``. Raises SIGNATURE_MALFORMED."""
+    """Parse ``Name=value, Name=value``. Raises SIGNATURE_MALFORMED."""
     pairs = [part.strip().partition("=") for part in text.split(",")]
     if not all(name and equals for name, equals, _ in pairs):
         raise ApiError(SIGNATURE_MALFORMED, "the Authorization header is not Name=value, Name=value")
@@ -146,7 +146,7 @@ def split_authorization(text: str) -> dict[str, str]:
 
 
 def parse_basic_time(text: str) -> int:
-    """Read ``20260101T120000Z``; milliseconds since the epoch. Raises SIGNATURE_MALFORMED."""
+    """Parse ``20260101T120000Z`` and return ms since the epoch. Raises SIGNATURE_MALFORMED."""
     try:
         moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ")
     except ValueError:
@@ -155,7 +155,10 @@ def parse_basic_time(text: str) -> int:
 
 
 def parse_http_time(text: str) -> int:
-    """Read ``Thu, 01 Jan 2026 12:00:00 GMT``, or a basic time; in ms since the epoch. Raises SIGNATURE_MALFORMED."""
+    """Parse ``Thu, 01 Jan 2026 12:00:00 GMT`` or a basic time and return ms since the epoch.
+
+    Raises SIGNATURE_MALFORMED.
+    """
     if text.endswith("Z"):
         return parse_basic_time(text)
     try:
@@ -166,7 +169,7 @@ def parse_http_time(text: str) -> int:
 
 
 def require_recent(sent_ms: int, clock: Clock) -> None:
-    """Let a time pass that is within WINDOW_MS of now. Raises TIME_SKEWED."""
+    """Check that a time in ms since the epoch is within WINDOW_MS of now. Raises TIME_SKEWED."""
     if abs(clock.now_ms() - sent_ms) > WINDOW_MS:
         raise ApiError(TIME_SKEWED)
 

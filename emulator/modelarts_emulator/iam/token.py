@@ -9,7 +9,10 @@ from modelarts_emulator.iam.accounts import AccountProject, Principal, User
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and whom it speaks for; ``domain`` where it is scoped to a domain rather than a project. Times in ms."""
+    """A token and its user. Times are in ms since the epoch.
+
+    ``domain`` is set if the token is scoped to a domain rather than a project.
+    """
 
     id: str
     user: User
@@ -21,5 +24,5 @@ class Token:
 
     @property
     def principal(self) -> Principal:
-        """Who makes a request with it."""
+        """Return the caller of requests that carry the token."""
         return Principal(self.user, self.project)

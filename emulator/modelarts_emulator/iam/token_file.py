@@ -1,6 +1,7 @@
-"""Tokens on disk, so that a client that has logged in need not do so again after a restart.
+"""Tokens on disk, so that clients need not log in again after a restart.
 
-One line a token, appended when it is issued, and one when it is revoked. Readable by the owner alone.
+The file has one line per token, appended when the token is issued, and one when it is revoked. Only the owner may read
+it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
-    """What is written of a token; of a revoked one only its id."""
+    """A line of the file. A line with only an id revokes that token."""
 
     id: str
     user: str = ""
@@ -32,9 +33,9 @@ class _Line(msgspec.Struct, omit_defaults=True):
 
 
 class TokenFile:
-    """The file of one emulator's tokens. Not thread-safe: whoever keeps the tokens holds a lock.
+    """The file of one emulator's tokens. Not thread-safe: the caller holds a lock.
 
-    A disk that refuses costs no login: it is logged, and those tokens end with the process.
+    An I/O error does not fail a login. It is logged, and the affected tokens end with the process.
     """
 
     def __init__(self, path: Path, accounts: Accounts) -> None:
@@ -42,9 +43,9 @@ class TokenFile:
         self._accounts = accounts
 
     def load(self, now_ms: int) -> list[Token]:
-        """Return the tokens that are valid still, oldest first, and write the file anew with only those.
+        """Return the tokens that are still valid, oldest first, and rewrite the file with only those.
 
-        In strict mode a token ends with its user, and with the user's right to its project.
+        In strict mode a token becomes invalid when its user is removed or may not use its project any more.
         """
         found: dict[str, Token] = {}
         for line in self._lines():
@@ -55,15 +56,15 @@ class TokenFile:
         return list(found.values())
 
     def add(self, token: Token) -> None:
-        """Note a token that was issued."""
+        """Append a token that was issued."""
         self._append(_encoded(token))
 
     def remove(self, token_id: str) -> None:
-        """Note that a token was revoked."""
+        """Append that a token was revoked."""
         self._append(msgspec.json.encode(_Line(token_id)) + b"\n")
 
     def write(self, tokens: Iterable[Token]) -> None:
-        """Replace what is there."""
+        """Replace the content of the file."""
         try:
             new = self._path.with_name(self._path.name + ".new")
             new.unlink(missing_ok=True)
@@ -81,7 +82,7 @@ class TokenFile:
             self._refused(error)
 
     def _refused(self, error: OSError) -> None:
-        log.warning("Cannot write %s: %s; after a restart clients must log in again.", self._path, error.strerror)
+        log.warning("Cannot write %s: %s; clients must log in again after a restart", self._path, error.strerror)
 
     def _lines(self) -> list[_Line]:
         try:
@@ -89,7 +90,7 @@ class TokenFile:
         except FileNotFoundError:
             return []
         except OSError as error:
-            log.warning("Cannot read %s: %s; clients must log in again.", self._path, error.strerror)
+            log.warning("Cannot read %s: %s; clients must log in again", self._path, error.strerror)
             return []
         return [line for line in map(_decoded, lines) if line]
 
@@ -99,7 +100,7 @@ class TokenFile:
         if user is None or not self._accounts.allows(user, project):
             return None
         if project:
-            self._accounts.project(user, id=project.id, name=project.name)  # lists of projects have it again
+            self._accounts.project(user, id=project.id, name=project.name)  # adds it to the list of projects
         return Token(line.id, user, project, line.domain, line.methods, line.issued_ms, line.expires_ms)
 
 
@@ -122,4 +123,4 @@ def _decoded(line: bytes) -> _Line | None:
     try:
         return msgspec.json.decode(line, type=_Line)
     except (msgspec.MsgspecError, UnicodeError):
-        return None  # the end of the process cut it off
+        return None  # a crash truncated the line

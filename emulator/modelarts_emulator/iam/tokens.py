@@ -1,4 +1,4 @@
-"""Tokens: what a login gives, valid for 24 hours by the emulator's own clock."""
+"""Tokens: the result of a login, valid for 24 hours by the emulator's clock."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from modelarts_emulator.util.ids import Ids
 LIFETIME_MS = 24 * 3600 * 1000
 _MAX_TOKENS = 100_000
 _KEPT_TOKENS = 1_000
-"""So many are kept though they may have expired: known to have, and valid again where the clock is put back."""
+"""How many expired tokens are kept, so that they are recognized, and valid again if the clock is set back."""
 
 
 class Tokens:
-    """The tokens of one emulator; without a file, clients log in again after a restart. Thread-safe."""
+    """The tokens of one emulator. Without a file, clients must log in again after a restart. Thread-safe."""
 
     def __init__(self, clock: Clock, ids: Ids, file: TokenFile | None = None) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class Tokens:
         methods: tuple[str, ...] = ("password",),
         expires_ms: int | None = None,
     ) -> Token:
-        """Return a new token; ``expires_ms`` where it must not outlive the one that it was got with."""
+        """Return a new token. ``expires_ms`` limits its lifetime to that of the token it was obtained with."""
         now = self._clock.now_ms()
         expires = min(now + LIFETIME_MS, expires_ms or now + LIFETIME_MS)
         token = Token(self._ids.secret(64), user, project, domain, methods, now, expires)
@@ -54,19 +54,19 @@ class Tokens:
         return token if token and self._clock.now_ms() < token.expires_ms else None
 
     def has_expired(self, token_id: str) -> bool:
-        """Whether a token was issued here, and its time has come."""
+        """Return whether a token was issued here and has expired."""
         token = self._tokens.get(token_id)
         return token is not None and self._clock.now_ms() >= token.expires_ms
 
     def require(self, token_id: str) -> Token:
-        """Return a token that is valid now. Raises INVALID_TOKEN, which never repeats the token."""
+        """Return a token that is valid now. Raises INVALID_TOKEN, whose text does not contain the token."""
         token = self.find(token_id)
         if token is None:
             raise ApiError(INVALID_TOKEN, "the token is unknown, expired or revoked; log in again")
         return token
 
     def revoke(self, token_id: str) -> bool:
-        """End a token; False if there is none."""
+        """End a token. Returns False if there is none."""
         with self._lock:
             found = self._tokens.pop(token_id, None)
             if found and self._file:
@@ -81,7 +81,7 @@ class Tokens:
                 self._file.write([])
 
     def _forget_expired(self, now: int) -> None:
-        """Drop from the oldest on: those that have expired but the latest of them, and any beyond the bound."""
+        """Drop the oldest tokens: expired ones beyond ``_KEPT_TOKENS``, any beyond ``_MAX_TOKENS``."""
         while len(self._tokens) >= _KEPT_TOKENS:
             oldest = next(iter(self._tokens.values()))
             if now < oldest.expires_ms and len(self._tokens) < _MAX_TOKENS:

@@ -1,1 +1,1 @@
-"""The object endpoint: OBS and S3 requests over the object tree."""
+"""The object endpoint: OBS and S3 requests on the object tree."""

@@ -1,4 +1,4 @@
-"""Buckets: list, create, delete, and the keys in them."""
+"""Operations on buckets: list, create, delete, and list their keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_buckets(call: Call) -> Response:
     tree = call.storage.tree
     rows: list[Item] = []
     for name in tree.buckets():
-        with suppress(OSError, ApiError):  # gone meanwhile
+        with suppress(OSError, ApiError):  # deleted concurrently
             created = iso_time(tree.local(ObsPath(name)).stat().st_mtime_ns)
             children: list[Item] = [("Name", name), ("CreationDate", created)]
             rows.append(
@@ -40,24 +40,27 @@ def list_buckets(call: Call) -> Response:
 
 
 def create_bucket(call: Call) -> Response:
-    """Make a bucket; one that is there is kept. Raises PATH_INVALID."""
+    """Create a bucket, or keep the existing one. Raises PATH_INVALID."""
     call.storage.tree.create_bucket(call.bucket)
     return Response(None, 200, {"Location": f"/{call.bucket}"})
 
 
 def head_service(_: Call) -> Response:
-    """Tell which dialects are spoken."""
+    """Return the supported dialects."""
     return Response(None, 200, _DIALECTS)
 
 
 def head_bucket(call: Call) -> Response:
-    """Tell whether there is such a bucket, and which dialects are spoken. Raises NO_SUCH_BUCKET."""
+    """Return whether a bucket exists, and the supported dialects. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
     return Response(None, 200, {"x-obs-bucket-location": REGION, "x-amz-bucket-region": REGION, **_DIALECTS})
 
 
 def delete_bucket(call: Call) -> Response:
-    """Remove a bucket without objects. Raises NO_SUCH_BUCKET, BUCKET_NOT_EMPTY, or ACCESS_DENIED if it is mounted."""
+    """Delete a bucket without objects.
+
+    Raises NO_SUCH_BUCKET or BUCKET_NOT_EMPTY, and ACCESS_DENIED for a mounted folder.
+    """
     root = require_bucket(call)
     if page(root, limit=1, directories=call.storage.metadata.directories(call.bucket)).keys:
         raise ApiError(BUCKET_NOT_EMPTY, call.bucket)
@@ -72,17 +75,17 @@ def delete_bucket(call: Call) -> Response:
 
 
 def bucket_location(call: Call) -> Response:
-    """Tell the region. Raises NO_SUCH_BUCKET."""
+    """Return the region of a bucket. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
     if call.is_obs:
         return call.xml_response("Location", REGION)
-    if call.request.header("authorization").startswith("AWS "):  # OBS's own client, where it speaks S3, wants a child
+    if call.request.header("authorization").startswith("AWS "):  # OBS's own client in S3 mode expects a child
         return call.xml_response("CreateBucketConfiguration", [("", REGION), ("LocationConstraint", REGION)])
     return call.xml_response("LocationConstraint", REGION)
 
 
 def storage_info(call: Call) -> Response:
-    """Tell how many objects a bucket has and how large they are together. Raises NO_SUCH_BUCKET."""
+    """Return the number of objects in a bucket and their total size in bytes. Raises NO_SUCH_BUCKET."""
     keys = page(require_bucket(call), limit=1 << 40).keys
     return call.xml_response(
         "GetBucketStorageInfoResult", [("Size", sum(key.size for key in keys)), ("ObjectNumber", len(keys))]
@@ -90,13 +93,13 @@ def storage_info(call: Call) -> Response:
 
 
 def versioning(call: Call) -> Response:
-    """Say that there are no versions. Raises NO_SUCH_BUCKET."""
+    """Answer that objects are not versioned. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
     return call.xml_response("VersioningConfiguration", [])
 
 
 def list_objects(call: Call) -> Response:
-    """List a page of keys, the older way. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
+    """List a page of keys in the form of S3's ListObjects. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
     after, encoding = call.parameter("marker") or "", call.parameter("encoding-type")
     limit = call.int_parameter("max-keys", _PAGE, _PAGE)
     found = _page(call, after, limit)
@@ -107,7 +110,7 @@ def list_objects(call: Call) -> Response:
 
 
 def list_objects_v2(call: Call) -> Response:
-    """List a page of keys, the newer way. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
+    """List a page of keys in the form of S3's ListObjectsV2. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
     start, encoding = call.parameter("start-after"), call.parameter("encoding-type")
     token = call.parameter("continuation-token")
     limit = call.int_parameter("max-keys", _PAGE, _PAGE)
@@ -124,26 +127,26 @@ def list_objects_v2(call: Call) -> Response:
 
 
 def require_bucket(call: Call) -> str:
-    """Return a bucket's folder. Raises NO_SUCH_BUCKET."""
+    """Return the folder of the call's bucket. Raises NO_SUCH_BUCKET."""
     if not call.storage.tree.has_bucket(call.bucket):
         raise ApiError(NO_SUCH_BUCKET, call.bucket)
     return str(call.storage.tree.local(ObsPath(call.bucket)))
 
 
 def owner(call: Call) -> list[Item]:
-    """Return who everything belongs to."""
+    """Return the owner of all buckets and objects, as XML elements."""
     domain = call.caller.principal.domain
     return [("ID", derived_id("domain", domain)), ("DisplayName", domain)]
 
 
 def _delete_with_folders(call: Call, root: str) -> None:
-    """Remove a bucket that has no objects but may have folders. Raises OBS_ERROR."""
+    """Delete a bucket that has no objects but may have empty folders. Raises OBS_ERROR."""
     tree = call.storage.tree
     try:
         tree.delete_bucket(call.bucket)
     except ApiError as error:
         if not isinstance(error.__cause__, OSError):
-            raise  # mounted: the folder is not ours
+            raise  # a mounted folder is never deleted
         for folder, _, _ in os.walk(root, topdown=False):
             with suppress(OSError):
                 os.rmdir(folder)  # noqa: PTH106
@@ -169,7 +172,7 @@ def _key_of(token: str) -> str:
     try:
         return b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
-        raise ApiError(INVALID_ARGUMENT, "the continuation token is not one of ours") from None
+        raise ApiError(INVALID_ARGUMENT, "invalid continuation token") from None
 
 
 def _listing(call: Call, found: KeyPage, limit: int, head: list[Item], *, with_owner: bool = True) -> Response:
@@ -186,7 +189,7 @@ def _listing(call: Call, found: KeyPage, limit: int, head: list[Item], *, with_o
     ]
     who = owner(call) if with_owner else None
     for key in found.keys:
-        with suppress(ApiError, OSError):  # gone since it was listed
+        with suppress(ApiError, OSError):  # deleted since it was listed
             children.append(("Contents", _contents(call, key, encoding, who)))
     children += [("CommonPrefixes", [("Prefix", key_text(prefix, encoding))]) for prefix in found.prefixes]
     return call.xml_response("ListBucketResult", children)

@@ -1,4 +1,4 @@
-"""One call of object storage: what is asked for, by whom, in which dialect, and the bytes that come with it."""
+"""One request to object storage: its bucket, key, caller, dialect and body."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "co
 
 @dataclass(frozen=True)
 class Storage:
-    """What object storage is made of.
+    """The services that object storage is built on.
 
-    ``uploads`` is the folder of multipart uploads that are under way, ``images`` the pictures that were processed.
+    ``uploads`` is the folder of unfinished multipart uploads; ``images`` caches processed pictures.
     """
 
     tree: ObjectTree
@@ -50,7 +50,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Call:
-    """One request. ``bucket`` and ``key`` are decoded, both may be empty."""
+    """One request. ``bucket`` and ``key`` are decoded; either may be empty."""
 
     storage: Storage
     request: SignedRequest
@@ -61,12 +61,12 @@ class Call:
 
     @property
     def path(self) -> ObsPath:
-        """The bucket or object. Raises PATH_INVALID."""
+        """Return the path of the bucket or object. Raises PATH_INVALID."""
         return ObsPath(self.bucket, self.key)
 
     @property
     def is_obs(self) -> bool:
-        """Whether the client speaks OBS rather than S3."""
+        """Return whether the client uses the OBS dialect rather than S3's."""
         authorization = self.request.header("authorization")
         if authorization:
             return authorization.startswith("OBS ")
@@ -76,19 +76,19 @@ class Call:
 
     @property
     def prefix(self) -> str:
-        """How the dialect's own headers begin."""
+        """Return the prefix of the dialect's own headers."""
         return "x-obs-" if self.is_obs else "x-amz-"
 
     def service_header(self, name: str) -> str:
-        """The value of ``x-obs-…`` or ``x-amz-…``, whichever is there; empty if neither is."""
+        """Return the value of ``x-obs-<name>`` or ``x-amz-<name>``, or an empty text if neither is set."""
         return self.request.header("x-obs-" + name) or self.request.header("x-amz-" + name)
 
     def parameter(self, name: str) -> str | None:
-        """The value of a query parameter, or None."""
+        """Return the value of a query parameter, or None."""
         return self.request.parameters.get(name)
 
     def int_parameter(self, name: str, default: int, maximum: int) -> int:
-        """A query parameter from 0 to ``maximum``; above that it is ``maximum``. Raises INVALID_ARGUMENT."""
+        """Return a query parameter from 0 to ``maximum``; a larger value counts as that. Raises INVALID_ARGUMENT."""
         text = self.parameter(name)
         if not text:
             return default
@@ -97,17 +97,17 @@ class Call:
         return min(int(text[:18]), maximum)
 
     def xml_response(self, name: str, content: str | Iterable[Item], status: int = 200) -> Response:
-        """Answer with a document in the dialect's namespace."""
+        """Return a response with an XML document in the dialect's namespace."""
         body = document(name, content, OBS_NAMESPACE if self.is_obs else S3_NAMESPACE)
         return Response(body, status, mimetype="application/xml")
 
-    # What comes with it
+    # The body and its headers
 
     def body(self, *, checksums: bool = True) -> Iterator[bytes]:
-        """Yield the bytes, without ``aws-chunked`` framing; digests that came with them are compared at the end.
+        """Yield the body without ``aws-chunked`` framing. Digests sent with it are compared at the end.
 
-        Without ``checksums`` those in the headers are not the body's. Raises INCOMPLETE_BODY, OBJECT_TOO_LARGE, and as
-        ``chunks.decoded`` and ``objects_digests.compared``.
+        Without ``checksums``, checksum headers do not apply to the body. Raises INCOMPLETE_BODY, OBJECT_TOO_LARGE, and
+        the errors of ``decode_chunks`` and ``verify_checksums``.
         """
         if self.content_length() > MAX_OBJECT:
             raise ApiError(OBJECT_TOO_LARGE, f"more than {MAX_OBJECT} bytes")
@@ -116,25 +116,25 @@ class Call:
             pieces = decode_chunks(self.environ["wsgi.input"], self.request.headers, self.caller.chunk_check, trailers)
         else:
             pieces = _plain(self.environ["wsgi.input"], self.content_length())
-        # What has been signed counts, not what was added beside it.
+        # A signed digest takes precedence over a header that may have been added on the way.
         sha256 = self.caller.body_digest or self.service_header("content-sha256")
         return verify_checksums(pieces, self.request.headers, sha256=sha256, checksums=checksums, trailers=trailers)
 
     def content_length(self) -> int:
-        """The length of the body as it was sent, in bytes. Raises INVALID_ARGUMENT."""
+        """Return the length in bytes of the body as sent. Raises INVALID_ARGUMENT."""
         text = self.request.header("content-length") or "0"
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise ApiError(INVALID_ARGUMENT, "Content-Length is not a number")
         return int(text)
 
     def small_body(self, limit: int, *, checksums: bool = True) -> bytes:
-        """The whole body, at most ``limit`` bytes. Raises MALFORMED_XML for more, and as ``body``."""
+        """Return the whole body. Raises MALFORMED_XML above ``limit`` bytes, and the errors of ``body``."""
         if self.content_length() > limit:
             raise ApiError(MALFORMED_XML, f"more than {limit} bytes")
         return b"".join(self.body(checksums=checksums))
 
     def stored_headers(self) -> dict[str, str]:
-        """The headers that an object keeps: some of HTTP's own, and ``meta-…``."""
+        """Return the headers that are stored with an object: some of HTTP's own, and ``meta-…``."""
         kept = {name: value for name in _KEPT_HEADERS if (value := self.request.header(name))}
         coding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
         if coding := [part for part in coding if part and part != "aws-chunked"]:
@@ -146,9 +146,9 @@ class Call:
         return kept
 
     def request_metadata(self, etag: str = "") -> Metadata:
-        """What the request says about an object; the type by its name where the request has none.
+        """Return the metadata that the request sets for an object. Without a type, the key's suffix decides.
 
-        Raises INVALID_ARGUMENT for what is not UTF-8.
+        Raises INVALID_ARGUMENT if they are not UTF-8.
         """
         content_type, headers = self.request.header("content-type") or guess_type(self.key), self.stored_headers()
         for text in (content_type, *headers, *headers.values()):

@@ -1,4 +1,4 @@
-"""What is told of a body beside its bytes: MD5, SHA-256, and S3's checksums, which may also come behind the bytes."""
+"""Verify Content-MD5, x-amz-content-sha256 and S3 checksums, from headers or trailers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Digest(Protocol):
 
 
 class _ExpectedDigest(NamedTuple):
-    """A running digest, what gives the bytes that it must come to, and the error if it does not."""
+    """A running digest, a function that returns the expected bytes, and the error if they differ."""
 
     running: _Digest
     expected: Callable[[], bytes]
@@ -45,7 +45,7 @@ class _Crc32:
         return self._value.to_bytes(4, "big")
 
 
-# CRC32C and CRC64NVME, which Python does not have, are not compared.
+# CRC32C and CRC64NVME are not compared: Python has no implementation.
 _CHECKSUMS: dict[str, Callable[[], _Digest]] = {
     "x-amz-checksum-crc32": _Crc32,
     "x-amz-checksum-sha1": partial(hashlib.sha1, usedforsecurity=False),
@@ -61,24 +61,24 @@ def verify_checksums(
     checksums: bool = True,
     trailers: Mapping[str, str],
 ) -> Iterator[bytes]:
-    """Yield the pieces; refuse them at their end if they are not what is told of them.
+    """Yield the pieces of a body; after the last, compare their digests with those in headers and trailers.
 
-    ``sha256`` is in hex, and anything of another length tells nothing; ``trailers`` are those that have come by then.
-    Without ``checksums`` the headers' are not the body's. Raises INVALID_DIGEST or INVALID_REQUEST for what is no
-    digest, at once where a header has it; BAD_DIGEST, DIGEST_MISMATCH or BAD_CHECKSUM.
+    ``sha256`` is a digest in hex; a text of another length is ignored. ``trailers`` is read after the last piece.
+    Without ``checksums``, checksum headers do not apply to the body. Raises INVALID_DIGEST or INVALID_REQUEST for a
+    malformed digest, at once if it is in a header; BAD_DIGEST, DIGEST_MISMATCH or BAD_CHECKSUM if a digest differs.
     """
-    told = [*_digests(headers, sha256)]
+    expected = [*_digests(headers, sha256)]
     if checksums:
-        told += _checksums(headers, trailers)
-    return _verified(pieces, told)
+        expected += _checksums(headers, trailers)
+    return _verified(pieces, expected)
 
 
-def _verified(pieces: Iterable[bytes], told: list[_ExpectedDigest]) -> Iterator[bytes]:
+def _verified(pieces: Iterable[bytes], expected: list[_ExpectedDigest]) -> Iterator[bytes]:
     for piece in pieces:
-        for each in told:
+        for each in expected:
             each.running.update(piece)
         yield piece
-    for each in told:
+    for each in expected:
         if each.running.digest() != each.expected():
             raise ApiError(each.wrong)
 
@@ -99,19 +99,19 @@ def _checksums(headers: Mapping[str, str], trailers: Mapping[str, str]) -> Itera
     announced = announced_trailers(headers)
     for name, algorithm in _CHECKSUMS.items():
         if name in headers:
-            _checksum(name, headers)  # what is no checksum is refused before anything is read
+            _checksum(name, headers)  # a malformed checksum is refused before the body is read
             yield _ExpectedDigest(algorithm(), partial(_checksum, name, headers), BAD_CHECKSUM)
         elif name in announced:
             yield _ExpectedDigest(algorithm(), partial(_checksum, name, trailers), BAD_CHECKSUM)
 
 
 def _checksum(name: str, given: Mapping[str, str]) -> bytes:
-    wrong = ApiError(INVALID_REQUEST, f"the value of {name} is no checksum")
+    wrong = ApiError(INVALID_REQUEST, f"the value of {name} is not a checksum")
     return _decoded(given.get(name, ""), len(_CHECKSUMS[name]().digest()), wrong)
 
 
 def _decoded(text: str, size: int, wrong: ApiError) -> bytes:
-    """Read base64. Raises ``wrong`` for what does not have that many bytes."""
+    """Decode base64. Raises ``wrong`` unless the result has ``size`` bytes."""
     try:
         value = b64decode(text, validate=True)
     except ValueError:

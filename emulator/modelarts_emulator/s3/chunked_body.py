@@ -1,4 +1,4 @@
-"""``aws-chunked`` bodies: the bytes come in chunks that each say their length, and perhaps carry a signature.
+"""``aws-chunked`` bodies: chunks with their lengths and, optionally, their signatures.
 
 Reference: Amazon S3 API reference, "Transferring Payload in Multiple Chunks".
 """
@@ -18,7 +18,7 @@ from modelarts_emulator.contract.storage_errors import (
 )
 from modelarts_emulator.iam.signatures.v4 import ChunkCheck
 
-_MAX_CHUNK = 16 << 20  # a signed chunk is held in memory until it has been judged
+_MAX_CHUNK = 16 << 20  # a signed chunk is kept in memory until it is verified
 _PIECE = 1 << 20
 _LENGTH = re.compile(r"[0-9a-fA-F]{1,16}")
 _SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -27,23 +27,23 @@ _MAX_TRAILERS = 16
 
 
 class BodyLines(Protocol):
-    """What a body is read from."""
+    """The stream that a body is read from."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
+        """Return at most ``size`` bytes; none at the end."""
 
     def readline(self, size: int = -1, /) -> bytes:
-        """Up to and with the next line feed, at most ``size`` bytes."""
+        """Return the bytes up to and including the next line feed, at most ``size``."""
 
 
 def is_chunked(headers: Mapping[str, str]) -> bool:
-    """Whether a body comes in chunks; header names are lower case."""
+    """Return whether a body is sent in chunks. Header names are lower case."""
     coding = headers.get("content-encoding", "").lower().replace(" ", "").split(",")
     return "aws-chunked" in coding or headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
 
 
 def announced_trailers(headers: Mapping[str, str]) -> list[str]:
-    """Return the names of what is to come behind the last chunk, in lower case."""
+    """Return the names, in lower case, of the trailers announced for after the last chunk."""
     names = headers.get("x-amz-trailer", "") if is_chunked(headers) else ""
     return [name.strip().lower() for name in names.split(",") if name.strip()]
 
@@ -54,10 +54,10 @@ def decode_chunks(
     check: ChunkCheck | None = None,
     trailers: MutableMapping[str, str] | None = None,
 ) -> Iterator[bytes]:
-    """Yield the bytes of the chunks, none before it has been judged by ``check``; at the end fill ``trailers``.
+    """Yield the bytes of the chunks, each after ``check`` has verified it. At the end, fill ``trailers``.
 
-    Raises INCOMPLETE_BODY, INVALID_REQUEST for what is no chunk, SIGNATURE_MISMATCH, ACCESS_DENIED where chunks
-    should be signed and are not, and MALFORMED_TRAILER where one is missing that was announced.
+    Raises INCOMPLETE_BODY; INVALID_REQUEST for a malformed chunk; SIGNATURE_MISMATCH; ACCESS_DENIED for a chunk without
+    the required signature; MALFORMED_TRAILER if an announced trailer is missing.
     """
     mode = headers.get("x-amz-content-sha256", "")
     signed = mode.startswith(_SIGNED)
@@ -80,13 +80,13 @@ def decode_chunks(
 
 
 def _head(body: BodyLines) -> tuple[int, str]:
-    """Read ``1000;chunk-signature=…``; the chunk's length in bytes and its signature, if any."""
+    """Read ``1000;chunk-signature=…`` and return the chunk's length in bytes and its signature, or an empty text."""
     line = body.readline(1024)
     if not line.endswith(b"\n"):
         raise ApiError(INCOMPLETE_BODY, "the body ends before its last chunk")
     digits, _, extension = line.decode("latin-1").strip().partition(";")
     if not _LENGTH.fullmatch(digits):
-        raise ApiError(INVALID_REQUEST, "a chunk does not begin with its length")
+        raise ApiError(INVALID_REQUEST, "a chunk does not start with its length")
     return int(digits, 16), extension.removeprefix("chunk-signature=") if "chunk-signature=" in extension else ""
 
 
@@ -100,11 +100,11 @@ def _chunk(body: BodyLines, size: int, signature: str, check: ChunkCheck | None)
     else:
         yield from _exactly(body, size)
     if size and body.readline(2) != b"\r\n":
-        raise ApiError(INVALID_REQUEST, "a chunk is longer than it says")
+        raise ApiError(INVALID_REQUEST, "a chunk is longer than its announced length")
 
 
 def _trailers(body: BodyLines, announced: Collection[str], check: ChunkCheck | None) -> dict[str, str]:
-    """Read ``name:value`` up to an empty line, or the end."""
+    """Read ``name:value`` lines up to an empty line or the end."""
     found: dict[str, str] = {}
     signature, covered = "", b""
     for _ in range(_MAX_TRAILERS):

@@ -1,4 +1,4 @@
-"""The conditions of HTTP: what a client already has, or expects to find, told by ETag or time."""
+"""HTTP conditions on objects, by ETag or modification time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 Header = Callable[[str], str]
-"""Gives a header's value by its name in lower case, empty if there is none."""
+"""Returns the value of a header by its lower-case name, or an empty text."""
 
 UNCHANGED = ("If-None-Match", "If-Modified-Since")
-"""The conditions that fail because the client has this very object."""
+"""The conditions that fail because the client already has the object."""
 
 
 def failed_condition(header: Header, etag: str, mtime_ns: int) -> str | None:
-    """Return the name of the condition that an object does not meet; None if it meets all. ETags win over times."""
+    """Return the name of the condition that an object does not meet, or None if it meets all.
+
+    An ETag takes precedence over a time.
+    """
     seconds = mtime_ns // 10**9
     if wanted := header("if-match"):
         if not etag_matches(wanted, etag):
@@ -27,7 +30,7 @@ def failed_condition(header: Header, etag: str, mtime_ns: int) -> str | None:
 
 
 def if_range_matches(header: Header, etag: str, mtime_ns: int) -> bool:
-    """Whether ``If-Range`` lets a client have the rest of an object that it has a part of."""
+    """Return whether ``If-Range`` allows sending only a part of the object."""
     text = header("if-range").strip()
     if not text or text.startswith('"'):
         return not text or etag_matches(text, etag)
@@ -35,7 +38,7 @@ def if_range_matches(header: Header, etag: str, mtime_ns: int) -> bool:
 
 
 def etag_matches(condition: str, etag: str) -> bool:
-    """Whether a list of ETags has this one, or is ``*``."""
+    """Return whether a list of ETags is ``*`` or contains an ETag."""
     return any(part.strip().removeprefix("W/").strip('"') in (etag, "*") for part in condition.split(","))
 
 
@@ -45,4 +48,4 @@ def _seconds(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError):
-        return None  # HTTP: a date that cannot be read is no condition
+        return None  # RFC 9110: an invalid date is ignored

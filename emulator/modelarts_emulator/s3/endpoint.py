@@ -1,7 +1,7 @@
-"""The object endpoint: OBS and S3 on the same port, ``/bucket/key`` or ``bucket.localhost/key``.
+"""The object endpoint: OBS and S3 on the same port, as ``/bucket/key`` or ``bucket.localhost/key``.
 
-It stands before the application's routes and takes what is addressed to it; no route of Flask could carry keys as they
-are, with ``//``, ``%2F`` or a final ``/``. Reference: OBS API reference; Amazon S3 API reference.
+It runs before the application's routes and answers the requests that are addressed to it. A Flask route could not
+preserve keys with ``//``, ``%2F`` or a final ``/``. Reference: OBS API reference; Amazon S3 API reference.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from modelarts_emulator.s3.xml import document
 log = logging.getLogger(__name__)
 
 RESERVED = re.compile(r"v\d+(\.\d+)?|_emulator|console|static|docs|favicon\.ico|robots\.txt|openapi\.json")
-"""First segments of a path that belong to the other services."""
+"""First segments of paths that belong to other services."""
 
 Handler = Callable[[Call], Response]
 
-# What can be asked for by name, but not had: neither an object's bytes nor the list of them is the answer to these, and
-# what is put is no object.
+# Known subresources that are not implemented. Without this list, GET would answer with the object or the list of keys,
+# and PUT would create an object.
 _UNKNOWN = (
     "accelerate",
     "analytics",
@@ -72,7 +72,7 @@ _UNKNOWN = (
     "versions",
 )
 
-# Every call: level, method and what the query names, empty for the plain one.
+# All calls by level, method and subresource; a plain call has an empty subresource.
 _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("service", "GET", ""): buckets.list_buckets,
     ("service", "HEAD", ""): buckets.head_service,
@@ -106,16 +106,16 @@ def register(
     public_url: str | None = None,
     reserved: Collection[str] = (),
 ) -> None:
-    """Let object storage answer what is addressed to it, before the application's routes are asked.
+    """Answer requests to object storage before the application's routes are matched.
 
-    ``reserved`` are further first segments of paths that are no buckets; ``public_url`` has buckets as its subdomains.
+    ``reserved`` are further first segments of paths that are not buckets. ``public_url`` has buckets as its subdomains.
     """
     endpoint = ObjectEndpoint(storage, access, public_url, frozenset(reserved))
     app.before_request(endpoint.answer)
 
 
 class ObjectEndpoint:
-    """Finds out what a request asks of object storage, and answers it."""
+    """Recognize requests to object storage and answer them."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class ObjectEndpoint:
         level = "object" if call.key else "bucket" if call.bucket else "service"
         method = call.request.method
         if level != "service":
-            _ = call.path  # no bucket and no key is looked for that none can have
+            _ = call.path  # refuses names that no bucket and no key can have
         asked = _subresource(call)
         if level == "object" and method in ("GET", "HEAD") and asked in ("", "versionId"):
             return get_object(call)
@@ -197,7 +197,7 @@ class ObjectEndpoint:
 
 
 def _subresource(call: Call) -> str:
-    """Return what the query names beside bucket and key: a subresource, ``uploadId``, a copy; empty for neither."""
+    """Return the subresource, ``uploadId`` or copy that a request names, or an empty text for a plain request."""
     names = call.request.parameters
     copy = call.request.method == "PUT" and bool(call.service_header("copy-source"))
     if "uploadId" in names:
@@ -211,7 +211,7 @@ def _subresource(call: Call) -> str:
 
 
 def _is_storage_client(signed: SignedRequest) -> bool:
-    """Whether a request comes from a client of object storage, rather than from a browser that has lost its way."""
+    """Return whether a storage client sent the request, rather than a browser that followed a wrong link."""
     if signed.header("authorization").startswith(("OBS ", "AWS ", "AWS4-")):
         return True
     named = {"AccessKeyId", "AWSAccessKeyId", "X-Amz-Algorithm", "apiversion", "x-image-process"}
@@ -219,7 +219,7 @@ def _is_storage_client(signed: SignedRequest) -> bool:
 
 
 def _error_response(call: Call, refusal: ApiError) -> Response:
-    """Answer with the XML of an error; HEAD has its code in a header."""
+    """Return the XML of an error. The answer to HEAD has its code in a header."""
     row: Error = refusal.error
     path = unquote(call.request.raw_path, errors="replace")
     resource = "".join(character for character in path if character.isprintable())

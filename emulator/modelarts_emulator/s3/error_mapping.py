@@ -1,4 +1,4 @@
-"""What the storage refuses in the dataset API's terms, said in those of object storage."""
+"""Map errors of the dataset API to the error codes of object storage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TRANSLATED = {
 
 
 def to_storage_error(refusal: ApiError) -> ApiError:
-    """Return the same refusal as object storage says it; what is nobody's mistake is logged."""
+    """Return an error with the code that object storage uses for it. Log it if the client did not cause it."""
     translated = _TRANSLATED.get(refusal.error, refusal.error)
     row = INVALID_BUCKET_NAME if isinstance(refusal, InvalidBucketName) else translated
     if row is INTERNAL_ERROR:

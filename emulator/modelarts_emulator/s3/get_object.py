@@ -1,4 +1,4 @@
-"""Reading objects: whole, in part, on condition, or as a processed picture."""
+"""Read objects: whole, in part, on condition, or as a processed picture."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OVERRIDES = ("cache-control", "content-disposition", "content-encoding", "conte
 
 
 class OpenObject(NamedTuple):
-    """An object, open; where its file stands is not defined."""
+    """An open object. The position of its file is undefined."""
 
     file: BinaryIO
     stat: ObjectStat
@@ -42,17 +42,17 @@ class OpenObject(NamedTuple):
 
 
 class Range(NamedTuple):
-    """Bytes from ``start`` up to, not with, ``stop``."""
+    """The bytes from ``start`` to before ``stop``."""
 
     start: int
     stop: int
 
 
 def get_object(call: Call) -> Response:
-    """Return an object, as far as its conditions and range want it. HEAD gets the same without the bytes.
+    """Return an object, or the part that its conditions and range select. HEAD omits the bytes.
 
-    Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, and INVALID_ARGUMENT for a picture
-    that cannot be processed so.
+    Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, and INVALID_ARGUMENT if the picture
+    cannot be processed as requested.
     """
     file, stat, metadata = find_object(call)
     try:
@@ -71,7 +71,7 @@ def get_object(call: Call) -> Response:
 
 
 def find_object(call: Call) -> OpenObject:
-    """Return the object of a call. Raises as ``opened``."""
+    """Open the object of a call and read its metadata. Raises the errors of ``open_object``."""
     if call.key.endswith("/"):
         return _directory(call)
     file = open_object(call)
@@ -83,31 +83,31 @@ def find_object(call: Call) -> OpenObject:
 
 
 def open_object(call: Call) -> BinaryIO:
-    """Open the object of a call. Raises NO_SUCH_KEY or NO_SUCH_BUCKET, and PATH_INVALID for what can be no key."""
+    """Open the object of a call. Raises NO_SUCH_KEY or NO_SUCH_BUCKET, and PATH_INVALID for an invalid key."""
     path = call.path
     try:
         return call.storage.tree.open(path)
     except ApiError as error:
         if error.error is BUCKET_NOT_FOUND:
             raise ApiError(NO_SUCH_BUCKET, path.bucket) from None
-        if error.error is PATH_INVALID:  # a folder, or a link that leads outside: no object
+        if error.error is PATH_INVALID:  # a folder, or a link out of the bucket
             raise ApiError(NO_SUCH_KEY, path.key) from None
         raise
 
 
 def stat_of(file: BinaryIO) -> ObjectStat:
-    """Return size and time of an open file."""
+    """Return the size and modification time of an open file."""
     found = os.fstat(file.fileno())
     return ObjectStat(found.st_size, found.st_mtime_ns)
 
 
 def open_metadata(call: Call, file: BinaryIO) -> Metadata:
-    """Return the metadata of the open object of a call; where the file stands afterwards is not defined."""
+    """Return the metadata of the open object of a call. May move the position of the file."""
     return call.storage.metadata.of(call.path.object_name, stat_of(file), file)
 
 
 def listed_metadata(call: Call, key: ListedKey) -> Metadata:
-    """Return the metadata of a listed key of the call's bucket; opens it only if none are noted. Raises NO_SUCH_KEY."""
+    """Return the metadata of a listed key; opens the object only if none are stored. Raises NO_SUCH_KEY."""
     found = call.storage.metadata.get(f"{call.bucket}/{key.key}", ObjectStat(key.size, key.mtime_ns))
     if found is not None:
         return found
@@ -117,13 +117,13 @@ def listed_metadata(call: Call, key: ListedKey) -> Metadata:
 
 
 def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, str]:
-    """Return the headers of an object: type, ETag, time, and its own."""
+    """Return the headers of an object: type, ETag, modification time, and those stored with it."""
     headers = {
         "Content-Type": metadata.content_type,
         "ETag": f'"{metadata.etag}"',
         "Last-Modified": formatdate(mtime_ns // 1_000_000_000, usegmt=True),
         "Accept-Ranges": "bytes",
-        # A page that somebody has put here must not act in the name of this server's own pages.
+        # An uploaded HTML page must not run scripts with the origin of this server's own pages.
         "Content-Security-Policy": "sandbox",
         "X-Content-Type-Options": "nosniff",
     }
@@ -138,7 +138,10 @@ def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, s
 
 
 def parse_range(text: str, size: int) -> Range | None:
-    """Read ``bytes=first-last``; None, to be ignored, for what is no single range. Raises RANGE_NOT_SATISFIABLE."""
+    """Parse ``bytes=first-last``; None if it is not a single range, which is then ignored.
+
+    Raises RANGE_NOT_SATISFIABLE.
+    """
     unit, equals, span = text.partition("=")
     first, dash, last = span.strip().partition("-")
     numbers = [part for part in (first, last) if part]
@@ -173,7 +176,7 @@ def _streamed(call: Call, file: BinaryIO, wanted: Range, status: int, headers: d
         file.close()
         return Response(None, status, headers)
     file.seek(wanted.start)
-    # The web server sends a file by itself, from where it stands, as much as Content-Length says, and closes it.
+    # The web server sends Content-Length bytes from the file's position by itself, and closes the file.
     sends_files = "wsgi.file_wrapper" in call.environ
     body = wrap_file(dict(call.environ), file, _PIECE) if sends_files else _part(file, wanted)
     response = Response(body, status, headers, direct_passthrough=sends_files)
@@ -189,7 +192,7 @@ def _part(file: BinaryIO, wanted: Range) -> Iterator[bytes]:
 
 
 def _directory(call: Call) -> OpenObject:
-    """Return a folder as an object without bytes, if it was put as such: just those are listed, too."""
+    """Return a folder as an empty object, if it was created as one. Only such folders are listed, too."""
     try:
         place = call.storage.tree.require_directory(call.path)
     except ApiError as error:
@@ -211,7 +214,7 @@ def _processed(call: Call, parameter: str, stat: ObjectStat) -> Response:
 
 
 def _not_modified(call: Call, etag: str, mtime_ns: int) -> Response | None:
-    """Return 304 where the client has this very object. Raises PRECONDITION_FAILED."""
+    """Return 304 if the client already has the object, None if not. Raises PRECONDITION_FAILED."""
     failed = failed_condition(call.request.header, etag, mtime_ns)
     if failed is None:
         return None
@@ -221,5 +224,5 @@ def _not_modified(call: Call, etag: str, mtime_ns: int) -> Response | None:
 
 
 def _as_latin1(value: str) -> str:
-    """Return a header's value as WSGI wants it: bytes decoded as Latin-1."""
+    """Return a header value in the form WSGI requires: bytes decoded as Latin-1."""
     return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -32,7 +32,7 @@ from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, key_text, parse,
 
 MAX_PART_NUMBER = 10_000
 MIN_PART_BYTES = 100 * 1024
-"""OBS's limit for every part but the last; S3's is 5 MB."""
+"""OBS's limit for every part but the last. S3's limit is 5 MB."""
 
 _PIECE = 1 << 20
 
@@ -48,7 +48,7 @@ class _Part(NamedTuple):
 
 
 def start_upload(call: Call) -> Response:
-    """Begin an upload. Raises NO_SUCH_BUCKET and PATH_INVALID."""
+    """Start an upload. Raises NO_SUCH_BUCKET and PATH_INVALID."""
     if not call.storage.tree.has_bucket(call.bucket):
         raise ApiError(NO_SUCH_BUCKET, call.bucket)
     call.storage.tree.local(call.path)
@@ -59,15 +59,15 @@ def start_upload(call: Call) -> Response:
 
 
 def put_part(call: Call) -> Response:
-    """Keep a part; it replaces an earlier one of its number. Raises NO_SUCH_UPLOAD or as ``Call.body``."""
+    """Store a part, replacing one with the same number. Raises NO_SUCH_UPLOAD and the errors of ``Call.body``."""
     part = _store_part(call, call.body())
     return Response(None, 200, {"ETag": f'"{part.etag}"'})
 
 
 def copy_part(call: Call) -> Response:
-    """Keep a part that is a piece of another object.
+    """Store a range of another object as a part.
 
-    Raises NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE.
+    Raises NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED or RANGE_NOT_SATISFIABLE.
     """
     found = find_object(copy_source(call))
     with found.file as file:
@@ -107,12 +107,12 @@ def list_parts(call: Call) -> Response:
 
 
 def complete_upload(call: Call) -> Response:
-    """Make the object of the parts named, in their order; the upload is over.
+    """Join the named parts, in their order, into the object, and end the upload.
 
     Raises NO_SUCH_UPLOAD, MALFORMED_XML, INVALID_PART, INVALID_PART_ORDER or PART_TOO_SMALL.
     """
     folder, upload = find_upload(call)
-    # A checksum that comes with this is the object's, not that of the list of parts.
+    # A checksum header applies to the object, not to the list of parts in the body.
     root = parse(call.small_body(MAX_BODY, checksums=False), "CompleteMultipartUpload")
     named = [(text_of(part, "PartNumber"), text_of(part, "ETag")) for part in root.findall("Part")]
     claimed = _claim(folder)
@@ -130,16 +130,16 @@ def complete_upload(call: Call) -> Response:
 
 
 def abort_upload(call: Call) -> Response:
-    """Forget an upload and its parts. Raises NO_SUCH_UPLOAD."""
+    """Delete an upload and its parts. Raises NO_SUCH_UPLOAD."""
     shutil.rmtree(_claim(find_upload(call)[0]), ignore_errors=True)
     return Response(None, 204)
 
 
-# Inside
-
-
 def _claim(folder: Path) -> Path:
-    """Take an upload for oneself: of two that complete or abort it at once, one finds none. Raises NO_SUCH_UPLOAD."""
+    """Rename the folder of an upload, so that only one of two concurrent requests completes or aborts it.
+
+    Raises NO_SUCH_UPLOAD for the other one.
+    """
     claimed = folder.with_name(folder.name + ".claimed")
     try:
         return folder.rename(claimed)
@@ -162,7 +162,7 @@ def _store_part(call: Call, pieces: Iterable[bytes]) -> _Part:
         final = folder / f"{number:05d}.{digest.hexdigest()}"
         temporary.replace(final)
     except FileNotFoundError:
-        raise ApiError(NO_SUCH_UPLOAD) from None  # completed or aborted meanwhile
+        raise ApiError(NO_SUCH_UPLOAD) from None  # completed or aborted concurrently
     finally:
         temporary.unlink(missing_ok=True)
     for earlier in folder.glob(f"{number:05d}.*"):

@@ -1,6 +1,6 @@
-"""Uploads in parts that are under way: where each is kept, and the list of them.
+"""Unfinished multipart uploads: their storage, and the list of them.
 
-The folder ``<uploads>/<upload id>/`` has ``upload.json``, and a file ``<number>.<MD5>`` a part.
+The folder ``<uploads>/<upload id>/`` holds ``upload.json`` and one file ``<number>.<MD5>`` per part.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PAGE = 1000
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """What ``upload.json`` has: where the object is to be, and what it is to have besides its bytes."""
+    """The content of ``upload.json``: the object to create, and its metadata."""
 
     bucket: str
     key: str
@@ -40,7 +40,7 @@ class _ListedUpload(NamedTuple):
 
 
 def create_upload(call: Call, upload: Upload) -> str:
-    """Begin an upload and return its id."""
+    """Store a new upload and return its id."""
     upload_id = call.storage.ids.upload()
     folder = call.storage.uploads / upload_id
     folder.mkdir(parents=True)
@@ -49,7 +49,7 @@ def create_upload(call: Call, upload: Upload) -> str:
 
 
 def find_upload(call: Call) -> tuple[Path, Upload]:
-    """Return the folder of the upload that a call names, and what it is. Raises NO_SUCH_UPLOAD."""
+    """Return the folder of the upload that a call names, and its description. Raises NO_SUCH_UPLOAD."""
     upload_id = call.parameter("uploadId") or ""
     folder = call.storage.uploads / upload_id
     if not _UPLOAD_ID.fullmatch(upload_id):
@@ -64,13 +64,16 @@ def find_upload(call: Call) -> tuple[Path, Upload]:
 
 
 def abort_uploads_of(call: Call) -> None:
-    """Forget all uploads of a bucket."""
+    """Delete all uploads of the call's bucket."""
     for folder, _ in list(_uploads(call)):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_uploads(call: Call) -> Response:
-    """List a page of the uploads of a bucket, by key and age. Raises NO_SUCH_BUCKET or INVALID_ARGUMENT."""
+    """List a page of the uploads of a bucket, ordered by key and start.
+
+    Raises NO_SUCH_BUCKET or INVALID_ARGUMENT.
+    """
     if not call.storage.tree.has_bucket(call.bucket):
         raise ApiError(NO_SUCH_BUCKET, call.bucket)
     prefix, delimiter = call.parameter("prefix") or "", call.parameter("delimiter") or ""
@@ -98,9 +101,6 @@ def list_uploads(call: Call) -> Response:
     return call.xml_response("ListMultipartUploadsResult", document)
 
 
-# Inside
-
-
 def _uploads(call: Call) -> Iterator[tuple[Path, Upload]]:
     uploads = call.storage.uploads
     for folder in sorted(uploads.iterdir()) if uploads.is_dir() else ():
@@ -113,7 +113,7 @@ def _uploads(call: Call) -> Iterator[tuple[Path, Upload]]:
 
 
 def _after(ordered: list[_ListedUpload], key: str, upload_id: str) -> list[_ListedUpload]:
-    """Return what comes after the markers; without the id, all uploads of the key count as seen."""
+    """Return the uploads after the markers. Without an id marker, all uploads of the marked key are skipped."""
     for index, each in enumerate(ordered):
         if upload_id and (each.key, each.upload_id) == (key, upload_id):
             return ordered[index + 1 :]
@@ -121,7 +121,10 @@ def _after(ordered: list[_ListedUpload], key: str, upload_id: str) -> list[_List
 
 
 def _rolled_up(found: Iterable[_ListedUpload], prefix: str, delimiter: str, marker: str) -> list[_ListedUpload | str]:
-    """Return uploads, and in place of those with the delimiter behind the prefix, once, what they have up to it."""
+    """Return uploads and common prefixes.
+
+    Keys with the delimiter after ``prefix`` are replaced, once, by their text up to it.
+    """
     rows: list[_ListedUpload | str] = []
     for each in found:
         head, rolled, _ = each.key[len(prefix) :].partition(delimiter or "\0")

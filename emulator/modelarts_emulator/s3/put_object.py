@@ -1,4 +1,4 @@
-"""Writing objects: put, copy, delete. A bucket is a folder: what is put is a file at once."""
+"""Write objects: put, copy, delete. A bucket is a folder, so an object is a file at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _MAX_DELETED = 1000
 
 
 def put_object(call: Call) -> Response:
-    """Write an object; a key that ends in ``/`` makes a directory. Raises as ``Call.body`` and ``ObjectTree.write``."""
+    """Write an object. A key that ends in ``/`` creates a directory.
+
+    Raises the errors of ``Call.body`` and ``ObjectTree.write``.
+    """
     if call.key.endswith("/"):
         return _put_directory(call)
     digest, metadata = hashlib.md5(usedforsecurity=False), call.request_metadata()
@@ -42,9 +45,10 @@ def put_object(call: Call) -> Response:
 
 
 def copy_object(call: Call) -> Response:
-    """Write an object with another's bytes, and its metadata unless they are to be replaced.
+    """Write an object with the bytes of another, and with its metadata unless the request replaces them.
 
-    Raises NO_SUCH_KEY, PRECONDITION_FAILED, and INVALID_REQUEST for a copy of itself or of bytes to a directory.
+    Raises NO_SUCH_KEY or PRECONDITION_FAILED, and INVALID_REQUEST for a copy to itself that changes nothing or for
+    bytes copied to a directory.
     """
     source = copy_source(call)
     replaced = call.service_header("metadata-directive").upper() == "REPLACE"
@@ -70,13 +74,16 @@ def copy_object(call: Call) -> Response:
 
 
 def delete_object(call: Call) -> Response:
-    """Delete an object; one that is not there is deleted as well. Raises NO_SUCH_BUCKET."""
+    """Delete an object. Succeeds also if there is none. Raises NO_SUCH_BUCKET."""
     delete(call, call.path)
     return Response(None, 204)
 
 
 def delete_objects(call: Call) -> Response:
-    """Delete up to 1,000 objects; each answers for itself. Raises MALFORMED_XML or NO_SUCH_BUCKET."""
+    """Delete up to 1,000 objects, each with a result of its own.
+
+    Raises MALFORMED_XML or NO_SUCH_BUCKET.
+    """
     root = parse(call.small_body(MAX_BODY), "Delete")
     keys = [text_of(element, "Key") for element in root.findall("Object")]
     if not 0 < len(keys) <= _MAX_DELETED:
@@ -96,13 +103,13 @@ def delete_objects(call: Call) -> Response:
 
 
 def _path_of(call: Call, key: str) -> ObsPath:
-    if not key:  # that would be the bucket itself
+    if not key:  # it would name the bucket itself
         raise ApiError(INVALID_KEY, "the key is empty")
     return ObsPath(call.bucket, key)
 
 
 def delete(call: Call, path: ObsPath) -> None:
-    """Delete an object and what is noted of it; of a directory only the directory itself, if it is empty."""
+    """Delete an object and its stored metadata. A directory is deleted only if it is empty."""
     call.storage.metadata.remove(path.object_name)
     if path.is_directory:
         with suppress(OSError):
@@ -112,10 +119,10 @@ def delete(call: Call, path: ObsPath) -> None:
 
 
 def write_object(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
-    """Write the bytes to the object of a call.
+    """Write bytes to the object of a call.
 
-    Raises PRECONDITION_FAILED where it must not be there and is, or is not the one that is to be replaced;
-    NO_SUCH_KEY where there is none to be replaced.
+    Raises PRECONDITION_FAILED if the object must not exist and does, or is not the one to be replaced; NO_SUCH_KEY if
+    the object to be replaced does not exist.
     """
     overwrite = _may_overwrite(call)
     _require_match(call)
@@ -135,7 +142,7 @@ def copy_source(call: Call) -> Call:
 
 
 def require_source_conditions(call: Call, found: OpenObject) -> None:
-    """Let a copy pass whose ``…-copy-source-if-…`` are met by its source. Raises PRECONDITION_FAILED."""
+    """Check the ``…-copy-source-if-…`` conditions of a copy. Raises PRECONDITION_FAILED."""
 
     def header(name: str) -> str:
         return call.service_header("copy-source-" + name)
@@ -155,7 +162,7 @@ def _put_directory(call: Call) -> Response:
 
 def _make_directory(call: Call, pieces: Iterable[bytes]) -> None:
     if any(pieces):
-        raise ApiError(INVALID_REQUEST, "a key that ends in '/' is a directory here and holds no bytes")
+        raise ApiError(INVALID_REQUEST, "a key that ends in '/' is a directory and cannot hold bytes")
     if not _may_overwrite(call) and call.storage.metadata.get(call.path.object_name, NO_FILE):
         raise ApiError(PRECONDITION_FAILED, "If-None-Match")
     _require_match(call)
@@ -165,7 +172,7 @@ def _make_directory(call: Call, pieces: Iterable[bytes]) -> None:
 def _may_overwrite(call: Call) -> bool:
     condition = call.request.header("if-none-match").strip()
     if condition not in ("", "*"):
-        raise ApiError(NOT_IMPLEMENTED, "If-None-Match of what is written is * or absent")
+        raise ApiError(NOT_IMPLEMENTED, "If-None-Match of a write must be * or absent")
     return not condition
 
 

@@ -1,6 +1,6 @@
-"""Settings of buckets and objects that clients read before anything else. There are none here, and this says so.
+"""Settings of buckets and objects that clients read before other requests.
 
-Reading answers what storage without that setting answers; access lists can be written, and change nothing.
+None can be stored. Reading answers like storage without that setting. Writing an access list succeeds without effect.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.get_object import find_object
 from modelarts_emulator.s3.xml import Item
 
-# What GET answers: the root of an empty document, or the code of the error that says that there is none.
+# The answer to GET: the root of an empty document, or the code of the error for a missing setting.
 SUBRESOURCES: dict[str, str] = {
     "acl": "AccessControlPolicy",
     "logging": "BucketLoggingStatus",
@@ -57,7 +57,7 @@ def get_setting(call: Call, name: str) -> Response:
 
 
 def put_setting(call: Call, name: str) -> Response:
-    """Accept an access list, and deleting what is not there. Raises NOT_IMPLEMENTED for every other setting."""
+    """Accept an access list, or the deletion of a setting. Raises NOT_IMPLEMENTED for every other setting."""
     require_bucket(call)
     if name == "acl" and call.request.method == "PUT":
         return Response(None, 200)
@@ -67,6 +67,6 @@ def put_setting(call: Call, name: str) -> Response:
 
 
 def _full_control(call: Call) -> list[Item]:
-    # S3 has the grantee's type as an attribute, which OBS has not.
+    # S3 gives the grantee's type in an attribute; OBS does not.
     grantee = "Grantee" if call.is_obs else f'Grantee xmlns:xsi="{_SCHEMA_INSTANCE}" xsi:type="CanonicalUser"'
     return [("Grant", [(grantee, owner(call)), ("Permission", "FULL_CONTROL")])]

@@ -129,7 +129,7 @@ def test_projects_are_listed_and_found_by_name(server):
 def test_the_catalogue_alone(server):
     token = log_in(server, password(project={"name": "demo"})).headers["X-Subject-Token"]
     assert "modelartsv2" in [entry["type"] for entry in get(server, "/v3/auth/catalog", token).json()["catalog"]]
-    signed = get(server, "/v3/auth/catalog", **{"X-AccountProject-Id": "f" * 32}).json()["catalog"]
+    signed = get(server, "/v3/auth/catalog", **{"X-Project-Id": "f" * 32}).json()["catalog"]
     assert any("f" * 32 in entry["endpoints"][0]["url"] for entry in signed)
 
 

@@ -164,7 +164,7 @@ def test_nothing_at_all_is_a_document_as_well(place: Place) -> None:
         ({"bbox": [0, 0, float("inf"), 1]}, "got `null`"),
         ({"bbox": [0, 0, -5, 5]}, "no inside"),
         ({"bbox": [0, 0, 0, 5]}, "no inside"),
-        ({"bbox": [0, 0, 1e300, 5]}, "not a number that can be used"),
+        ({"bbox": [0, 0, 1e300, 5]}, "not a usable number"),
         ({"bbox": [0, 0, 10**400, 5]}, "annotations[1]"),
         ({"bbox": [0, 0, 5]}, "neither a bbox"),
         ({"bbox": [0, 0, "5", 5]}, "got `str`"),
@@ -220,7 +220,7 @@ def test_names_that_lead_elsewhere_find_nothing(place: Place, tmp_path: Path, na
     place.write("a.json", json.dumps(content))
     samples, (problem,) = read(place)
     assert {name: shapes(sample) for name, sample in samples.items()} == {"1.png": FOUND}
-    assert "there is no picture" in problem
+    assert "no such picture" in problem
 
 
 def test_a_bare_name_that_two_pictures_have_is_neither(place: Place) -> None:

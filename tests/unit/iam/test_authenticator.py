@@ -161,7 +161,7 @@ def sdk_signed(
         {"method": "POST", "body": b'{"a": 1}', "headers": {"Content-Type": "application/json"}},
         {"method": "DELETE", "path": PATH + "/abc/"},
         {"path": PATH + "/%C3%BC%20x"},
-        {"headers": {"X-AccountProject-Id": RED.id}},
+        {"headers": {"X-Project-Id": RED.id}},
         {"name": "Credential"},
         {"key": "AKB", "secret": "sk-b"},
     ],

@@ -1,1 +1,1 @@
-"""Verify request signatures: SDK-HMAC-SHA256, AWS versions 2 and 4, and signed URLs."""
+"""Signature schemes of the service's APIs and of object storage."""

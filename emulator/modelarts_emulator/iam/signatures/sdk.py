@@ -1,4 +1,4 @@
-"""``SDK-HMAC-SHA256``: how the signers of Huawei Cloud and OTC sign calls of a service's API.
+"""The scheme ``SDK-HMAC-SHA256``, with which Huawei Cloud and OTC SDKs sign calls of a service's API.
 
 Reference: API Gateway developer guide, "Request Signing"; ModelArts API reference, "AK/SK-based Authentication".
 """
@@ -30,7 +30,7 @@ _UNSIGNED = "UNSIGNED-PAYLOAD"
 
 @dataclass(frozen=True)
 class SdkSignature:
-    """A signature in the ``Authorization`` header, read but not yet believed."""
+    """A signature in the ``Authorization`` header, parsed but not verified."""
 
     request: SignedRequest
     access_key: str
@@ -39,7 +39,7 @@ class SdkSignature:
 
     @classmethod
     def read(cls, request: SignedRequest) -> SdkSignature | None:
-        """Return the signature of a request; None if it has none of this kind. Raises SIGNATURE_MALFORMED."""
+        """Parse the signature of a request; None if it has none of this scheme. Raises SIGNATURE_MALFORMED."""
         scheme, _, rest = request.header("authorization").partition(" ")
         if scheme != ALGORITHM:
             return None
@@ -52,7 +52,10 @@ class SdkSignature:
         return cls(request, access_key, names, signature)
 
     def verify(self, secret: str, clock: Clock) -> None:
-        """Believe it. Raises TIME_SKEWED, SIGNATURE_MISMATCH, DIGEST_MISMATCH or SIGNATURE_MALFORMED."""
+        """Check the signature and its time.
+
+        Raises TIME_SKEWED, SIGNATURE_MISMATCH, DIGEST_MISMATCH or SIGNATURE_MALFORMED.
+        """
         date = self.request.header("x-sdk-date")
         if "x-sdk-date" not in self.signed_headers.lower().split(";"):
             raise ApiError(SIGNATURE_MALFORMED, "X-Sdk-Date is not among the signed headers")
@@ -65,7 +68,7 @@ class SdkSignature:
         raise ApiError(SIGNATURE_MISMATCH)
 
     def _body_digest(self) -> str:
-        """Return the digest that was signed, which must be the body's. Raises DIGEST_MISMATCH."""
+        """Return the signed digest of the body. Raises DIGEST_MISMATCH if the body has another one."""
         announced = self.request.header("x-sdk-content-sha256")
         if announced == _UNSIGNED:
             return announced

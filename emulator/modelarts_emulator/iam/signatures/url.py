@@ -1,7 +1,7 @@
-"""Signed URLs as OBS makes them: whoever has one may fetch that object, unchanged, until it expires.
+"""Signed URLs of OBS: anyone who has one may fetch that object, unchanged, until the URL expires.
 
-``AccessKeyId``, ``Expires`` (seconds since the epoch) and ``Signature``: HMAC-SHA1 over method, expiry and resource,
-where the resource includes those parameters that change the answer, ``x-image-process`` above all.
+A URL carries ``AccessKeyId``, ``Expires`` (seconds since the epoch) and ``Signature``: HMAC-SHA1 over method, expiry
+and resource. The resource includes the parameters that change the answer, above all ``x-image-process``.
 Reference: OBS API reference, "Authentication of Signature in a URL".
 """
 
@@ -24,10 +24,10 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.util.clock import Clock
 
 EXPIRY_STEP_S = 300
-"""Expiry is rounded up to this, so that equal pages are equal bytes and a client can cache what it has fetched."""
+"""Expiry is rounded up to a multiple of this, so that equal pages are equal bytes and clients can cache objects."""
 
 Query = Iterable[tuple[str, str | None]]
-"""Decoded parameters in the order they came; None where a name has no ``=``."""
+"""Decoded parameters in the order sent; the value is None for a name without ``=``."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*")
 
@@ -46,24 +46,25 @@ _SUBRESOURCES = frozenset(_SUBRESOURCE_NAMES.split())
 
 
 class UrlSigner:
-    """Signs URLs of objects with one key pair, and judges URLs that carry its access key. Thread-safe."""
+    """Sign URLs of objects with one key pair, and verify URLs that carry its access key. Thread-safe."""
 
     def __init__(self, access_key: str, secret: str, clock: Clock) -> None:
         self.access_key = access_key
         self._secret = secret.encode()
         self._clock = clock
         self._access = f"?AccessKeyId={quote(access_key, safe='')}&Expires="
-        self._latest_process = ("", "")  # and how it is written in a URL: a page asks for the same a hundred times
+        # The latest value of x-image-process and its percent-encoded form: the samples of a page all have the same.
+        self._latest_process = ("", "")
 
     def expires(self, lifetime_s: int = 3600) -> int:
-        """When a URL that is signed now expires, in seconds since the epoch."""
+        """Return the expiry of a URL that is signed now, in seconds since the epoch."""
         return -(-(self._clock.now_ms() // 1000 + lifetime_s) // EXPIRY_STEP_S) * EXPIRY_STEP_S
 
     def sign(self, base_url: str, path: ObsPath | str, *, lifetime_s: int = 3600, process: str | None = None) -> str:
         """Return a URL below ``base_url`` that fetches an object for at least ``lifetime_s`` seconds.
 
-        ``path`` is an ObsPath or ``bucket/key``; ``process`` is a value of ``x-image-process`` such as
-        ``image/resize,m_lfit,h_200``, and then the URL fetches the processed picture.
+        ``path`` is an ObsPath or ``bucket/key``. ``process`` is a value of ``x-image-process`` such as
+        ``image/resize,m_lfit,h_200``: with it, the URL fetches the processed picture.
         """
         name = path if isinstance(path, str) else path.object_name
         resource = f"/{name}" if _PLAIN.fullmatch(name) else "/" + quote(name, safe="/~")
@@ -80,9 +81,9 @@ class UrlSigner:
         return f"{head}&x-image-process={quoted}&Signature={signature}"
 
     def verify(self, method: str, raw_path: str, query: Query) -> None:
-        """Let a signed URL pass. ``raw_path`` is ``/bucket/key`` as it was sent, percent-encoded.
+        """Check a signed URL. ``raw_path`` is ``/bucket/key``, percent-encoded, as sent.
 
-        Raises UNKNOWN_ACCESS_KEY, EXPIRED, SIGNATURE_MISMATCH, or SIGNATURE_MALFORMED where a parameter is missing.
+        Raises UNKNOWN_ACCESS_KEY, EXPIRED or SIGNATURE_MISMATCH, and SIGNATURE_MALFORMED if a parameter is missing.
         """
         pairs = list(query)
         given = dict(pairs)
@@ -98,7 +99,7 @@ class UrlSigner:
         raise ApiError(SIGNATURE_MISMATCH)
 
     def _quoted_signature(self, text: str) -> str:
-        signature = sign_sha1(self._secret, text)  # 20 bytes are 28 characters, the last of them "="
+        signature = sign_sha1(self._secret, text)  # 28 characters, the last of them "="
         return signature[:-1].replace("+", "%2B").replace("/", "%2F") + "%3D"
 
 
@@ -108,12 +109,12 @@ def sign_sha1(secret: bytes, text: str) -> str:
 
 
 def equal_in_constant_time(expected: str, given: str) -> bool:
-    """Compare two signatures in a time that does not tell how much of them agrees."""
+    """Compare two signatures in constant time."""
     return hmac.compare_digest(expected.encode("utf-8", "surrogatepass"), given.encode("utf-8", "surrogatepass"))
 
 
 def require_unexpired(expires: str, clock: Clock) -> None:
-    """Let a time in seconds since the epoch pass that is still to come. Raises EXPIRED or SIGNATURE_MALFORMED."""
+    """Check that a time in seconds since the epoch is in the future. Raises EXPIRED or SIGNATURE_MALFORMED."""
     if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
         raise ApiError(SIGNATURE_MALFORMED, "Expires is not a number of seconds since the epoch")
     if int(expires) * 1000 <= clock.now_ms():
@@ -121,10 +122,10 @@ def require_unexpired(expires: str, clock: Clock) -> None:
 
 
 def canonical_resources(raw_path: str, query: Query, prefixes: tuple[str, ...] = ("x-obs-", "x-amz-")) -> list[str]:
-    """Return the spellings of a resource that a client may have signed, most likely first.
+    """Return the forms of a resource that a client may have signed, the most likely first.
 
-    Clients agree on the sorted parameters and differ on how the path is encoded and on a bucket's final slash.
-    Parameters count whose names are known or begin with one of ``prefixes``.
+    Clients agree on the sorted parameters. They differ in how they encode the path and in the final slash of a bucket.
+    Only parameters with a known name, or with one of ``prefixes``, are signed.
     """
     decoded = unquote(raw_path, errors="surrogateescape")
     paths = [raw_path, quote(decoded, safe="/~", errors="surrogateescape"), decoded]

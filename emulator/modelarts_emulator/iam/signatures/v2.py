@@ -25,7 +25,7 @@ _DIALECTS = (("OBS", "x-obs-", "AccessKeyId"), ("AWS", "x-amz-", "AWSAccessKeyId
 
 @dataclass(frozen=True)
 class V2Signature:
-    """A signature in a header or, with ``expires``, in a URL, read but not yet believed."""
+    """A signature in a header or, if ``expires`` is set, in a URL, parsed but not verified."""
 
     request: SignedRequest
     access_key: str
@@ -35,7 +35,10 @@ class V2Signature:
 
     @classmethod
     def read(cls, request: SignedRequest) -> V2Signature | None:
-        """Return a request's signature; None if it has none of this kind. Raises SIGNATURE_MALFORMED, ACCESS_DENIED."""
+        """Parse the signature of a request; None if it has none of this scheme.
+
+        Raises SIGNATURE_MALFORMED or ACCESS_DENIED.
+        """
         scheme, _, rest = request.header("authorization").partition(" ")
         for name, prefix, parameter in _DIALECTS:
             if scheme == name:
@@ -58,7 +61,7 @@ class V2Signature:
         return cls(request, access_key, signature, prefix, expires)
 
     def require_current(self, clock: Clock) -> None:
-        """Let a signature pass whose time is now. Raises EXPIRED, TIME_SKEWED or SIGNATURE_MALFORMED."""
+        """Check the time of the signature. Raises EXPIRED, TIME_SKEWED or SIGNATURE_MALFORMED."""
         if self.expires is not None:
             require_unexpired(self.expires, clock)
             return
@@ -66,9 +69,10 @@ class V2Signature:
         require_recent(parse_http_time(date), clock)
 
     def verify(self, secret: str, clock: Clock) -> None:
-        """Believe it. Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED or ACCESS_DENIED.
+        """Check the signature and its time.
 
-        The last is for a header of the other dialect, which this one does not sign.
+        Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH or SIGNATURE_MALFORMED, and ACCESS_DENIED for a header of the
+        other dialect, which this signature does not cover.
         """
         self.require_current(clock)
         head = self._signed_head()

@@ -1,4 +1,4 @@
-"""``AWS4-HMAC-SHA256``, in a header or a URL, and the signatures of single chunks of a streamed body.
+"""The scheme ``AWS4-HMAC-SHA256``, in a header or a URL, and the signatures of the chunks of a streamed body.
 
 Reference: Amazon S3 API reference, "Authenticating Requests (AWS Signature Version 4)".
 """
@@ -41,12 +41,12 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _MAX_LIFETIME_S = 7 * 24 * 3600
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Every signature is over these two, whether or not they stand among the signed headers.
+# Every signature covers these two, even if they are not among the signed headers.
 _ALWAYS_SIGNED = ("x-amz-date", "x-amz-content-sha256")
 
 
 class ChunkCheck:
-    """Judges the chunks of a streamed body in their order: each signature covers the one before."""
+    """Verify the chunks of a streamed body in order. Each signature covers the one before."""
 
     def __init__(self, key: bytes, date: str, scope: str, seed: str) -> None:
         self._key = key
@@ -54,11 +54,11 @@ class ChunkCheck:
         self._previous = seed
 
     def chunk(self, signature: str, data: bytes) -> None:
-        """Judge the next chunk. Raises SIGNATURE_MISMATCH."""
+        """Verify the next chunk. Raises SIGNATURE_MISMATCH."""
         self._next("PAYLOAD", f"{EMPTY_SHA256}\n{sha256(data).hexdigest()}", signature)
 
     def trailer(self, signature: str, lines: bytes) -> None:
-        """Judge the trailer, ``name:value`` a line, which comes after the last chunk. Raises SIGNATURE_MISMATCH."""
+        """Verify the trailer after the last chunk, one ``name:value`` per line. Raises SIGNATURE_MISMATCH."""
         self._next("TRAILER", sha256(lines).hexdigest(), signature)
 
     def _next(self, kind: str, digests: str, signature: str) -> None:
@@ -70,7 +70,7 @@ class ChunkCheck:
 
 @dataclass(frozen=True)
 class V4Signature:
-    """A signature in a header or, with ``lifetime``, in a URL, read but not yet believed."""
+    """A signature in a header or, if ``lifetime`` is set, in a URL, parsed but not verified."""
 
     request: SignedRequest
     access_key: str
@@ -82,7 +82,7 @@ class V4Signature:
 
     @classmethod
     def read(cls, request: SignedRequest) -> V4Signature | None:
-        """Return the signature of a request; None if it has none of this kind. Raises SIGNATURE_MALFORMED."""
+        """Parse the signature of a request; None if it has none of this scheme. Raises SIGNATURE_MALFORMED."""
         scheme, _, rest = request.header("authorization").partition(" ")
         if scheme == ALGORITHM:
             parts = split_authorization(rest)
@@ -99,7 +99,7 @@ class V4Signature:
         return cls(request, access_key, scope, names, signature, date, lifetime)
 
     def require_current(self, clock: Clock) -> None:
-        """Let a signature pass whose time is now. Raises EXPIRED, TIME_SKEWED or SIGNATURE_MALFORMED."""
+        """Check the time of the signature. Raises EXPIRED, TIME_SKEWED or SIGNATURE_MALFORMED."""
         sent_ms = parse_basic_time(self.date)
         if self.lifetime is None:
             require_recent(sent_ms, clock)
@@ -113,11 +113,10 @@ class V4Signature:
             raise ApiError(EXPIRED)
 
     def verify(self, secret: str, clock: Clock) -> None:
-        """Believe it.
+        """Check the signature and its time. The reader of the body compares it with ``body_digest``.
 
-        Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH, SIGNATURE_MALFORMED, ACCESS_DENIED for a header of the service
-        that is not signed, and INVALID_ARGUMENT for a digest that is none. The body is believed to have
-        ``body_digest``; whoever reads it compares.
+        Raises EXPIRED, TIME_SKEWED, SIGNATURE_MISMATCH or SIGNATURE_MALFORMED; ACCESS_DENIED for a header of the
+        service that is not signed; INVALID_ARGUMENT for a malformed digest.
         """
         self.require_current(clock)
         self._require_form()
@@ -131,12 +130,12 @@ class V4Signature:
 
     @property
     def body_digest(self) -> str:
-        """What is signed of the body: its SHA-256 in hex, or that it is unsigned or comes in chunks."""
+        """Return the signed digest of the body: SHA-256 in hex, or the name of another way of signing."""
         given = self.request.header("x-amz-content-sha256") or self.request.header("x-obs-content-sha256")
         return given or (EMPTY_SHA256 if self.lifetime is None else UNSIGNED)
 
     def chunk_check(self, secret: str) -> ChunkCheck:
-        """Return what judges the chunks of a streamed body."""
+        """Return the verifier for the chunks of a streamed body."""
         return ChunkCheck(self._key(secret), self.date, self.scope, self.signature)
 
     def _require_form(self) -> None:
@@ -150,7 +149,7 @@ class V4Signature:
             raise ApiError(SIGNATURE_MALFORMED, why)
         digest = self.body_digest
         if not (_SHA256.fullmatch(digest) or digest == UNSIGNED or digest.startswith("STREAMING-")):
-            raise ApiError(INVALID_ARGUMENT, "x-amz-content-sha256 is neither a digest nor the name of a way to sign")
+            raise ApiError(INVALID_ARGUMENT, "x-amz-content-sha256 is neither a digest nor a known way of signing")
 
     def _key(self, secret: str) -> bytes:
         key = f"AWS4{secret}".encode()
