@@ -38,14 +38,14 @@ GOOD = {"annotation": [{"type": "modelarts/image_classification", "name": "good"
     [
         (LAUGHS, "DTD"),
         (SECRET, "DTD"),
-        (BOX.format(name="a", x="nan"), "not a number"),
-        (BOX.format(name="a", x="1e400"), "not a number"),
+        (BOX.format(name="a", x="nan"), "not a usable number"),
+        (BOX.format(name="a", x="1e400"), "not a usable number"),
         (BOX.format(name="a", x="-1"), "outside the picture"),
         (BOX.format(name="a", x="9999"), "outside the picture"),
         (BOX.format(name="x" * 10_000, x="1"), "longer than"),
-        ("<annotation>" * 100_000, "no XML"),
-        ("\x00" * 1000, "no XML"),
-        ("", "no XML"),
+        ("<annotation>" * 100_000, "not readable XML"),
+        ("\x00" * 1000, "not readable XML"),
+        ("", "not readable XML"),
     ],
 )
 def test_hostile_voc_files(api: Api, bucket: Path, xml: str, why: str) -> None:

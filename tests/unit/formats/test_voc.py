@@ -115,9 +115,9 @@ def test_what_is_no_voc_is_told(inner: str) -> None:
     ("data", "shown"),
     [
         (b"<html/>", "the root is <html>"),
-        (b"<annotation>", "no XML"),
+        (b"<annotation>", "not readable XML"),
         (b"x" * (voc.MAX_BYTES + 1), "larger than"),
-        (b'<?xml version="1.0" encoding="utf-99"?><annotation/>', "no XML"),
+        (b'<?xml version="1.0" encoding="utf-99"?><annotation/>', "not readable XML"),
         (b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>', "DTDForbidden"),
     ],
 )
@@ -130,7 +130,7 @@ def test_what_is_no_annotation_is_told(data: bytes, shown: str) -> None:
 def test_asian_encodings_that_the_file_names(encoding: str) -> None:
     xml = f'<?xml version="1.0" encoding="{encoding}"?>\n<annotation><object><name>山</name></object></annotation>'
     assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["山"]
-    with pytest.raises(voc.InvalidVoc, match="no XML"):
+    with pytest.raises(voc.InvalidVoc, match="not readable XML"):
         voc.read(xml.encode(encoding).replace("山".encode(encoding), b"\xff\xff"))
 
 
