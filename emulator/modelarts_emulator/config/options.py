@@ -20,6 +20,14 @@ ENVIRONMENT_PREFIX = "MODELARTS_EMULATOR_"
 Flag = tuple[str, dict[str, Any]]
 """A flag with what argparse wants to know of it."""
 
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "sync": ("auto", "manual"),
+    "auth": ("open", "strict"),
+    "durability": ("full", "process"),
+    "log_level": ("debug", "info", "warning", "error"),
+}
+"""The accepted values of settings that are one of a few words."""
+
 _COLUMNS = 80
 _Read = TypeVar("_Read")
 
@@ -206,7 +214,7 @@ def settings_flags() -> list[Flag]:
                 "help": "an existing folder becomes a bucket; repeatable",
             },
         ),
-        ("--sync", {"choices": ("auto", "manual"), "metavar": "WHEN", "help": "take in changed files: auto or manual"}),
+        ("--sync", {"choices": CHOICES["sync"], "metavar": "WHEN", "help": "take in changed files: auto or manual"}),
         (
             "--seed",
             {
@@ -229,7 +237,7 @@ def settings_flags() -> list[Flag]:
         ("--demo", {"action": "store_true", "help": "begin with demonstration data"}),
         (
             "--auth",
-            {"choices": ("open", "strict"), "metavar": "MODE", "help": "open, or strict: only --user comes in"},
+            {"choices": CHOICES["auth"], "metavar": "MODE", "help": "open, or strict: only --user comes in"},
         ),
         (
             "--user",
@@ -242,10 +250,10 @@ def settings_flags() -> list[Flag]:
             },
         ),
         ("--ready-file", {"type": Path, "metavar": "FILE", "help": "gets the base URL when the server is ready"}),
-        ("--log-level", {"choices": ("debug", "info", "warning", "error"), "help": "how much is logged"}),
+        ("--log-level", {"choices": CHOICES["log_level"], "help": "how much is logged"}),
         (
             "--durability",
-            {"choices": ("full", "process"), "help": "survive power loss, or only the end of the process"},
+            {"choices": CHOICES["durability"], "help": "survive power loss, or only the end of the process"},
         ),
         (
             "--max-loaded-samples",

@@ -1,4 +1,4 @@
-"""Settings: a flag wins over its environment variable, which wins over the default. Each is declared once, here."""
+"""The settings of an emulator. An option overrides its environment variable, which overrides the default."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.config.options import Parser, add_settings, environment_arguments
-from modelarts_emulator.exceptions import UsageError
+from modelarts_emulator.config.options import CHOICES, Parser, add_settings, environment_arguments
+from modelarts_emulator.exceptions import InvalidValue, UsageError, require_choice
 from modelarts_emulator.iam.accounts import AccessKey, Accounts, User
 
 __all__ = ["DESCRIPTION", "Settings", "UsageError", "read_options", "read_settings", "settings_from"]
@@ -18,47 +18,76 @@ DESCRIPTION = "A local, offline emulator of the ModelArts data-management API (v
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How an emulator runs. ``data_dir`` of ``None`` keeps everything in memory and a temporary object tree.
+    """The settings of an emulator, checked and immutable.
 
-    ``ready_file``, ``demo``, ``seeds``, ``init`` and ``log_level`` are what the command line does around it.
-    Raises UsageError for users and access keys that contradict each other.
+    ``ready_file``, ``demo``, ``seeds``, ``init`` and ``log_level`` have an effect on the command line only.
+
+    >>> from modelarts_emulator import Settings
+    >>> Settings(port=0, data_dir=None).sync
+    'auto'
+    >>> Settings(sync="sometimes")
+    Traceback (most recent call last):
+        ...
+    modelarts_emulator.exceptions.InvalidValue: sync 'sometimes' is not accepted; accepted are auto, manual
+
+    Raises:
+        InvalidValue: a value is not accepted.
+        UsageError: users and access keys contradict each other, or ``auth`` is strict without users.
     """
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = 8765
+    """Port to listen on; 0 chooses a free one."""
     data_dir: Path | None = Path("emulator-data")
+    """Directory of all data. With None everything is in memory and in a temporary directory, deleted by ``stop``."""
     buckets: Mapping[str, Path] = field(default_factory=dict)
+    """Existing directories that are mounted as buckets, by bucket name."""
     sync: str = "auto"
+    """``auto`` applies changed files at once, ``manual`` only on request."""
     durability: str = "full"
+    """``full`` survives power loss, ``process`` only the end of the process."""
     ready_file: Path | None = None
     demo: bool = False
     seeds: tuple[Path, ...] = ()
     init: tuple[Path, ...] = ()
     log_level: str = "info"
     public_url: str | None = None
+    """Base URL in answers, if clients reach the emulator by another one than that of their ``Host`` header."""
     auth: str = "open"
+    """``open`` accepts every client, ``strict`` only ``users`` and ``access_keys``."""
     users: tuple[User, ...] = ()
     access_keys: tuple[AccessKey, ...] = ()
     cors: tuple[str, ...] = ()
+    """Origins of web pages that may call, such as ``http://localhost:3000``."""
     strict_input: bool = False
+    """Whether unknown members and parameters are an error, instead of being ignored."""
     max_loaded_samples: int = 2_000_000
+    """Datasets are evicted from memory, least recently used first, above this number of samples."""
     threads: int = 8
-    control_key: str | None = None
+    """Threads that serve requests."""
+    control_key: str | None = field(default=None, repr=False)
+    """Value of the header ``X-Emulator-Key`` that the control API requires."""
     temporary_dir: Path | None = None
-    """Where an emulator in memory has its buckets; without it, in the system's own directory for temporary files."""
+    """Parent of the temporary directory; by default the system's directory for temporary files."""
 
     def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            require_choice(getattr(self, name), choices, name)
+        _require_integer("port", self.port, 0, 65535)
+        _require_integer("threads", self.threads, 1, 1024)
+        _require_integer("max_loaded_samples", self.max_loaded_samples, 1, 1 << 62)
         if self.strict and not self.users:
-            raise UsageError("--auth strict lets nobody in without a --user NAME:PASSWORD")
+            raise UsageError("--auth strict requires at least one --user NAME:PASSWORD")
         self.accounts()
 
     @property
     def strict(self) -> bool:
-        """Whether only configured users and access keys are let in."""
+        """Whether only configured users and access keys are accepted."""
         return self.auth == "strict"
 
     def accounts(self) -> Accounts:
-        """Return who may call. Raises UsageError."""
+        """Return the accounts that may call. Raises UsageError."""
         try:
             return Accounts(self.users, self.access_keys, strict=self.strict)
         except ValueError as error:
@@ -66,28 +95,36 @@ class Settings:
 
     @property
     def automatic(self) -> bool:
-        """Whether the watcher applies what it sees, rather than only noting it."""
+        """Whether changed files are applied at once, instead of being recorded for ``sync-data``."""
         return self.sync == "auto"
 
 
+def _require_integer(name: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidValue(f"{name} must be an integer from {low} to {high}, not {value!r:.80}")
+
+
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from flags and environment. Raises UsageError with one clear line; exits by itself on ``--help``."""
+    """Return the settings of options and environment. Raises UsageError; exits on ``--help``."""
     parser = Parser("modelarts-emulator", DESCRIPTION)
     add_settings(parser, Settings())
     return settings_from(read_options(parser, arguments, environment_arguments(environment)))
 
 
 def read_options(parser: Parser, arguments: Sequence[str], defaults: Sequence[str] = ()) -> dict[str, Any]:
-    """What was typed, by name; ``defaults`` as if typed before. Raises UsageError, which tells no secret."""
+    """Return the values of options by name; ``defaults`` are parsed before ``arguments``.
+
+    Raises UsageError, whose message never repeats a secret.
+    """
     found, unknown = parser.parse_known_args([*defaults, *arguments])
     if unknown:
-        # Only the first, and not its value: a mistyped --user must not tell the password.
+        # Only the first one and without its value: the value of a mistyped --user is a password.
         raise UsageError(f"unrecognized argument: {unknown[0].partition('=')[0]}")
     return vars(found)
 
 
 def settings_from(options: Mapping[str, Any]) -> Settings:
-    """Settings from what was typed. Of several of one name the last counts: a flag wins over the environment."""
+    """Return the settings of parsed options. Of several values for one name the last one counts. Raises UsageError."""
     lists: dict[str, Any] = {
         "buckets": dict(options["bucket"] or ()),
         "users": tuple({user.name: user for user in options["users"] or ()}.values()),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from modelarts_emulator.exceptions import EmulatorError
+
 
 class Error(NamedTuple):
     """One row of the catalogue."""
@@ -17,7 +19,7 @@ class Error(NamedTuple):
     message: str
 
 
-class ApiError(Exception):
+class ApiError(EmulatorError):
     """A documented refusal; nothing has been changed. ``detail`` names the field, path or id and why."""
 
     def __init__(self, error: Error, detail: str = "") -> None:

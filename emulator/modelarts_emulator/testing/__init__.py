@@ -1,7 +1,7 @@
-"""For the tests of whoever uses the service: what the pytest plugin's fixtures give.
+"""Types of the pytest plugin's fixtures, for annotations: ``def test_labels(modelarts: Project) -> None``.
 
-``Project`` is what ``modelarts`` is, ``ReadyDataset`` what ``modelarts_dataset`` makes; a call that helps a test raises
-``Refused`` where it is answered with an error.
+``modelarts`` is a ``Project``, ``modelarts_dataset`` a ``DatasetFactory`` that returns a ``ReadyDataset``. A call of a
+fixture that is answered with an error raises ``Refused``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelarts_emulator.testing.dataset import ReadyDataset
-    from modelarts_emulator.testing.project import Project, Refused
+    from modelarts_emulator.testing.dataset import DatasetFactory, ReadyDataset
+    from modelarts_emulator.testing.project import Project, ProjectFactory, Refused
 
-__all__ = ["Project", "ReadyDataset", "Refused"]
+__all__ = ["DatasetFactory", "Project", "ProjectFactory", "ReadyDataset", "Refused"]
 
 
 def __getattr__(name: str) -> object:
-    # Only when it is asked for: every test run where the package is installed comes by here.
+    # Loaded on first use: every pytest run with the package installed imports this package.
     if name in __all__:
-        module = "dataset" if name == "ReadyDataset" else "project"
+        module = "dataset" if name in ("DatasetFactory", "ReadyDataset") else "project"
         return getattr(import_module(f"modelarts_emulator.testing.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

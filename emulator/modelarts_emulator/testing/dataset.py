@@ -1,4 +1,4 @@
-"""Datasets for tests: files and labels in, a dataset that is ready out."""
+"""Datasets for tests, created from files and labels and returned when they are ready."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import io
 import wave
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.wire import DatasetType, SampleType
-from modelarts_emulator.store import SampleRecord
+from modelarts_emulator.embedding.keywords import DatasetKeywords, VersionKeywords
+from modelarts_emulator.exceptions import InvalidValue, require_keywords
 from modelarts_emulator.testing.project import Project
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Content = bytes | str | Path
 Labels = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
 
 
 class ReadyDataset:
-    """A dataset: its ``id``, and the ids of its ``samples`` by their names.
+    """A dataset that is ready: its ``id``, and its ``samples`` as ids by name.
 
-    A sample's name is that of its file below the input directory, such as ``cat/1.jpg``; of a text it is the text, and
-    of a table's row its cells with commas between them.
+    The name of a sample is that of its file below the input directory, such as ``cat/1.jpg``; the text of a text
+    sample; or the cells of a table's row joined by commas.
+
+    >>> dataset = modelarts_dataset(["cat/1.jpg", "dog/1.jpg"])
+    >>> sorted(dataset.samples)
+    ['cat/1.jpg', 'dog/1.jpg']
     """
 
     def __init__(self, project: Project, dataset_id: str, folder: str) -> None:
@@ -29,43 +37,89 @@ class ReadyDataset:
         self._start = f"{project.bucket}/{folder}/"
         self.samples: dict[str, str] = self._samples()
 
+    def __repr__(self) -> str:
+        return f"<ReadyDataset {self.url}, {len(self.samples)} samples>"
+
     @property
     def url(self) -> str:
-        """Its URL."""
+        """The URL of the dataset."""
         return f"{self.project.endpoint}/datasets/{self.id}"
 
     def call(self, method: str, path: str = "", body: Any = None, **query: Any) -> Any:
-        """Call the API below the dataset; as ``Project.call``."""
+        """Call the API below the dataset, as ``Project.call`` does. Raises Refused.
+
+        >>> dataset = modelarts_dataset(3)
+        >>> dataset.call("GET", "/data-annotations/samples", limit=1)["sample_count"]
+        3
+        """
         return self.project.call(method, f"/datasets/{self.id}{path}", body, **query)
 
     def refresh(self) -> dict[str, str]:
-        """Take in what has changed in its files, and return ``samples`` anew."""
+        """Wait until changed files are applied, then update and return ``samples``. Raises IdleTimeout.
+
+        >>> dataset = modelarts_dataset(1, folder="input")
+        >>> _ = modelarts.put_file("input/new.jpg", b"no image")
+        >>> len(dataset.refresh())
+        2
+        """
         self.project.wait_idle()
         self.samples = self._samples()
         return self.samples
 
     def label(self, labels: Mapping[str, Labels]) -> None:
-        """Label samples, by their names; a label is its name, or an object as the API has it. Raises Refused."""
+        """Replace the labels of samples, by sample name; a label is its name, or an object as the API has it.
+
+        >>> dataset = modelarts_dataset(["1.jpg", "2.jpg"])
+        >>> dataset.label({"1.jpg": "cat", "2.jpg": ["dog", {"name": "pet"}]})
+
+        Raises:
+            KeyError: there is no sample with this name.
+            Refused: the answer is an error.
+        """
         samples = [{"sample_id": self.samples[name], "labels": _labels(given)} for name, given in labels.items()]
         for start in range(0, len(samples), 100):
             self.call("PUT", "/data-annotations/samples", {"samples": samples[start : start + 100]})
 
-    def publish(self, **members: Any) -> dict[str, Any]:
-        """Publish a version and return it, when that has ended. Raises Refused, TimeoutError."""
+    def publish(self, **members: Unpack[VersionKeywords]) -> dict[str, Any]:
+        """Publish a version, wait until that has ended, and return the version.
+
+        >>> modelarts_dataset(1, {"0000.jpg": "cat"}).publish(version_name="V1")["status"]
+        1
+
+        Raises:
+            UnknownKeyword: a keyword does not exist.
+            Refused: the answer is an error.
+            IdleTimeout: the task is still open after 10 s.
+        """
+        require_keywords(members, VersionKeywords.__annotations__, "publish")
         version_id = self.call("POST", "/versions", members)["version_id"]
         self.project.wait_tasks()
         version: dict[str, Any] = self.call("GET", f"/versions/{version_id}")
         return version
 
     def _samples(self) -> dict[str, str]:
-        with self.project.emulator.runtime.store.reading(self.id) as dataset:
-            known = (dataset.get(identity) for identity in dataset.ids())
-            return {self._name(each): each.id for each in known if each is not None}
+        found = self.project.emulator.samples(self.id)
+        return {name.removeprefix(self._start): sample_id for name, sample_id in found.items()}
 
-    def _name(self, sample: SampleRecord) -> str:
-        if sample.cells is not None:
-            return ",".join(sample.cells)
-        return sample.path.removeprefix(self._start) if sample.text is None else sample.text
+
+class DatasetFactory(Protocol):
+    """The fixture ``modelarts_dataset``; see ``create_dataset`` for its arguments.
+
+    >>> modelarts_dataset(2, {"0000.jpg": "cat"}, description="cats")
+    <ReadyDataset ..., 2 samples>
+    """
+
+    def __call__(
+        self,
+        files: int | Mapping[str, Content] | Iterable[str] = 3,
+        labels: Mapping[str, Labels] | None = None,
+        *,
+        dataset_type: int = ...,
+        name: str | None = None,
+        folder: str | None = None,
+        **members: Unpack[DatasetKeywords],
+    ) -> ReadyDataset:
+        """Create a dataset, wait until it is ready, and label its samples."""
 
 
 def create_dataset(
@@ -76,19 +130,34 @@ def create_dataset(
     dataset_type: int = DatasetType.IMAGE_CLASSIFICATION,
     name: str | None = None,
     folder: str | None = None,
-    **members: Any,
+    **members: Unpack[DatasetKeywords],
 ) -> ReadyDataset:
-    """Make a dataset, wait until it is ready, and label its samples.
+    """Create a dataset, wait until it is ready, and label its samples.
 
-    ``files`` are how many, their names, or contents by name: bytes, a text or a file to copy; what has no content gets
-    one that suits the type. ``labels`` are one label or several by file name; each is a name, or an object as the API
-    has it. ``folder`` is the key of its input directory, by default one that nothing else has, and ``members`` are
-    further members of the request. Raises Refused, TimeoutError.
+    ``files`` is a number of files, their names, or their contents by name: bytes, a string, or the path of a file to
+    copy. A file without content gets one that suits the type. ``labels`` has one label or several by sample name; a
+    label is its name, or an object as the API has it. ``folder`` is the key of the input directory, by default a new
+    one. ``members`` are further members of the request that creates the dataset.
+
+    >>> dataset = create_dataset(modelarts, {"a.txt": "first\\nsecond\\n"}, {"first": "good"}, dataset_type=100)
+    >>> sorted(dataset.samples)
+    ['first', 'second']
+
+    Raises:
+        UnknownKeyword: a keyword does not exist.
+        InvalidValue: the dataset type does not exist.
+        Refused: an answer is an error.
+        IdleTimeout: a task is still open after 10 s.
     """
-    number = len(project.emulator.runtime.store.entries(project.project_id)) + 1
+    require_keywords(members, DatasetKeywords.__annotations__, "modelarts_dataset")
+    try:
+        kind = DatasetType(dataset_type)
+    except ValueError:
+        known = ", ".join(str(int(each)) for each in DatasetType)
+        raise InvalidValue(f"dataset_type {dataset_type!r} is not accepted; accepted are {known}") from None
+    number = len(project.emulator.datasets(project.project_id)) + 1
     folder = f"input-{number}" if folder is None else folder.strip("/")
-    kind = DatasetType(dataset_type)
-    project.path(f"{folder}/").mkdir(parents=True, exist_ok=True)  # also where there are to be no files yet
+    project.path(f"{folder}/").mkdir(parents=True, exist_ok=True)  # also without files
     for index, (key, content) in enumerate(_contents(kind, files).items()):
         project.put_file(
             f"{folder}/{key}", _CONTENTS[DATASET_TYPES[kind].sample_type](index) if content is None else content
@@ -115,8 +184,8 @@ def _contents(kind: DatasetType, files: int | Mapping[str, Content] | Iterable[s
     if isinstance(files, Mapping):
         return files
     if isinstance(files, int):
-        ending = (DATASET_TYPES[kind].extensions or (".bin",))[0]
-        return {f"{number:04d}{ending}": None for number in range(files)}
+        suffix = (DATASET_TYPES[kind].extensions or (".bin",))[0]
+        return {f"{number:04d}{suffix}": None for number in range(files)}
     return dict.fromkeys(files)
 
 
@@ -126,8 +195,8 @@ def _labels(given: Labels) -> list[dict[str, Any]]:
 
 
 def _picture(number: int) -> bytes:
-    """A small JPEG that is no other number's."""
-    from PIL import Image  # noqa: PLC0415  (not before it is needed)
+    """Return a small JPEG, a different one for each number."""
+    from PIL import Image  # noqa: PLC0415  (only image datasets need it)
 
     out = io.BytesIO()
     Image.new("RGB", (16, 16), (number % 256, number // 256 % 256, 128)).save(out, "JPEG", comment=b"%d" % number)
@@ -135,7 +204,7 @@ def _picture(number: int) -> bytes:
 
 
 def _sound(number: int) -> bytes:
-    """A tenth of a second of a square wave."""
+    """Return a tenth of a second of a square wave."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)

@@ -1,4 +1,4 @@
-"""What is everybody's in an emulator, and is put back when no test is left that may have changed it."""
+"""State that all tests of a run share: clock, id seed, and faults and transitions without a project."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ if TYPE_CHECKING:
 
 
 class GlobalState:
-    """The clock, the seed of ids, and the faults and transitions that name no project. Thread-safe.
-
-    The first test notes how they are, and the last of those that run at a time puts them back.
-    """
+    """Saves the shared state when the first concurrent test begins, restores it when the last one ends. Thread-safe."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._lock = threading.Lock()
         self._running = 0
-        self._put_back: Callable[[], None] = lambda: None
+        self._restore: Callable[[], None] = lambda: None
 
     def enter(self) -> None:
         """Begin a test."""
         with self._lock:
             if self._running == 0:
-                self._put_back = self._noted()
+                self._restore = self._save()
             self._running += 1
 
     def leave(self) -> None:
@@ -37,23 +34,24 @@ class GlobalState:
         with self._lock:
             self._running -= 1
             if self._running == 0:
-                self._put_back()
+                self._restore()
 
-    def _noted(self) -> Callable[[], None]:
-        runtime, faults = self._emulator.runtime, self._emulator.control.faults
-        adjustment, was_seeded = runtime.clock.adjustment, runtime.ids.is_seeded
-        known, rules = {each.id for each in faults.active}, runtime.transitions.rules()
+    def _save(self) -> Callable[[], None]:
+        clock, ids = self._emulator.clock, self._emulator.ids
+        faults, transitions = self._emulator.faults, self._emulator.transitions
+        adjustment, was_seeded = clock.adjustment, ids.is_seeded
+        known, rules = {each.id for each in faults.active()}, transitions.rules()
 
-        def put_back() -> None:
-            if runtime.clock.adjustment != adjustment:
-                runtime.clock.adjust(adjustment)
-            if runtime.ids.is_seeded and not was_seeded:
-                runtime.ids.seed(None)
-            for each in faults.active:
+        def restore() -> None:
+            if clock.adjustment != adjustment:
+                clock.adjust(adjustment)
+            if ids.is_seeded and not was_seeded:
+                ids.seed(None)
+            for each in faults.active():
                 if each.id not in known and each.fault.project_id is None:
-                    with suppress(ApiError):
-                        faults.remove_fault(each.id)
-            if runtime.transitions.rules() != rules:
-                runtime.transitions.put(rules)
+                    with suppress(ApiError):  # removed by its owner in the same moment
+                        faults.remove(each.id)
+            if transitions.rules() != rules:
+                transitions.replace(rules)
 
-        return put_back
+        return restore

@@ -1,13 +1,13 @@
-"""The pytest plugin: an emulator for the test run, and in it a project and a bucket for every test.
+"""The pytest plugin: one emulator for a test run, and a project with a bucket for every test.
 
-Loaded by every pytest run where the package is installed, so it imports nothing but pytest: the emulator itself comes
-with the first test that asks for it.
+Every pytest run with the package installed loads this module, so it imports nothing but pytest. The emulator is
+imported by the first test that requests a fixture.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,37 +15,37 @@ import pytest
 
 if TYPE_CHECKING:
     from modelarts_emulator.server import Emulator
-    from modelarts_emulator.testing.dataset import ReadyDataset
+    from modelarts_emulator.testing.dataset import DatasetFactory
     from modelarts_emulator.testing.project import Project, ProjectFactory
 
 _NEEDED = "modelarts_cloud needs otcextensions: pip install otcextensions"
 
-# Options by name, as ``--modelarts-<name>`` and in the ini file ``modelarts_<name>``: what they set, and their help.
+# Options ``--modelarts-<name>``, in the ini file ``modelarts_<name>``: the setting, its values (default first), help.
 _CHOICES: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "sync": ("sync", ("auto", "manual"), "take in changed files at once (default), or only on sync-data"),
+    "sync": ("sync", ("auto", "manual"), "apply changed files at once (default), or only on sync-data"),
     "input": (
         "strict_input",
         ("lenient", "strict"),
-        "accept unknown input, as the service does (default), or not",
+        "ignore unknown input, as the service does (default), or refuse it",
     ),
-    "auth": ("auth", ("open", "strict"), "let everybody in (default), or only who logs in as the fixtures say"),
-    "durability": ("durability", ("process", "full"), "survive the end of the process (default), or power loss"),
+    "auth": ("auth", ("open", "strict"), "accept every client (default), or only the accounts of the fixtures"),
+    "durability": ("durability", ("process", "full"), "data survive the end of the process (default), or power loss"),
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options."""
+    """Add the options of the plugin."""
     group = parser.getgroup("modelarts", "ModelArts emulator")
     for name, (_, choices, text) in _CHOICES.items():
         group.addoption(f"--modelarts-{name}", choices=choices, default=None, help=text)
         parser.addini(f"modelarts_{name}", text, default=choices[0])
-    text = "keep what tests make in this directory, to be looked at afterwards (default: in memory, and gone)"
+    text = "keep the data of the tests in this directory (default: in memory)"
     group.addoption("--modelarts-data-dir", metavar="DIR", default=None, help=text)
     parser.addini("modelarts_data_dir", text, default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what cannot be used before anything runs. Raises UsageError."""
+    """Check the options before any test runs. Raises UsageError."""
     for name in _CHOICES:
         _option(config, name)
 
@@ -54,21 +54,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what clients have sent to the project of a test that has failed."""
+    """Add the requests of clients to the report of a failed test."""
     report = yield
     project: Project | None = getattr(item, "funcargs", {}).get("modelarts")
-    if project is not None and call.when == "call" and report.failed and (told := project.told()):
-        report.sections.append(("ModelArts requests", told))
+    if project is not None and call.when == "call" and report.failed and (summary := project.request_summary()):
+        report.sections.append(("ModelArts requests", summary))
     return report
 
 
 @pytest.fixture(scope="session")
 def modelarts_emulator(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator in threads of this process, on a free port; with pytest-xdist every worker has its own.
+    """The emulator of the test run, in threads of this process, on a free port; one for each pytest-xdist worker.
 
-    It is everybody's: a test that resets it, or moves its clock, does so for those after it as well.
+    All tests share it; use ``modelarts`` for a project of the test's own.
     """
-    from modelarts_emulator.server import Emulator, embedded  # noqa: PLC0415
+    from modelarts_emulator.server import Emulator  # noqa: PLC0415
     from modelarts_emulator.testing.project import account_settings  # noqa: PLC0415
 
     given: dict[str, Any] = {name: _option(pytestconfig, option) for option, (name, *_) in _CHOICES.items()}
@@ -76,7 +76,7 @@ def modelarts_emulator(pytestconfig: pytest.Config, tmp_path_factory: pytest.Tem
     given |= account_settings(strict=given["auth"] == "strict")
     if folder := _data_dir(pytestconfig):
         given["data_dir"] = folder / _worker(pytestconfig)
-    with Emulator(embedded(**given, temporary_dir=tmp_path_factory.mktemp("modelarts-emulator"))) as emulator:
+    with Emulator(**given, temporary_dir=tmp_path_factory.mktemp("modelarts-emulator")) as emulator:
         yield emulator
 
 
@@ -89,14 +89,14 @@ def _modelarts_projects(pytestconfig: pytest.Config, modelarts_emulator: Emulato
 
 @pytest.fixture
 def modelarts(_modelarts_projects: ProjectFactory) -> Iterator[Project]:
-    """A project and a bucket of the test's own: empty, and gone afterwards with all that was made in them."""
+    """An empty project and bucket for this test, deleted after it: a ``Project``."""
     with _modelarts_projects.one() as project:
         yield project
 
 
 @pytest.fixture
-def modelarts_dataset(modelarts: Project) -> Callable[..., ReadyDataset]:
-    """A function that makes a dataset which is ready; see ``modelarts_emulator.testing.dataset.make``."""
+def modelarts_dataset(modelarts: Project) -> DatasetFactory:
+    """A function that creates a dataset and returns it when it is ready: a ``DatasetFactory``."""
     from functools import partial  # noqa: PLC0415
 
     from modelarts_emulator.testing.dataset import create_dataset  # noqa: PLC0415
@@ -106,14 +106,14 @@ def modelarts_dataset(modelarts: Project) -> Callable[..., ReadyDataset]:
 
 @pytest.fixture
 def modelarts_cloud(modelarts: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A connection of the OpenStack SDK to the test's project; skips the test where otcextensions is not installed.
+    """A connection of the OpenStack SDK to the test's project; skips the test if otcextensions is not installed.
 
-    No profile, variable or proxy of this machine matters to it.
+    Cloud profiles, environment variables and proxies of the user have no effect on it.
     """
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "*")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the SDK has to say of itself is no news of the test's
+        warnings.simplefilter("ignore")  # deprecation warnings of the SDK's own
         openstack = pytest.importorskip("openstack", reason=_NEEDED)
         pytest.importorskip("otcextensions", reason=_NEEDED)
         cloud = openstack.connect(**modelarts.cloud)
@@ -124,7 +124,7 @@ def modelarts_cloud(modelarts: Project, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def _option(config: pytest.Config, name: str) -> str:
-    """The command line's word, else the ini file's. Raises UsageError for one that is none of the choices."""
+    """Return an option of the command line, else of the ini file. Raises UsageError for an unknown value."""
     value = config.getoption(f"modelarts_{name}") or config.getini(f"modelarts_{name}")
     choices = _CHOICES[name][1]
     if value not in choices:
@@ -133,7 +133,7 @@ def _option(config: pytest.Config, name: str) -> str:
 
 
 def _data_dir(config: pytest.Config) -> Path | None:
-    """Where data is to be kept: as the command line says from here, or as the ini file says from the root directory."""
+    """Return the directory to keep data in: of the command line, or of the ini file, relative to the root directory."""
     if given := config.getoption("modelarts_data_dir"):
         return config.invocation_params.dir / str(given)
     found = str(config.getini("modelarts_data_dir"))
@@ -141,6 +141,6 @@ def _data_dir(config: pytest.Config) -> Path | None:
 
 
 def _worker(config: pytest.Config) -> str:
-    """The name of the pytest-xdist worker: no two emulators can have one data directory."""
+    """Return the name of the pytest-xdist worker; each needs a data directory of its own."""
     found: dict[str, str] = getattr(config, "workerinput", {"workerid": "main"})
     return found["workerid"]

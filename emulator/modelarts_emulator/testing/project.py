@@ -1,73 +1,78 @@
-"""What a test has of the emulator: a project and a bucket of its own, and the switches for what is to go wrong."""
+"""A project and a bucket for one test, with calls, faults and transitions limited to them."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.control.fault_injection import Fault
-from modelarts_emulator.control.request_log.log import CONSOLE_CALL, LoggedRequest, RequestsQuery
-from modelarts_emulator.control.reset import delete_datasets
-from modelarts_emulator.control.wait_idle import describe_open_work
+from modelarts_emulator.control.request_log.log import CONSOLE_CALL, LoggedRequest
+from modelarts_emulator.embedding.keywords import FaultKeywords, ModeName, OperationName
+from modelarts_emulator.embedding.request_history import request_summary
+from modelarts_emulator.exceptions import EmulatorError
 from modelarts_emulator.iam.accounts import AccessKey, User
-from modelarts_emulator.jobs.transitions import TaskKind, TransitionRule
+from modelarts_emulator.jobs.transitions import TaskKind
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.testing.global_state import GlobalState
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from modelarts_emulator.server import Emulator
     from modelarts_emulator.util.clock import AdjustableClock
 
 USER = PASSWORD = "test"
 ACCESS_KEY, SECRET_KEY = "TESTACCESSKEY", "test-secret-key"
 
-# As many requests of a test that has failed are shown.
-_TOLD = 50
-
 
 def account_settings(*, strict: bool) -> dict[str, Any]:
-    """Members of ``Settings``: who may log in, and sign, where the emulator lets in nobody else."""
+    """Return the members of ``Settings`` with the accounts of the fixtures; none in open mode."""
     if not strict:
         return {}
     keys = (AccessKey(ACCESS_KEY, SECRET_KEY, USER),)
     return {"users": (User(USER, password=PASSWORD),), "access_keys": keys, "control_key": SECRET_KEY}
 
 
-class Refused(AssertionError):
-    """A call was answered with an error; ``status`` and ``error_code`` say which."""
+class Refused(EmulatorError, AssertionError):
+    """A call of a fixture was answered with an error.
 
-    def __init__(self, status: int, body: Any, what: str) -> None:
+    ``status`` is the HTTP status, ``error_code`` such as ``ModelArts.4352``, and ``body`` the decoded answer.
+    """
+
+    def __init__(self, status: int, body: Any, call: str) -> None:
         self.status, self.body = status, body
         self.error_code = body.get("error_code") if isinstance(body, dict) else None
-        super().__init__(f"{what}: {status} {body}")
+        super().__init__(f"{call}: {status} {body}")
 
 
 class Project:
-    """A project and its bucket. ``remove`` ends them; nothing of another project is touched by anything here."""
+    """A project and its bucket, the fixture ``modelarts``. Other projects are not affected by any of its methods.
+
+    >>> modelarts.call("GET", "/datasets")["total_number"]
+    0
+    """
 
     def __init__(self, emulator: Emulator, number: int) -> None:
         self.emulator = emulator
         self.project_id = f"project-{number:05d}"
         self.bucket = f"bucket-{number:05d}"
         self.access_key, self.secret_key = ACCESS_KEY, SECRET_KEY
-        """What signs for object storage, in place of ``headers``."""
+        """Sign requests to object storage, instead of ``headers``."""
         self._folder = emulator.create_bucket(self.bucket)
         self._client = emulator.client()
         self._client.environ_base |= {CONSOLE_CALL: "1"}
         self.headers = {"X-Auth-Token": self._log_in() if emulator.settings.strict else "token"}
-        """What a request needs beside its body."""
+        """Headers that authenticate a request."""
         self._faults: list[str] = []
 
-    # Where things are
+    def __repr__(self) -> str:
+        return f"<Project {self.endpoint}, bucket {self.bucket}>"
+
+    # Addresses
 
     @property
     def url(self) -> str:
@@ -76,12 +81,12 @@ class Project:
 
     @property
     def endpoint(self) -> str:
-        """The URL of the data-management API of this project: ``…/v2/<project_id>``."""
+        """The URL of this project's data-management API: ``…/v2/<project_id>``."""
         return f"{self.url}/v2/{self.project_id}"
 
     @property
     def cloud(self) -> dict[str, Any]:
-        """Arguments for ``openstack.connect`` with otcextensions; nothing of this machine's own profiles is read."""
+        """Arguments of ``openstack.connect`` with otcextensions; profiles and variables of the user are not read."""
         return {
             "auth_url": f"{self.url}/v3",
             "username": USER,
@@ -95,32 +100,47 @@ class Project:
 
     @property
     def clock(self) -> AdjustableClock:
-        """The emulator's clock: ``freeze()``, ``advance(ms)``. It is everybody's, and put back after the test."""
-        return self.emulator.runtime.clock
+        """The emulator's clock: ``freeze()``, ``advance(ms)``. All projects share it; it is restored after the test."""
+        return self.emulator.clock
 
     def path(self, key: str = "") -> Path:
-        """Where an object of the bucket lies on this machine; it need not exist. Raises ApiError (PATH_INVALID)."""
+        """Return the file of an object of the bucket, which need not exist. Raises ApiError: PATH_INVALID.
+
+        >>> modelarts.path("input/1.jpg") == modelarts.path() / "input" / "1.jpg"
+        True
+        """
         return self._folder / ObsPath(self.bucket, key).key if key else self._folder
 
     def obs(self, key: str = "") -> str:
-        """An object's or a directory's path as the API takes it: ``/<bucket>/<key>``."""
+        """Return the path of an object or directory as the API takes it: ``/<bucket>/<key>``.
+
+        >>> modelarts.obs("input/") == f"/{modelarts.bucket}/input/"
+        True
+        """
         return f"/{self.bucket}/{key}"
 
-    # What a test does
+    # Actions
 
     def put_file(self, key: str, content: bytes | str | Path) -> str:
-        """Put a file into the bucket, whole at once, and return its path as ``obs`` does. A text is UTF-8."""
-        data = content.read_bytes() if isinstance(content, Path) else content
-        self.emulator.runtime.tree.write(
-            ObsPath.parse(self.obs(key)), data.encode() if isinstance(data, str) else data, flush=False
-        )
+        """Write an object at once and return its path as ``obs`` does; a string is written as UTF-8.
+
+        >>> modelarts.put_file("input/a.txt", "first line") == modelarts.obs("input/a.txt")
+        True
+        """
+        self.emulator.write_object(self.obs(key), content)
         return self.obs(key)
 
     def call(self, method: str, path: str = "", body: Any = None, **query: Any) -> Any:
-        """Call the API below ``endpoint``, and return what it answers. Raises Refused.
+        """Call the API below ``endpoint`` and return the decoded answer.
 
-        ``modelarts.call("GET", "/datasets", limit=5)`` prepares a test or looks at what has come of it: no fault hits
-        it, and it is not among ``requests``. A client that is tested calls ``endpoint`` instead.
+        For preparing a test and checking its result: faults do not hit these calls, and ``requests`` leaves them out.
+        The client under test calls ``endpoint`` itself.
+
+        >>> modelarts.call("GET", "/datasets", limit=5)["datasets"]
+        []
+
+        Raises:
+            Refused: the answer is an error.
         """
         answer = self._client.open(
             f"/v2/{self.project_id}{path}", method=method, json=body, query_string=query, headers=self.headers
@@ -131,96 +151,126 @@ class Project:
         return found
 
     def wait_idle(self, timeout_s: float = 10.0) -> None:
-        """Return when files and datasets agree and no task of this project is open.
+        """Return when datasets agree with their files and no task of this project is open.
 
-        Raises TimeoutError, which says what still is.
+        >>> modelarts.wait_idle()
+
+        Raises:
+            IdleTimeout: a TimeoutError that names the open work.
         """
         self.emulator.wait_idle(timeout_s, self.project_id)
 
     def wait_tasks(self, timeout_s: float = 10.0) -> None:
-        """Return when no task of this project is open; quicker than ``wait_idle``. Raises TimeoutError."""
-        runtime = self.emulator.runtime
-        ids = {entry.record.id for entry in runtime.store.entries(self.project_id)}
-        if not runtime.tasks.wait_idle(timeout_s, ids):
-            raise TimeoutError(f"not idle after {timeout_s:g} s: {describe_open_work(runtime, self.project_id)}")
+        """Return when no task of this project is open; faster than ``wait_idle``. Raises IdleTimeout.
 
-    def requests(self, operation: str | None = None) -> list[LoggedRequest]:
-        """What clients have sent to this project, oldest first, with what they were answered; the latest 1,000."""
-        return self.emulator.control.log.find(RequestsQuery(project_id=self.project_id, operation=operation))
-
-    def told(self) -> str:
-        """What clients have sent, for people: a line for each request, the latest last."""
-        found = self.requests()
-        left_out = [f"… {len(found) - _TOLD} before"] if len(found) > _TOLD else []
-        return "\n".join([*left_out, *(_line(request) for request in found[-_TOLD:])])
-
-    # What is to go wrong
-
-    def fault(self, **members: Any) -> str:
-        """Let something go wrong in this project and return the fault's id; the members are those of ``Fault``.
-
-        ``modelarts.fault(operation="ListSamples", status=503, times=2)``; with ``service="obs"`` it hits requests for
-        the bucket, with ``service="iam"`` everybody's logins. Raises msgspec.ValidationError where it means nothing.
+        >>> modelarts.wait_tasks()
         """
-        if members.get("service") == "obs":
-            members.setdefault("path", f"/{self.bucket}/*")
-        elif members.get("service") != "iam":
-            members.setdefault("project_id", self.project_id)
-        added = self.emulator.control.faults.add_fault(msgspec.convert(members, Fault)).id
+        self.emulator.wait_tasks(timeout_s, self.project_id)
+
+    # Requests of the client under test
+
+    def requests(self, operation: OperationName | None = None, *, status: int | None = None) -> list[LoggedRequest]:
+        """Return the latest 1,000 requests of clients to this project, oldest first, with their answers.
+
+        >>> [each.url for each in modelarts.requests("ListDatasets")]
+        []
+        """
+        return self.emulator.requests(operation, project_id=self.project_id, status=status)
+
+    def assert_called(self, operation: OperationName, times: int | None = None, *, status: int | None = None) -> None:
+        """Check that clients called an operation of this project ``times`` times, or at least once without ``times``.
+
+        >>> modelarts.assert_called("ListSamples", times=0)
+
+        Raises:
+            UnexpectedCalls: an AssertionError that lists the requests received.
+        """
+        self.emulator.assert_called(operation, times, project_id=self.project_id, status=status)
+
+    def request_summary(self) -> str:
+        """Return one line for each of the latest 50 requests of clients, newest last.
+
+        >>> modelarts.request_summary()
+        ''
+        """
+        return request_summary(self.requests())
+
+    # Faults and transitions
+
+    def fault(self, **fault: Unpack[FaultKeywords]) -> str:
+        """Inject a fault into this project and return its id.
+
+        With ``service="obs"`` it hits requests to the bucket, with ``service="iam"`` the logins of all projects.
+
+        >>> modelarts.fault(operation="ListSamples", status=503, times=2)
+        'fault-...'
+
+        Raises:
+            UnknownKeyword: a keyword does not exist.
+            InvalidValue: a value is not accepted, or no effect is given.
+        """
+        if fault.get("service") == "obs":
+            fault.setdefault("path", f"/{self.bucket}/*")
+        elif fault.get("service") != "iam":
+            fault.setdefault("project_id", self.project_id)
+        added = self.emulator.faults.add(**fault)
         self._faults.append(added)
         return added
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        while self._faults:
-            with suppress(ApiError):
-                self.emulator.control.faults.remove_fault(self._faults.pop())
+        """Remove the faults that this object has injected.
 
-    def transition(self, kind: TaskKind, mode: str, **members: Any) -> None:
-        """How tasks of a kind go on in this project: ``modelarts.transition("publish", "time", ms=200)``.
-
-        The modes are ``immediate``, ``time``, ``polls``, ``hold`` and ``fail``. Raises msgspec.ValidationError.
+        >>> modelarts.clear_faults()
         """
-        rule = msgspec.convert({"mode": mode, **members}, TransitionRule)
-        transitions = self.emulator.runtime.transitions
-        transitions.put({**self._rules(), kind: rule}, self.project_id)
+        while self._faults:
+            with suppress(ApiError):  # removed by other means
+                self.emulator.faults.remove(self._faults.pop())
+
+    def transition(
+        self,
+        kind: TaskKind,
+        mode: ModeName,
+        *,
+        before: str | None = None,
+        ms: int | None = None,
+        polls: int | None = None,
+        code: str | None = None,
+    ) -> None:
+        """Set how tasks of a kind go on in this project; the arguments are those of ``TransitionControl.set``.
+
+        >>> modelarts.transition("publish", "time", ms=200)
+        >>> modelarts.transition("import", "fail", before="COMPLETED")
+
+        Raises:
+            InvalidValue: the kind, the mode or another value is not accepted.
+        """
+        self.emulator.transitions.set(
+            kind, mode, before=before, ms=ms, polls=polls, code=code, project_id=self.project_id
+        )
 
     @contextmanager
     def held(self, kind: TaskKind, before: str | None = None) -> Iterator[None]:
-        """Hold tasks of a kind meanwhile, before they go on to a state; afterwards they go on."""
-        rules = self._rules()
-        self.transition(kind, "hold", before=before)
-        try:
+        """Hold tasks of a kind inside the block, before they go on to the state ``before`` or to any state.
+
+        >>> with modelarts.held("publish"):
+        ...     pass  # a version published here stays at status 0
+        """
+        with self.emulator.transitions.held(kind, before, self.project_id):
             yield
-        finally:
-            self.emulator.runtime.transitions.put(rules, self.project_id)
 
-    def _rules(self) -> dict[TaskKind, TransitionRule]:
-        return self.emulator.runtime.transitions.own_rules(self.project_id)
-
-    # The end
+    # End
 
     def end(self) -> None:
-        """End faults, transitions and watches of the project; its datasets and its bucket stay, to be looked at."""
-        runtime = self.emulator.runtime
+        """End faults, transitions and watches of the project; keep its datasets and its bucket."""
         self.clear_faults()
-        self.emulator.control.faults.clear(self.project_id)
-        runtime.transitions.put({}, self.project_id)
-        self.emulator.control.log.clear(self.project_id)
-        for entry in runtime.store.entries(self.project_id):
-            runtime.unwatch(entry.record.id)
+        self.emulator.end_project(self.project_id, keep_datasets=True)
 
     def remove(self) -> None:
-        """End faults, transitions, datasets and tasks of the project, and remove its bucket."""
-        runtime = self.emulator.runtime
-        self.end()
-        delete_datasets(runtime, self.project_id)
-        runtime.metadata.remove_bucket(self.bucket)
-        # Renamed first: whoever is still writing into it finds nothing, rather than half of it.
-        gone = self._folder.with_name(f".{self.bucket}")
-        with suppress(FileNotFoundError):
-            os.replace(self._folder, gone)  # noqa: PTH105
-        shutil.rmtree(gone, ignore_errors=True)
+        """Delete datasets, tasks, faults and transitions of the project, and its bucket."""
+        self.clear_faults()
+        self.emulator.end_project(self.project_id)
+        with suppress(ApiError):  # the test has deleted it
+            self.emulator.remove_bucket(self.bucket)
 
     def _log_in(self) -> str:
         user = {"name": USER, "domain": {"name": "local"}, "password": PASSWORD}
@@ -230,25 +280,20 @@ class Project:
         return answer.headers["X-Subject-Token"]
 
 
-def _line(request: LoggedRequest) -> str:
-    notes = [request.operation, request.error_code, request.fault, request.warnings]
-    return " ".join([request.method, request.url, "->", str(request.status), *(f"({note})" for note in notes if note)])
-
-
 class ProjectFactory:
-    """Makes projects in an emulator, one for each test, and ends them. With ``keep`` what they have made stays."""
+    """Creates a project for each test and ends it afterwards; with ``keep``, its datasets and its bucket remain."""
 
     def __init__(self, emulator: Emulator, *, keep: bool = False) -> None:
         self._emulator, self._keep = emulator, keep
-        self._shared = GlobalState(emulator)
-        # Those that an earlier run has left are not taken again.
-        kept = {name for name in emulator.runtime.tree.buckets() if name.startswith("bucket-")}
+        self._global_state = GlobalState(emulator)
+        # A kept data directory already has the projects of earlier runs.
+        kept = {name for name in emulator.buckets() if name.startswith("bucket-")}
         self._numbers = filter(lambda number: f"bucket-{number:05d}" not in kept, itertools.count(1))
 
     @contextmanager
     def one(self) -> Iterator[Project]:
-        """A project, until the block ends."""
-        self._shared.enter()
+        """Create a project, and end it after the block."""
+        self._global_state.enter()
         try:
             project = Project(self._emulator, next(self._numbers))
             try:
@@ -256,4 +301,4 @@ class ProjectFactory:
             finally:
                 (project.end if self._keep else project.remove)()
         finally:
-            self._shared.leave()
+            self._global_state.leave()

@@ -68,8 +68,9 @@ def test_files_and_labels_in_every_form(tmp_path: Path) -> None:
         """
 from pathlib import Path
 
-import msgspec
 import pytest
+
+from modelarts_emulator import InvalidValue, UnknownKeyword
 
 def test_names(modelarts_dataset):
     dataset = modelarts_dataset(["cat/1.jpg", "dog/1.jpg"], labels={"cat/1.jpg": "cat", "dog/1.jpg": ["dog", "pet"]})
@@ -110,10 +111,31 @@ def test_what_is_wrong_is_told(modelarts_dataset, modelarts):
     with pytest.raises(AssertionError) as refused:
         modelarts.call("GET", "/datasets/nothing")
     assert (refused.value.status, refused.value.error_code) == (400, "ModelArts.4352")
-    with pytest.raises(msgspec.ValidationError, match="none of the 31"):
+    with pytest.raises(InvalidValue, match="Nothing"):
         modelarts.fault(operation="Nothing", status=500)
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(UnknownKeyword, match="'opration' for fault; did you mean 'operation'"):
+        modelarts.fault(opration="ListSamples", status=500)
+    with pytest.raises(InvalidValue, match="mode 'sometimes' is not accepted"):
         modelarts.transition("publish", "sometimes")
+    with pytest.raises(InvalidValue, match="kind 'publsh' is not accepted; did you mean 'publish'"):
+        modelarts.transition("publsh", "hold")
+    with pytest.raises(InvalidValue, match="before"):
+        modelarts.transition("publish", "hold", before="COMPLTED")
+    with pytest.raises(InvalidValue, match="ms must be from 0"):
+        modelarts.transition("publish", "time", ms=-1)
+    with pytest.raises(TypeError):
+        modelarts.transition("publish", "time", msec=1)
+    with pytest.raises(UnknownKeyword, match="'lables' for modelarts_dataset"):
+        modelarts_dataset(1, lables={"0000.jpg": "cat"})
+    with pytest.raises(UnknownKeyword, match="'dataset_typ'"):
+        modelarts_dataset(1, dataset_typ=1)
+    with pytest.raises(InvalidValue, match="dataset_type 7 is not accepted"):
+        modelarts_dataset(1, dataset_type=7)
+    with pytest.raises(UnknownKeyword, match="'version_nam' for publish"):
+        dataset.publish(version_nam="V1")
+    with pytest.raises(InvalidValue, match="ListSample"):
+        modelarts.assert_called("ListSample")
+    assert modelarts.call("GET", "/datasets")["total_number"] == 1
     with pytest.raises(Exception, match=r"\\.\\."):
         modelarts.path("../outside")
 
@@ -339,7 +361,7 @@ def test_tests_at_the_same_time_do_not_disturb_one_another(tmp_path: Path) -> No
         tmp_path,
         """
 from concurrent.futures import ThreadPoolExecutor
-from modelarts_emulator.testing.dataset import make
+from modelarts_emulator.testing.dataset import create_dataset
 from modelarts_emulator.testing.project import ProjectFactory
 import pytest
 
@@ -348,7 +370,7 @@ def test_threads(modelarts_emulator):
 
     def one(number):
         with projects.one() as project:
-            dataset = make(project, 5, {"0000.jpg": "cat"})
+            dataset = create_dataset(project, 5, {"0000.jpg": "cat"})
             if number % 2:
                 project.fault(status=500)
                 project.transition("publish", "hold")

@@ -48,7 +48,7 @@ def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable
         # What says where it is goes last: whoever waits for the end waits for that.
         running = _own_file(ending, emulator)
         ending.callback(emulator.stop)
-        with out.progress("first scan", lambda: _scanned(emulator)):
+        with out.progress("first scan", emulator.scan_progress):
             emulator.start()
         _warn(settings)
         out.say(f"listening on {emulator.url}")
@@ -67,7 +67,7 @@ def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable
 
 def _own_file(ending: ExitStack, emulator: Emulator) -> ReadyFile:
     try:
-        running = ReadyFile(emulator.runtime.root / PROCESS_FILE)
+        running = ReadyFile(emulator.directory / PROCESS_FILE)
     except UsageError:
         emulator.stop()
         raise
@@ -82,17 +82,11 @@ def reachable_url(emulator: Emulator) -> str:
 
 def variables(emulator: Emulator, url: str) -> dict[str, str]:
     """What a script finds in its environment: all that ``env`` prints, and what the commands need."""
-    settings, key = emulator.settings, emulator.control.access.key
+    settings, key = emulator.settings, emulator.control_key
     known = {"EMULATOR_URL": url, **client_profiles.variables(client_profiles.login(settings, url))}
     if settings.data_dir:
         known["MODELARTS_EMULATOR_DATA_DIR"] = str(settings.data_dir.absolute())
     return {**known, "MODELARTS_EMULATOR_CONTROL_KEY": key} if key else known
-
-
-def _scanned(emulator: Emulator) -> tuple[int, int]:
-    """How many objects have been looked at, and how many there were at the last end."""
-    total = sum(entry.counts.total for entry in emulator.runtime.store.entries())
-    return sum(list(emulator.runtime.scanned_counts.values())), total
 
 
 def _fill(emulator: Emulator, out: Output) -> None:
@@ -119,9 +113,9 @@ def seed_target(emulator: Emulator) -> SeedTarget:
     from modelarts_emulator.obs.object_tree import ObjectTree  # noqa: PLC0415
     from modelarts_emulator.seeding.object_upload import TreeUploader  # noqa: PLC0415
 
-    settings, key = emulator.settings, emulator.control.access.key
+    settings, key = emulator.settings, emulator.control_key
     # A tree of its own that does not wait for the disk after each file.
-    tree = ObjectTree(emulator.runtime.root / "obs", settings.buckets, fsync=False)
+    tree = ObjectTree(emulator.directory / "obs", settings.buckets, fsync=False)
     url = reachable_url(emulator)
     return SeedTarget(
         url,
