@@ -1,4 +1,4 @@
-"""What the dataset types are made of: one row a type. Everything that depends on the type asks this table."""
+"""The table of dataset types. Everything that depends on the type of a dataset is looked up here."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ TEXTS = (".txt", ".csv")
 
 
 class DatasetTypeTraits(NamedTuple):
-    """A row: what a sample is and where it comes from, and which labels it may have."""
+    """Traits of a dataset type: its samples, its files and its labels."""
 
     sample_type: SampleType
     unit: str
-    """What one sample is in a file: the ``file`` itself, a ``line`` of text or a ``row`` of a table."""
+    """Part of a file that is one sample: the whole ``file``, a ``line`` of text or a ``row`` of a table."""
     extensions: tuple[str, ...]
-    """Lower-case endings of the files that hold samples; empty for any file."""
+    """Lower-case extensions of files with samples; empty for any file."""
     labels: tuple[LabelType, ...] = ()
-    """The label types it takes, its default first; empty where it cannot be labelled."""
+    """Label types, the default first; empty if the type cannot be labelled."""
     splits: bool = False
     """Whether publishing can split it into training and evaluation samples."""
     exports: bool = False
-    """Whether ``support_export`` lists it."""
+    """Whether it can be exported, so that ``support_export`` lists it."""
 
     @property
     def label_type(self) -> LabelType | None:
-        """The type of a label that names none."""
+        """Return the type of labels that name none; None if the type cannot be labelled."""
         return self.labels[0] if self.labels else None
 
     def holds(self, name: str) -> bool:
-        """Whether a file of this name can hold samples."""
+        """Return True if a file of this name can contain samples."""
         return not self.extensions or name.lower().endswith(self.extensions)
 
 

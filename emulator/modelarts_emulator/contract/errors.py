@@ -1,4 +1,4 @@
-"""The error catalogue: one row an error, as the public error table has it. Raise ``ApiError(ROW, detail)``.
+"""The error catalogue: one row per error of the public error table. Raise ``ApiError(ROW, detail)``.
 
 The body of every error answer is ``{"error_code": …, "error_msg": …}``.
 Reference: ``api-ref/source/common_parameters/error_codes.rst``.
@@ -12,7 +12,7 @@ from modelarts_emulator.exceptions import EmulatorError
 
 
 class Error(NamedTuple):
-    """One row of the catalogue."""
+    """A row of the catalogue: HTTP status, code and message."""
 
     status: int
     code: str
@@ -20,7 +20,7 @@ class Error(NamedTuple):
 
 
 class ApiError(EmulatorError):
-    """A documented refusal; nothing has been changed. ``detail`` names the field, path or id and why."""
+    """A documented error; nothing was changed. ``detail`` names the field, path or id, and the reason."""
 
     def __init__(self, error: Error, detail: str = "") -> None:
         super().__init__(f"{error.code} {error.message} {detail}".rstrip())
@@ -29,7 +29,7 @@ class ApiError(EmulatorError):
 
     @property
     def message(self) -> str:
-        """The text of ``error_msg``."""
+        """Return the text of ``error_msg``: the row's message, and the detail."""
         return f"{self.error.message.rstrip('.')}: {self.detail}" if self.detail else self.error.message
 
 
@@ -105,7 +105,7 @@ PUBLISH_FAILED = Error(400, "ModelArts.4712", "Dataset publish version failed")
 VERSION_NOT_NORMAL = Error(400, "ModelArts.4824", "Dataset version status must be normal")
 
 NAMES: dict[Error, str] = {row: name for name, row in list(vars().items()) if isinstance(row, Error)}
-"""The rows by what they are called here."""
+"""Name of each row, such as ``DATASET_NOT_FOUND``."""
 
 _BY_NAME_OR_CODE: dict[str, Error] = {}
 for _row, _name in NAMES.items():

@@ -1,7 +1,7 @@
-"""Input as the service's JSON mapper reads it: ``5`` for a string, ``{}`` for an empty list, ``""`` for no number.
+"""Decode JSON as leniently as the service: ``5`` for a string, ``{}`` for an empty list, ``""`` for no number.
 
-Members that nobody knows are left out and told. Decoding is strict first, since almost every request is right; only
-what fails is mended and decoded again.
+Unknown members are dropped and reported. Decoding is strict first, since almost every request is valid; only input that
+fails is adapted and decoded again.
 """
 
 from __future__ import annotations
@@ -17,23 +17,32 @@ T = TypeVar("T")
 
 
 OnUnknown = Callable[[str], None]
+"""Callback that is given the path of each unknown member, such as ``labels[0].colour``."""
 
 
-def decode(data: bytes | str, wanted: type[T], told: OnUnknown | None = None) -> T:
-    """Decode JSON into a wire type; ``told`` hears the path of each unknown member (``labels[0].colour``).
+def decode(data: bytes | str, wanted: type[T], on_unknown: OnUnknown | None = None) -> T:
+    """Decode JSON into a wire type; ``on_unknown`` is called with the path of each unknown member.
 
-    Raises msgspec.DecodeError, RecursionError.
+    Raises:
+        msgspec.DecodeError: the text is not JSON, or does not fit the type.
+        RecursionError: the JSON is nested too deeply.
+
+    Example:
+        >>> from modelarts_emulator.contract.labels import Label
+        >>> decode('{"name": 5, "colour": "red"}', Label, print).name
+        colour
+        '5'
     """
     try:
         return msgspec.json.decode(data, type=wanted, strict=False)
     except msgspec.ValidationError:
-        return convert(msgspec.json.decode(data), wanted, told)
+        return convert(msgspec.json.decode(data), wanted, on_unknown)
 
 
-def convert(value: Any, wanted: type[T], told: OnUnknown | None = None) -> T:
-    """Convert what JSON decodes to into a wire type, leniently. Raises msgspec.ValidationError."""
-    mended = _Mender(told).mended(value, _type_info(cast(Hashable, wanted)), "")
-    return msgspec.convert(mended, wanted, strict=False)
+def convert(value: Any, wanted: type[T], on_unknown: OnUnknown | None = None) -> T:
+    """Convert decoded JSON into a wire type, leniently. Raises msgspec.ValidationError."""
+    adapted = _Adapter(on_unknown).adapt(value, _type_info(cast(Hashable, wanted)), "")
+    return msgspec.convert(adapted, wanted, strict=False)
 
 
 @cache
@@ -41,14 +50,14 @@ def _type_info(wanted: Any) -> inspect.Type:
     return inspect.type_info(wanted)
 
 
-class _Mender:
-    """Brings a value into the shape of a type, as far as that can be done."""
+class _Adapter:
+    """Adapts a decoded value to the shape of a type as far as possible."""
 
-    def __init__(self, told: OnUnknown | None) -> None:
-        self._told = told
+    def __init__(self, on_unknown: OnUnknown | None) -> None:
+        self._on_unknown = on_unknown
 
-    def mended(self, value: Any, info: inspect.Type, path: str) -> Any:
-        """The value, mended; ``path`` says where it stands."""
+    def adapt(self, value: Any, info: inspect.Type, path: str) -> Any:
+        """Return the adapted value; ``path`` is its position in the whole."""
         if isinstance(info, inspect.UnionType):
             return self._union(value, info, path)
         if isinstance(info, inspect.StructType) and isinstance(value, dict):
@@ -56,7 +65,7 @@ class _Mender:
         if isinstance(info, inspect.ListType):
             return self._list(value, info, path)
         if isinstance(info, inspect.DictType) and isinstance(value, dict):
-            return {key: self.mended(item, info.value_type, f"{path}.{key}") for key, item in value.items()}
+            return {key: self.adapt(item, info.value_type, f"{path}.{key}") for key, item in value.items()}
         if isinstance(info, (inspect.StrType, inspect.EnumType, inspect.LiteralType)) and _is_textual(info):
             return _as_text(value)
         return value
@@ -65,33 +74,33 @@ class _Mender:
         fields = {field.encode_name: field.type for field in info.fields}
         known: dict[str, Any] = {}
         for key, item in value.items():
-            place = f"{path}.{key}" if path else key
+            member_path = f"{path}.{key}" if path else key
             if key in fields:
-                known[key] = self.mended(item, fields[key], place)
+                known[key] = self.adapt(item, fields[key], member_path)
             elif not info.forbid_unknown_fields:
                 known[key] = item
-            elif self._told is not None:
-                self._told(place)
+            elif self._on_unknown is not None:
+                self._on_unknown(member_path)
         return known
 
     def _union(self, value: Any, info: inspect.UnionType, path: str) -> Any:
         kinds = [kind for kind in info.types if not isinstance(kind, inspect.NoneType)]
         if len(kinds) > 1:
-            # Several kinds of value are welcome: the one that fits is mended.
+            # The type accepts several kinds of value: adapt to the one that fits.
             for kind in kinds:
                 if isinstance(kind, inspect.StructType if isinstance(value, dict) else inspect.ListType):
-                    return self.mended(value, kind, path)
+                    return self.adapt(value, kind, path)
             return value
         if value == "" and not isinstance(kinds[0], inspect.StrType):
             return None
-        return None if value is None else self.mended(value, kinds[0], path)
+        return None if value is None else self.adapt(value, kinds[0], path)
 
     def _list(self, value: Any, info: inspect.ListType, path: str) -> Any:
-        if isinstance(value, dict):  # some clients type a list as one object
+        if isinstance(value, dict):  # some clients send a list of one object as that object
             value = [value] if value else []
         if not isinstance(value, list):
             return value
-        return [self.mended(item, info.item_type, f"{path}[{number}]") for number, item in enumerate(value)]
+        return [self.adapt(item, info.item_type, f"{path}[{number}]") for number, item in enumerate(value)]
 
 
 def _is_textual(info: inspect.Type) -> bool:

@@ -1,6 +1,6 @@
-"""What object storage answers when it refuses: one row an error, with the codes that OBS and S3 share.
+"""The errors of object storage: one row per error, with the codes that OBS and S3 share.
 
-Raise ``ApiError(ROW, detail)``; the object endpoint writes it as XML, the dataset API in its own form.
+Raise ``ApiError(ROW, detail)``; the object endpoint writes it as XML, the dataset API as JSON.
 Reference: OBS API reference, "Error Codes".
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from modelarts_emulator.contract.errors import Error
 
-# Who asks
+# Access
 ACCESS_DENIED = Error(403, "AccessDenied", "Access Denied")
 EXPIRED = Error(403, "AccessDenied", "Request has expired")
 UNKNOWN_ACCESS_KEY = Error(403, "InvalidAccessKeyId", "The access key id you provided does not exist in our records.")
@@ -23,7 +23,7 @@ DIGEST_MISMATCH = Error(
     400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."
 )
 
-# What is asked for
+# Buckets, objects and conditions
 NO_SUCH_BUCKET = Error(404, "NoSuchBucket", "The specified bucket does not exist")
 NO_SUCH_KEY = Error(404, "NoSuchKey", "The specified key does not exist.")
 NO_SUCH_UPLOAD = Error(404, "NoSuchUpload", "The specified upload does not exist.")
@@ -32,7 +32,7 @@ BUCKET_NOT_EMPTY = Error(409, "BucketNotEmpty", "The bucket you tried to delete 
 PRECONDITION_FAILED = Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 RANGE_NOT_SATISFIABLE = Error(416, "InvalidRange", "The requested range is not satisfiable")
 
-# What is sent
+# Input
 INVALID_BUCKET_NAME = Error(400, "InvalidBucketName", "The specified bucket is not valid.")
 INVALID_KEY = Error(400, "InvalidURI", "Couldn't parse the specified URI.")
 KEY_TOO_LONG = Error(400, "KeyTooLongError", "Your key is too long")

@@ -1,4 +1,4 @@
-"""What of the contract has no effect here, and on which evidence operations stand. The rest follows from the types.
+"""List the parameters that are accepted without effect, and the evidence for each operation.
 
 A parameter is named as in a warning: ``email``, ``samples[].source``.
 """
@@ -12,21 +12,21 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 _TEAM = "there are no team labelling tasks"
-_OWN = "the service's own bookkeeping, which a client cannot set"
+_OWN = "set by the service, not by clients"
 _ONLY_OBS = "only OBS can be read"
-_AS_IT_IS = "a file is stored as it is"
-_BY_DATASET = "the type of the sample's dataset counts"
-_OWN_SIZE = "the picture's own size counts"
-_NEW_NAME = "a new label has the name it is given"
-_FOUND = "a label is found by its name and type"
-_CHOSEN = "labels are chosen by their names"
-_NO_TABLES = "only table datasets have {}, and they cannot be exported"
+_AS_IT_IS = "the file is stored unchanged"
+_BY_DATASET = "the type of the sample's dataset is used"
+_OWN_SIZE = "the size is read from the picture"
+_NEW_NAME = "a new label has the name in the request"
+_FOUND = "labels are found by name and type"
+_CHOSEN = "labels are selected by name"
+_NO_TABLES = "only table datasets have {}, and these cannot be exported"
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "ListStats": {"email": _TEAM},
     "GetDatasetMetrics": {"workforce_task_id": _TEAM},
     "ListSamples": {"email": _TEAM},
-    "DescribeSample": {"sample_state": "a sample is described whatever its state", "worker_id": _TEAM},
+    "DescribeSample": {"sample_state": "a sample is described in every state", "worker_id": _TEAM},
     "UpdateSamples": {
         "email": _TEAM,
         "samples[].sample_type": _BY_DATASET,
@@ -63,20 +63,20 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         },
     },
     "ExportTask": {
-        "dataset_id": "the dataset of the path counts",
-        "dataset_type": "the dataset's own type counts",
+        "dataset_id": "the dataset in the path is used",
+        "dataset_type": "the dataset's type is used",
         "status": _OWN,
         "task_id": _OWN,
         "version_format": _NO_TABLES.format("formats"),
         "with_column_header": _NO_TABLES.format("columns"),
-        "export_params.clear_difficult": "stands in the reference's examples alone, unexplained",
+        "export_params.clear_difficult": "only mentioned in the API reference's examples, without an explanation",
         "export_params.export_dataset_version_format": _NO_TABLES.format("formats"),
     },
 }
-"""Operation -> member -> why it has none. A member stands for all that is nested in it."""
+"""Operation -> parameter -> reason. A parameter includes everything nested in it."""
 
 DOCUMENTED, CLIENT_VERIFIED, ASSUMED = "documented", "client-verified", "assumed"
-# Operations that a published client calls in the tests; the others stand on the documents alone.
+# Operations that a published client calls in the tests; for the others there are only the documents.
 _CLIENTS_CALL = frozenset(
     {
         "ListDatasets",
@@ -110,7 +110,7 @@ _CLIENTS_CALL = frozenset(
 
 
 def evidence(operation: str) -> str:
-    """What an operation's behaviour rests on."""
+    """Return the evidence for an operation's behavior."""
     return CLIENT_VERIFIED if operation in _CLIENTS_CALL else DOCUMENTED
 
 
@@ -118,7 +118,7 @@ NoEffectFinder = Callable[[Any], list[str]]
 
 
 def no_effect_finder(operation: str, kind: type[msgspec.Struct] | None) -> NoEffectFinder | None:
-    """What tells which of a request's members have no effect; None where all that it can have do."""
+    """Return a function that lists the parameters of a request that have no effect; None if all have one."""
     reasons = WITHOUT_EFFECT.get(operation, {})
     known = _defaults(cast(Hashable, kind)) if kind is not None else {}
     paths = [path for path in reasons if path.partition(".")[0].removesuffix("[]") in known]
@@ -135,7 +135,7 @@ def no_effect_finder(operation: str, kind: type[msgspec.Struct] | None) -> NoEff
 
 
 class _Member(NamedTuple):
-    """A member to look at; ``path`` is its own where it is listed, else what is ``below`` it is."""
+    """A member to check. It is listed itself if ``path`` is set; otherwise members ``below`` it are."""
 
     name: str
     is_list: bool
@@ -144,7 +144,7 @@ class _Member(NamedTuple):
 
 
 def _tree(paths: Sequence[str], depth: int = 0) -> tuple[_Member, ...]:
-    """Paths as a tree, so that a long list is gone through once."""
+    """Build a tree of paths, so that a long list in a request is scanned once."""
     members: dict[str, list[str]] = {}
     for path in paths:
         members.setdefault(path.split(".")[depth], []).append(path)
@@ -167,7 +167,7 @@ def _collect(value: Any, tree: tuple[_Member, ...], found: dict[str, None]) -> N
             continue
         if path is not None:
             default = None if isinstance(value, dict) else _defaults(cast(Hashable, type(value)))[name]
-            # Nothing, zero and false ask for nothing, unless something is the default.
+            # Empty values, zero and false request nothing, unless the default is something else.
             if item != default and (item or default is not None):
                 found[path] = None
         elif is_list:

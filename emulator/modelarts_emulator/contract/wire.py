@@ -1,9 +1,9 @@
-"""What every wire type is made of: the base struct, the documented options, the constrained strings.
+"""The parts of wire types: the base struct, the enumerations, the constrained strings and numbers.
 
-Requests are decoded leniently (``"0"`` for an integer, ``"true"`` for a boolean), as the service's JSON mapper does;
-unknown members are left out and told (``leniency``). An optional member that is absent, or ``null``, is ``None`` and is
-left out when encoded.
-Times are milliseconds since the epoch.
+Requests are decoded leniently (``"0"`` for an integer, ``"true"`` for a boolean), as by the service; unknown members
+are dropped and reported (``lenient_decoding``). An optional member that is absent or ``null`` is ``None``, and ``None``
+is left out when encoded. Times are milliseconds since the epoch. Each field is described by the docstring below it,
+which OpenAPI shows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Meta
 
 
 def prefixed(name: str) -> str:
-    """``color`` is ``@modelarts:color`` on the wire (``from_``, a keyword here, is ``@modelarts:from``)."""
+    """Return the wire name: ``@modelarts:color`` for ``color``, and ``@modelarts:from`` for ``from_``."""
     return "@modelarts:" + name.rstrip("_")
 
 
@@ -25,7 +25,7 @@ class Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class DatasetType(IntEnum):
-    """What a dataset holds and how it is labelled."""
+    """Content of a dataset and how it is labelled."""
 
     IMAGE_CLASSIFICATION = 0
     OBJECT_DETECTION = 1
@@ -56,7 +56,7 @@ class LabelType(IntEnum):
 
 
 class SampleType(IntEnum):
-    """What a sample is. As a filter, 9 (the default) selects every kind."""
+    """Kind of a sample. As a filter, 9 (the default) selects every kind."""
 
     IMAGE = 0
     TEXT = 1
@@ -67,7 +67,7 @@ class SampleType(IntEnum):
 
 
 class DatasetStatus(IntEnum):
-    """Life of a dataset; clients wait for ``NORMAL``."""
+    """State of a dataset; clients wait for ``NORMAL``."""
 
     CREATING = 0
     NORMAL = 1
@@ -81,7 +81,7 @@ class DatasetStatus(IntEnum):
 
 
 class VersionStatus(IntEnum):
-    """Life of a version; ``RUNNING`` is the good end."""
+    """State of a version; ``RUNNING`` means published."""
 
     CREATING = 0
     RUNNING = 1
@@ -91,7 +91,7 @@ class VersionStatus(IntEnum):
 
 
 class RunningTaskType(IntEnum):
-    """Which running tasks ``check_running_task`` asks for."""
+    """Kind of running task that ``check_running_task`` asks for."""
 
     AUTO_LABELING = 0
     PRE_LABELING = 1
@@ -105,7 +105,7 @@ class RunningTaskType(IntEnum):
 
 
 class SampleState(str, Enum):
-    """Filter over samples; the team states select nothing where there is no team task."""
+    """State of samples, as a filter; the states of team tasks select nothing without a team task."""
 
     ALL = "ALL"
     NONE = "NONE"
@@ -123,7 +123,7 @@ class SampleState(str, Enum):
 
 
 class SampleStatus(str, Enum):
-    """The status a sample answers with, as the recorded data of real clients shows it."""
+    """State of a sample in answers, with the values that recorded data of real clients show."""
 
     UN_ANNOTATION = "UN_ANNOTATION"
     MANUAL_ANNOTATION = "MANUAL_ANNOTATION"
@@ -142,7 +142,7 @@ class TaskStatus(str, Enum):
 
 
 class ExportStatus(str, Enum):
-    """States of an export task, spelt as the service spells them."""
+    """States of an export task, in the service's spelling."""
 
     INIT = "INIT"
     RUNNING = "RUNNING"
@@ -171,7 +171,7 @@ class VersionFormat(str, Enum):
 
 
 class Usage(str, Enum):
-    """Which split a sample belongs to."""
+    """Split that a sample belongs to."""
 
     TRAIN = "TRAIN"
     EVAL = "EVAL"
@@ -187,7 +187,7 @@ class Order(str, Enum):
 
 
 class SortBy(str, Enum):
-    """What a list of datasets is sorted by."""
+    """Member that a list of datasets is sorted by."""
 
     CREATE_TIME = "create_time"
     DATASET_NAME = "dataset_name"
@@ -201,13 +201,13 @@ class Operator(str, Enum):
 
 
 class Locale(str, Enum):
-    """Language of texts in an answer."""
+    """Language of explanations in an answer."""
 
     EN = "en-us"
     ZH = "zh-cn"
 
 
-# Counts are 32-bit and times 64-bit on the wire: a typed client must be able to decode whatever is echoed.
+# Counts are 32-bit and times 64-bit on the wire: a typed client must be able to decode values that are sent back.
 Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -221,5 +221,5 @@ Description = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"']*\Z""
 VersionDescription = Annotated[str, Meta(max_length=256, pattern=r"""^[^!<>=&"']*\Z""")]
 WorkPath = Annotated[str, Meta(min_length=3, max_length=700)]
 SampleName = Annotated[str, Meta(max_length=1024, pattern=r"""^[^!<>=&"']*\Z""")]
-# One character, which may be escaped.
+# One character, which may be escaped with a backslash.
 Separator = Annotated[str, Meta(max_length=2, pattern=r"^(\\.|.)?\Z")]
