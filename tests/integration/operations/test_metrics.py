@@ -11,8 +11,8 @@ import pytest
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.server import Emulator
-from modelarts_emulator.util.clock import SystemClock
 from tests.helpers.api import Api
+from tests.helpers.clocks import SetClock
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
@@ -20,25 +20,15 @@ DAY_MS = 24 * 60 * 60 * 1000
 NOON = 19_000 * DAY_MS + DAY_MS // 2
 
 
-class Moved(SystemClock):
-    """A clock that stands where it is put."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def now_ms(self) -> int:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Moved:
-    moved = Moved()
+def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    moved = SetClock(NOON)
     monkeypatch.setattr("modelarts_emulator.server.Runtime", lambda settings: Runtime(settings, clock=moved))
     return moved
 
 
 @pytest.fixture
-def emu(clock: Moved, settings: Settings) -> Iterator[Emulator]:
+def emu(clock: SetClock, settings: Settings) -> Iterator[Emulator]:
     with Emulator(settings) as emulator:
         yield emulator
 
@@ -47,18 +37,18 @@ def metrics(api: Api, dataset_id: str, query: str = "") -> Any:
     return api.call("GET", f"/{dataset_id}/metrics{query}")["metrics"]
 
 
-def test_each_day_has_the_counts_of_its_end(api: Api, bucket: Path, clock: Moved) -> None:
+def test_each_day_has_the_counts_of_its_end(api: Api, bucket: Path, clock: SetClock) -> None:
     (bucket / "in/1.png").write_bytes(picture())
     dataset_id = api.dataset()
     assert metrics(api, dataset_id)["total"] == {str(NOON): 1}
-    clock.now = NOON + DAY_MS  # the second day: a label, and another picture
+    clock.ms = NOON + DAY_MS  # the second day: a label, and another picture
     api.label(dataset_id, {api.ids(dataset_id)["1.png"]: [{"name": "cat"}]})
     (bucket / "in/2.png").write_bytes(picture())
     poll(lambda: api.samples(dataset_id)["sample_count"] == 2, "two samples")
-    clock.now = NOON + 3 * DAY_MS  # the fourth: nothing on the third
+    clock.ms = NOON + 3 * DAY_MS  # the fourth: nothing on the third
     midnights = [str((19_000 + n) * DAY_MS + DAY_MS - 1) for n in range(3)]
     found = metrics(api, dataset_id)
-    assert found["total"] == dict(zip([*midnights, str(clock.now)], (1, 2, 2, 2), strict=True))
+    assert found["total"] == dict(zip([*midnights, str(clock.ms)], (1, 2, 2, 2), strict=True))
     assert list(found["manual_annotation"].values()) == [0, 1, 1, 1]
     assert list(found["un_annotation"].values()) == [1, 1, 1, 1]
     assert {name for name, days in found.items() if not days} == {

@@ -15,21 +15,12 @@ from modelarts_emulator.obs.metadata import MetadataStore
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.s3 import endpoint
 from modelarts_emulator.s3.call import Storage
-from modelarts_emulator.util.clock import SystemClock
 from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.web import WebServer
+from tests.helpers.clocks import MovingClock
 
 USERS = [User("alice", password="pw-a", project=AccountProject.named("red")), User("bob", password="pw-b")]
 KEYS = [AccessKey("AKA", "sk-a", "alice"), AccessKey("AKB", "sk-b", "bob")]
-
-
-class MovingClock:
-    """The machine's time, moved ahead by a test."""
-
-    ahead_ms = 0
-
-    def now_ms(self):
-        return SystemClock().now_ms() + self.ahead_ms
 
 
 @pytest.fixture

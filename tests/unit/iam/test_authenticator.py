@@ -32,20 +32,13 @@ from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.iam.tokens import LIFETIME_MS, Tokens
 from modelarts_emulator.util.clock import SystemClock
 from modelarts_emulator.util.ids import Ids
+from tests.helpers.clocks import MovingClock
 
 RED, BLUE = AccountProject.named("red"), AccountProject.named("blue")
 ALICE, BOB = User("alice", password="pw-a", project=RED), User("bob", password="pw-b")
 KEYS = [AccessKey("AKA", "sk-a", "alice"), AccessKey("AKB", "sk-b", "bob")]
 HOST = "127.0.0.1:8765"
 PATH = f"/v2/{RED.id}/datasets"
-
-
-class MovingClock:
-    def __init__(self):
-        self.ahead_ms = 0
-
-    def now_ms(self):
-        return SystemClock().now_ms() + self.ahead_ms
 
 
 class World:

@@ -12,21 +12,15 @@ from modelarts_emulator.iam.token_file import TokenFile
 from modelarts_emulator.iam.tokens import LIFETIME_MS, Tokens
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.util.ids import Ids
+from tests.helpers.clocks import SetClock
 
 RED, BLUE = AccountProject.named("red"), AccountProject.named("blue")
 ALICE, BOB = User("alice", password="pw-a", project=RED), User("bob", password="pw-b")
 
 
-class Clock:
-    ms = 1_000_000
-
-    def now_ms(self):
-        return self.ms
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return SetClock(1_000_000)
 
 
 @pytest.fixture

@@ -4,20 +4,14 @@ from modelarts_emulator.contract.errors import INVALID_TOKEN, ApiError
 from modelarts_emulator.iam.accounts import AccountProject, User
 from modelarts_emulator.iam.tokens import LIFETIME_MS, Tokens
 from modelarts_emulator.util.ids import Ids
+from tests.helpers.clocks import SetClock
 
 USER, PROJECT = User("alice"), AccountProject.named("red")
 
 
-class FixedClock:
-    ms = 1_767_225_600_000
-
-    def now_ms(self):
-        return self.ms
-
-
 @pytest.fixture
 def clock():
-    return FixedClock()
+    return SetClock()
 
 
 @pytest.fixture

@@ -11,23 +11,16 @@ from modelarts_emulator.contract.storage_errors import (
 )
 from modelarts_emulator.iam.signatures.url import EXPIRY_STEP_S, UrlSigner
 from modelarts_emulator.obs.paths import ObsPath
+from tests.helpers.clocks import SetClock
 
 NOW_S = 1_767_225_600
 BASE = "http://127.0.0.1:8765"
 KEYS = ["a.jpg", "dir/a b.jpg", "ü/日本語 😀.png", "100%.txt", "a+b&c=d?e#f.txt", "tilde~(x)!*'.txt", "dir/"]
 
 
-class FixedClock:
-    def __init__(self) -> None:
-        self.ms = NOW_S * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
-
-
 @pytest.fixture
 def clock():
-    return FixedClock()
+    return SetClock(NOW_S * 1000)
 
 
 @pytest.fixture

@@ -13,19 +13,9 @@ from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetRecord
 from modelarts_emulator.util.ids import Ids
+from tests.helpers.clocks import SetClock
 
 PROJECT = "project"
-START_MS = 1_767_225_600_000  # 2026-01-01, midnight UTC
-
-
-class SetClock:
-    """A clock that shows the time it is set to."""
-
-    def __init__(self) -> None:
-        self.time_ms = START_MS
-
-    def now_ms(self) -> int:
-        return self.time_ms
 
 
 @pytest.fixture

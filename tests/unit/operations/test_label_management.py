@@ -209,7 +209,9 @@ class TestRelations:
         assert entities_first(given) == order
 
     def test_entity_that_a_relation_names_is_not_deleted(self, triplets: Labels) -> None:
-        triplets.create(label("person"), label("book"), label("free"), label("wrote", from_type="person", to_type="book"))
+        triplets.create(
+            label("person"), label("book"), label("free"), label("wrote", from_type="person", to_type="book")
+        )
         assert triplets.delete(label("person", ENTITY), label("book", ENTITY), label("free", ENTITY)) == [
             code(ENTITY_IN_USE),
             code(ENTITY_IN_USE),
@@ -220,7 +222,9 @@ class TestRelations:
     def test_entity_that_a_relation_on_a_sample_needs_is_not_deleted(self, triplets: Labels) -> None:
         triplets.create(label("person"), label("other"), label("knows", RELATION))
         ends = {"@modelarts:from": "E1", "@modelarts:to": "E2"}
-        triplets.put(1, on("person", ENTITY, id="E1"), on("person", ENTITY, id="E2"), on("knows", RELATION, property=ends))
+        triplets.put(
+            1, on("person", ENTITY, id="E1"), on("person", ENTITY, id="E2"), on("knows", RELATION, property=ends)
+        )
         triplets.put(2, on("other", ENTITY, id="E3"))
         assert triplets.delete(label("person", ENTITY), label("other", ENTITY)) == [code(ENTITY_IN_USE), None]
         assert triplets.samples() == {1: ["person", "person", "knows"], 2: []}
