@@ -164,7 +164,8 @@ def _view(operation: OperationEndpoint) -> Callable[..., Response]:
     """Return the Flask view of an operation."""
 
     def view(**path: str) -> Response:
-        return as_response(operation.reply(current_request().environ, path))
+        reply = operation.reply(current_request().environ, path)
+        return Response(reply.body, reply.status, reply.headers)
 
     return view
 

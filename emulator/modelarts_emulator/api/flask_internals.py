@@ -108,22 +108,22 @@ class FastRoutingFlask(Flask):
     def full_dispatch_request(self) -> Response:
         """Run the functions before the request, its view, and the functions after it."""
         try:
-            answer = self._answer(current_request())
+            answer: Any = None
+            for before in self.before_request_funcs.get(None, ()):
+                if (answer := before()) is not None:
+                    break
+            else:
+                current = current_request()
+                if current.routing_exception is not None:
+                    self.raise_routing_exception(current)
+                rule = current.url_rule
+                if current.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
+                    answer = self.make_default_options_response()
+                else:
+                    answer = self.view_functions[rule.endpoint](**current.view_args)  # type: ignore[union-attr, arg-type]
         except Exception as error:
             answer = self.handle_user_exception(error)
         response = answer if isinstance(answer, Response) else self.make_response(answer)
         for function in reversed(self.after_request_funcs.get(None, ())):
             response = function(response)
         return response
-
-    def _answer(self, current: Request) -> Any:
-        for function in self.before_request_funcs.get(None, ()):
-            answer = function()
-            if answer is not None:
-                return answer
-        if current.routing_exception is not None:
-            self.raise_routing_exception(current)
-        rule = current.url_rule
-        if current.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
-            return self.make_default_options_response()
-        return self.view_functions[rule.endpoint](**current.view_args)  # type: ignore[union-attr, arg-type]

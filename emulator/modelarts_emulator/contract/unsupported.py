@@ -129,7 +129,7 @@ def no_effect_finder(operation: str, kind: type[msgspec.Struct] | None) -> NoEff
     def find(request: Any) -> list[str]:
         found: dict[str, None] = {}
         _collect(request, tree, found)
-        return [f"{path} has no effect: {reasons[path]}" for path in found]
+        return [f"{path} has no effect: {reasons[path]}" for path in found] if found else []
 
     return find
 

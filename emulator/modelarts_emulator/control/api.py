@@ -16,7 +16,7 @@ from modelarts_emulator.api.dispatch import describe_validation_error, read_quer
 from modelarts_emulator.api.flask_internals import current_request
 from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
 from modelarts_emulator.control.access import ControlAccess
-from modelarts_emulator.control.console_calls import mark_console_call
+from modelarts_emulator.control.console_calls import HEADER, mark_console_call
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
 from modelarts_emulator.control.event_stream import EventStream
 from modelarts_emulator.control.fault_injection import PENDING_FAULT, Faults
@@ -89,7 +89,8 @@ class ControlApi:
         environ = current.environ
         if environ["PATH_INFO"].startswith(PREFIX):
             return None
-        mark_console_call(environ)
+        if HEADER in environ or "HTTP_REFERER" in environ:
+            mark_console_call(environ)
         if self.faults.active and CONSOLE_CALL not in environ:
             environ[STARTED_AT] = perf_counter()
             if (answer := self.faults.before(current)) is not None:

@@ -78,6 +78,8 @@ class TaskPool:
     def running(self, dataset_id: str) -> set[str]:
         """The kinds of task that have not told their end for a dataset."""
         with self._changed:
+            if not self._open:
+                return set()
             return {kind for owner, kind in self._open - self._finished if owner == dataset_id}
 
     def mark_finished(self, dataset_id: str, kind: str) -> None:

@@ -144,7 +144,7 @@ def _delete(runtime: Runtime, dataset: DatasetWriter, label: Label, policy: int)
     if policy:
         for sample in list(dataset.labelled(str(known.name), known.type)):
             if all((item.name, item.type) == (known.name, known.type) for item in sample.labels):
-                delete_sample(runtime, dataset, sample.id, delete_source=policy == 2)
+                delete_sample(runtime, dataset, delete_source=policy == 2, identity=sample.id)
     delete_label(dataset, known)
 
 
@@ -159,10 +159,10 @@ def _require_unused_entity(dataset: DatasetWriter, entity: Label) -> None:
             raise ApiError(ENTITY_IN_USE, f"{entity.name}: on sample {sample.id}")
 
 
-def outcome(action: Any) -> BatchResponse:
-    """Run one item of a batch; a documented refusal is its result."""
+def outcome(action: Callable[..., None], *arguments: Any) -> BatchResponse:
+    """Call an action on one item of a batch and return its result; an ApiError becomes a failed one."""
     try:
-        action()
+        action(*arguments)
     except ApiError as error:
         return BatchResponse(success=False, error_code=error.error.code, error_msg=error.message)
     return BatchResponse(success=True)

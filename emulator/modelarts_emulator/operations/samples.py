@@ -6,6 +6,8 @@ Reference: ``api-ref/source/data_management/sample_management/`` and ``…/manua
 from __future__ import annotations
 
 import logging
+from functools import partial
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
@@ -52,6 +54,7 @@ log = logging.getLogger(__name__)
 MAX_BATCH = 1_000
 MAX_ATTRIBUTES = 100
 ANSWERS = 10_000
+_success_of = attrgetter("success")
 PREVIEW = "image/resize,m_lfit,h_200"
 
 
@@ -139,8 +142,8 @@ def update_samples(runtime: Runtime, context: RequestContext, request: UpdateSam
     items = _require_batch("samples", request.samples)
     now = runtime.clock.now_ms()
     with runtime.store.writing(record.id) as dataset:
-        results = [outcome(lambda item=item: _label(dataset, item, context.user, now)) for item in items]
-    return UpdateSamplesResponse(success=all(result.success for result in results), results=results)
+        results = list(map(partial(outcome, _label, dataset, context.user, now), items))
+    return UpdateSamplesResponse(success=all(map(_success_of, results)), results=results)
 
 
 def delete_samples(runtime: Runtime, context: RequestContext, request: DeleteSamplesRequest) -> DeleteSamplesResponse:
@@ -152,8 +155,9 @@ def delete_samples(runtime: Runtime, context: RequestContext, request: DeleteSam
     require_annotation_allowed(runtime, record)
     identities = _require_batch("samples", request.samples)
     with runtime.store.writing(record.id) as dataset:
-        results = [outcome(lambda i=i: delete_sample(runtime, dataset, i, request.delete_source)) for i in identities]
-    return DeleteSamplesResponse(success=all(result.success for result in results), results=results)
+        delete = partial(outcome, delete_sample, runtime, dataset, request.delete_source)
+        results = list(map(delete, identities))
+    return DeleteSamplesResponse(success=all(map(_success_of, results)), results=results)
 
 
 def describe(
@@ -239,10 +243,10 @@ def _require_batch(field: str, items: list[Any] | None) -> list[Any]:
     return items
 
 
-def _label(dataset: DatasetWriter, item: SampleLabels, user: str, now: int) -> None:
+def _label(dataset: DatasetWriter, user: str, now: int, item: SampleLabels) -> None:
     sample = require_sample(dataset, item.sample_id)
     labels = validate_labels(dataset.record.type, sample, item.labels or ())
-    metadata = {**sample.metadata, **checked_metadata(item.metadata)}
+    metadata = {**sample.metadata, **checked_metadata(item.metadata)} if item.metadata else sample.metadata
     ensure_labels(dataset, labels)
     labelled = with_labels(sample, labels, by=user, now=now)
     dataset.put_sample(

@@ -59,7 +59,7 @@ def require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord
     return sample
 
 
-def delete_sample(runtime: Runtime, dataset: DatasetWriter, identity: str, delete_source: bool) -> None:
+def delete_sample(runtime: Runtime, dataset: DatasetWriter, delete_source: bool, identity: str) -> None:
     """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND.
 
     The source of a text line or table row is not deleted: its file holds other samples.

@@ -46,7 +46,9 @@ def validate_labels(
     kind = DATASET_TYPES[dataset_type]
     if labels and not kind.labels:
         raise ApiError(UNSUPPORTED_TYPE, f"samples of dataset type {int(dataset_type)} have no labels")
-    checked = [_checked(label, kind.labels, sample) for label in labels]
+    checked = []
+    for label in labels:
+        checked.append(_checked(label, kind.labels, sample))
     if LabelType.TRIPLET_RELATION in kind.labels:
         _check_relations(checked)
     return checked
@@ -100,8 +102,12 @@ def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) ->
     if not isinstance(feature, list) or not least <= len(feature) <= most:
         raise _refusal(name, f"@modelarts:feature of a {known.shape.value} is a list of {least} or more points")
     points = feature[:1] if known.shape is Shape.CIRCLE else feature
+    width, height = sample.shape[:2] if sample.shape else (math.inf, math.inf)
     for point in points:
-        _check_point(name, point, sample)
+        if not _is_numbers(point, 2):
+            raise _refusal(name, "@modelarts:feature: a point is [x, y]")
+        if not (0 <= point[0] <= width and 0 <= point[1] <= height):
+            raise _refusal(name, f"@modelarts:feature: the point {point} is outside the picture of {width} × {height}")
     if known.shape is Shape.CIRCLE and not (_is_numbers(feature[1], 1) and feature[1][0] > 0):
         raise _refusal(name, "@modelarts:feature of a circle is its centre and [radius], greater than 0")
     if known.shape is Shape.BNDBOX and not (feature[0][0] < feature[1][0] and feature[0][1] < feature[1][1]):
@@ -111,14 +117,6 @@ def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) ->
 def _check_drawn(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
     if known.shape is not None:
         _check_shape(name, known, sample)
-
-
-def _check_point(name: str, point: Any, sample: SampleRecord) -> None:
-    if not _is_numbers(point, 2):
-        raise _refusal(name, "@modelarts:feature: a point is [x, y]")
-    width, height = sample.shape[:2] if sample.shape else (math.inf, math.inf)
-    if not (0 <= point[0] <= width and 0 <= point[1] <= height):
-        raise _refusal(name, f"@modelarts:feature: the point {point} lies outside the picture of {width} × {height}")
 
 
 def _is_numbers(value: Any, count: int) -> bool:
