@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from modelarts_emulator.api import dispatch, keystone, origin_check
+from modelarts_emulator.api.early import EarlyDispatcher
 from modelarts_emulator.api.flask_internals import FastRoutingFlask
 from modelarts_emulator.control import api as control
 from modelarts_emulator.control import health
@@ -26,20 +27,22 @@ def create_app(emu: Runtime) -> Flask:
     app.url_map.merge_slashes = False  # //x is another key than /x
     app.url_map.strict_slashes = False
     settings = emu.settings
-    origin_check.register(app, settings)  # before all that answers
-    control.register(app, emu)
+    is_accepted = origin_check.register(app, settings)  # before all that answers
+    control_api = control.register(app, emu)
     accounts = settings.accounts()
     token_file = TokenFile(emu.root / "tokens", accounts) if settings.data_dir else None
     tokens = Tokens(emu.clock, emu.ids, token_file)
     access = Authenticator(accounts, tokens, url_signing_key(*emu.signing_key), emu.clock)
-    dispatch.register(app, emu, access)
+    operations = dispatch.register(app, emu, access)
     keystone.register(app, accounts=accounts, tokens=tokens, access=access, public_url=settings.public_url)
     health.register(app, emu)
     coverage.register(app)
     openapi.register(app)
     swagger.register(app)
     console.register(app, settings.public_url)
-    endpoint.register(app, _storage(emu), access, public_url=settings.public_url)
+    objects = endpoint.register(app, _storage(emu), access, public_url=settings.public_url)
+    early = EarlyDispatcher(app, emu, control_api, operations, is_accepted, objects.is_for_bucket)
+    app.extensions["emulator-early"] = early
     return app
 
 

@@ -415,11 +415,14 @@ class Emulator:
         self.control: ControlApi = app.extensions["emulator-control"]
         self._faults = FaultControl(self.control.faults)
         self._transitions = TransitionControl(self.runtime.transitions)
+        early = app.extensions["emulator-early"]
         try:
-            self._server = WebServer(app, settings.host, settings.port, threads=settings.threads)
-        except OSError as error:
+            self._server = WebServer(
+                early, settings.host, settings.port, threads=settings.threads, early=early.reply_at_once
+            )
+        except (OSError, UnicodeError) as error:  # the latter for names that cannot be any host's
             self.runtime.stop()
-            why = error.strerror or error
+            why = getattr(error, "strerror", None) or error
             raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {why}") from None
 
 

@@ -283,8 +283,13 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected_error(error: Exception) -> Response:
+    return as_response(unexpected_reply(error, request.method, request.path))
+
+
+def unexpected_reply(error: Exception, method: str, path: str) -> Reply:
+    """Log an error that is not a documented one, and return the catalogue's internal error for it."""
     if isinstance(error, OSError):
-        log.error("%s %s: I/O error: %s", request.method, request.path, error)
-        return error_response(ApiError(INTERNAL_ERROR, error.strerror or "I/O error"))
-    log.error("%s %s: unexpected error", request.method, request.path, exc_info=error)
-    return error_response(ApiError(INTERNAL_ERROR))
+        log.error("%s %s: I/O error: %s", method, path, error)
+        return error_reply(ApiError(INTERNAL_ERROR, error.strerror or "I/O error"))
+    log.error("%s %s: unexpected error", method, path, exc_info=error)
+    return error_reply(ApiError(INTERNAL_ERROR))

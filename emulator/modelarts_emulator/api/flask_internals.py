@@ -84,25 +84,29 @@ class FastRoutingFlask(Flask):
         names = tuple(segments[position][1:-1] for position in parameters)
         group.rules[itemgetter(*fixed)(segments)] = rule, names
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Set the route of a request that a fast route matches, or return werkzeug's adapter for any other.
-
-        Flask does not ask for a route that is set already if this returns None.
-        """
-        if request is None:
-            return super().create_url_adapter(request)
-        environ = request.environ
-        path = environ["PATH_INFO"]
+    def match_fast(self, method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
+        """Return the fast route of a decoded path and its parameters, or None where werkzeug must match."""
         if path.isascii():  # any other path must be decoded
             segments = path.split("/")
-            for fixed, parameters, rules in self._fast_routes.get((environ["REQUEST_METHOD"], len(segments)), ()):
+            for fixed, parameters, rules in self._fast_routes.get((method, len(segments)), ()):
                 found = rules.get(itemgetter(*fixed)(segments))
                 if found is not None:
                     rule, names = found
                     arguments = dict(zip(names, map(segments.__getitem__, parameters), strict=True))
                     if "" not in arguments.values():
-                        request.url_rule, request.view_args = rule, arguments
-                        return None
+                        return rule, arguments
+        return None
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Set the route of a request that a fast route matches, or return werkzeug's adapter for any other.
+
+        Flask does not ask for a route that is set already if this returns None.
+        """
+        if request is not None:
+            found = self.match_fast(request.environ["REQUEST_METHOD"], request.environ["PATH_INFO"])
+            if found is not None:
+                request.url_rule, request.view_args = found
+                return None
         return super().create_url_adapter(request)
 
     def full_dispatch_request(self) -> Response:

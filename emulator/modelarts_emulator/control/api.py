@@ -37,6 +37,7 @@ from modelarts_emulator.control.state_transitions import TransitionsControl
 from modelarts_emulator.control.time_control import ClockControl
 from modelarts_emulator.control.wait_idle import WaitIdleControl
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.web import Reply
 
 T = TypeVar("T")
 PREFIX = "/_emulator/"
@@ -117,6 +118,29 @@ class ControlApi:
             response = self.faults.after(current, response)
         self._record(current, environ, response, started)
         return response
+
+    # The same for a request that is answered before Flask.
+
+    def enter(self, environ: dict[str, Any], *, may_wait: bool) -> bool:
+        """Begin a request that Flask does not see; False, and nothing is begun, where Flask has to see it.
+
+        That is so while there are faults or transitions that wait for polls, and for the console's own calls. Without
+        ``may_wait`` also while the gate is closed.
+        """
+        if self.faults.active or self._waiting:
+            return False
+        mark_console_call(environ)
+        if CONSOLE_CALL in environ:
+            return False
+        if may_wait:
+            self.gate.enter()
+            return True
+        return self.gate.try_enter()
+
+    def leave(self, operation: str | None, path: dict[str, str] | None, environ: dict[str, Any], reply: Reply) -> None:
+        """End a request that was begun by ``enter``, and record it."""
+        first = reply.body if isinstance(reply.body, bytes) else b""
+        self.log.add(operation, path, environ, reply.status, reply.headers, first, self.gate.leave())
 
     def _record_poll(self, current: Request) -> None:
         if (kind := _POLLED_TASKS.get(current.endpoint or "")) is not None:

@@ -41,6 +41,14 @@ class RequestGate:
             if not is_open:
                 return
 
+    def try_enter(self) -> bool:
+        """Begin a request if the gate is open; False, and nothing is begun, where it would have to wait."""
+        self._inside[get_ident()] = perf_counter()
+        if self._is_closed:
+            self.leave()
+            return False
+        return True
+
     def leave(self) -> float | None:
         """End this thread's request. Return the ``perf_counter`` time of its start; None if there is no request."""
         started = self._inside.pop(get_ident(), None)

@@ -10,8 +10,9 @@ import itertools
 import logging
 import re
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, Response, request
@@ -105,13 +106,14 @@ def register(
     *,
     public_url: str | None = None,
     reserved: Collection[str] = (),
-) -> None:
+) -> ObjectEndpoint:
     """Answer requests to object storage before the application's routes are matched.
 
     ``reserved`` are further first segments of paths that are not buckets. ``public_url`` has buckets as its subdomains.
     """
     endpoint = ObjectEndpoint(storage, access, public_url, frozenset(reserved))
     app.before_request(endpoint.answer)
+    return endpoint
 
 
 class ObjectEndpoint:
@@ -173,6 +175,10 @@ class ObjectEndpoint:
         # Requests without OBS or S3 headers are ours only if the bucket exists or they create one.
         ours = signed.method == "PUT" or _is_storage_client(signed) or self._storage.tree.has_bucket(bucket)
         return (bucket, key) if ours else None
+
+    def is_for_bucket(self, environ: Mapping[str, Any]) -> bool:
+        """Return whether the host name of a request is that of a bucket."""
+        return bool(self._bucket_of_host(environ.get("HTTP_HOST", "")))
 
     def _bucket_in(self, host: str) -> str:
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host

@@ -160,6 +160,10 @@ class Store:
         entries = list(self._entries.values())
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
 
+    def is_loaded(self, dataset_id: str) -> bool:
+        """Return whether reading a dataset needs no disk; also where there is no such dataset."""
+        return dataset_id not in self._entries or self._datasets.get((dataset_id, None)) is not None
+
     def reading(self, dataset_id: str) -> _Reading:
         """A context with a view of a dataset. Raises Unknown."""
         return _Reading(self._lease(dataset_id))

@@ -19,7 +19,9 @@ _PIECE = 1 << 18
 _LINE = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[\t\x20-\x7e\x80-\xff]*"
 _LINES = re.compile(_LINE + r"(?:\r\n" + _LINE + ")*")
 _STATUS_LINE = re.compile(r"[2-5][0-9]{2} [\t\x20-\x7e\x80-\xff]*")
-_STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+# Some phrases differ between versions of Python; werkzeug has these, in capitals.
+_PHRASES = {413: "Request Entity Too Large", 416: "Requested Range Not Satisfiable", 422: "Unprocessable Entity"}
+_STATUS = {each.value: f"{each.value} {_PHRASES.get(each.value, each.phrase).upper()}" for each in HTTPStatus}
 _WITHOUT_BODY = frozenset({"204", "304"})
 
 
@@ -96,8 +98,8 @@ def has_body(method: str, status: str) -> bool:
 
 
 def status_line(status: int) -> str:
-    """Return code and reason, such as ``404 Not Found``."""
-    return _STATUS.get(status) or f"{status} Unknown"
+    """Return code and reason, such as ``404 NOT FOUND``."""
+    return _STATUS.get(status) or f"{status} UNKNOWN"
 
 
 def encode_head(status: str, headers: Headers, connection: str = "", *, minor: int = 1) -> bytes:

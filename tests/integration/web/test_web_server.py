@@ -113,7 +113,7 @@ def test_an_error_is_read_by_a_client_that_is_still_sending(serve: Serve) -> Non
         for _ in range(40):
             connection.sendall(b"a" * 100_000)
         with connection.makefile("rb") as file:
-            assert file.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+            assert file.readline() == b"HTTP/1.1 413 REQUEST ENTITY TOO LARGE\r\n"
 
 
 def test_continue(serve: Serve) -> None:
@@ -280,7 +280,7 @@ def test_time_limits(serve: Serve) -> None:
     server = serve(echo, limits=Limits(head_s=0.1, idle_s=0.3))
     with connected(server) as slow, slow.makefile("rb") as file:
         slow.sendall(b"GET / HT")
-        assert file.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+        assert file.readline() == b"HTTP/1.1 408 REQUEST TIMEOUT\r\n"
     with connected(server) as silent:
         assert silent.recv(1) == b""
     with connected(server) as half:

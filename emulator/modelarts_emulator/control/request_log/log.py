@@ -127,7 +127,7 @@ class _Entry(NamedTuple):
     environ: dict[str, Any]
     body: bytes
     status: int
-    headers: Headers
+    headers: Headers | list[tuple[str, str]]
     answer: bytes
     answer_bytes: int
 
@@ -145,25 +145,39 @@ class RequestLog:
 
         The log takes ownership of the environment and removes the body from it, so that its memory is freed.
         """
+        answered = response.response
+        first = answered[0] if type(answered) is list and answered else b""
+        rule = request.url_rule
+        endpoint = rule.endpoint if rule else None
+        self.add(endpoint, request.view_args, environ, response.status_code, response.headers, first, started)
+
+    def add(
+        self,
+        endpoint: str | None,
+        arguments: dict[str, Any] | None,
+        environ: dict[str, Any],
+        status: int,
+        headers: Headers | list[tuple[str, str]],
+        first: bytes,
+        started: float | None,
+    ) -> None:
+        """Keep a request that has been answered. ``first`` is the first piece of the answer's body; see ``record``."""
         body = _beginning(environ) if environ.get("CONTENT_LENGTH", "0") != "0" else b""
         # Drop references to the body and the connection.
         environ.pop("wsgi.input", None)
         environ.pop("werkzeug.request", None)
-        answered = response.response
-        first = answered[0] if type(answered) is list and answered else b""
-        rule = request.url_rule
         # The fields of _Entry; a plain tuple is made in a fraction of the time.
         self._entries.append(
             (
                 next(self._numbers),
                 self._clock.now_ms(),
                 0.0 if started is None else perf_counter() - started,
-                rule.endpoint if rule else None,
-                request.view_args,
+                endpoint,
+                arguments,
                 environ,
                 body,
-                response.status_code,
-                response.headers,
+                status,
+                headers,
                 first if len(first) <= MAX_BODY else first[:MAX_BODY],
                 len(first),
             )
@@ -254,7 +268,7 @@ def service_of(endpoint: str | None, path: str) -> Service:
 
 
 def _described(entry: _Entry) -> LoggedRequest:
-    environ, answer = entry.environ, {name.lower(): value for name, value in entry.headers.items()}
+    environ, answer = entry.environ, {name.lower(): value for name, value in entry.headers}
     sent = read_signed_request(environ)
     path = sent.raw_path
     url = f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', 'localhost')}{path}"
