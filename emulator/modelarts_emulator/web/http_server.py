@@ -375,7 +375,7 @@ class WebServer:
         buffer = connection.buffer
         if buffer.startswith(b"\r\n"):  # RFC 9112, 2.2: an empty line may be left from an earlier request
             del buffer[:2]
-        if buffer in (b"", b"\r"):
+        if not buffer or buffer == b"\r":
             return False
         end = buffer.find(b"\r\n\r\n", 0, MAX_HEAD)
         if end < 0:
