@@ -21,6 +21,8 @@ COMMANDS = {
     "restore": "put everything back as a snapshot has it",
     "env": "print what clients need: profiles, exports, settings",
     "doctor": "what is wrong with a data directory, and mend it",
+    "record": "pass calls on to a service, and keep the exchanges in a file",
+    "compare": "replay a recording, and list what the emulator answers differently",
     "coverage": "what of each of the 31 operations is there",
     "completion": "print what makes a shell complete all this",
 }
