@@ -2,17 +2,17 @@
 
 They have one base class::
 
-EmulatorError
-├── UsageError           arguments, settings or files that cannot be used (exit code 2)
-│   ├── UnknownKeyword   a keyword that does not exist; also a TypeError
-│   └── InvalidValue     a value that is not accepted; also a ValueError
-├── CommandFailed        an action that was tried and failed (exit code 1)
-│   └── NotRunning       no emulator was found, or none answers (exit code 3)
-├── IdleTimeout          work was still open at the deadline; also a TimeoutError
-├── UnexpectedCalls      requests differ from those asserted; also an AssertionError
-├── ApiError             an error of the API's catalogue (modelarts_emulator.contract.errors)
-└── Refused              a fixture's call was answered with an error; also an AssertionError
-                         (modelarts_emulator.testing)
+    EmulatorError
+    ├── UsageError           arguments, settings or files that cannot be used (exit code 2)
+    │   ├── UnknownKeyword   a keyword that does not exist; also a TypeError
+    │   └── InvalidValue     a value that is not accepted; also a ValueError
+    ├── CommandFailed        an action that was tried and failed (exit code 1)
+    │   └── NotRunning       no emulator was found, or none answers (exit code 3)
+    ├── IdleTimeout          work was still open at the deadline; also a TimeoutError
+    ├── UnexpectedCalls      requests differ from those asserted; also an AssertionError
+    ├── ApiError             an error of the API's catalogue (modelarts_emulator.contract.errors)
+    └── Refused              a fixture's call was answered with an error; also an AssertionError
+                             (modelarts_emulator.testing)
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import msgspec
 from modelarts_emulator.api.routes import ROUTES
 from modelarts_emulator.control.request_log.masking import MASK
 from modelarts_emulator.control.request_log.replay import without_signature
-from modelarts_emulator.recorder.recording import Body, Exchange
+from modelarts_emulator.recorder.recording import RecordedBody, RecordedExchange
 from modelarts_emulator.util.http_client import Client
 
 WAIT_IDLE = "/_emulator/wait-idle?timeout_ms=60000"
@@ -37,7 +37,7 @@ class Difference(NamedTuple):
         return f"{self.operation}: {self.member}: {self.kind}: {_short(self.recorded)} -> {_short(self.answered)}"
 
 
-def compare(exchanges: Iterable[Exchange], emulator: Client) -> Iterator[Difference]:
+def compare(exchanges: Iterable[RecordedExchange], emulator: Client) -> Iterator[Difference]:
     """Send each recorded request to the emulator, and return the differences of the answers.
 
     Ids that the service generated are replaced by the emulator's in later requests. Of repeated equal GET requests (a
@@ -61,7 +61,7 @@ def compare(exchanges: Iterable[Exchange], emulator: Client) -> Iterator[Differe
         if answer.status != exchange.status:
             yield Difference(operation, "(status)", "status", exchange.status, answer.status)
             continue
-        recorded, answered = _document(exchange.response), _document(Body.of(answer.body, exchange.path))
+        recorded, answered = _document(exchange.response), _document(RecordedBody.of(answer.body, exchange.path))
         if recorded is not None and answered is not None:
             ids.learn(recorded, answered)
             yield from _differences(operation, "", recorded, answered, ids)
@@ -170,16 +170,16 @@ def _is_equal(member: str, recorded: Any, answered: Any, ids: _Ids) -> bool:
     return False
 
 
-def _different_bytes(operation: str, exchange: Exchange, answered: bytes) -> Iterator[Difference]:
+def _different_bytes(operation: str, exchange: RecordedExchange, answered: bytes) -> Iterator[Difference]:
     if exchange.response.is_complete and not exchange.response_type.startswith(("application/xml", "text/html")):
         recorded = exchange.response.content()
         if recorded != answered and MASK.encode() not in recorded:
             yield Difference(operation, "(body)", "value", f"{len(recorded)} bytes", f"{len(answered)} bytes")
 
 
-def _without_polls(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
+def _without_polls(exchanges: Iterable[RecordedExchange]) -> Iterator[RecordedExchange]:
     """Leave out each GET that the next exchange repeats."""
-    waiting: Exchange | None = None
+    waiting: RecordedExchange | None = None
     for exchange in exchanges:
         is_poll = waiting is not None and waiting.method == "GET" == exchange.method and waiting.path == exchange.path
         if waiting is not None and not is_poll:
@@ -189,7 +189,7 @@ def _without_polls(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
         yield waiting
 
 
-def _document(body: Body) -> Any:
+def _document(body: RecordedBody) -> Any:
     if not body.text:
         return None
     try:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from modelarts_emulator.control.request_log.masking import masked_url
 from modelarts_emulator.exceptions import CommandFailed, NotRunning
-from modelarts_emulator.recorder.recording import Body, Exchange, RecordingWriter
+from modelarts_emulator.recorder.recording import RecordedBody, RecordedExchange, RecordingWriter
 from modelarts_emulator.util.http_client import Client, HttpResponse
 
 log = logging.getLogger(__name__)
@@ -60,14 +60,14 @@ class RecordingProxy:
             return [f"{error}\n".encode()]
         body = self._for_client(answer, environ)
         self._recording.add(
-            Exchange(
+            RecordedExchange(
                 method=environ["REQUEST_METHOD"],
                 path=masked_url(path),
                 content_type=environ.get("CONTENT_TYPE", ""),
-                request=Body.of(content, path),
+                request=RecordedBody.of(content, path),
                 status=answer.status,
                 response_type=answer.headers.get("Content-Type", ""),
-                response=Body.of(body, path),
+                response=RecordedBody.of(body, path),
             )
         )
         headers = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]

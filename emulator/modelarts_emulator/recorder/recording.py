@@ -28,7 +28,7 @@ class RecordingHeader(msgspec.Struct, kw_only=True):
     upstream: str
 
 
-class Body(msgspec.Struct, kw_only=True, omit_defaults=True):
+class RecordedBody(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A body: its text, or its bytes in base64, or only its size in bytes where it was too long."""
 
     text: str | None = None
@@ -36,7 +36,7 @@ class Body(msgspec.Struct, kw_only=True, omit_defaults=True):
     size: int = 0
 
     @classmethod
-    def of(cls, content: bytes, path: str) -> Body:
+    def of(cls, content: bytes, path: str) -> RecordedBody:
         """Return the recorded form of ``content``, with passwords, tokens and signatures masked."""
         if len(content) > MAX_BODY_BYTES:
             return cls(size=len(content))
@@ -58,16 +58,16 @@ class Body(msgspec.Struct, kw_only=True, omit_defaults=True):
         return base64.b64decode(self.data) if self.data is not None else b""
 
 
-class Exchange(msgspec.Struct, kw_only=True):
+class RecordedExchange(msgspec.Struct, kw_only=True):
     """One request and its answer. ``path`` includes the query."""
 
     method: str
     path: str
     content_type: str = ""
-    request: Body
+    request: RecordedBody
     status: int
     response_type: str = ""
-    response: Body
+    response: RecordedBody
 
 
 class RecordingWriter:
@@ -91,7 +91,7 @@ class RecordingWriter:
     ) -> None:
         self._file.close()
 
-    def add(self, exchange: Exchange) -> None:
+    def add(self, exchange: RecordedExchange) -> None:
         """Append an exchange; it is in the file when this returns. Several threads may call it."""
         with self._lock:
             self._write(exchange)
@@ -102,9 +102,9 @@ class RecordingWriter:
         self._file.flush()
 
 
-def read_recording(path: Path) -> Iterator[Exchange]:
+def read_recording(path: Path) -> Iterator[RecordedExchange]:
     """Read the exchanges of a recording in their order. Raises UsageError for a file that is not a recording."""
-    decode = msgspec.json.Decoder(Exchange).decode
+    decode = msgspec.json.Decoder(RecordedExchange).decode
     try:
         with path.open("rb") as file:
             header = msgspec.json.decode(file.readline(), type=RecordingHeader)
