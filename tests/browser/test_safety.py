@@ -141,7 +141,7 @@ def test_everybody_can_use_it(demo: str, at: Callable[..., Page], scheme: str, p
     tab = "samples" if place == "sample" else place
     identity = dataset(demo, "scenes")["dataset_id"]  # and a request in the log
     page = at(demo, color_scheme=scheme).open(f"#/datasets/{identity}/{tab}" if in_dataset else f"#/{place}")
-    until(page, "document.querySelector('.tab, .cards, tbody, .panels').childElementCount > 0")
+    until(page, "document.querySelector('.tab, .cards, tbody, .panels')?.childElementCount > 0")
     if place in ("sample", "samples"):
         page.wait_for_selector(".cell .name")
     if place == "sample":

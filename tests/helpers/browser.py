@@ -50,3 +50,33 @@ def call(url: str, method: str = "GET", body: Any = None) -> Any:
     with urlopen(Request(url, data, {"Content-Type": "application/json"}, method=method), timeout=20) as answer:
         text = answer.read()
     return json.loads(text) if text else None
+
+
+def open_dataset(console: Page, dataset_id: str, tab: str = "samples") -> Any:
+    """Open a dataset of the project ``project``."""
+    console.context.add_init_script("sessionStorage.setItem('project', 'project')")
+    page = console.open(f"#/datasets/{dataset_id}/{tab}")
+    page.wait_for_selector(".cell .name" if tab == "samples" else ".tab > *")
+    return page
+
+
+def open_sample(console: Page, dataset_id: str, place: int = 0) -> Any:
+    """Open a sample of a dataset of the project ``project``, by its place in the grid."""
+    page = open_dataset(console, dataset_id)
+    page.locator(".cell").nth(place).click()
+    page.wait_for_selector("dialog.editor .side")
+    return page
+
+
+def saved(page: Any) -> None:
+    """Wait until the open editor says that all is saved."""
+    until(page, "document.querySelector('.save-state').textContent === 'saved'")
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag the pointer from one point of the page to another."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    page.mouse.move(*end)
+    page.mouse.up()
