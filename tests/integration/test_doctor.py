@@ -73,7 +73,7 @@ def test_a_healthy_directory_is_well_and_not_touched(root: Path, capsys: pytest.
     assert lines[0] == f"data directory {root}: 2 datasets"
     assert lines[1].startswith(f"dataset {ID} d: 7 samples (1 deleted), 0 labels, 1 versions; 5 files, ")
     assert lines[1].endswith("bytes, format 1")
-    assert lines[-1] == "all is well"
+    assert lines[-1] == "no faults"
 
 
 def test_the_report_is_json_for_machines(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_the_report_is_json_for_machines(root: Path, capsys: pytest.CaptureFixtu
         {
             "path": f"datasets/{ID}/dataset.json.tmp",
             "kind": "leftover",
-            "text": "a write was cut short",
+            "text": "an interrupted write",
             "repairable": True,
         }
     ]
@@ -149,7 +149,7 @@ def test_what_can_be_mended_is_told_and_mended_when_asked(
     assert main(["doctor", "--repair", str(root)]) == 0
     assert f"repaired: {path}: {kind}: " in capsys.readouterr().out
     assert looks(root / "obs") == {name: what for name, what in before_objects(before).items() if ".~" not in name}
-    assert all(kind == "set aside" for _, kind, _ in found(root))
+    assert all(kind == "quarantined" for _, kind, _ in found(root))
     store = opened(root)
     assert [entry.counts.total for entry in store.entries()] == [6, 6]
     store.close()
@@ -179,7 +179,7 @@ WORTH_KNOWING: list[tuple[Callable[[Path], None], str, str]] = [
     (_write(f"{FOLDER}/journal-1 (copy).jsonl"), f"{FOLDER}/journal-1 (copy).jsonl", "orphan"),
     (_write(f"{FOLDER}/notes.txt"), f"{FOLDER}/notes.txt", "orphan"),
     (_write("datasets/notes.txt"), "datasets/notes.txt", "orphan"),
-    (_write(f"{FOLDER}/dataset.json.damaged-1"), f"{FOLDER}/dataset.json.damaged-1", "set aside"),
+    (_write(f"{FOLDER}/dataset.json.damaged-1"), f"{FOLDER}/dataset.json.damaged-1", "quarantined"),
     (_write("obs/bkt/elsewhere/a.png"), "/bkt/elsewhere", "orphan"),
     (_write("obs/bkt/task/.~written-t1"), "", ""),  # a task's notes are still needed
 ]

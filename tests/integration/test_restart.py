@@ -175,7 +175,7 @@ def test_a_new_dataset_of_an_interrupted_export_is_taken_back(tmp_path: Path, bu
 
 def test_a_file_that_is_being_written_has_no_name(tmp_path: Path, bucket: Path, settings: Settings) -> None:
     dataset_id = prepared(settings, bucket)
-    killed(tmp_path, f"/{dataset_id}/export-tasks", '{"path": "/bucket/exported/"}', 3, "ObjectTree._stamp")
+    killed(tmp_path, f"/{dataset_id}/export-tasks", '{"path": "/bucket/exported/"}', 3, "ObjectTree._time_ns")
     assert len(list((bucket / "exported").iterdir())) == 2
     after(settings, dataset_id, "/export-tasks")
     assert not list((bucket / "exported").iterdir())

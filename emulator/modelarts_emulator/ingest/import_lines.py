@@ -31,7 +31,7 @@ class _LineImport(Import):
         """Read files of the dataset's input anew; ``holding_still`` is held, so that nobody reads them otherwise."""
         with self.runtime.store.writing(self.record.id) as dataset:
             for path in paths:
-                dataset.put_file(FileRecord(path=path, reading=reading))
+                dataset.put_file(FileRecord(path=path, read_options=reading))
         self.record = self.runtime.store.entry(self.record.id).record
         lines = LineSync(self.runtime.store, self.runtime.tree, self.record, self.tally.fail)
         lines.read([self._entry(path) for path in paths])

@@ -19,11 +19,11 @@ from modelarts_emulator.ingest.adaptive_pool import AdaptivePool
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.media.images import read_header_of
 from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.open_files import is_open_for_writing, open_nonblocking
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import file_sample
 from modelarts_emulator.store import DatasetRecord, DatasetWriter, SampleRecord, Selection, Store, fingerprint
+from modelarts_emulator.system.open_files import is_open_for_writing, open_nonblocking
 from modelarts_emulator.util.ids import sample_id
 
 log = logging.getLogger(__name__)

@@ -18,11 +18,11 @@ from modelarts_emulator.formats import csv_table, text
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import has_header, line_samples, reading_of, row_samples, schema_of
 from modelarts_emulator.store import DatasetRecord, FileRecord, ReadOptions, SampleRecord, Selection, Store
+from modelarts_emulator.system.open_files import is_being_written
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class LineSync:
         return f"{self._record.inner_work_path}data/"
 
     def _read_file(self, entry: ObjectEntry, file: FileRecord | None) -> None:
-        reading = (file.reading if file else None) or reading_of(self._record, entry.path)
+        reading = (file.read_options if file else None) or reading_of(self._record, entry.path)
         live, before = self._ids(entry.path)
         try:
             self._put(self._samples(entry, reading), before)
@@ -86,7 +86,9 @@ class LineSync:
             for identity in before:
                 dataset.remove_sample(identity)
             read = FileRecord(
-                path=entry.path, signature=(entry.size, entry.mtime_ns), reading=file.reading if file else None
+                path=entry.path,
+                signature=(entry.size, entry.mtime_ns),
+                read_options=file.read_options if file else None,
             )
             dataset.put_file(read)
         self.removed += len(before & live)

@@ -236,7 +236,7 @@ class LineUpload(_Upload):
             stat = self._write(path, data)
             self.runtime.tree.flush(path.parent)
             with self.runtime.store.writing(self.record.id) as dataset:
-                dataset.put_file(FileRecord(path=path.object_name, reading=reading))
+                dataset.put_file(FileRecord(path=path.object_name, read_options=reading))
             entry = ObjectEntry(path.object_name, stat.size, stat.mtime_ns, str(self.runtime.tree.local(path)))
             LineSync(self.runtime.store, self.runtime.tree, self.record).read([entry])
 

@@ -1,1 +1,1 @@
-"""The object tree: OBS paths, the folders that stand for buckets, the directory walk and the watcher."""
+"""Object storage on folders: OBS paths, the object tree, listings, the directory walk and object metadata."""

@@ -1,4 +1,4 @@
-"""Lists the keys of a bucket in their order, as object storage does: by prefix, rolled up at a delimiter, in pages."""
+"""List the keys of a bucket in pages, in the order of object storage: by prefix, grouped at a delimiter."""
 
 from __future__ import annotations
 
@@ -7,29 +7,33 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from modelarts_emulator.obs.paths import is_object_name
-from modelarts_emulator.obs.walk import is_below
+from modelarts_emulator.system.real_paths import is_below, real_path
 
-_UNFINISHED = ".~"  # what the object tree calls a file that it is still writing
+_UNFINISHED_PREFIX = ".~"
+"""Begins the hidden name of a file that is still being written."""
 
 
 class ListedKey(NamedTuple):
-    """A key; size in bytes and time in nanoseconds of its file, ``local``, or None for a rolled-up prefix."""
+    """An object, or a common prefix: then ``local`` is None."""
 
     key: str
     size: int
+    """Size in bytes."""
     mtime_ns: int
+    """Modification time in nanoseconds since the epoch."""
     local: str | None
+    """Path of the file."""
 
 
 class KeyPage(NamedTuple):
-    """Some keys and rolled-up prefixes, each in order; ``last`` is where the next page goes on, None at the end."""
+    """Objects and common prefixes, each in order. ``last`` is the marker of the next page, or None at the end."""
 
     keys: list[ListedKey]
     prefixes: list[str]
     last: str | None
 
 
-def page(
+def list_keys(
     root: str,
     *,
     prefix: str = "",
@@ -38,15 +42,23 @@ def page(
     limit: int = 1000,
     directories: Collection[str] = (),
 ) -> KeyPage:
-    """Return the first ``limit`` keys after ``after`` in the folder ``root``.
+    """Return the first ``limit`` keys and common prefixes that follow ``after``.
 
-    ``directories`` are the keys ending in ``/`` that count as objects. Hidden files count too; those still being
-    written do not. A key is rolled up to what it has up to the delimiter that follows the prefix.
+    Hidden files count as objects, files that are still being written do not. A key that contains the delimiter behind
+    the prefix is replaced by its part up to that delimiter, the common prefix.
+
+    Args:
+        root: the bucket's folder, resolved.
+        prefix: the beginning of all keys.
+        delimiter: ends a common prefix; empty for none.
+        after: marker of the page before.
+        limit: maximum number of keys and common prefixes together.
+        directories: keys that end in ``/`` and were created as objects.
     """
     keys: list[ListedKey] = []
     prefixes: list[str] = []
     last = ""
-    for found in _Lister(root, prefix, delimiter, after, frozenset(directories)).rolled_up():
+    for found in _Lister(root, prefix, delimiter, after, frozenset(directories)).grouped():
         if len(keys) + len(prefixes) == limit:
             return KeyPage(keys, prefixes, last)
         last = found.key
@@ -67,37 +79,37 @@ class _Lister:
         self._after = after
         self._directories = directories
 
-    def rolled_up(self) -> Iterator[ListedKey]:
-        """Yield keys and rolled-up prefixes after the marker, in order."""
+    def grouped(self) -> Iterator[ListedKey]:
+        """Yield keys and common prefixes that follow the marker, in order."""
         previous = None
         for found in self._below(self._root, "", ()):
             head, delimiter, _ = found.key[len(self._prefix) :].partition(self._delimiter or "\0")
             if not delimiter:
                 yield found
                 continue
-            rolled = self._prefix + head + delimiter
-            if rolled not in (previous, self._after):
-                yield ListedKey(rolled, 0, 0, None)
-            previous = rolled
+            common = self._prefix + head + delimiter
+            if common not in (previous, self._after):
+                yield ListedKey(common, 0, 0, None)
+            previous = common
 
     def _below(self, folder: str, key: str, above: tuple[str, ...]) -> Iterator[ListedKey]:
-        """Yield the keys below a folder; only the first of those that the delimiter rolls up."""
+        """Yield the keys below a folder; of those that form one common prefix, only the first."""
         if key in self._directories and key.startswith(self._prefix) and key > self._after:
-            yield ListedKey(key, 0, os.stat(folder).st_mtime_ns, folder)  # noqa: PTH116  (strings throughout, as in scan)
-        parents = (*above, os.path.realpath(folder))
+            yield ListedKey(key, 0, os.stat(folder).st_mtime_ns, folder)  # noqa: PTH116  (strings, as in the walk)
+        parents = (*above, real_path(folder))
         for name, entry in self._ordered(folder, key, parents):
             if not name.endswith("/"):
-                if (found := _file(key + name, entry)) is not None:
+                if (found := _file(key + name, f"{folder}/{name}", entry)) is not None:
                     yield found
                 continue
-            inner = self._below(entry.path, key + name, parents)
-            if self._rolls_up(key + name):
+            inner = self._below(f"{folder}/{entry.name}", key + name, parents)
+            if self._is_common_prefix(key + name):
                 yield from (found for found in [next(inner, None)] if found)
             else:
                 yield from inner
 
-    def _rolls_up(self, key: str) -> bool:
-        """Whether all keys below a folder become one prefix, so that the first of them will do."""
+    def _is_common_prefix(self, key: str) -> bool:
+        """Return whether all keys below a folder form one common prefix, so that its first key is enough."""
         return self._delimiter == "/" and key.startswith(self._prefix) and len(key) > len(self._prefix)
 
     def _ordered(self, folder: str, key: str, parents: tuple[str, ...]) -> list[tuple[str, os.DirEntry[str]]]:
@@ -106,7 +118,7 @@ class _Lister:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith(_UNFINISHED) or not is_object_name(entry.name):
+                    if entry.name.startswith(_UNFINISHED_PREFIX) or not is_object_name(entry.name):
                         continue
                     if entry.is_symlink() and not self._may_follow(entry.path, parents):
                         continue
@@ -114,27 +126,27 @@ class _Lister:
                     if self._can_matter(key + name):
                         found.append((name, entry))
         except OSError:
-            return []  # vanished, or not for us to read
+            return []  # deleted, or no permission to read it
         return sorted(found, key=lambda item: item[0])
 
     def _can_matter(self, key: str) -> bool:
-        """Whether a key, or one below it if it ends in ``/``, has the prefix and comes after the marker."""
+        """Return whether a key, or one below it if it ends in ``/``, has the prefix and follows the marker."""
         if key.endswith("/"):
             within = key.startswith(self._prefix) or self._prefix.startswith(key)
             return within and (key > self._after or self._after.startswith(key))
         return key.startswith(self._prefix) and key > self._after
 
     def _may_follow(self, link: str, parents: tuple[str, ...]) -> bool:
-        """Whether a link stays in the bucket and does not lead in a circle."""
-        target = os.path.realpath(link)
+        """Return whether a link stays in the bucket and does not lead to one of its own parents."""
+        target = real_path(link)
         return is_below(target, self._root) and not any(is_below(parent, target) for parent in parents)
 
 
-def _file(key: str, entry: os.DirEntry[str]) -> ListedKey | None:
+def _file(key: str, path: str, entry: os.DirEntry[str]) -> ListedKey | None:
     try:
         if not entry.is_file():
             return None
         stat = entry.stat()
     except OSError:
         return None
-    return ListedKey(key, stat.st_size, stat.st_mtime_ns, entry.path)
+    return ListedKey(key, stat.st_size, stat.st_mtime_ns, path)

@@ -1,7 +1,7 @@
-"""The object tree: buckets are folders, objects are files.
+"""The object tree: buckets are folders, and objects are files.
 
-Nothing a client sends leads outside its bucket: links are resolved and judged first, then every folder is opened
-step by step without following any, so that a link swapped in meanwhile is refused as well.
+No path that a client sends leads out of its bucket. First the links in the path are resolved and the result is checked.
+Then every folder is opened step by step without following links, so that a link that is swapped in between is refused.
 """
 
 from __future__ import annotations
@@ -22,43 +22,70 @@ from modelarts_emulator.contract.errors import (
     PATH_NOT_FOUND,
     ApiError,
 )
-from modelarts_emulator.obs import atomic_fs
 from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
-from modelarts_emulator.obs.walk import FolderId, ObjectEntry, WarnOnce, folder_id, is_below, walk, walk_at
+from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, folder_id, walk, walk_at
+from modelarts_emulator.system.durability import flush_file
+from modelarts_emulator.system.file_names import other_spellings
+from modelarts_emulator.system.folder import PATH_FAULTS, READ, Folder, FolderId
+from modelarts_emulator.system.open_folder import is_taken, open_folder, open_root, require_possible_name, sync_folder
+from modelarts_emulator.system.real_paths import is_below, real_path
+from modelarts_emulator.system.spelling import Spellings
 from modelarts_emulator.util.clock import Clock, SystemClock
 
 _CHUNK = 1 << 20
 
 
 class ObjectStat(NamedTuple):
-    """An object's size in bytes and modification time in nanoseconds: what tells that it has changed."""
+    """The signature of an object: if neither value has changed, the object counts as unchanged."""
 
     size: int
+    """Size in bytes."""
     mtime_ns: int
+    """Modification time in nanoseconds since the epoch."""
 
 
 class ObjectTree:
-    """The buckets below ``root``, and existing folders ``mounts`` as further buckets, which come first.
+    """The buckets below ``root``, and existing folders that are mounted as further buckets.
 
-    With ``fsync`` a written object survives power loss; its time is the clock's. Raises ``PATH_INVALID`` for a mount's
-    name and NotADirectoryError for its folder.
+    Example:
+        >>> import tempfile
+        >>> tree = ObjectTree(Path(tempfile.mkdtemp()))
+        >>> tree.create_bucket("pictures")
+        True
+        >>> tree.write(ObsPath("pictures", "in/a.txt"), b"hello").size
+        5
+        >>> tree.read(ObsPath("pictures", "in/a.txt"))
+        b'hello'
     """
 
     def __init__(
         self, root: Path, mounts: Mapping[str, Path] | None = None, *, fsync: bool = True, clock: Clock | None = None
     ) -> None:
+        """Open the tree; ``root`` is created if it is missing.
+
+        Args:
+            root: folder of the emulator's own buckets.
+            mounts: folders by bucket name. A mounted bucket hides an own bucket of the same name.
+            fsync: whether a written object survives power loss.
+            clock: gives the modification time of written objects.
+
+        Raises:
+            ApiError: PATH_INVALID for a mount's name.
+            NotADirectoryError: a mount is not a folder.
+        """
         self._fsync = fsync
         self._clock = clock or SystemClock()
-        # Two objects of one millisecond, as while the clock stands still, differ in their time nevertheless.
+        # Objects written in the same millisecond, as with a frozen clock, still get different times.
         self._nanoseconds = itertools.cycle(range(1_000_000))
         self._mounts: dict[str, str] = {}
-        self._reported = WarnOnce()
+        self._warnings = WarnOnce()
+        self._spellings = Spellings()
         root.mkdir(parents=True, exist_ok=True)
-        self._root = os.path.realpath(root)
+        self._root = real_path(root)
         for name, folder in (mounts or {}).items():
             if not folder.is_dir():
                 raise NotADirectoryError(f"bucket {name}: {folder} is not a folder")
-            self._mounts[require_bucket_name(name)] = os.path.realpath(folder)
+            self._mounts[require_bucket_name(name)] = real_path(folder)
 
     # Buckets
 
@@ -69,33 +96,46 @@ class ObjectTree:
         return sorted(own | self._mounts.keys())
 
     def has_bucket(self, name: str) -> bool:
-        """Whether there is such a bucket; False too for a name that none can have."""
+        """Return whether the bucket exists; False also for a name that no bucket can have."""
         if not _is_bucket(name):
             return False
         try:
-            # A mount's folder is resolved, so that neither may be a link.
-            return stat.S_ISDIR(os.lstat(self._bucket_folder(name)).st_mode)
+            # A link is not a bucket. The folder of a mount is resolved already.
+            if not stat.S_ISDIR(os.lstat(self._bucket_folder(name)).st_mode):
+                return False
+            return name in self._mounts or self._is_visible_in(self._root, name)
         except OSError:
             return False
 
     def create_bucket(self, name: str) -> bool:
-        """Make a bucket; False if it is there already. Raises ``PATH_INVALID``."""
-        folder = Path(self._bucket_folder(require_bucket_name(name)))
+        """Create a bucket; return False if it exists.
+
+        Raises:
+            ApiError: PATH_INVALID for a name that no bucket can have, or that the file system cannot tell from another.
+        """
+        require_bucket_name(name)
         if name in self._mounts:
             return False
-        with _translate_os_errors(f"/{name}/"):
+        with _translate_os_errors(f"/{name}/"), open_root(self._root) as root:
             try:
-                folder.mkdir()
+                require_possible_name(name)
+                root.mkdir(name)
+                self._spellings.remember(root, name)
             except FileExistsError:
                 if not self.has_bucket(name):
+                    self._spellings.require_exact(root, name)
                     raise
                 return False
             if self._fsync:
-                atomic_fs.sync(self._root)
+                root.flush()
         return True
 
     def delete_bucket(self, name: str) -> None:
-        """Remove an empty bucket. Raises ``BUCKET_NOT_FOUND``, or ``OBS_ERROR`` if it is mounted or holds anything."""
+        """Delete an empty bucket.
+
+        Raises:
+            ApiError: BUCKET_NOT_FOUND, or OBS_ERROR for a bucket that is mounted or not empty.
+        """
         folder = self._require_bucket(name)
         if name in self._mounts:
             raise ApiError(OBS_ERROR, f"bucket {name} is a mounted folder and cannot be deleted")
@@ -104,12 +144,13 @@ class ObjectTree:
         except OSError as error:
             raise ApiError(OBS_ERROR, f"bucket {name} cannot be deleted: {error.strerror}") from error
 
-    # Places
+    # Paths on disk
 
     def local(self, path: ObsPath) -> Path:
-        """Return the place of a path on disk, links resolved; it need not exist.
+        """Return the path on disk, links resolved; the file need not exist.
 
-        Raises ``BUCKET_NOT_FOUND``, and ``PATH_INVALID`` if a link in it leaves the bucket or leads in a circle.
+        Raises:
+            ApiError: BUCKET_NOT_FOUND; PATH_INVALID if a link leads out of the bucket or links form a circle.
         """
         bucket, real = self._resolve(path)
         if not is_below(real, bucket):
@@ -117,14 +158,14 @@ class ObjectTree:
         return Path(real)
 
     def expected_local(self, path: ObsPath) -> Path:
-        """As ``local``; of a bucket that is not there, where it would be if it were made."""
+        """Return the path on disk as ``local`` does; for a missing bucket, the path it would have."""
         if self.has_bucket(path.bucket):
             return self.local(path)
         return Path(self._bucket_folder(require_bucket_name(path.bucket)), path.key)
 
     def locate(self, local: Path) -> ObsPath | None:
-        """Return the path of a place on disk; None outside every bucket or for a name that no object can have."""
-        real = os.path.realpath(local)
+        """Return the object path of a path on disk; None outside of all buckets or if no object can have the name."""
+        real = real_path(local)
         for name, folder in sorted(self._folders().items(), key=lambda item: -len(item[1])):
             if is_below(real, folder):
                 with suppress(ApiError):
@@ -132,23 +173,32 @@ class ObjectTree:
         return None
 
     def require_directory(self, path: ObsPath) -> Path:
-        """Return where a directory lies. Raises ``BUCKET_NOT_FOUND``, ``PATH_NOT_FOUND`` or ``PATH_INVALID``."""
+        """Return the path on disk of an existing directory.
+
+        Raises:
+            ApiError: BUCKET_NOT_FOUND, PATH_NOT_FOUND, or PATH_INVALID for a file.
+        """
         with _translate_os_errors(str(path)):
             local = self.local(path)
             try:
                 found = local.stat()
             except FileNotFoundError:
                 raise ApiError(PATH_NOT_FOUND, str(path)) from None
-        if not stat.S_ISDIR(found.st_mode):
-            raise ApiError(PATH_INVALID, f"{path} is a file, not a directory")
+            if not stat.S_ISDIR(found.st_mode):
+                raise ApiError(PATH_INVALID, f"{path} is a file, not a directory")
+            if not self._is_spelled_as(path):
+                raise ApiError(PATH_NOT_FOUND, str(path))
         return local
 
     def make_directory(self, path: ObsPath) -> Path:
-        """Make a directory and those above it; one that is there is kept. ``PATH_INVALID`` if a file is in the way."""
+        """Create a directory and its parents; an existing one is kept. Return its path on disk.
+
+        Raises:
+            ApiError: BUCKET_NOT_FOUND; PATH_INVALID if a file is in the way.
+        """
         local = self.local(path)
-        segments = self._segments(path.bucket, local)
         with _translate_os_errors(str(path)):
-            os.close(atomic_fs.open_folder(self._bucket_folder(path.bucket), segments, create=True, fsync=self._fsync))
+            self._open_folder(path.bucket, self._segments(path.bucket, local), create=True).close()
         return local
 
     def walk(
@@ -156,18 +206,21 @@ class ObjectTree:
     ) -> Iterator[ObjectEntry]:
         """Return the objects below a directory, in the order of :func:`modelarts_emulator.obs.walk.walk`.
 
-        Hidden and temporary files, and everything below ``skip``, are left out. Raises as ``require_directory`` at
-        once, and ``OBS_ERROR`` while iterating if a folder cannot be read. ``on_link`` is called for each link.
+        Hidden and temporary files, and everything below ``skip``, are left out. ``on_link`` is called for each
+        symbolic link.
+
+        Raises:
+            ApiError: as ``require_directory``, at once; OBS_ERROR during the iteration if a folder cannot be read.
         """
         place = self.require_directory(directory)
         names, ids = self._skipped(skip, directory)
         entries = walk(
-            str(place),
+            real_path(place),
             directory.as_directory().object_name,
             within=self._require_bucket(directory.bucket),
             skip=names,
             skip_folders=ids,
-            reported=self._reported,
+            warnings=self._warnings,
             on_link=on_link,
         )
         return _with_translated_errors(entries, directory)
@@ -180,16 +233,19 @@ class ObjectTree:
         skip: Collection[ObsPath] = (),
         on_link: Callable[[], None] = lambda: None,
     ) -> Iterator[ObjectEntry] | None:
-        """Return, as ``walk``, what lies at these places below a directory; None where links are in play."""
+        """Walk some files and folders below a directory only; ``inner`` are their paths relative to it.
+
+        Return None if symbolic links are involved: only a whole ``walk`` finds all paths of an object then.
+        """
         names, ids = self._skipped(skip, directory)
         entries = walk_at(
-            str(self.require_directory(directory)),
+            real_path(self.require_directory(directory)),
             directory.as_directory().object_name,
             inner,
             within=self._require_bucket(directory.bucket),
             skip=names,
             skip_folders=ids,
-            reported=self._reported,
+            warnings=self._warnings,
             on_link=on_link,
         )
         return None if entries is None else _with_translated_errors(entries, directory)
@@ -197,12 +253,17 @@ class ObjectTree:
     # Objects
 
     def stat(self, path: ObsPath) -> ObjectStat | None:
-        """Return size and time of an object; None if there is none. Raises ``PATH_INVALID``, ``BUCKET_NOT_FOUND``."""
+        """Return size and time of an object; None if it does not exist.
+
+        Raises:
+            ApiError: BUCKET_NOT_FOUND; PATH_INVALID if a link leads out of the bucket.
+        """
         if path.is_directory:
             return None
         try:
             with self._parent(path, create=False, follow=True) as (folder, name):
-                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                found = folder.lstat(name)
+                self._spellings.require_visible(folder, name)
         except ApiError as error:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
                 return None
@@ -210,17 +271,25 @@ class ObjectTree:
         return ObjectStat(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
     def open(self, path: ObsPath) -> BinaryIO:
-        """Open an object for reading. Raises ``FILE_NOT_FOUND``, ``PATH_INVALID`` or ``BUCKET_NOT_FOUND``."""
+        """Open an object for reading.
+
+        Raises:
+            ApiError: FILE_NOT_FOUND, BUCKET_NOT_FOUND, or PATH_INVALID for anything but a file.
+        """
         with self._parent(path, create=False, follow=True) as (folder, name):
-            # Non-blocking: opening a named pipe would wait for a writer for ever.
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            descriptor = folder.open_file(name, READ)
+            try:
+                self._spellings.require_visible(folder, name)
+            except BaseException:
+                os.close(descriptor)
+                raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise ApiError(PATH_INVALID, f"{path} is not a file")
         return os.fdopen(descriptor, "rb")
 
     def read(self, path: ObsPath, limit: int | None = None) -> bytes:
-        """Return an object's bytes, at most ``limit`` of them. Raises as ``open``."""
+        """Return an object's bytes, at most ``limit`` of them. Raises ApiError as ``open``."""
         with self.open(path) as file, _translate_os_errors(str(path)):
             return file.read(-1 if limit is None else limit)
 
@@ -233,47 +302,66 @@ class ObjectTree:
         flush: bool = True,
         at_ms: int | None = None,
     ) -> ObjectStat:
-        """Write an object whole or not at all, with the directories above it; return its size and time.
+        """Write an object whole or not at all; missing directories are created. Return its size and time.
 
-        Its time is now, or ``at_ms`` in milliseconds since the epoch.
+        The bytes are written to a file with a hidden name, or without one, which then gets the object's name.
 
-        With ``flush`` False its name survives power loss only once ``flush`` has been called for its directory: one
-        call for a batch. The bytes are safe before they get the name either way.
+        Args:
+            path: the object.
+            data: its bytes, at once or in chunks.
+            overwrite: whether an existing object is replaced.
+            flush: with False, the name survives power loss only after ``flush`` of its directory, which is then called
+                once for many objects. The bytes are durable in both cases.
+            at_ms: modification time in ms since the epoch; the default is now.
 
-        The bytes go to a file with a hidden name, or none, which then takes the name. Raises FileExistsError if the
-        name is taken and ``overwrite`` is False; ``PATH_INVALID`` for a directory; ``OBS_ERROR`` if the disk refuses.
+        Raises:
+            FileExistsError: the name is taken and ``overwrite`` is False.
+            ApiError: BUCKET_NOT_FOUND; PATH_INVALID for a directory, or a name that the file system cannot hold or
+                cannot tell from an existing one; OBS_ERROR if the disk refuses.
         """
         chunks = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
         with self._parent(path, create=True, follow=False) as (folder, name):
-            named = overwrite and atomic_fs.is_taken(folder, name)
-            with atomic_fs.temporary(folder, named=named) as (file, temporary):
-                with file:
-                    for chunk in chunks:
-                        file.write(chunk)
-                    file.flush()
-                    self._stamp(file, at_ms)
-                    if self._fsync:
-                        os.fsync(file.fileno())
-                    # While it is open: whatever has the name a moment later is not what has been written here.
-                    written = os.fstat(file.fileno())
-                atomic_fs.publish(folder, temporary, name, overwrite=overwrite)
+            is_replaced = overwrite and is_taken(folder, name)
+            if is_replaced:
+                self._spellings.require_exact(folder, name)
+            else:
+                require_possible_name(name)
+            with folder.new_file(named=is_replaced) as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                written = file.finish(self._time_ns(at_ms), flush_file if self._fsync else None)
+                # Two clients may write a.txt and A.txt at once: check and rename are one step for both spellings.
+                with self._spellings.lock(folder, name):
+                    if overwrite and is_taken(folder, name):
+                        self._spellings.require_exact(folder, name)
+                        file.publish(name, overwrite=True)
+                    else:
+                        file.publish(name, overwrite=overwrite)
+                        self._spellings.remember(folder, name)
             if self._fsync and flush:
-                os.fsync(folder)
+                folder.flush()
         return ObjectStat(written.st_size, written.st_mtime_ns)
 
     def flush(self, directory: ObsPath) -> None:
-        """Make the names in a directory survive power loss. Raises as ``require_directory``."""
+        """Make the names in a directory survive power loss. Raises ApiError as ``require_directory``."""
         if self._fsync:
             with _translate_os_errors(str(directory)):
-                atomic_fs.sync(str(self.require_directory(directory)))
+                sync_folder(real_path(self.require_directory(directory)))
 
     def delete(self, path: ObsPath) -> bool:
-        """Remove an object; False if there is none. Of a link, it goes. Raises ``PATH_INVALID`` for a directory."""
+        """Delete an object; return False if it does not exist. A symbolic link is deleted itself.
+
+        Raises:
+            ApiError: BUCKET_NOT_FOUND; PATH_INVALID for a directory.
+        """
         try:
-            with self._parent(path, create=False, follow=False) as (folder, name):
-                os.unlink(name, dir_fd=folder)
+            with self._parent(path, create=False, follow=False) as (folder, name), self._spellings.lock(folder, name):
+                folder.lstat(name)
+                if not self._spellings.is_exact(folder, name):
+                    return False
+                folder.unlink(name)
                 if self._fsync:
-                    os.fsync(folder)
+                    folder.flush()
         except ApiError as error:
             if error.error is FILE_NOT_FOUND:
                 return False
@@ -281,26 +369,26 @@ class ObjectTree:
         return True
 
     def copy(self, source: ObsPath, target: ObsPath, *, overwrite: bool = True, flush: bool = True) -> ObjectStat:
-        """Copy an object's bytes. Raises as ``open`` for the source and as ``write`` for the target."""
+        """Copy an object's bytes. Raises ApiError as ``open`` for the source and as ``write`` for the target."""
         with self.open(source) as file:
             chunks = iter(lambda: file.read(_CHUNK), b"")
             return self.write(target, chunks, overwrite=overwrite, flush=flush)
 
     # Inside
 
-    def _stamp(self, file: BinaryIO, at_ms: int | None) -> None:
-        """Give a file the time of the clock."""
+    def _time_ns(self, at_ms: int | None) -> int:
+        """Return a modification time in nanoseconds."""
         now = self._clock.now_ms() if at_ms is None else at_ms
-        time_ns = now * 1_000_000 + next(self._nanoseconds)
-        os.utime(file.fileno(), ns=(time_ns, time_ns))
+        return now * 1_000_000 + next(self._nanoseconds)
 
     def _skipped(self, skip: Collection[ObsPath], directory: ObsPath) -> tuple[list[str], list[FolderId]]:
-        """What to leave out of a directory: by resolved path, and what only links can lead to by device and inode.
+        """Return the folders to leave out of a walk: those below the directory by path, all others by device and inode.
 
-        To resolve a path takes ten times as long as to ask for its inode, and there is one for every dataset.
+        Only a link can lead to one of the others. Resolving a path takes ten times as long as reading its inode, and
+        every dataset has a work path to leave out.
         """
         within = directory.as_directory()
-        names = [str(self.local(each)) for each in skip if within.contains(each) and self.has_bucket(each.bucket)]
+        names = [real_path(self.local(each)) for each in skip if within.contains(each) and self.has_bucket(each.bucket)]
         others = (f"{self._bucket_folder(each.bucket)}/{each.key}" for each in skip if not within.contains(each))
         return names, [found for place in others if (found := folder_id(place)) is not None]
 
@@ -316,45 +404,76 @@ class ObjectTree:
         return self._bucket_folder(name)
 
     def _resolve(self, path: ObsPath) -> tuple[str, str]:
-        """Return the bucket's folder and the resolved place, wherever that is."""
+        """Return the bucket's folder and the resolved path, which may lead out of it."""
         bucket = self._require_bucket(path.bucket)
         place = f"{bucket}/{path.key}".rstrip("/")
         with _translate_os_errors(str(path)):
             try:
-                return bucket, os.path.realpath(place, strict=True)
+                return bucket, real_path(place, strict=True)
             except (FileNotFoundError, NotADirectoryError):
-                return bucket, os.path.realpath(place)
+                return bucket, real_path(place)
+
+    def _is_spelled_as(self, path: ObsPath) -> bool:
+        """Return whether every name of an existing path is the exact name of its file or link."""
+        place = self._bucket_folder(path.bucket)
+        for name in path.key.strip("/").split("/") if path.key else ():
+            if not self._is_visible_in(place, name):
+                return False
+            place = f"{place}/{name}"
+        return True
+
+    def _is_visible_in(self, folder: str, name: str) -> bool:
+        """Return whether an existing name in a folder is spelled right.
+
+        The folder is opened only if another spelling exists too.
+        """
+        if not any(os.path.lexists(f"{folder}/{other}") for other in other_spellings(name)):
+            return True
+        with open_root(real_path(folder)) as opened:
+            return self._spellings.is_visible(opened, name)
 
     @contextmanager
-    def _parent(self, path: ObsPath, *, create: bool, follow: bool) -> Iterator[tuple[int, str]]:
-        """Hold the folder of an object open: its descriptor, and the object's name in it.
+    def _parent(self, path: ObsPath, *, create: bool, follow: bool) -> Iterator[tuple[Folder, str]]:
+        """Open the folder that contains an object; give it and the object's name in it.
 
-        Who reads follows a link in the last place; who writes or deletes means the link itself.
+        With ``follow`` a link in the place of the object is followed, for reading. Writing and deleting concern the
+        link itself.
         """
         if path.is_directory:
             raise ApiError(PATH_INVALID, f"{path} is a directory")
         with _translate_os_errors(str(path)):
             folder, name = self._open_parent(path, create=create, follow=follow)
-            try:
+            with folder:
                 yield folder, name
-            finally:
-                os.close(folder)
 
-    def _open_parent(self, path: ObsPath, *, create: bool, follow: bool) -> tuple[int, str]:
-        bucket = self._require_bucket(path.bucket)
+    def _open_parent(self, path: ObsPath, *, create: bool, follow: bool) -> tuple[Folder, str]:
+        self._require_bucket(path.bucket)
         *segments, name = path.key.split("/")
         with suppress(NotADirectoryError):
-            folder = atomic_fs.open_folder(bucket, segments, create=create, fsync=self._fsync)
-            if not (follow and atomic_fs.is_link(folder, name)):
+            folder = self._open_folder(path.bucket, segments, create=create)
+            if not (follow and _is_link(folder, name)):
                 return folder, name
-            os.close(folder)
-        # A link is in the way, or a file: judge where it leads, then go there without meeting another.
+            folder.close()
+        # A link or a file is in the way: check where it leads, then open that path, which must not have a link.
         local = self.local(path) if follow else self.local(path.parent) / path.name
         *segments, name = self._segments(path.bucket, local)
-        return atomic_fs.open_folder(bucket, segments, create=create, fsync=self._fsync), name
+        return self._open_folder(path.bucket, segments, create=create), name
+
+    def _open_folder(self, bucket: str, segments: list[str], *, create: bool) -> Folder:
+        root = self._bucket_folder(bucket)
+        return open_folder(root, segments, create=create, flush=self._fsync, spellings=self._spellings)
 
     def _segments(self, bucket: str, local: Path) -> list[str]:
-        return [segment for segment in str(local)[len(self._bucket_folder(bucket)) :].split("/") if segment]
+        inner = local.as_posix()[len(self._bucket_folder(bucket)) :]
+        return [segment for segment in inner.split("/") if segment]
+
+
+def _is_link(folder: Folder, name: str) -> bool:
+    """Return whether the name is a symbolic link; False if it does not exist."""
+    try:
+        return stat.S_ISLNK(folder.lstat(name).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _is_bucket(name: str) -> bool:
@@ -372,7 +491,7 @@ def _with_translated_errors(entries: Iterator[ObjectEntry], directory: ObsPath) 
 
 @contextmanager
 def _translate_os_errors(path: str) -> Iterator[None]:
-    """Turn what the operating system refuses into the catalogue's errors."""
+    """Raise the catalogue's errors instead of those of the operating system; FileExistsError passes unchanged."""
     try:
         yield
     except FileNotFoundError as error:
@@ -382,5 +501,5 @@ def _translate_os_errors(path: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
-        row = PATH_INVALID if error.errno in atomic_fs.PATH_FAULTS else OBS_ERROR
+        row = PATH_INVALID if error.errno in PATH_FAULTS else OBS_ERROR
         raise ApiError(row, f"{path}: {error.strerror}") from error

@@ -22,13 +22,13 @@ def restore_samples(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> 
             lines.add(sample.path)
     for identity in gone:
         if known := dataset.get(identity):
-            dataset.put_sample(known.tombstone(aside=True))
+            dataset.put_sample(known.tombstone(switched_out=True))
     _forget_readings(dataset, lines)
 
 
 def forget_switched_out(dataset: DatasetWriter) -> None:
     """Forget what has been set aside, so that it is found again where it still lies."""
-    identities = [sample.id for sample in dataset.tombstones() if sample.aside]
+    identities = [sample.id for sample in dataset.tombstones() if sample.switched_out]
     for identity in identities:
         dataset.remove_sample(identity)
     if identities:
@@ -40,4 +40,4 @@ def _forget_readings(dataset: DatasetWriter, paths: Iterable[str] = ()) -> None:
     files = dataset.files
     for path in {*files, *paths}:
         known = files.get(path)
-        dataset.put_file(FileRecord(path=path, reading=known.reading if known else None))
+        dataset.put_file(FileRecord(path=path, read_options=known.read_options if known else None))

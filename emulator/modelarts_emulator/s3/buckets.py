@@ -12,7 +12,7 @@ from flask import Response
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, BUCKET_NOT_EMPTY, INVALID_ARGUMENT, NO_SUCH_BUCKET
 from modelarts_emulator.iam.accounts import derived_id
-from modelarts_emulator.obs.listing import KeyPage, ListedKey, page
+from modelarts_emulator.obs.listing import KeyPage, ListedKey, list_keys
 from modelarts_emulator.obs.metadata import EMPTY_MD5
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.s3.call import Call
@@ -62,7 +62,7 @@ def delete_bucket(call: Call) -> Response:
     Raises NO_SUCH_BUCKET or BUCKET_NOT_EMPTY, and ACCESS_DENIED for a mounted folder.
     """
     root = require_bucket(call)
-    if page(root, limit=1, directories=call.storage.metadata.directories(call.bucket)).keys:
+    if list_keys(root, limit=1, directories=call.storage.metadata.directories(call.bucket)).keys:
         raise ApiError(BUCKET_NOT_EMPTY, call.bucket)
     try:
         _delete_with_folders(call, root)
@@ -86,7 +86,7 @@ def bucket_location(call: Call) -> Response:
 
 def storage_info(call: Call) -> Response:
     """Return the number of objects in a bucket and their total size in bytes. Raises NO_SUCH_BUCKET."""
-    keys = page(require_bucket(call), limit=1 << 40).keys
+    keys = list_keys(require_bucket(call), limit=1 << 40).keys
     return call.xml_response(
         "GetBucketStorageInfoResult", [("Size", sum(key.size for key in keys)), ("ObjectNumber", len(keys))]
     )
@@ -158,7 +158,7 @@ def _page(call: Call, after: str, limit: int) -> KeyPage:
     root = require_bucket(call)
     if not limit:
         return KeyPage([], [], None)
-    return page(
+    return list_keys(
         root,
         prefix=call.parameter("prefix") or "",
         delimiter=call.parameter("delimiter") or "",

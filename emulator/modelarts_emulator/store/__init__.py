@@ -1,6 +1,9 @@
-"""The store: TinyDB files for rest, a journal for work, indexes in memory for speed."""
+"""The store: datasets as TinyDB files, with a journal for fast durable changes and indexes in memory for reading.
 
-from modelarts_emulator.store.directory import DataDirectoryInUse
+``Store`` is the entry point. ``Store.reading`` gives a :class:`DatasetReader`, ``Store.writing`` a
+:class:`DatasetWriter`.
+"""
+
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import decode_sample, encode_sample, fingerprint
@@ -17,6 +20,7 @@ from modelarts_emulator.store.records import (
 from modelarts_emulator.store.store import Durability, IndexEntry, Store, Unknown
 from modelarts_emulator.store.tinydb_table import DatasetDB
 from modelarts_emulator.store.writer import DatasetWriter
+from modelarts_emulator.system.directory_lock import DataDirectoryInUse
 
 __all__ = [
     "Counts",

@@ -1,4 +1,7 @@
-"""The counts of past days, kept without a clock that ticks: a day's are written down by the first change after it."""
+"""Sample counts at the end of each day, for the dataset's metrics.
+
+No timer is needed: the first change of a day stores the counts of the day before, since nothing has changed them since.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ from modelarts_emulator.store.records import Counts, DatasetRecord
 
 DAY_MS = 24 * 60 * 60 * 1000
 DayCounts = tuple[int, int, int]
-"""Samples in all, labelled, and to be confirmed."""
+"""Numbers of samples: all, labelled, to be confirmed."""
 
 
 def with_daily_counts(record: DatasetRecord, before: Counts, now_ms: int) -> DatasetRecord | None:
-    """The record with the counts that locked until now; None where they are of today, or written down already."""
+    """Return the record with the counts before today's first change added; None if they are stored already.
+
+    Args:
+        record: the dataset.
+        before: its counts before the change.
+        now_ms: current time in ms since the epoch.
+    """
     day = now_ms // DAY_MS
     if record.counted_day == day:
         return None
@@ -25,6 +34,14 @@ def with_daily_counts(record: DatasetRecord, before: Counts, now_ms: int) -> Dat
 
 
 def counts_of_day(history: Mapping[str, DayCounts], day: int, current: DayCounts) -> DayCounts:
-    """The counts at the end of a day: those of the first day since then that was written down, else the current."""
+    """Return the counts at the end of a day.
+
+    Days without a change are not stored: the next stored day has their counts, or ``current`` if there is none.
+
+    Args:
+        history: stored counts by day.
+        day: number of the day since the epoch, in UTC.
+        current: the present counts.
+    """
     later = [int(known) for known in history if int(known) >= day]
     return history[str(min(later))] if later else current

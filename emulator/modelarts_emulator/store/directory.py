@@ -1,151 +1,162 @@
-"""A data directory: whose it is, where everything lies in it, and the index of its datasets.
+"""The data directory: its lock, the paths of its files, and the index of datasets.
 
-Layout: ``lock``, ``index.json`` (TinyDB, one document a dataset), ``datasets/<id>/dataset.json`` with its journals, and
-``datasets/<id>/versions/<version id>.json``. The index is a cache of what the folders say: after a crash it is repaired
-from them.
+Layout::
+
+    lock                                   held by the process that uses the directory
+    index.json                             TinyDB file, one document per dataset
+    datasets/<dataset id>/dataset.json     checkpoint, with journals beside it (see tinydb_storage)
+    datasets/<dataset id>/versions/<version id>.json
+
+The index is a cache of the datasets' own files. It is not flushed to the disk; after a crash it is rebuilt from them.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
-from modelarts_emulator.store.files import read_tables, sync_directory, write_tables
+from modelarts_emulator.store.files import read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
 from modelarts_emulator.store.records import Counts, DatasetRecord
 from modelarts_emulator.store.tinydb_storage import CHECKPOINT, PREVIOUS_CHECKPOINT, generation_of, journals
+from modelarts_emulator.system.directory_lock import DirectoryLock
+from modelarts_emulator.system.durability import flush_folder, replace_file
 
 log = logging.getLogger(__name__)
 
 INDEX = "index.json"
-
-
-class DataDirectoryInUse(Exception):
-    """Another process uses the data directory; the text names both."""
+DELETED_PREFIX = ".deleted-"
+"""Begins the name of a dataset's folder that is being deleted."""
 
 
 class IndexRow(msgspec.Struct, omit_defaults=True):
-    """A row of ``index.json``: a dataset, and how its file looked when the row was right."""
+    """A row of ``index.json``: a dataset, and the state of its checkpoint when the row was written."""
 
     record: DatasetRecord
     counts: Counts
     generation: int
     file: tuple[int, int]
+    """Size in bytes and modification time in nanoseconds of the checkpoint."""
 
 
 class DataDirectory:
-    """A data directory, locked until it is closed. Raises DataDirectoryInUse, OSError."""
+    """A data directory, locked until ``unlock``.
+
+    Raises:
+        DataDirectoryInUse: another process uses the directory.
+        OSError: the directory cannot be created or locked.
+    """
 
     def __init__(self, root: Path, *, fsync: bool) -> None:
         self._root, self._fsync = root, fsync
-        self._lock: IO[str] | None = _take_lock(root)
+        self._lock = DirectoryLock(root)
 
     def unlock(self) -> None:
-        """Give it up."""
-        if self._lock:
-            self._lock.close()
-            self._lock = None
+        """Release the lock."""
+        self._lock.release()
 
     def folder(self, dataset_id: str) -> Path:
-        """Where a dataset lies."""
+        """Return the folder of a dataset."""
         return self._root / "datasets" / dataset_id
 
     def version_file(self, dataset_id: str, version_id: str) -> Path:
-        """Where the samples of a version lie."""
+        """Return the file that contains the samples of a version."""
         return self.folder(dataset_id) / "versions" / f"{version_id}.json"
 
     def create(self, record: DatasetRecord, tables: dict[str, list[tuple[int, bytes]]]) -> None:
-        """Make a dataset's folder; it is on the disk when this returns. Raises OSError, and nothing is left of it."""
+        """Create the folder of a dataset with these tables; it is durable when this returns.
+
+        Raises:
+            OSError: the disk refuses; the folder is removed again.
+        """
         folder = self.folder(record.id)
         try:
             (folder / "versions").mkdir(parents=True)
             write_tables(folder / CHECKPOINT, tables, fsync=self._fsync)
             if self._fsync:
-                sync_directory(folder.parent)
+                flush_folder(folder.parent)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
     def hide(self, dataset_id: str) -> Path:
-        """Take a dataset's folder out of sight; return where it is now. Raises OSError, and it is where it was."""
+        """Rename a dataset's folder so that no start finds it; return its new path.
+
+        The rename is the moment of deletion: it is one step, and removing the files is not.
+
+        Raises:
+            OSError: the system refuses; the folder has its old name.
+        """
         folder = self.folder(dataset_id)
-        gone = folder.replace(folder.with_name(f".deleted-{dataset_id}"))
+        hidden = folder.with_name(f"{DELETED_PREFIX}{dataset_id}")
+        replace_file(folder, hidden)
         try:
             if self._fsync:
-                sync_directory(gone.parent)
+                flush_folder(hidden.parent)
         except OSError:
-            gone.replace(folder)
+            replace_file(hidden, folder)
             raise
-        return gone
+        return hidden
 
     def quarantine(self, dataset_id: str, why: Exception, now_ms: int) -> None:
-        """Move a dataset that cannot be read out of the way, and say so."""
-        aside = self._root / f"{dataset_id}.damaged-{now_ms}"
-        self.folder(dataset_id).replace(aside)
-        log.error("Dataset %s cannot be read (%s): it is set aside as %s", dataset_id, why, aside)
+        """Move a dataset that cannot be read to ``<dataset id>.damaged-<time>`` and log that."""
+        target = self._root / f"{dataset_id}.damaged-{now_ms}"
+        replace_file(self.folder(dataset_id), target)
+        log.error("Cannot read dataset %s (%s); quarantined as %s", dataset_id, why, target)
 
     def datasets(self) -> Iterator[str]:
-        """The ids of all datasets; what cut short deletions and creations have left is removed. Raises OSError."""
+        """Yield the ids of all datasets, and remove what interrupted creations and deletions have left.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
         (self._root / "datasets").mkdir(exist_ok=True)
         for folder in sorted((self._root / "datasets").iterdir()):
-            is_whole = (folder / CHECKPOINT).exists() or (folder / PREVIOUS_CHECKPOINT).exists()
-            if folder.name.startswith(".") or (folder.is_dir() and not is_whole):
+            is_complete = (folder / CHECKPOINT).exists() or (folder / PREVIOUS_CHECKPOINT).exists()
+            if folder.name.startswith(".") or (folder.is_dir() and not is_complete):
                 shutil.rmtree(folder, ignore_errors=True)
             elif folder.is_dir():
                 yield folder.name
 
     def read_index(self) -> dict[str, IndexRow]:
-        """The index by dataset id; empty where it cannot be read. Raises FormatTooNew."""
+        """Return the index rows by dataset id; empty if the index is missing or damaged.
+
+        Raises:
+            FormatTooNew: a later release wrote the index.
+        """
         try:
             _, tables = read_tables(self._root / INDEX)
-            found = tables["datasets"].documents if "datasets" in tables else []
-            rows = [msgspec.json.decode(document, type=IndexRow) for document in found]
+            documents = tables["datasets"].documents if "datasets" in tables else []
+            rows = [msgspec.json.decode(document, type=IndexRow) for document in documents]
         except FileNotFoundError:
             return {}
         except (Damaged, msgspec.DecodeError) as error:
-            log.warning("%s; it is rebuilt from the datasets' own files", error)
+            log.warning("Rebuilding the index from the datasets' files: %s", error)
             return {}
         return {row.record.id: row for row in rows}
 
     def write_index(self, rows: Iterable[tuple[DatasetRecord, Counts, int]]) -> None:
-        """Write the index from records, counts and generations. Where that fails, the next start is only slower."""
+        """Write the index from (record, counts, generation). A failure is logged: it only slows the next start."""
         documents = []
         for number, (record, counts, generation) in enumerate(rows, 1):
-            row = IndexRow(record, counts, generation, _size_and_mtime(self.folder(record.id) / CHECKPOINT) or (0, 0))
-            documents.append((number, msgspec.json.encode(row)))
+            state = _size_and_mtime(self.folder(record.id) / CHECKPOINT) or (0, 0)
+            documents.append((number, msgspec.json.encode(IndexRow(record, counts, generation, state))))
         try:
-            # What a crash leaves of it is repaired from the folders, so it need not be synced.
+            # Not flushed: after a crash the index is rebuilt from the datasets' files.
             write_tables(self._root / INDEX, {"datasets": documents}, fsync=False)
         except OSError as error:
-            log.warning("%s cannot be written: %s", self._root / INDEX, error)
+            log.warning("Cannot write %s: %s", self._root / INDEX, error)
 
     def is_current(self, row: IndexRow) -> bool:
-        """Whether a dataset's file is the one that the index speaks of, and no journal adds to it."""
+        """Return whether an index row still describes the dataset: same checkpoint, and no journal with changes."""
         folder = self.folder(row.record.id)
         if _size_and_mtime(folder / CHECKPOINT) != row.file:
             return False
         return all(generation_of(path) < row.generation for path in journals(folder) if path.stat().st_size)
-
-
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Keep everybody else from using a data directory, without changing anything in it. Raises DataDirectoryInUse."""
-    try:
-        file = (root / "lock").open(encoding="utf-8")
-    except FileNotFoundError:
-        yield  # it has never been used
-        return
-    with file:
-        _flock(root, file)
-        yield
 
 
 def _size_and_mtime(path: Path) -> tuple[int, int] | None:
@@ -154,27 +165,3 @@ def _size_and_mtime(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_size, found.st_mtime_ns
-
-
-def _take_lock(root: Path) -> IO[str]:
-    """One process a data directory. Raises DataDirectoryInUse, OSError."""
-    root.mkdir(parents=True, exist_ok=True)
-    file = os.fdopen(os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+")
-    try:
-        _flock(root, file)
-    except DataDirectoryInUse:
-        file.close()
-        raise
-    file.truncate(0)
-    file.seek(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
-
-
-def _flock(root: Path, file: IO[str]) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = file.read().strip() or "unknown"
-        raise DataDirectoryInUse(f"the data directory {root} is in use by process {owner}") from None

@@ -1,7 +1,7 @@
-"""What lies in a data directory, and what is wrong with it.
+"""Check a data directory and its buckets, and repair what can be repaired without losing data.
 
-Nothing is changed without ``--repair``, and with it no sample's file ever is: only what the emulator itself has left
-behind is removed, and what can be rebuilt is.
+``examine`` changes nothing. ``repair`` removes only files that the emulator itself has left behind, and rebuilds what
+can be rebuilt. It never changes or removes the file of a sample.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import is_ignored
 from modelarts_emulator.store import Damaged, DatasetDB, DatasetRecord, FormatTooNew, Store, Unknown
 from modelarts_emulator.store.check import CheckFinding, DataDirectoryCheck, DatasetSummary, leftovers
-from modelarts_emulator.store.directory import locked
+from modelarts_emulator.store.tinydb_storage import PREVIOUS_CHECKPOINT
+from modelarts_emulator.system.directory_lock import ReadOnlyDirectoryLock
+from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.util.clock import SystemClock
 
-# How many paths of one kind are listed one by one.
-SHOWN = 20
-# An object that was being written when the emulator ended. Not what tasks note: that is still needed.
+MAX_LISTED = 20
+"""Maximum number of missing files listed one by one per dataset."""
+# The hidden name of an object that was being written when the emulator ended. The undo log of a task has other names:
+# it is still needed.
 _UNFINISHED = re.compile(r"\.~[0-9a-f]{16}")
 _FAULTS = frozenset({"damaged", "torn", "newer", "leftover", "missing", "gone"})
-"""Kinds of problems that are wrong; the others are worth knowing."""
+"""Kinds of findings that are faults; all others are for information."""
 
 
 class Report(msgspec.Struct):
-    """What was found; after a repair, ``repaired`` is what is no longer so."""
+    """The findings. After a repair, ``repaired`` has those that no longer exist."""
 
     data_dir: str
     datasets: list[DatasetSummary] = []
@@ -43,36 +45,47 @@ class Report(msgspec.Struct):
     repaired: list[CheckFinding] = []
 
     @property
-    def is_well(self) -> bool:
-        """Whether nothing is wrong."""
+    def is_healthy(self) -> bool:
+        """Whether there is no fault."""
         return all(problem.kind not in _FAULTS for problem in self.problems)
 
 
 def examine(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], None] = lambda: None) -> Report:
-    """Look through a data directory and its buckets; nothing is changed. ``buckets`` are mounted folders by name.
+    """Check a data directory and its buckets; nothing is changed.
 
-    ``progress`` is called for each dataset that has been looked at. Raises DataDirectoryInUse, OSError.
+    Args:
+        data_dir: the directory.
+        buckets: mounted folders by bucket name.
+        progress: called after each dataset.
+
+    Raises:
+        DataDirectoryInUse: an emulator is using the directory.
+        OSError: a file cannot be read.
     """
-    with locked(data_dir), tempfile.TemporaryDirectory() as empty:
+    with ReadOnlyDirectoryLock(data_dir), tempfile.TemporaryDirectory() as empty:
         own = data_dir / "obs"
-        samples = _Samples(ObjectTree(own if own.is_dir() else Path(empty), buckets))
+        samples = _SampleFiles(ObjectTree(own if own.is_dir() else Path(empty), buckets))
 
-        def look_at(record: DatasetRecord, db: DatasetDB) -> None:
-            samples.look_at(record, db)
+        def on_dataset(record: DatasetRecord, db: DatasetDB) -> None:
+            samples.check_dataset(record, db)
             progress()
 
-        inspection = DataDirectoryCheck(data_dir, look_at)
-        inspection.run()
-        problems = [*inspection.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
-        return Report(str(data_dir), inspection.datasets, sorted(problems))
+        check = DataDirectoryCheck(data_dir, on_dataset)
+        check.run()
+        problems = [*check.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
+        return Report(str(data_dir), check.datasets, sorted(problems))
 
 
 def repair(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], None] = lambda: None) -> Report:
-    """Mend what is safe to mend, and look again; as ``examine``. Raises DataDirectoryInUse, OSError."""
+    """Repair what can be repaired without losing data, and check again.
+
+    Arguments and exceptions are those of ``examine``. A directory with files of a later release is not changed.
+    """
     before = examine(data_dir, buckets, progress)
     if any(problem.kind == "newer" for problem in before.problems):
         return before
-    # Whoever starts an emulator now is in time to be refused, or finds leftovers gone that it would remove itself.
+    # An emulator that has started since the check makes this fail. One that has started and ended has removed only
+    # leftovers, as the repair does.
     store = Store(data_dir, clock=SystemClock())
     try:
         _repair(data_dir, buckets, before, store)
@@ -89,11 +102,11 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
     tree = ObjectTree(data_dir / "obs", buckets) if (data_dir / "obs").is_dir() or buckets else None
     for problem in report.problems:
         if tree and problem.kind == "leftover" and problem.path.startswith("/"):
-            place = tree.local(ObsPath.parse(problem.path).parent) / ObsPath.parse(problem.path).name
-            if not is_being_written(place):
-                place.unlink(missing_ok=True)
-        elif problem.repairable and problem.path.endswith("dataset.previous.json"):
-            (data_dir / problem.path).unlink(missing_ok=True)  # it can only mislead; the next checkpoint makes another
+            path = tree.local(ObsPath.parse(problem.path).parent) / ObsPath.parse(problem.path).name
+            if not is_being_written(path):
+                path.unlink(missing_ok=True)
+        elif problem.repairable and problem.path.endswith(f"/{PREVIOUS_CHECKPOINT}"):
+            (data_dir / problem.path).unlink(missing_ok=True)  # the next checkpoint writes another
     for dataset in report.datasets:
         with suppress(Unknown, Damaged, FormatTooNew):
             store.checkpoint(dataset.id)
@@ -108,47 +121,47 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-class _Samples:
-    """Compares what the datasets say of objects with what lies in the buckets."""
+class _SampleFiles:
+    """Compares the samples of the datasets with the files in the buckets."""
 
     def __init__(self, tree: ObjectTree) -> None:
         self._tree = tree
         self.problems: list[CheckFinding] = []
         self._owned: list[ObsPath] = []
-        self._places: dict[str, Path | None] = {}
+        """Directories that a dataset reads or writes."""
+        self._folders_on_disk: dict[str, Path | None] = {}
 
-    def look_at(self, record: DatasetRecord, db: DatasetDB) -> None:
-        """Note the samples of a dataset whose file is gone. Raises msgspec.ValidationError."""
+    def check_dataset(self, record: DatasetRecord, db: DatasetDB) -> None:
+        """Add a finding for each sample whose file is missing. Raises msgspec.ValidationError."""
         directories = [source.data_path for source in record.data_sources if source.data_path]
         for text in (*directories, record.inner_work_path):
             with suppress(ApiError):
                 self._owned.append(ObsPath.directory(text))
         paths = dict.fromkeys(str(sample["path"]) for sample in db.table("samples") if not sample.get("deleted"))
-        gone = [path for path in paths if not self._is_there(path)]
-        for path in gone[:SHOWN]:
-            text = f"the file of a sample of dataset {record.name} is gone; synchronizing removes the sample"
+        missing = [path for path in paths if not self._exists(path)]
+        for path in missing[:MAX_LISTED]:
+            text = f"the file of a sample of dataset {record.name} is missing; synchronization removes the sample"
             self.problems.append(CheckFinding(f"/{path}", "gone", text))
-        if len(gone) > SHOWN:
-            text = f"{len(gone) - SHOWN} more samples of dataset {record.name} have lost their files"
-            self.problems.append(CheckFinding(f"/{gone[SHOWN]}", "gone", text))
+        if len(missing) > MAX_LISTED:
+            text = f"the files of {len(missing) - MAX_LISTED} more samples of dataset {record.name} are missing"
+            self.problems.append(CheckFinding(f"/{missing[MAX_LISTED]}", "gone", text))
 
-    def _is_there(self, path: str) -> bool:
+    def _exists(self, path: str) -> bool:
+        """Return whether an object exists; True if its bucket is not available."""
         parent, _, name = path.rpartition("/")
-        if parent not in self._places:
-            self._places[parent] = self._local(parent)
-        place = self._places[parent]
-        return place is None or os.path.lexists(place / name)
+        if parent not in self._folders_on_disk:
+            self._folders_on_disk[parent] = self._local(parent)
+        folder = self._folders_on_disk[parent]
+        return folder is None or os.path.lexists(folder / name)
 
     def _local(self, parent: str) -> Path | None:
-        """Where a directory lies; None where that is not known, so that nothing can be said of what is in it."""
+        """Return the folder of a directory; None, with a finding, if it is unknown."""
         try:
             return self._tree.local(ObsPath.parse(f"/{parent}/"))
         except ApiError as error:
             bucket = parent.partition("/")[0]
             if not self._tree.has_bucket(bucket):
-                text = (
-                    "the bucket is not here, so its samples cannot be looked for; name its folder: --bucket NAME=FOLDER"
-                )
+                text = "the bucket is missing, so its samples were not checked; pass its folder: --bucket NAME=FOLDER"
                 problem = CheckFinding(f"/{bucket}/", "unknown", text)
             else:
                 problem = CheckFinding(f"/{parent}/", "damaged", error.message)
@@ -157,21 +170,21 @@ class _Samples:
             return None
 
     def unfinished(self) -> Iterator[CheckFinding]:
-        """What the emulator was writing when it ended, in any bucket."""
+        """Yield the objects that were being written when the emulator ended."""
         for bucket, folder, names in self._folders():
             for name in names:
-                place = folder / name
-                if _UNFINISHED.fullmatch(name) and not is_being_written(place):
-                    key = place.relative_to(self._tree.local(ObsPath(bucket)))
-                    text = f"an upload of {place.stat().st_size} bytes was cut short"
+                path = folder / name
+                if _UNFINISHED.fullmatch(name) and not is_being_written(path):
+                    key = path.relative_to(self._tree.local(ObsPath(bucket))).as_posix()
+                    text = f"an interrupted upload of {path.stat().st_size} bytes"
                     yield CheckFinding(f"/{bucket}/{key}", "leftover", text, repairable=True)
 
     def unowned(self) -> Iterator[CheckFinding]:
-        """How many files lie where no dataset reads or writes, by the first directory of a bucket."""
+        """Yield the number of files that no dataset uses, by the first directory of a bucket."""
         counts: Counter[str] = Counter()
         for bucket, folder, names in self._folders():
             relative = folder.relative_to(self._tree.local(ObsPath(bucket)))
-            key = "" if relative == Path() else f"{relative}/"
+            key = "" if relative == Path() else f"{relative.as_posix()}/"
             with suppress(ApiError):  # a name that no object can have
                 here = ObsPath(bucket, key)
                 if not any(owner.contains(here) for owner in self._owned):
@@ -181,14 +194,14 @@ class _Samples:
                 yield CheckFinding(path, "orphan", f"{count} files that no dataset reads or has written")
 
     def _folders(self) -> Iterator[tuple[str, Path, list[str]]]:
-        """Every folder of every bucket with the names of its files; links are not followed."""
+        """Yield every folder of every bucket with the names of its files; links are not followed."""
         for bucket in self._tree.buckets():
             for folder, _, names in os.walk(self._tree.local(ObsPath(bucket))):
                 yield bucket, Path(folder), names
 
 
 def render(report: Report) -> str:
-    """The report as text, one line a dataset and one a problem."""
+    """Return the report as text, one line per dataset and per finding."""
     lines = [f"data directory {report.data_dir}: {len(report.datasets)} datasets"]
     for dataset in report.datasets:
         formats = sorted({file.format for file in dataset.files if file.format is not None})
@@ -200,9 +213,13 @@ def render(report: Report) -> str:
         )
     lines += [f"repaired: {problem.path}: {problem.kind}: {problem.text}" for problem in report.repaired]
     lines += [f"{problem.path}: {problem.kind}: {problem.text}" for problem in report.problems]
-    repairable = sum(problem.repairable for problem in report.problems)
-    faults = sum(problem.kind in _FAULTS for problem in report.problems)
-    lines.append(
-        f"{faults} faults" + (f"; --repair mends {repairable}" if repairable else "") if faults else "all is well"
-    )
+    lines.append(_summary(report))
     return "\n".join(lines) + "\n"
+
+
+def _summary(report: Report) -> str:
+    faults = sum(problem.kind in _FAULTS for problem in report.problems)
+    if not faults:
+        return "no faults"
+    repairable = sum(problem.repairable for problem in report.problems)
+    return f"{faults} faults" + (f"; --repair repairs {repairable}" if repairable else "")

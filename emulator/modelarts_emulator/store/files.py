@@ -1,12 +1,11 @@
-"""Files that are replaced as a whole: written beside, synced, renamed, so that a reader sees the old or the new one.
+"""JSON files that are replaced in one step: written beside the old file, flushed, and renamed over it.
 
-The JSON files are TinyDB's: tables by name, documents by number, one a line. The table ``meta`` says which format
-it is.
+A reader sees the old content or the new one, never a mixture. The files are TinyDB files: tables by name, documents by
+number, one document per line. The table ``meta`` states the format.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,17 +15,20 @@ import msgspec
 
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.format import Damaged, upgrade
+from modelarts_emulator.system.durability import flush_file, flush_folder, replace_file
 
 
 class Meta(msgspec.Struct):
-    """What a file says of itself. ``generation`` counts the checkpoints of a dataset."""
+    """The document of the table ``meta``."""
 
-    format: int = 1  # where a file does not say it; written it always is
+    format: int = 1
+    """Format of the file. It is always written; a file without it has format 1."""
     generation: int = 0
+    """Number of the dataset's checkpoint."""
 
 
 class Rows(NamedTuple):
-    """A table's documents, encoded, beside their numbers."""
+    """The encoded documents of a table, and their numbers."""
 
     numbers: list[int]
     documents: list[bytes]
@@ -35,31 +37,38 @@ class Rows(NamedTuple):
 Tables = dict[str, Rows]
 _raw_tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
 _meta = msgspec.json.Decoder(Meta)
+_META_START = b'{"meta":{"1":'
 
 
 def read_meta(path: Path) -> Meta:
-    """What a file says of itself, from its first line if that is enough. Raises as ``read_tables``."""
+    """Return the meta document of a file, from the first line if possible. Raises as ``read_tables``."""
     with path.open("rb") as file:
         head = file.readline()
-    if head.startswith(b'{"meta":{"1":') and head.endswith(b"}\n"):
+    if head.startswith(_META_START) and head.endswith(b"}\n"):
         with suppress(msgspec.DecodeError):
-            meta = _meta.decode(head[13:-2])
+            meta = _meta.decode(head[len(_META_START) : -2])
             formats.require_supported(path, meta.format)
             return meta
     return read_tables(path)[0]
 
 
-class _LaidOutDifferently(Exception):
-    """The file is not one document a line; it may be good all the same."""
+class _OtherLayout(Exception):
+    """The file does not have one document per line; it may be valid JSON all the same."""
 
 
 def read_tables(path: Path) -> tuple[Meta, Tables]:
-    """A file's tables in this release's format, not yet decoded. Raises FileNotFoundError, Damaged, FormatTooNew."""
+    """Return a file's tables, converted to the current format but not decoded.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        Damaged: the file is not valid.
+        FormatTooNew: a later release wrote the file.
+    """
     try:
         try:
             meta, tables = _read_lines(path)
-        except (_LaidOutDifferently, ValueError):
-            meta, tables = _read_whole(path)
+        except (_OtherLayout, ValueError):
+            meta, tables = _read_any_layout(path)
     except (msgspec.DecodeError, KeyError, StopIteration, ValueError) as error:
         raise Damaged(path, f"cannot be read: {error}") from error
     formats.require_supported(path, meta.format)
@@ -69,14 +78,14 @@ def read_tables(path: Path) -> tuple[Meta, Tables]:
 
 
 def _read_lines(path: Path) -> tuple[Meta, Tables]:
-    """As ``write_tables`` lays it out. Raises _LaidOutDifferently, ValueError."""
+    """Read a file in the layout of ``write_tables``. Raises _OtherLayout, ValueError."""
     tables: Tables = {}
     rows: Rows | None = None
     with path.open("rb") as file:
         head = file.readline()
-        if not (head.startswith(b'{"meta":{"1":') and head.endswith(b"}\n")):
-            raise _LaidOutDifferently
-        meta = _meta.decode(head[13:-2])
+        if not (head.startswith(_META_START) and head.endswith(b"}\n")):
+            raise _OtherLayout
+        meta = _meta.decode(head[len(_META_START) : -2])
         closed = False
         for line in file:
             if line[:1] == b'"' and rows is not None:
@@ -88,14 +97,14 @@ def _read_lines(path: Path) -> tuple[Meta, Tables]:
             elif line == b"}\n" and not closed:
                 rows, closed = None, rows is None
             else:
-                raise _LaidOutDifferently
+                raise _OtherLayout
     if not closed:
-        raise _LaidOutDifferently
+        raise _OtherLayout
     return meta, tables
 
 
-def _read_whole(path: Path) -> tuple[Meta, Tables]:
-    """As another program may have laid it out. Raises msgspec.DecodeError, KeyError, StopIteration, ValueError."""
+def _read_any_layout(path: Path) -> tuple[Meta, Tables]:
+    """Read a file that another program has written. Raises DecodeError, KeyError, StopIteration, ValueError."""
     found = _raw_tables.decode(path.read_bytes())
     meta = _meta.decode(next(iter(found.pop("meta").values())))
     return meta, {
@@ -106,9 +115,19 @@ def _read_whole(path: Path) -> tuple[Meta, Tables]:
 def write_tables(
     path: Path, tables: Mapping[str, Iterable[tuple[int, bytes]]], *, generation: int = 0, fsync: bool
 ) -> None:
-    """Replace a file by these tables, streamed: documents are (number, encoded) pairs. Raises OSError."""
+    """Replace a file with these tables, written as a stream.
+
+    Args:
+        path: the file.
+        tables: (number, encoded document) pairs by table name.
+        generation: number of the checkpoint.
+        fsync: whether the new file is durable when this returns.
+
+    Raises:
+        OSError: the disk refuses; the old file is unchanged.
+    """
     with replacing(path, fsync=fsync) as out:
-        out.write(b'{"meta":{"1":%b}\n' % msgspec.json.encode(Meta(formats.FORMAT, generation)))
+        out.write(_META_START + msgspec.json.encode(Meta(formats.FORMAT, generation)) + b"}\n")
         for name, documents in tables.items():
             out.write(b',"%b":{\n' % name.encode())
             out.writelines(_joined(documents))
@@ -117,46 +136,44 @@ def write_tables(
 
 
 def _joined(documents: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-    last = b""
+    separator = b""
     for number, document in documents:
-        yield b'%b"%d":%b' % (last, number, document)
-        last = b",\n"
-    if last:
+        yield b'%b"%d":%b' % (separator, number, document)
+        separator = b",\n"
+    if separator:
         yield b"\n"
 
 
 @contextmanager
 def replacing(path: Path, *, fsync: bool) -> Iterator[IO[bytes]]:
-    """What is written takes the place of a file when all of it is on the disk; else nothing is left. Raises OSError."""
-    temporary = _beside(path)
+    """Give a new file to write to; it replaces ``path`` at the end, and is removed after an error.
+
+    With ``fsync`` the data is flushed before the rename, and the folder after it: the name then never refers to a file
+    without data, and survives power loss.
+
+    Raises:
+        OSError: the disk refuses; the old file is unchanged.
+    """
+    temporary = _temporary(path)
     try:
         with temporary.open("wb") as out:
             yield out
             out.flush()
             if fsync:
-                os.fsync(out.fileno())
-        temporary.replace(path)
+                flush_file(out.fileno())
+        replace_file(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)  # on a full disk, its room is needed
+        temporary.unlink(missing_ok=True)  # on a full disk its space is needed
         raise
     if fsync:
-        sync_directory(path.parent)
+        flush_folder(path.parent)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, and what is left of a write of it that was cut short."""
+    """Delete a file, and the temporary file of an interrupted write of it."""
     path.unlink(missing_ok=True)
-    _beside(path).unlink(missing_ok=True)
+    _temporary(path).unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
     return path.with_name(path.name + ".tmp")
-
-
-def sync_directory(folder: Path) -> None:
-    """Make a rename or a new name in a folder survive power loss."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

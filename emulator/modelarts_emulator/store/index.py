@@ -1,7 +1,7 @@
-"""Samples in memory: each as its encoded document, with the indexes that make a page cost the page.
+"""The samples of a dataset in memory: encoded documents, and ordered indexes that make a page cheap at any offset.
 
-The service's default order is by time, then by arrival. The key of a sample in every ordered index is one integer of
-64 bits, ``time << 22 | number``.
+The default order of the service is by time, then by arrival. The key of a sample in every ordered index is one 64-bit
+integer, ``time << 22 | document number``.
 """
 
 from __future__ import annotations
@@ -37,30 +37,32 @@ from modelarts_emulator.store.sorted_keys import SortedKeys
 
 __all__ = ["SampleIndex", "Selection", "collector_off", "decode_sample", "paged"]
 
-# From here on numbers of removed documents are given out again; before that it is not worth the search for them.
 REUSE_FROM = 1 << (NUMBER_BITS - 1)
+"""From this document number on, the numbers of removed documents are reused. Searching them earlier is not worth it."""
 _MAX_COMBINED = 8
+"""Maximum number of kept results of combined selections."""
 
-UNKNOWN_FINGERPRINT = -1  # no hash is
+UNKNOWN_FINGERPRINT = -1
+"""Fingerprint of an object whose state is unknown. Python's ``hash`` never returns -1."""
 _ANY_STATUS = frozenset(SampleStatus)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which samples are wanted. The indexes serve the first three members, the predicate what they leave."""
+    """A selection of samples. The first three fields use indexes; the predicate is called for the remaining samples."""
 
     statuses: frozenset[SampleStatus] | None = None
     label: LabelKey | None = None
-    """Name and type of a label; the type may be None for any."""
+    """Name and type of a label; a type of None selects every type."""
     directory: str | None = None
-    """``bucket/dir/``: just this level."""
+    """``bucket/dir/``: selects the samples of this directory, not those of its subdirectories."""
     predicate: Callable[[SampleRecord], bool] | None = None
 
 
 class SampleIndex:
-    """One table of samples. Not locked: its owner sees to that."""
+    """A table of samples with its indexes. Not thread-safe: the owner holds a lock during each call."""
 
     def __init__(self) -> None:
-        self._documents: list[bytes | None] = [None]  # by number; TinyDB numbers from 1
+        self._documents: list[bytes | None] = [None]  # by document number; TinyDB starts at 1
         self._fingerprints = array("q", [UNKNOWN_FINGERPRINT])
         self._ids = IdTable()
         self._size = 0
@@ -69,41 +71,41 @@ class SampleIndex:
         self._label_counts: dict[LabelKey, int] = {}
         self._labelers: dict[str, int] = {}
         self._hard = 0
-        self._aside = 0
+        self._switched_out = 0
 
     def __len__(self) -> int:
         return self._size
 
     @property
     def counts(self) -> Counts:
-        """Counts of samples, kept, not recomputed."""
+        """Counts of samples; they are maintained with every change, not recomputed."""
         live = len(self._lists[None])
         return Counts(
             total=live,
             annotated=len(self._lists.get(SampleStatus.MANUAL_ANNOTATION, ())),
             unconfirmed=len(self._lists.get(SampleStatus.AUTO_ANNOTATION, ())),
-            deleted=self._size - live - self._aside,
+            deleted=self._size - live - self._switched_out,
             hard=self._hard,
         )
 
     def label_stats(self) -> dict[LabelKey, tuple[int, int]]:
-        """How many labels on how many samples, by name and type of label."""
+        """Return the number of labels and the number of samples that have them, by name and type of label."""
         return {key: (count, len(self._lists[key])) for key, count in self._label_counts.items()}
 
     def labelers(self) -> list[str]:
-        """Everybody who has labelled a sample, as ``annotated_by`` names them."""
+        """Return all values of ``annotated_by``, sorted."""
         return sorted(self._labelers)
 
     def directories(self) -> list[str]:
-        """Every directory that holds a sample, as ``bucket/dir/``."""
-        return [place for place in self._lists if type(place) is str]
+        """Return every directory that contains a sample, as ``bucket/dir/``."""
+        return [name for name in self._lists if type(name) is str]
 
     def number(self, sample_id: str) -> int | None:
-        """The document number of a sample, tombstones included."""
+        """Return the document number of a sample or tombstone; None if the id is unknown."""
         return self._ids.find(sample_id, self._documents)
 
     def free_numbers(self) -> Iterator[int]:
-        """The numbers that new documents get, one after another. Raises OSError when there are no more."""
+        """Yield the numbers of new documents. Raises OSError (EFBIG) when there are no more."""
         fresh = len(self._documents)
         yield from range(fresh, REUSE_FROM)
         if self._size + 1 < len(self._documents):
@@ -112,37 +114,42 @@ class SampleIndex:
         raise OSError(errno.EFBIG, f"a dataset holds at most {MAX_NUMBER:,} samples, deleted ones included")
 
     def document(self, number: int) -> bytes | None:
-        """An encoded document."""
+        """Return an encoded document."""
         return self._documents[number]
 
     def documents(self) -> list[bytes | None]:
-        """All documents by number, None where there is none: references, so this is quick."""
+        """Return all documents by number, None for unused numbers. Copies references only, so it is fast."""
         return self._documents.copy()
 
     def signature(self, sample_id: str) -> int | None:
-        """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
+        """Return the fingerprint of the object of a sample or tombstone; None if the id is unknown."""
         number = self.number(sample_id)
         return None if number is None else self._fingerprints[number]
 
     def fingerprints(self) -> array[int]:
-        """The fingerprints of all objects, tombstones' included, by number: a copy."""
+        """Return a copy of all fingerprints by document number, tombstones included."""
         return self._fingerprints[:]
 
     def load(self, numbers: Sequence[int], documents: Sequence[bytes]) -> None:
-        """Take in many documents at once, into an empty index. Raises msgspec.DecodeError, ValueError."""
+        """Add many documents to an empty index.
+
+        Raises:
+            msgspec.DecodeError: a document is not valid.
+            ValueError: a number is out of range.
+        """
         highest = max(numbers, default=0)
         if highest > MAX_NUMBER or min(numbers, default=1) < 1:
-            raise ValueError(f"document number {highest} is not one from 1 to {MAX_NUMBER}")
-        self._reach(highest)
+            raise ValueError(f"document number {highest} is not from 1 to {MAX_NUMBER}")
+        self._grow_to(highest)
         self._ids = IdTable(len(documents))
         self._size = len(documents)
         with collector_off():
-            groups = self._take_in(numbers, documents)
-            self._lists = {place: SortedKeys(sorted(keys)) for place, keys in groups.items()}
+            groups = self._add_documents(numbers, documents)
+            self._lists = {name: SortedKeys(sorted(keys)) for name, keys in groups.items()}
 
     def put(self, number: int, document: bytes) -> None:
-        """Write a document, new or known."""
-        self._reach(number)
+        """Add a document, or replace the one with this number."""
+        self._grow_to(number)
         before = self._documents[number]
         document, after = canonical(document)
         known = None
@@ -151,33 +158,33 @@ class SampleIndex:
             self._add_id(after.id, number)
         else:
             known = decode_indexed_fields(before)
-            if known == after:  # it stands and counts as before
-                self._place(number, document, after)
+            if known == after:  # same indexes and same counts
+                self._store(number, document, after)
                 return
-            if known.id != after.id:  # only a journal that has been tampered with
+            if known.id != after.id:  # only after a manual edit of the journal
                 self._ids.remove(known.id, number)
                 self._add_id(after.id, number)
         self._combined.clear()
-        self._aside += after.aside - (known.aside if known else False)
-        self._place(number, document, after)
+        self._switched_out += after.switched_out - (known.switched_out if known else False)
+        self._store(number, document, after)
         self._move(number, known, after)
 
     def remove(self, number: int) -> None:
-        """Forget a document. Raises KeyError where there is none."""
+        """Remove a document. Raises KeyError if it does not exist."""
         document = self._documents[number] if number < len(self._documents) else None
         if document is None:
             raise KeyError(number)
         self._combined.clear()
         fields = decode_indexed_fields(document)
         self._move(number, fields, None)
-        self._aside -= fields.aside
+        self._switched_out -= fields.switched_out
         self._ids.remove(fields.id, number)
         self._documents[number] = None
         self._fingerprints[number] = UNKNOWN_FINGERPRINT
         self._size -= 1
 
     def keys(self, selection: Selection) -> SortedKeys:
-        """The keys of what the first three members select. What several indexes must tell is kept until a change."""
+        """Return the keys that the first three fields select. A combination of indexes is kept until a change."""
         groups = [group for group in self._groups(selection) if group is not None]
         if not groups:
             return self._lists[None]
@@ -192,7 +199,7 @@ class SampleIndex:
         return found
 
     def page(self, selection: Selection, offset: int, limit: int, descending: bool) -> tuple[int, list[bytes]]:
-        """How many there are, and a page; the predicate does not count here."""
+        """Return the number of selected samples and one page of documents; the predicate is ignored."""
         keys = self.keys(selection)
         total = len(keys)
         if descending:
@@ -204,7 +211,7 @@ class SampleIndex:
         return total, documents
 
     def _groups(self, selection: Selection) -> Iterator[list[SortedKeys] | None]:
-        """For each member the indexes whose union it selects; None where it selects everything."""
+        """Yield for each field the indexes whose union it selects; None if it selects everything."""
         statuses, label = selection.statuses, selection.label
         yield None if statuses is None or statuses == _ANY_STATUS else self._known(statuses)
         yield (
@@ -214,10 +221,10 @@ class SampleIndex:
         )
         yield None if selection.directory is None else self._known([selection.directory])
 
-    def _known(self, places: Iterable[IndexKey]) -> list[SortedKeys]:
-        return [self._lists[place] for place in places if place in self._lists]
+    def _known(self, names: Iterable[IndexKey]) -> list[SortedKeys]:
+        return [self._lists[name] for name in names if name in self._lists]
 
-    def _reach(self, number: int) -> None:
+    def _grow_to(self, number: int) -> None:
         missing = number + 1 - len(self._documents)
         if missing > 0:
             self._documents.extend([None] * missing)
@@ -232,8 +239,8 @@ class SampleIndex:
                 self._ids.add(id_of(document), each)
         self._ids.add(sample_id, number)
 
-    def _take_in(self, numbers: Iterable[int], documents: Iterable[bytes]) -> dict[IndexKey, list[int]]:
-        """IndexKey documents and count them; return which keys stand where. A hot loop: everything is in one place."""
+    def _add_documents(self, numbers: Iterable[int], documents: Iterable[bytes]) -> dict[IndexKey, list[int]]:
+        """Store and count documents; return the keys of each index. A hot loop, so it calls few functions."""
         known, prints, ids, labelers = self._documents, self._fingerprints, self._ids, self._labelers
         live: list[int] = []
         groups: defaultdict[IndexKey, list[int]] = defaultdict(list)
@@ -246,10 +253,10 @@ class SampleIndex:
                 prints[number] = fingerprint(fields.path, *fields.signature)
             ids.add(fields.id, number)
             if fields.deleted:
-                self._aside += fields.aside
+                self._switched_out += fields.switched_out
                 continue
             time, path = fields.time, fields.path
-            key = time << NUMBER_BITS | number if 0 <= time <= MAX_TIME else fields.key(number)
+            key = time << NUMBER_BITS | number if 0 <= time <= MAX_TIME else fields.sort_key(number)
             live.append(key)
             groups[fields.status].append(key)
             groups[path[: path.rfind("/") + 1]].append(key)
@@ -259,22 +266,22 @@ class SampleIndex:
                     twice.append(name)
                 else:
                     group.append(key)
-            if who := fields.annotated_by:
-                labelers[who] = labelers.get(who, 0) + 1
+            if labeler := fields.annotated_by:
+                labelers[labeler] = labelers.get(labeler, 0) + 1
             if fields.metadata.hard:
                 self._hard += 1
-        self._label_counts = {place: len(keys) for place, keys in groups.items() if isinstance(place, tuple)}
+        self._label_counts = {name: len(keys) for name, keys in groups.items() if isinstance(name, tuple)}
         for name in twice:
             self._label_counts[name] += 1
         return groups
 
-    def _place(self, number: int, document: bytes, fields: IndexedFields) -> None:
+    def _store(self, number: int, document: bytes, fields: IndexedFields) -> None:
         self._documents[number] = document
         signature = fields.signature
         self._fingerprints[number] = fingerprint(fields.path, *signature) if signature else UNKNOWN_FINGERPRINT
 
     def _move(self, number: int, before: IndexedFields | None, after: IndexedFields | None) -> None:
-        """Bring a sample from where it stood to where it stands now; what is the same is not touched."""
+        """Move a sample between indexes and adjust the counts; indexes that contain it before and after are skipped."""
         old = before.index_keys() if before and not before.deleted else set()
         new = after.index_keys() if after and not after.deleted else set()
         if before and after and old and new and before.time == after.time:
@@ -282,9 +289,9 @@ class SampleIndex:
         else:
             gone, come = old, new
         if before and gone:
-            self._take_out(gone, before.key(number))
+            self._remove_key(gone, before.sort_key(number))
         if after and come:
-            self._put_in(come, after.key(number))
+            self._add_key(come, after.sort_key(number))
         if before and after and old and new and before.counts_as(after):
             return
         if before and old:
@@ -292,18 +299,18 @@ class SampleIndex:
         if after and new:
             self._count(after, 1)
 
-    def _take_out(self, places: Iterable[IndexKey], key: int) -> None:
-        for place in places:
-            keys = self._lists[place]
+    def _remove_key(self, names: Iterable[IndexKey], key: int) -> None:
+        for name in names:
+            keys = self._lists[name]
             keys.remove(key)
-            if not keys and place is not None:
-                del self._lists[place]
+            if not keys and name is not None:
+                del self._lists[name]
 
-    def _put_in(self, places: Iterable[IndexKey], key: int) -> None:
-        for place in places:
-            keys = self._lists.get(place)
+    def _add_key(self, names: Iterable[IndexKey], key: int) -> None:
+        for name in names:
+            keys = self._lists.get(name)
             if keys is None:
-                keys = self._lists[_lasting(place)] = SortedKeys()
+                keys = self._lists[_interned(name)] = SortedKeys()
             keys.add(key)
 
     def _count(self, fields: IndexedFields, sign: int) -> None:
@@ -317,7 +324,7 @@ class SampleIndex:
 
 @contextmanager
 def collector_off() -> Iterator[None]:
-    """Keep the garbage collector from looking again and again at what is being loaded, none of which is garbage."""
+    """Disable the garbage collector: while samples are loaded it would traverse all of them repeatedly."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -328,18 +335,18 @@ def collector_off() -> Iterator[None]:
 
 
 def paged(samples: Iterable[SampleRecord], offset: int, limit: int) -> tuple[int, list[SampleRecord]]:
-    """Count all, keep one page."""
+    """Return the number of samples, and one page of them."""
     iterator = iter(samples)
     skipped = sum(1 for _ in islice(iterator, offset))
     page = list(islice(iterator, limit))
     return skipped + len(page) + sum(1 for _ in iterator), page
 
 
-def _lasting(place: IndexKey) -> IndexKey:
-    """A place as it is kept: equal strings only once."""
-    if isinstance(place, tuple):
-        return intern(place[0]), place[1]
-    return intern(place) if type(place) is str else place
+def _interned(name: IndexKey) -> IndexKey:
+    """Return the name of an index with interned strings, so that equal strings are stored once."""
+    if isinstance(name, tuple):
+        return intern(name[0]), name[1]
+    return intern(name) if type(name) is str else name
 
 
 def _add(counts: dict[Any, int], key: Any, number: int) -> None:
@@ -351,7 +358,7 @@ def _add(counts: dict[Any, int], key: Any, number: int) -> None:
 
 
 def _intersection(groups: list[list[SortedKeys]]) -> SortedKeys:
-    """What stands in one index of every group."""
+    """Return the keys that are in at least one index of every group."""
     groups = sorted(groups, key=lambda lists: sum(map(len, lists)))
     found = {key for keys in groups[0] for key in keys}
     for lists in groups[1:]:

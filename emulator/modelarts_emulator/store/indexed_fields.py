@@ -1,4 +1,4 @@
-"""Samples as they lie in memory and on disk: encoded documents, and what the indexes need to know of one."""
+"""Encoded samples, and the few fields of a sample that its indexes need."""
 
 from __future__ import annotations
 
@@ -11,46 +11,49 @@ from modelarts_emulator.store.id_table import ID_PREFIX
 from modelarts_emulator.store.records import SampleRecord
 
 LabelKey = tuple[str, int | None]
+"""Name and type of a label."""
 IndexKey = str | SampleStatus | LabelKey | None
-"""What an ordered index is for: a directory, a status, a label, or None for every sample."""
+"""Name of an ordered index: a directory (``bucket/dir/``), a status, a label, or None for the index of all samples."""
 
 NUMBER_BITS = 22
 MAX_NUMBER = (1 << NUMBER_BITS) - 1
+"""Highest document number of a sample."""
 MAX_TIME = (1 << (64 - NUMBER_BITS)) - 1
+"""Latest sample time in ms since the epoch."""
 
 _decode = msgspec.json.Decoder(SampleRecord).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class _LabelOf(msgspec.Struct, gc=False):
+class _IndexedLabel(msgspec.Struct, gc=False):
     name: str | None = None
     type: int | None = None
 
 
-class _MetadataOf(msgspec.Struct, gc=False, frozen=True, rename={"hard": "@modelarts:hard"}):
+class _IndexedMetadata(msgspec.Struct, gc=False, frozen=True, rename={"hard": "@modelarts:hard"}):
     hard: Any = None
 
 
-class IndexedFields(msgspec.Struct, gc=False):
-    """What the indexes need to know of a sample; decodes faster than all of it."""
+class IndexedFields(msgspec.Struct, gc=False, rename={"switched_out": "aside"}):
+    """The fields of a sample that its indexes need. They decode faster than the whole sample."""
 
     id: str
     path: str
     time: int
     status: SampleStatus = SampleStatus.UN_ANNOTATION
     signature: tuple[int, int] | None = None
-    labels: list[_LabelOf] = []
-    metadata: _MetadataOf = _MetadataOf()
+    labels: list[_IndexedLabel] = []
+    metadata: _IndexedMetadata = _IndexedMetadata()
     annotated_by: str | None = None
     deleted: bool = False
-    aside: bool = False
+    switched_out: bool = False
 
-    def key(self, number: int) -> int:
-        """Where it stands in every ordered index."""
+    def sort_key(self, number: int) -> int:
+        """Return the sample's key in every ordered index: its time, then its document number."""
         return min(max(self.time, 0), MAX_TIME) << NUMBER_BITS | number
 
     def counts_as(self, other: IndexedFields) -> bool:
-        """Whether counts by label, labeler and hardness are the same for another sample."""
+        """Return whether another sample has the same labels, labeler and hard flag."""
         return (
             self.labels == other.labels
             and self.annotated_by == other.annotated_by
@@ -58,32 +61,32 @@ class IndexedFields(msgspec.Struct, gc=False):
         )
 
     def index_keys(self) -> set[IndexKey]:
-        """In which ordered indexes it stands."""
-        places: set[IndexKey] = {(label.name or "", label.type) for label in self.labels}
-        places |= {None, self.status, self.path[: self.path.rfind("/") + 1]}
-        return places
+        """Return the names of the ordered indexes that contain the sample."""
+        keys: set[IndexKey] = {(label.name or "", label.type) for label in self.labels}
+        keys |= {None, self.status, self.path[: self.path.rfind("/") + 1]}
+        return keys
 
 
 decode_indexed_fields = msgspec.json.Decoder(IndexedFields).decode
 
 
 def fingerprint(path: str, size: int, mtime_ns: int) -> int:
-    """An object's name, size and modification time as one number, for a quick comparison within this process."""
+    """Return a hash of an object's path, size and modification time. Only valid within this process."""
     return hash((path, size, mtime_ns))
 
 
 def decode_sample(document: bytes) -> SampleRecord:
-    """A sample from its document."""
+    """Decode a sample. Raises msgspec.DecodeError."""
     return _decode(document)
 
 
 def encode_sample(sample: SampleRecord) -> bytes:
-    """A sample's document."""
+    """Encode a sample in canonical form."""
     return _encode(sample)
 
 
 def canonical(document: bytes) -> tuple[bytes, IndexedFields]:
-    """A document as this release writes it, and its fields: another program may have laid it out differently."""
+    """Return a document in canonical form, and its indexed fields. Another program may have used another layout."""
     fields = decode_indexed_fields(document)
     if not document.startswith(ID_PREFIX):
         document = _encode(_decode(document))

@@ -1,8 +1,8 @@
-"""The journal: what has changed since the last checkpoint, one line a touched record, in atomic groups.
+"""The journal: the changes since the last checkpoint, one line per changed record, in atomic groups.
 
-The first line is the file's format. A group is its records' lines and a commit line with their number and checksum.
-What follows the last whole group, cut short by a crash, is dropped. Writers append one after another; those that wait
-for the disk share one fsync.
+The first line states the format of the file. A group consists of a line per record and a commit line with their number
+and a checksum. A reader ignores everything after the last complete group: a crash can only cut off the end. Writers
+append one after another; those that wait for the disk share one flush (group commit).
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from zlib import crc32
 import msgspec
 
 from modelarts_emulator.store import format as formats
+from modelarts_emulator.system.durability import flush_data
+from modelarts_emulator.system.folder import BINARY, CLOEXEC
 
 log = logging.getLogger(__name__)
 
 REMOVED = msgspec.Raw()
-"""No document: the record is removed."""
+"""The document of a change that removes a record."""
 
 
 class Change(msgspec.Struct, rename={"table": "t", "number": "k", "document": "v"}, omit_defaults=True):
-    """One line: a document of a table was written, or, without ``document``, removed."""
+    """One line: a document that was written, or removed if ``document`` is ``REMOVED``."""
 
     table: str
     number: int
@@ -34,7 +36,7 @@ class Change(msgspec.Struct, rename={"table": "t", "number": "k", "document": "v
 
 
 class Commit(msgspec.Struct, rename={"lines": "n", "checksum": "c"}):
-    """The last line of a group."""
+    """The last line of a group: the number of lines before it, and their CRC-32."""
 
     lines: int
     checksum: int
@@ -52,20 +54,22 @@ _commits = msgspec.json.Decoder(Commit)
 
 
 def encode_group(changes: Sequence[Change]) -> bytes:
-    """A group as it is appended."""
+    """Encode a group as it is appended to a journal."""
     body = b"".join(msgspec.json.encode(change) + b"\n" for change in changes)
     return body + msgspec.json.encode(Commit(len(changes), crc32(body))) + b"\n"
 
 
 class Journal:
-    """An open journal. ``append`` is called by one writer at a time, ``sync`` by any number.
+    """A journal that is open for appending.
 
-    Where ``failed`` is set, the disk has refused in a way that leaves unknown what it holds: nothing more is appended.
+    ``append`` is called by one thread at a time, under the dataset's writer lock; ``sync`` by any number of threads.
+    ``failed`` is set when the state of the file on disk is unknown. Then nothing more may be appended.
     """
 
     def __init__(self, path: Path, *, fsync: bool) -> None:
+        """Open or create the file. With ``fsync`` False, ``sync`` does nothing."""
         self.path, self._fsync = path, fsync
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY | CLOEXEC, 0o644)
         self.size = os.fstat(self._file).st_size
         self.failed = False
         self._synced = self.size
@@ -73,7 +77,11 @@ class Journal:
         self._turn = threading.Condition()
 
     def append(self, group: bytes) -> int:
-        """Append a group and return where it ends. Raises OSError, in which case nothing of it is left behind."""
+        """Append a group and return the file offset of its end.
+
+        Raises:
+            OSError: the disk refuses. The group is rolled back, or ``failed`` is set if that fails too.
+        """
         start = self.size
         if not start:
             group = msgspec.json.encode(Head(formats.FORMAT)) + b"\n" + group
@@ -95,7 +103,14 @@ class Journal:
             raise
 
     def sync(self, end: int) -> None:
-        """Return when everything up to ``end`` is on the disk. One caller syncs for all that wait. Raises OSError."""
+        """Wait until everything up to offset ``end`` is durable.
+
+        One of the waiting threads flushes the file for all of them.
+
+        Raises:
+            OSError: the disk refuses. ``failed`` is set: the kernel may report the next flush as successful although
+                it has dropped the data of the failed one.
+        """
         if not self._fsync:
             return
         with self._turn:
@@ -106,9 +121,8 @@ class Journal:
             self._syncing = True
             target = self.size
         try:
-            os.fdatasync(self._file)
+            flush_data(self._file)
         except OSError:
-            # A second try may succeed without having written anything.
             target, self.failed = self._synced, True
             raise
         finally:
@@ -118,25 +132,33 @@ class Journal:
                 self._turn.notify_all()
 
     def close(self) -> None:
-        """Sync what is not on the disk yet, and close. Raises OSError."""
+        """Sync and close the file. Raises OSError."""
         try:
             self.sync(self.size)
         finally:
-            file, self._file = self._file, -1  # whoever still waits must not sync another file of this number
+            # The number of a closed descriptor is given to the next file: a late caller of sync must not flush that.
+            file, self._file = self._file, -1
             os.close(file)
 
 
 class Tail(NamedTuple):
-    """How a journal ends: ``end`` is where its last whole group does, ``size`` where the file does, in bytes."""
+    """The end of a journal file, in bytes from its start."""
 
     end: int
+    """End of the last complete group."""
     size: int
+    """End of the file."""
     damaged: bool
-    """Whether groups follow that were whole once: this is more than what a crash leaves."""
+    """Whether a complete group follows ``end``: then the data before it was damaged, and not cut off by a crash."""
 
 
 class JournalFile:
-    """A journal as it lies on disk. Raises FormatTooNew, OSError."""
+    """A journal on disk, for reading.
+
+    Raises:
+        FormatTooNew: a later release wrote the file.
+        OSError: the file cannot be read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -155,28 +177,29 @@ class JournalFile:
         self.tail = Tail(self._start, len(self._data), False)
 
     def groups(self) -> Iterator[list[Change]]:
-        """The whole groups in order; ``tail`` then tells what follows them."""
+        """Yield the complete groups in order; afterwards ``tail`` describes the rest of the file."""
         end = self._start
-        for group, end in _groups(self._data, self._start):  # noqa: B007  (the last end is needed after the loop)
+        for group, end in _groups(self._data, self._start):  # noqa: B007  (the last end is used after the loop)
             yield group
         commit = self._data.find(b'\n{"n":', end)
-        whole = commit >= 0 and self._data.find(b"\n", commit + 1) >= 0
-        self.tail = Tail(end, len(self._data), whole)
+        has_later_group = commit >= 0 and self._data.find(b"\n", commit + 1) >= 0
+        self.tail = Tail(end, len(self._data), has_later_group)
 
     def truncate_tail(self) -> None:
-        """Cut off what follows the last whole group; where that is more than a torn group, set a copy aside."""
+        """Cut off everything after the last complete group; a copy of damaged data is quarantined first."""
         end, size, damaged = self.tail
         if end == size:
             return
-        log.warning("%s: dropped %d bytes after the last whole group, left by a crash", self.path, size - end)
+        log.warning("%s: dropped %d bytes after the last complete group", self.path, size - end)
         if damaged:
-            aside = self.path.with_name(f"{self.path.name}.damaged-{self.path.stat().st_mtime_ns}")
-            aside.write_bytes(self._data)
-            log.error("%s is damaged at byte %d: it is set aside as %s", self.path, end, aside)
+            copy = self.path.with_name(f"{self.path.name}.damaged-{self.path.stat().st_mtime_ns}")
+            copy.write_bytes(self._data)
+            log.error("%s is damaged at byte %d; a copy is quarantined as %s", self.path, end, copy)
         os.truncate(self.path, end if end > self._start else 0)
 
 
 def _groups(data: bytes, start: int) -> Iterator[tuple[list[Change], int]]:
+    """Yield complete groups, each with the offset of its end."""
     position = start
     changes: list[Change] = []
     while (newline := data.find(b"\n", position)) >= 0:

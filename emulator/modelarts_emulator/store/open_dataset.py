@@ -1,8 +1,14 @@
-"""One dataset, open: its tables in memory, its files on disk, its one writer.
+"""One loaded dataset: its tables in memory, its files on disk, and its locks.
 
-Readers take the memory lock for moments only, and never wait for the disk. A writer's changes lie in an overlay until
-it commits: then they are appended to the journal as one group, applied to memory at once, the writer's lock is given
-up, and only then the disk is waited for, so that several writers share one fsync.
+Locks, in the order in which they are taken:
+
+1. ``_checkpointing``: one checkpoint at a time.
+2. ``writer``: one writer at a time. It is held while a change is prepared and journalled.
+3. ``memory``: protects the tables in memory. It is held for microseconds and never while waiting for the disk.
+
+Readers take the memory lock only. A writer collects its changes in an overlay. At the commit they are appended to the
+journal as one group and applied to memory; then the writer lock is released, and only then does the writer wait for the
+disk. Several writers can so share one flush (group commit).
 """
 
 from __future__ import annotations
@@ -25,13 +31,15 @@ R = TypeVar("R")
 
 
 class RecordTable(Generic[R]):
-    """A table that is kept decoded, in order of creation."""
+    """A small table that is kept decoded, in order of creation."""
 
     def __init__(self, name: str, record: type[R], key: Callable[[R], Any]) -> None:
+        """Make an empty table; ``key`` returns the unique key of a record."""
         self.name, self.key = name, key
         self._decoder = msgspec.json.Decoder(record)
         self._keys: dict[int, Any] = {}
         self.rows: dict[Any, tuple[int, R]] = {}
+        """Document number and record by key."""
         self.next_number = 1
 
     def put(self, number: int, document: bytes | msgspec.Raw) -> None:
@@ -42,13 +50,13 @@ class RecordTable(Generic[R]):
         self.next_number = max(self.next_number, number + 1)
 
     def remove(self, number: int) -> None:
-        """Forget a document, if it is there."""
+        """Remove a document; no effect if it does not exist."""
         key = self._keys.pop(number, None)
         if key in self.rows and self.rows[key][0] == number:
             del self.rows[key]
 
     def documents(self) -> Iterator[tuple[int, bytes]]:
-        """All documents as of now, encoded one by one."""
+        """Return (number, encoded document) pairs as of now; each is encoded when it is read."""
         rows = list(self.rows.values())
         return ((number, msgspec.json.encode(record)) for number, record in rows)
 
@@ -64,14 +72,17 @@ def _record_tables() -> dict[str, RecordTable[Any]]:
     return {table.name: table for table in tables}
 
 
-LARGE = 5_000
-"""From so many changes on, a group would keep readers waiting that long that it is applied to a copy."""
+LARGE_GROUP = 5_000
+"""A group of at least this many changes is applied to a copy: applied in place, it would block readers too long."""
 
 
 class OpenDataset:
-    """A dataset's tables, in memory and on disk. ``folder`` of None keeps it in memory only.
+    """The tables of a dataset, in memory and on disk. Without a folder it exists in memory only.
 
-    Raises Damaged where its files cannot be read, FormatTooNew, OSError.
+    Raises:
+        Damaged: its files cannot be read.
+        FormatTooNew: a later release wrote a file.
+        OSError: a file cannot be read or created.
     """
 
     def __init__(self, folder: Path | None, *, fsync: bool) -> None:
@@ -80,7 +91,7 @@ class OpenDataset:
         self.samples = SampleIndex()
         self.tables = _record_tables()
         self.is_deleted = False
-        self._compaction = threading.Lock()  # taken before the writer's
+        self._checkpointing = threading.Lock()
         self._retry_from = 0
         self._storage: DatasetStorage | None = None
         if folder is not None:
@@ -99,7 +110,7 @@ class OpenDataset:
         return dataset
 
     def __len__(self) -> int:
-        """How many samples there are, tombstones included."""
+        """Return the number of samples, tombstones included."""
         return len(self.samples)
 
     @property
@@ -110,7 +121,7 @@ class OpenDataset:
 
     @property
     def generation(self) -> int:
-        """How many checkpoints there have been."""
+        """The number of checkpoints so far."""
         return self._storage.generation if self._storage else 0
 
     @property
@@ -120,17 +131,17 @@ class OpenDataset:
 
     @property
     def journal_failed(self) -> bool:
-        """Whether the disk has refused so that nothing can be written before a checkpoint."""
+        """Whether a write to the journal failed, so that nothing can be written before a checkpoint."""
         return self._storage is not None and self._storage.journal_failed
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether the journal has outgrown what it adds to."""
+        """Whether the journal is oversized. After a failed checkpoint, only when it has doubled."""
         storage = self._storage
         return storage is not None and storage.is_oversized and storage.journal_size >= self._retry_from
 
     def apply(self, changes: Iterable[Change]) -> None:
-        """Bring a group into memory."""
+        """Apply a group to the tables in memory. The caller holds the memory lock."""
         for change in changes:
             table: Any = self.samples if change.table == "samples" else self.tables[change.table]
             if not change.document:
@@ -139,9 +150,15 @@ class OpenDataset:
                 table.put(change.number, bytes(change.document))
 
     def commit(self, changes: list[Change]) -> Callable[[], None]:
-        """Journal and apply a group; the writer's lock is locked. Returns what waits for the disk. Raises OSError."""
+        """Append a group to the journal and apply it to memory. The caller holds the writer lock.
+
+        Returns a function that waits until the group is durable. Call it after releasing the writer lock.
+
+        Raises:
+            OSError: the journal cannot be written; memory is unchanged.
+        """
         wait = self._storage.append(changes) if self._storage else _no_wait
-        if len(changes) >= max(LARGE, len(self.samples) // 4):
+        if len(changes) >= max(LARGE_GROUP, len(self.samples) // 4):
             self._apply_to_copy(changes)
         else:
             with self.memory:
@@ -149,7 +166,7 @@ class OpenDataset:
         return wait
 
     def _apply_to_copy(self, changes: Iterable[Change]) -> None:
-        """Apply a large group beside what readers see, and let them see all of it in a moment."""
+        """Apply a large group to a new index, and exchange the indexes under the memory lock."""
         rest, documents = [], self.samples.documents()
         for change in changes:
             if change.table != "samples":
@@ -166,14 +183,18 @@ class OpenDataset:
             self.samples = samples
 
     def checkpoint(self) -> None:
-        """Write everything into a new file and begin a new journal, if need be. Raises OSError.
+        """Write all tables to a new file and start a new journal, if anything has changed.
 
-        Writers wait for the beginning of it only, readers for less than that.
+        The writer lock is held only while the journal is rotated and references to all documents are copied. Writers
+        continue while the file is written.
+
+        Raises:
+            OSError: the disk refuses; the old checkpoint and the journals are kept.
         """
         storage = self._storage
         if storage is None:
             return
-        with self._compaction:
+        with self._checkpointing:
             with self.writer:
                 if not storage.is_dirty or self.is_deleted:
                     return
@@ -189,12 +210,17 @@ class OpenDataset:
                 self._retry_from = 0
 
     def close(self) -> None:
-        """Close the journal; what it holds stays. Raises OSError."""
+        """Flush and close the journal. Raises OSError."""
         if self._storage is not None:
             self._storage.close()
 
+    def reopen(self) -> None:
+        """Open the journal again after ``close``."""
+        if self._storage is not None:
+            self._storage.reopen()
+
     def snapshot(self) -> Documents:
-        """Everything as of now; encoded when it is written."""
+        """Return all tables as of now. Documents are encoded when they are read, without a lock."""
         with self.memory:
             tables: dict[str, Iterable[tuple[int, bytes]]] = {
                 name: table.documents() for name, table in self.tables.items()
@@ -205,18 +231,23 @@ class OpenDataset:
 
 
 def build_tables(tables: Tables) -> tuple[SampleIndex, dict[str, RecordTable[Any]]]:
-    """Tables in memory from those of the files. Raises msgspec.DecodeError, ValueError."""
-    small = _record_tables()
-    for name, table in small.items():
+    """Build the tables in memory from those of the files.
+
+    Raises:
+        msgspec.DecodeError: a document is not valid.
+        ValueError: the record of the dataset is missing, or a document number is out of range.
+    """
+    records = _record_tables()
+    for name, table in records.items():
         rows = tables.get(name, Rows([], []))
         for number, document in zip(rows.numbers, rows.documents, strict=True):
             table.put(number, document)
-    if not small["dataset"].rows:
-        raise ValueError("the dataset's own record is missing")
+    if not records["dataset"].rows:
+        raise ValueError("the record of the dataset is missing")
     samples = SampleIndex()
     samples.load(*tables.get("samples", Rows([], [])))
-    return samples, small
+    return samples, records
 
 
 def _no_wait() -> None:
-    """Nothing is written, so there is nothing to wait for."""
+    """Return at once: a dataset in memory has nothing to wait for."""

@@ -1,4 +1,4 @@
-"""Views of samples, and of a dataset as a whole: each call is atomic by itself and never waits for the disk."""
+"""Read access to a dataset or to the samples of a version."""
 
 from __future__ import annotations
 
@@ -14,54 +14,58 @@ from modelarts_emulator.store.open_dataset import OpenDataset
 from modelarts_emulator.store.records import Counts, DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
 
 CHUNK = 500
+"""Number of documents that are read under one acquisition of the memory lock."""
 _DELETED = b'"deleted":true'
 
 
 class SampleReader:
-    """A view of one table of samples. Each method is atomic by itself and never waits for the disk."""
+    """Read access to a table of samples. Each call is atomic and never waits for the disk.
+
+    Two calls may see different states: changes that are committed in between are visible to the second.
+    """
 
     def __init__(self, samples: SampleIndex, memory: threading.Lock) -> None:
         self._samples, self._memory = samples, memory
 
     def __len__(self) -> int:
-        """How many samples there are, tombstones included."""
+        """Return the number of samples, tombstones included."""
         return len(self._samples)
 
     @property
     def counts(self) -> Counts:
-        """Counts of samples by state; kept, not recomputed."""
+        """Counts of samples by state; they are maintained with every change, not recomputed."""
         with self._memory:
             return self._samples.counts
 
     def label_stats(self) -> dict[LabelKey, tuple[int, int]]:
-        """How many labels on how many samples, by name and type of label."""
+        """Return the number of labels and the number of samples that have them, by name and type of label."""
         with self._memory:
             return self._samples.label_stats()
 
     def labelers(self) -> list[str]:
-        """Everybody who has labelled a sample."""
+        """Return all values of ``annotated_by``, sorted."""
         with self._memory:
             return self._samples.labelers()
 
     def directories(self) -> list[str]:
-        """Every directory that holds a sample, as ``bucket/dir/``."""
+        """Return every directory that contains a sample, as ``bucket/dir/``."""
         with self._memory:
             return self._samples.directories()
 
     def ids(self) -> Iterator[str]:
-        """Every sample's id, tombstones included, as of now."""
+        """Return the ids of all samples and tombstones as of now."""
         with self._memory:
             documents = self._samples.documents()
         return (id_of(document) for document in documents if document is not None)
 
     def fingerprints(self) -> set[int]:
-        """What tells of every object that it is as it was: what is known of it, tombstones included."""
+        """Return the fingerprints of all known objects, tombstones included."""
         with self._memory:
             fingerprints = self._samples.fingerprints()
         return set(fingerprints)
 
     def ids_of(self, fingerprints: Set[int]) -> list[str]:
-        """The ids of samples whose objects have one of these fingerprints, or none; tombstones included."""
+        """Return the ids of samples and tombstones whose object has one of these fingerprints, or an unknown one."""
         with self._memory:
             documents, known = self._samples.documents(), self._samples.fingerprints()
         wanted = fingerprints | {UNKNOWN_FINGERPRINT}
@@ -69,13 +73,13 @@ class SampleReader:
         return [id_of(document) for document, each in pairs if each in wanted and document is not None]
 
     def documents(self) -> list[bytes]:
-        """Every sample still encoded, tombstones included, as of now."""
+        """Return all samples and tombstones, encoded, as of now."""
         with self._memory:
             documents = self._samples.documents()
         return [document for document in documents if document is not None]
 
     def tombstones(self) -> Iterator[SampleRecord]:
-        """What has been taken out of the dataset while its objects stayed, as of now."""
+        """Yield the tombstones as of now: samples that were removed while their objects stayed."""
         with self._memory:
             count = len(self._samples) - self._samples.counts.total
             documents = self._samples.documents() if count else []
@@ -84,11 +88,11 @@ class SampleReader:
                 yield sample
 
     def signature(self, sample_id: str) -> int | None:
-        """The fingerprint of a sample's object, tombstones included; None where the sample is not known."""
+        """Return the fingerprint of the object of a sample or tombstone; None if the id is unknown."""
         return self._samples.signature(sample_id)
 
     def get(self, sample_id: str, *, deleted: bool = False) -> SampleRecord | None:
-        """One sample; a tombstone only where ``deleted`` asks for it."""
+        """Return a sample, or None. A tombstone is returned only with ``deleted`` True."""
         document = self._document(sample_id)
         if document is None:
             return None
@@ -96,7 +100,7 @@ class SampleReader:
         return sample if deleted or not sample.deleted else None
 
     def document(self, sample_id: str) -> bytes | None:
-        """One sample still encoded, and no tombstone: equal samples are equal bytes, which can be looked up."""
+        """Return an encoded sample, or None also for a tombstone. Equal samples are equal bytes: a key for caches."""
         document = self._document(sample_id)
         if document is not None and _DELETED in document and decode_sample(document).deleted:
             return None
@@ -110,14 +114,21 @@ class SampleReader:
     def page(
         self, selection: Selection, *, offset: int, limit: int, descending: bool = True
     ) -> tuple[int, list[SampleRecord]]:
-        """How many samples are selected, and one page of them; ``offset`` counts samples."""
+        """Return the number of selected samples, and one page of them.
+
+        Args:
+            selection: the samples to count.
+            offset: number of samples before the page.
+            limit: maximum number of samples in the page.
+            descending: whether the latest sample comes first.
+        """
         total, documents = self.page_of_documents(selection, offset=offset, limit=limit, descending=descending)
         return total, [decode_sample(document) for document in documents]
 
     def page_of_documents(
         self, selection: Selection, *, offset: int, limit: int, descending: bool = True
     ) -> tuple[int, list[bytes]]:
-        """As ``page``, the samples still encoded: equal samples are equal bytes, which can be looked up."""
+        """Return what ``page`` does, with encoded samples. Equal samples are equal bytes: a key for caches."""
         if selection.predicate is None:
             with self._memory:
                 return self._samples.page(selection, offset, limit, descending)
@@ -125,13 +136,16 @@ class SampleReader:
         return total, [encode_sample(sample) for sample in samples]
 
     def select(self, selection: Selection, *, descending: bool = False) -> Iterator[SampleRecord]:
-        """All selected samples in order. What changes meanwhile is seen as it was or as it is, never half."""
+        """Yield all selected samples in order.
+
+        A sample that changes concurrently is seen as before or as after the change.
+        """
         return (sample for _, sample in self.select_with_documents(selection, descending=descending))
 
     def select_with_documents(
         self, selection: Selection, *, descending: bool = False
     ) -> Iterator[tuple[bytes, SampleRecord]]:
-        """As ``select``, each sample beside its document."""
+        """Yield what ``select`` does, each sample with its document."""
         with self._memory:
             keys = self._samples.keys(selection).to_array()
         if descending:
@@ -149,7 +163,7 @@ class SampleReader:
 
 
 class DatasetReader(SampleReader):
-    """A view of a dataset: its samples, and its other tables."""
+    """Read access to a dataset: its samples and its other tables."""
 
     def __init__(self, dataset: OpenDataset) -> None:
         super().__init__(dataset.samples, dataset.memory)
@@ -177,21 +191,21 @@ class DatasetReader(SampleReader):
 
     @property
     def files(self) -> Mapping[str, FileRecord]:
-        """Text and table files that have been read, by path."""
+        """Text and table files that were read, by ``bucket/key``."""
         return _Files(self)
 
     def label(self, name: str, label_type: int | None = None) -> Label | None:
-        """A label by name, and by type where one is given."""
+        """Return a label by name, and by type if one is given; None if it does not exist."""
         if label_type is not None:
             return self._row("labels", (name, label_type))  # type: ignore[no-any-return]
         return next((label for label in self.labels if label.name == name), None)
 
     def version(self, version_id: str) -> VersionRecord | None:
-        """A version by its id."""
+        """Return a version by its id, or None."""
         return self._row("versions", version_id)  # type: ignore[no-any-return]
 
     def task(self, task_id: str) -> TaskRecord | None:
-        """A task by its id."""
+        """Return a task by its id, or None."""
         return self._row("tasks", task_id)  # type: ignore[no-any-return]
 
     def _rows(self, table: str) -> list[Any]:
@@ -205,7 +219,7 @@ class DatasetReader(SampleReader):
 
 
 class _Files(Mapping[str, FileRecord]):
-    """The table of files; looking one up costs no more than that."""
+    """The table of files as a mapping; a look-up does not copy the table."""
 
     def __init__(self, dataset: DatasetReader) -> None:
         self._dataset = dataset

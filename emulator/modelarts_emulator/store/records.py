@@ -1,7 +1,7 @@
-"""What the store keeps: one struct a table.
+"""The records of the store: one struct per table.
 
-Records are persisted as JSON objects, so that stock TinyDB can read them. Wire types that are kept as they came
-(labels, data sources, export parameters) are used as they are. Times are milliseconds since the epoch.
+Records are stored as JSON objects that TinyDB can read. Labels, data sources and export parameters are stored as the
+types of the API. All times are in milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ from modelarts_emulator.contract.workforce import WorkforceInformation
 
 
 class Record(msgspec.Struct, omit_defaults=True):
-    """Base of everything that is persisted; a member at its default is not written."""
+    """Base of all stored records; fields with default values are not written."""
 
 
-class SampleRecord(Record, kw_only=True, gc=False):
-    """One sample. ``path`` is ``bucket/key`` of its object; text lines and table rows share their file's path.
-
-    ``signature`` is what tells that the object has changed: its size and its modification time in nanoseconds.
-    """
+class SampleRecord(Record, kw_only=True, gc=False, rename={"switched_out": "aside"}):
+    """A sample, or a tombstone of one."""
 
     id: str
     path: str
+    """``bucket/key`` of the object. The samples of a text or table file share its path."""
     type: SampleType
     time: int
+    """Time of creation."""
     size: int = 0
+    """Size of the object in bytes."""
     signature: tuple[int, int] | None = None
+    """Size in bytes and modification time in nanoseconds of the object: if they differ, it has changed."""
     shape: tuple[int, int, int] | None = None
-    """Width, height and depth of a picture; absent where it cannot be read."""
+    """Width, height and number of channels of a picture; None if its header cannot be read."""
     text: str | None = None
     """The line of a text sample."""
     cells: list[str] | None = None
@@ -57,14 +58,15 @@ class SampleRecord(Record, kw_only=True, gc=False):
     usage: Usage | None = None
     worker_id: str | None = None
     parent: str | None = None
-    """Sample id of the video a frame was taken from."""
+    """Sample id of the video that a frame comes from."""
     deleted: bool = False
-    """A tombstone: deleted through the API while ``signature`` still describes the object, or None if that went too."""
-    aside: bool = False
-    """A tombstone that is no deletion: a switch of versions has taken it out, until the next synchronization."""
+    """Whether this is a tombstone: the sample was deleted through the API and must not come back while ``signature``
+    describes its object. The signature is None if the object was deleted too."""
+    switched_out: bool = False
+    """Whether this is a tombstone of a version switch, not of a deletion: the next synchronization restores it."""
 
-    def tombstone(self, *, aside: bool = False) -> SampleRecord:
-        """What stays of it when it is taken out, so that its object does not bring it back."""
+    def tombstone(self, *, switched_out: bool = False) -> SampleRecord:
+        """Return the tombstone that replaces a removed sample, so that its object does not bring the sample back."""
         return SampleRecord(
             id=self.id,
             path=self.path,
@@ -72,15 +74,16 @@ class SampleRecord(Record, kw_only=True, gc=False):
             time=self.time,
             signature=self.signature,
             deleted=True,
-            aside=aside,
+            switched_out=switched_out,
         )
 
 
 class TaskRecord(Record, kw_only=True):
-    """A background task of a dataset. ``kind`` is ``sync``, ``import``, ``export``, ``publish`` or ``switch``."""
+    """A background task of a dataset."""
 
     id: str
     kind: str
+    """``sync``, ``import``, ``export``, ``publish`` or ``switch``."""
     status: str
     create_time: int
     update_time: int
@@ -88,14 +91,14 @@ class TaskRecord(Record, kw_only=True):
     error_msg: str | None = None
     version_id: str | None = None
     request: dict[str, Any] = {}
-    """The request body that started it, as wire members."""
+    """The request body that started the task."""
     counts: dict[str, int] = {}
-    """Progress, under the names of the task's answer (``total_sample_count``, ``finished_file_count``, …)."""
+    """Progress, by the field names of the task's response (``total_sample_count``, ``finished_file_count``, …)."""
     export_params: ExportParams | None = None
 
 
 class VersionRecord(Record, kw_only=True):
-    """A published version. Its samples lie in a snapshot of their own, unchanged by later work."""
+    """A published version. Its samples are stored in a file of their own and do not change."""
 
     version_id: str
     version_name: str
@@ -116,7 +119,7 @@ class VersionRecord(Record, kw_only=True):
     data_path: str = ""
     label_stats: list[LabelStats] = []
     labels: list[Label] = []
-    """The dataset's labels at publication, for a later switch back."""
+    """The dataset's labels at publication, restored by a version switch."""
     label_type: str | None = None
     train_evaluate_sample_ratio: str = "1.00"
     clear_hard_property: bool = True
@@ -127,7 +130,7 @@ class VersionRecord(Record, kw_only=True):
 
 
 class DatasetRecord(Record, kw_only=True):
-    """A dataset's own metadata; labels, samples, versions and tasks have tables of their own."""
+    """The metadata of a dataset. Labels, samples, versions, tasks and files have tables of their own."""
 
     id: str
     project_id: str
@@ -142,7 +145,7 @@ class DatasetRecord(Record, kw_only=True):
     data_sources: list[DataSource] = []
     work_path: str
     inner_work_path: str
-    """``<work_path><name at creation>-<id>/``; renaming the dataset moves nothing."""
+    """``<work_path><name at creation>-<id>/``; it stays the same when the dataset is renamed."""
     work_path_type: int = 0
     workspace_id: str = "0"
     schema: list[Field] = []
@@ -152,11 +155,11 @@ class DatasetRecord(Record, kw_only=True):
     import_annotations: bool = True
     import_task_id: str | None = None
     open_exports: int = 0
-    """Export tasks that have not ended; they leave the dataset's status as it is."""
+    """Number of export tasks that have not ended. They do not change the status of the dataset."""
     counted_day: int | None = None
-    """The last day, since the epoch in UTC, that changed anything."""
+    """The day of the last change, as the number of days since the epoch in UTC."""
     history: dict[str, tuple[int, int, int]] = {}
-    """Samples in all, labelled and to be confirmed, at the end of a day after which something has changed."""
+    """Numbers of samples (all, labelled, to be confirmed) at the end of a day, by day. See ``daily_counts``."""
     current_version_id: str | None = None
     current_version_name: str | None = None
     version_count: int = 0
@@ -166,31 +169,37 @@ class DatasetRecord(Record, kw_only=True):
 
 
 class ReadOptions(Record, kw_only=True):
-    """How a text or table file is read."""
+    """Options for reading a text or table file."""
 
     label_format: LabelFormat | None = None
-    """How a line is told from its labels; None for the documented defaults."""
+    """How a line separates text and labels; None for the documented defaults."""
     with_column_header: bool | None = None
-    """Whether the first row names the columns; None where nobody has said."""
+    """Whether the first row names the columns; None if the request did not state it."""
     schema_maps: list[SchemaMap] = []
-    """Columns of the file by the names that the dataset has for them."""
+    """The file's columns by the names that the dataset uses."""
 
 
-class FileRecord(Record, kw_only=True):
-    """A text or table file that has been read; ``path`` is ``bucket/key``, ``signature`` as for a sample."""
+class FileRecord(Record, kw_only=True, rename={"read_options": "reading"}):
+    """A text or table file whose lines or rows are samples."""
 
     path: str
+    """``bucket/key``."""
     signature: tuple[int, int] | None = None
-    """Absent until it has been read."""
-    reading: ReadOptions | None = None
-    """How it is read, where that is not the dataset's own way."""
+    """Size in bytes and modification time in nanoseconds when it was read; None before."""
+    read_options: ReadOptions | None = None
+    """Options for reading the file, if they differ from those of the dataset."""
 
 
 class Counts(msgspec.Struct, kw_only=True, frozen=True):
-    """Counts of a dataset's samples. ``total`` has no tombstones in it; ``deleted`` counts those."""
+    """Numbers of samples of a dataset."""
 
     total: int = 0
+    """All samples, without tombstones."""
     annotated: int = 0
+    """Samples with confirmed labels."""
     unconfirmed: int = 0
+    """Samples with automatic labels that are to be confirmed."""
     deleted: int = 0
+    """Tombstones of deleted samples."""
     hard: int = 0
+    """Samples marked as hard examples."""

@@ -1,4 +1,8 @@
-"""All datasets of a data directory: the index of them, and each one's tables when it is used."""
+"""The store: all datasets of a data directory, each loaded when it is used.
+
+Locks: ``_guard`` protects the table of entries and the index file. It is taken after a dataset's writer lock and before
+its memory lock (see ``open_dataset``), and is not held while a dataset is loaded.
+"""
 
 from __future__ import annotations
 
@@ -27,49 +31,56 @@ from modelarts_emulator.store.reader import DatasetReader, SampleReader
 from modelarts_emulator.store.records import Counts, DatasetRecord
 from modelarts_emulator.store.version_samples import VersionSamples
 from modelarts_emulator.store.writer import DatasetWriter
+from modelarts_emulator.system.durability import replace_file
 from modelarts_emulator.util.clock import Clock
 
 log = logging.getLogger(__name__)
 
 
 class Durability(str, Enum):
-    """What an acknowledged change survives: power loss (``full``) or the end of the process."""
+    """What an acknowledged change survives: power loss (``full``), or only the end of the process (``process``)."""
 
     FULL = "full"
     PROCESS = "process"
 
 
 class Unknown(KeyError):
-    """There is no such dataset or version."""
+    """The dataset or version does not exist."""
 
 
 class IndexEntry(NamedTuple):
-    """A dataset as the index knows it."""
+    """The metadata and sample counts of a dataset, available without loading it."""
 
     record: DatasetRecord
     counts: Counts
 
 
-class _Reading:
-    """A context with a view of a dataset."""
+class _ReadingContext:
+    """A context manager that gives a reader of a dataset."""
 
-    __slots__ = ("_use",)
+    __slots__ = ("_lease",)
 
-    def __init__(self, use: Lease[OpenDataset]) -> None:
-        self._use = use
+    def __init__(self, lease: Lease[OpenDataset]) -> None:
+        self._lease = lease
 
     def __enter__(self) -> DatasetReader:
-        return DatasetReader(self._use.__enter__())
+        return DatasetReader(self._lease.__enter__())
 
     def __exit__(self, *error: object) -> None:
-        self._use.__exit__()
+        self._lease.__exit__()
 
 
 class Store:
-    """The datasets of one data directory, or of memory where ``root`` is None.
+    """The datasets of one data directory, or of memory if ``root`` is None. Thread-safe.
 
-    While more than ``max_loaded_samples`` are in memory, datasets and versions are put away, what was used longest ago
-    first; what is in use stays. Raises DataDirectoryInUse, FormatTooNew, OSError.
+    Example::
+
+        store = Store(Path("data"), clock=SystemClock())
+        with store.writing(dataset_id) as dataset:
+            dataset.put_sample(sample)
+        with store.reading(dataset_id) as dataset:
+            print(dataset.counts.total)
+        store.close()
     """
 
     def __init__(
@@ -80,6 +91,20 @@ class Store:
         durability: Durability = Durability.FULL,
         max_loaded_samples: int = 2_000_000,
     ) -> None:
+        """Open the data directory.
+
+        Args:
+            root: the directory, created if it is missing; None keeps everything in memory.
+            clock: gives the day of daily counts and the times in names of quarantined files.
+            durability: what an acknowledged change survives.
+            max_loaded_samples: while more samples are in memory, the least recently used datasets and versions are
+                evicted, unless they are in use.
+
+        Raises:
+            DataDirectoryInUse: another process uses the directory.
+            FormatTooNew: a later release wrote a file.
+            OSError: the directory cannot be read or created.
+        """
         self._clock = clock
         self._fsync = durability is Durability.FULL
         self._max_loaded = max_loaded_samples
@@ -98,24 +123,26 @@ class Store:
                 raise
 
     def close(self) -> None:
-        """Write everything out, so that stock TinyDB can read it, and give up the directory."""
+        """Write a checkpoint of each changed dataset, so that TinyDB can read the files, and unlock the directory."""
         self._maintenance.stop()
         for (dataset_id, _), dataset in self._datasets.items():
             try:
                 dataset.checkpoint()
             except OSError as error:
-                log.error("Dataset %s stays as its journal has it, which loses nothing: %s", dataset_id, error)
+                log.error(
+                    "Checkpoint of dataset %s failed at shutdown (no data lost, journal kept): %s", dataset_id, error
+                )
         with self._guard:
             self._write_index()
             for key, dataset in self._datasets.items():
-                with suppress(OSError):  # what was acknowledged is on the disk
+                with suppress(OSError):  # every acknowledged change is on the disk already
                     dataset.close()
                 self._datasets.forget(key)
             if self._directory:
                 self._directory.unlock()
 
     def create(self, record: DatasetRecord, labels: Iterable[Label] = ()) -> None:
-        """Add a dataset; it is on the disk when this returns. Raises OSError."""
+        """Add a dataset with these labels; it is durable when this returns. Raises OSError."""
         tables = {
             "dataset": [(1, msgspec.json.encode(record))],
             "labels": [(n, msgspec.json.encode(label)) for n, label in enumerate(labels, 1)],
@@ -132,50 +159,67 @@ class Store:
             self._write_index()
 
     def delete(self, dataset_id: str) -> None:
-        """Remove a dataset and everything kept of it. Raises Unknown, OSError."""
+        """Delete a dataset with all its versions.
+
+        Raises:
+            Unknown: the dataset does not exist.
+            OSError: the disk refuses; the dataset is unchanged.
+        """
         with self._lease(dataset_id) as dataset, dataset.writer, self._guard:
-            self.entry(dataset_id)  # somebody else may have been faster
-            gone = self._directory.hide(dataset_id) if self._directory else None
+            self.entry(dataset_id)  # a concurrent call may have deleted it
+            # Closed first: Windows does not rename a folder with an open file in it.
+            with suppress(OSError):
+                dataset.close()
+            try:
+                hidden = self._directory.hide(dataset_id) if self._directory else None
+            except OSError:
+                dataset.reopen()
+                raise
             dataset.is_deleted = True
             del self._entries[dataset_id]
             self._datasets.forget((dataset_id, None))
             for key, _ in self._versions.items():
                 if key[0] == dataset_id:
                     self._versions.forget(key)
-            with suppress(OSError):
-                dataset.close()
             self._write_index()
-        if gone:
-            shutil.rmtree(gone, ignore_errors=True)
+        if hidden:
+            shutil.rmtree(hidden, ignore_errors=True)
 
     def entry(self, dataset_id: str) -> IndexEntry:
-        """A dataset's metadata and counts; nothing is loaded for it. Raises Unknown."""
+        """Return a dataset's metadata and counts without loading it. Raises Unknown."""
         entry = self._entries.get(dataset_id)
         if entry is None:
             raise Unknown(dataset_id)
         return entry
 
     def entries(self, project_id: str | None = None) -> list[IndexEntry]:
-        """All datasets, or those of a project; nothing is loaded for it."""
+        """Return all datasets, or those of a project, without loading them."""
         entries = list(self._entries.values())
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
 
     def is_loaded(self, dataset_id: str) -> bool:
-        """Return whether reading a dataset needs no disk; also where there is no such dataset."""
+        """Return whether reading a dataset needs no disk access. True also for an unknown dataset."""
         return dataset_id not in self._entries or self._datasets.get((dataset_id, None)) is not None
 
-    def reading(self, dataset_id: str) -> _Reading:
-        """A context with a view of a dataset. Raises Unknown."""
-        return _Reading(self._lease(dataset_id))
+    def reading(self, dataset_id: str) -> _ReadingContext:
+        """Return a context manager that gives a :class:`DatasetReader`. Raises Unknown."""
+        return _ReadingContext(self._lease(dataset_id))
 
     @contextmanager
     def writing(self, dataset_id: str) -> Iterator[DatasetWriter]:
-        """Change a dataset: all of it or nothing, durable when the context ends. Raises Unknown, OSError."""
+        """Give a :class:`DatasetWriter`; its changes are committed at the end of the context, all or none.
+
+        They are durable when the context has ended. An exception inside the context discards them.
+
+        Raises:
+            Unknown: the dataset does not exist, or was deleted while this call waited for other writers.
+            OSError: the disk refuses; nothing has changed.
+        """
         with self._lease(dataset_id) as dataset:
             if dataset.journal_failed:
                 dataset.checkpoint()
             with dataset.writer:
-                if dataset.is_deleted:  # deleted while this waited for its turn; maybe there is another of its id
+                if dataset.is_deleted:  # a new dataset may have the same id: the entry alone does not show this
                     raise Unknown(dataset_id)
                 writer = DatasetWriter(dataset)
                 yield writer
@@ -183,7 +227,7 @@ class Store:
             if wait:
                 wait()
         if wait and dataset.wants_checkpoint:
-            self._maintenance.schedule(("checkpoint", dataset_id), lambda: self._checkpoint_if_there(dataset_id))
+            self._maintenance.schedule(("checkpoint", dataset_id), lambda: self._checkpoint_if_exists(dataset_id))
 
     def _commit(self, dataset_id: str, dataset: OpenDataset, writer: DatasetWriter) -> Callable[[], None] | None:
         before = dataset.samples.counts
@@ -200,47 +244,58 @@ class Store:
             self._schedule_eviction()
         return wait
 
+    # Versions
+
     @contextmanager
     def version(self, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
-        """The samples of a version, as they were when it was published. Raises Unknown."""
+        """Give a :class:`SampleReader` of the samples of a version. Raises Unknown."""
         with self._lease_version(dataset_id, version_id) as found:
             yield SampleReader(found.index(), threading.Lock())
 
     def version_documents(self, dataset_id: str, version_id: str) -> list[bytes]:
-        """The samples of a version still encoded, which takes less than ``version``. Raises Unknown."""
+        """Return the encoded samples of a version; faster than ``version``, which indexes them. Raises Unknown."""
         with self._lease_version(dataset_id, version_id) as found:
             return found.documents()
 
     def save_version(self, dataset_id: str, version_id: str, documents: Iterable[bytes]) -> None:
-        """Keep the encoded samples of a version, streamed to its file; those that are the dataset's own share memory.
+        """Write the samples of a version to its file, as a stream.
 
-        Raises Unknown, OSError.
+        Args:
+            dataset_id: the dataset.
+            version_id: the version.
+            documents: encoded samples. Those that are the dataset's own objects share memory with it.
+
+        Raises:
+            Unknown: the dataset does not exist.
+            OSError: the disk refuses; no file is left.
         """
         rows = Rows([], [])
         with self._lease(dataset_id):
-            noted = _noted(documents, rows)
+            collected = _collect(documents, rows)
             if self._directory:
                 path = self._directory.version_file(dataset_id, version_id)
                 path.parent.mkdir(exist_ok=True)
-                write_tables(path, {"samples": noted}, fsync=self._fsync)
+                write_tables(path, {"samples": collected}, fsync=self._fsync)
             else:
-                for _ in noted:
+                for _ in collected:
                     pass
         self._versions.put((dataset_id, version_id), VersionSamples(rows))
 
     def delete_version(self, dataset_id: str, version_id: str) -> None:
-        """Forget a version's samples."""
+        """Delete the samples of a version; no effect if there are none."""
         self._versions.forget((dataset_id, version_id))
         if self._directory:
             remove(self._directory.version_file(dataset_id, version_id))
 
+    # Checkpoints and backups
+
     def checkpoint(self, dataset_id: str) -> None:
-        """Fold a dataset's journal into its file. Raises Unknown, OSError."""
+        """Write a checkpoint of a dataset, so that its journal is empty. Raises Unknown, OSError."""
         with self._lease(dataset_id) as dataset:
             dataset.checkpoint()
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Wait until nothing is being tidied up. False when the time is over first."""
+        """Wait until no checkpoint or eviction is pending. Return False after ``timeout_s`` seconds."""
         return self._maintenance.wait_idle(timeout_s)
 
     def export(self, folder: Path) -> int:
@@ -298,12 +353,12 @@ class Store:
         with self._guard:
             for dataset_id, each in backups.items():
                 self._restore_dataset(dataset_id, each)
-            self._entries = dict(sorted(self._entries.items(), key=lambda item: item[1].record.create_time))
+            self._sort_entries()
             self._write_index()
 
     def _restore_dataset(self, dataset_id: str, source: backup.DatasetBackup) -> None:
         if self._directory:
-            backup.staged_folder(self._directory, dataset_id).replace(self._directory.folder(dataset_id))
+            replace_file(backup.staged_folder(self._directory, dataset_id), self._directory.folder(dataset_id))
             dataset = self._load(dataset_id)
         else:
             dataset = OpenDataset.from_tables(source.tables)
@@ -312,12 +367,14 @@ class Store:
         self._datasets.put((dataset_id, None), dataset)
         self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
 
+    # Loading and eviction
+
     def _lease(self, dataset_id: str) -> Lease[OpenDataset]:
         self.entry(dataset_id)
         return self._datasets.lease((dataset_id, None), lambda: self._load(dataset_id))
 
     def _load(self, dataset_id: str) -> OpenDataset:
-        """Open a dataset; one that cannot be read is set aside, and Unknown. Raises Unknown, FormatTooNew, OSError."""
+        """Load a dataset; one that cannot be read is quarantined. Raises Unknown, FormatTooNew, OSError."""
         directory = self._directory
         if directory is None:
             raise Unknown(dataset_id)
@@ -338,45 +395,47 @@ class Store:
         path = self._directory.version_file(dataset_id, version_id)
         try:
             _, tables = read_tables(path)
-            frozen = VersionSamples.from_tables(tables)
-            frozen.index()
-            return frozen
+            samples = VersionSamples.from_tables(tables)
+            samples.index()
+            return samples
         except FileNotFoundError:
             raise Unknown(version_id) from None
         except (Damaged, msgspec.DecodeError, ValueError) as error:
-            aside = path.with_name(f"{path.name}.damaged-{self._clock.now_ms()}")
-            path.replace(aside)
-            log.error("Version %s cannot be read (%s): its samples are set aside as %s", version_id, error, aside)
+            target = path.with_name(f"{path.name}.damaged-{self._clock.now_ms()}")
+            replace_file(path, target)
+            log.error("Cannot read the samples of version %s (%s); quarantined as %s", version_id, error, target)
             raise Unknown(version_id) from error
 
     def _schedule_eviction(self) -> None:
-        """Have what was used longest ago put away where more is loaded than is allowed."""
+        """Schedule an eviction if more samples are loaded than allowed."""
         if self._directory and self._datasets.weight() + self._versions.weight() > self._max_loaded:
-            self._maintenance.schedule("limit", self._evict)
+            self._maintenance.schedule("evict", self._evict)
 
     def _evict(self) -> None:
-        """Close what is not in use, versions first, until no more is loaded than is allowed. Raises OSError."""
+        """Evict what is not in use, versions first, until no more samples are loaded than allowed. Raises OSError."""
         loaded = self._datasets.weight() + self._versions.weight()
         for key, version in self._versions.items()[:-1]:
             if loaded > self._max_loaded and self._versions.evict(key):
                 loaded -= len(version)
         for key, dataset in self._datasets.items()[:-1]:
-            if loaded > self._max_loaded and self._close_if_idle(key, dataset):
+            if loaded > self._max_loaded and self._close_if_unused(key, dataset):
                 loaded -= len(dataset)
 
-    def _close_if_idle(self, key: CacheKey, dataset: OpenDataset) -> bool:
+    def _close_if_unused(self, key: CacheKey, dataset: OpenDataset) -> bool:
         dataset.checkpoint()
         with self._guard:
-            # Who comes now finds it gone, and reads what the checkpoint has written.
+            # Evicted only if it is unused and clean: the next user reads what the checkpoint has written.
             if self._datasets.evict(key, unless=lambda value: value.is_dirty) is None:
                 return False
             self._generations[key[0]] = dataset.generation
             dataset.close()
         return True
 
-    def _checkpoint_if_there(self, dataset_id: str) -> None:
+    def _checkpoint_if_exists(self, dataset_id: str) -> None:
         with suppress(Unknown):
             self.checkpoint(dataset_id)
+
+    # The index
 
     def _read_index(self, directory: DataDirectory) -> None:
         rows = directory.read_index()
@@ -386,12 +445,15 @@ class Store:
                 self._entries[dataset_id] = IndexEntry(row.record, row.counts)
                 self._generations[dataset_id] = row.generation
                 continue
-            with suppress(Unknown):  # set aside
+            with suppress(Unknown):  # quarantined
                 dataset = self._load(dataset_id)
                 self._datasets.put((dataset_id, None), dataset)
                 self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
         for dataset_id in rows:
-            log.warning("Dataset %s is in the index, but its folder is gone: it is dropped", dataset_id)
+            log.warning("Dataset %s is in the index, but its folder is missing; removed from the index", dataset_id)
+        self._sort_entries()
+
+    def _sort_entries(self) -> None:
         self._entries = dict(sorted(self._entries.items(), key=lambda item: item[1].record.create_time))
 
     def _write_index(self) -> None:
@@ -404,8 +466,8 @@ class Store:
         )
 
 
-def _noted(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]]:
-    """The documents with their numbers, which are kept as well."""
+def _collect(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]]:
+    """Yield documents with their numbers, and add both to ``rows``."""
     for number, document in enumerate(documents, 1):
         rows.numbers.append(number)
         rows.documents.append(document)

@@ -1,7 +1,9 @@
-"""A dataset as a TinyDB database: the same queries, but a change writes a line of the journal, not the whole file.
+"""A dataset as a TinyDB database. Queries are those of TinyDB; a change appends to the journal.
 
-with DatasetDB(folder) as db:
-    db.table("samples").search(where("size") > 1_000_000)
+Example::
+
+    with DatasetDB(folder) as db:
+        large = db.table("samples").search(where("size") > 1_000_000)
 """
 
 from __future__ import annotations
@@ -19,14 +21,14 @@ from modelarts_emulator.store.tinydb_storage import DatasetStorage, LazyDocument
 
 
 class DatasetTable(Table):
-    """One table of a dataset: documents are decoded one by one, and an update is one atomic group of the journal."""
+    """One table of a dataset. Documents are decoded one by one; an update is one atomic group of the journal."""
 
     def _read_table(self) -> Mapping[str, Mapping[str, Any]]:  # type: ignore[override]
         return LazyDocuments(self._rows)
 
     def _update_table(self, updater: Callable[[dict[int, Mapping[str, Any]]], None]) -> None:
-        table = _Recorder(self._rows)
-        updater(table)  # type: ignore[arg-type]  # the updaters ask no more of it than a mapping has
+        table = _RecordingTable(self._rows)
+        updater(table)  # type: ignore[arg-type]  # TinyDB's updaters use only what a mapping has
         changes = table.changes(self.name)
         if changes:
             self._dataset.change(changes)
@@ -43,17 +45,21 @@ class DatasetTable(Table):
 
 
 class DatasetDB(TinyDB):
-    """``DatasetDB(folder)`` reads a dataset's folder; ``access_mode="r+"`` needs the data directory's lock.
+    """A TinyDB database on the folder of a dataset.
 
-    Raises Damaged, FormatTooNew and OSError at the first use.
+    ``DatasetDB(folder)`` only reads. ``DatasetDB(folder, access_mode="r+")`` also writes; the caller must hold the lock
+    of the data directory.
+
+    Raises:
+        Damaged, FormatTooNew, OSError: at the first access to a table.
     """
 
     table_class = DatasetTable
-    default_storage_class = DatasetStorage  # type: ignore[assignment]  # TinyDB means any storage
+    default_storage_class = DatasetStorage  # type: ignore[assignment]  # declared as JSONStorage, any storage works
 
 
-class _Recorder(MutableMapping[int, Any]):
-    """A table in which an updater changes what it likes, and which then knows what that was."""
+class _RecordingTable(MutableMapping[int, Any]):
+    """A table that a TinyDB updater changes, and that then lists the changes."""
 
     def __init__(self, rows: Mapping[int, bytes]) -> None:
         self._rows = rows
@@ -88,12 +94,12 @@ class _Recorder(MutableMapping[int, Any]):
         return sum(1 for _ in self)
 
     def clear(self) -> None:
-        """Remove everything, without looking at it."""
+        """Remove all documents without decoding them."""
         self._touched.clear()
         self._removed.update(self._rows)
 
     def changes(self, table: str) -> list[Change]:
-        """A line for every document that is not what it was."""
+        """Return one change per document that differs from the stored one."""
         lines = [Change(table, number) for number in sorted(self._removed) if number in self._rows]
         for number, document in self._touched.items():
             encoded, before = orjson.dumps(document), self._rows.get(number)

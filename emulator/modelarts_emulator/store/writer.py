@@ -1,4 +1,4 @@
-"""What a change is made with: a reader that sees its own changes, which become one group of the journal."""
+"""Write access to a dataset: changes are collected in an overlay and become one group of the journal."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from modelarts_emulator.store.records import DatasetRecord, FileRecord, SampleRe
 
 
 class DatasetWriter(DatasetReader):
-    """A reader that sees its own changes, which nobody else does before they are committed.
+    """Read and write access to a dataset. Its changes are visible to itself only until they are committed.
 
-    Counts, statistics, pages and selections are those from before the changes.
+    Look-ups (``get``, ``label``, ``tasks``, …) include the changes. Counts, statistics, pages and selections do not.
     """
 
     def __init__(self, dataset: OpenDataset) -> None:
         super().__init__(dataset)
         self._changed: dict[str, dict[Any, Any]] = {}
         self._replaced: set[str] = set()
-        """Tables of which nothing stays but what is in ``_changed``."""
+        """Tables that are replaced completely by their part of ``_changed``."""
         self._numbers: dict[str, int | None] = {}
-        """The document numbers of samples that have been asked for: nobody else changes them meanwhile."""
+        """Document numbers of samples that were read. The writer lock keeps them valid until the commit."""
 
     @property
     def record(self) -> DatasetRecord:
-        """The dataset's metadata, with its changes."""
+        """The dataset's metadata, including changes."""
         changed = self._changed.get("dataset")
         return next(iter(changed.values())) if changed else super().record
 
     def get(self, sample_id: str, *, deleted: bool = False) -> SampleRecord | None:
-        """One sample, with its changes."""
+        """Return a sample, including changes; None if it does not exist."""
         changed = self._changed.get("samples", {})
         if sample_id not in changed:
             return super().get(sample_id, deleted=deleted)
@@ -45,7 +45,7 @@ class DatasetWriter(DatasetReader):
         return sample if sample is None or deleted or not sample.deleted else None
 
     def document(self, sample_id: str) -> bytes | None:
-        """One sample encoded, with its changes."""
+        """Return an encoded sample, including changes; None if it does not exist."""
         if sample_id not in self._changed.get("samples", {}):
             return super().document(sample_id)
         sample = self.get(sample_id)
@@ -57,7 +57,7 @@ class DatasetWriter(DatasetReader):
             return None if number is None else self._samples.document(number)
 
     def labelled(self, name: str, label_type: int | None) -> Iterator[SampleRecord]:
-        """Every sample with a label, with its changes."""
+        """Yield every sample that has a label, including changes."""
         changed = self._changed.get("samples", {})
         fresh = [s for s in changed.values() if s is not None and not s.deleted]
         committed = (s for s in super().select(Selection(label=(name, label_type))) if s.id not in changed)
@@ -66,37 +66,37 @@ class DatasetWriter(DatasetReader):
                 yield sample
 
     def put_record(self, record: DatasetRecord) -> None:
-        """Write the dataset's metadata."""
+        """Replace the dataset's metadata."""
         self._put("dataset", record.id, record)
 
     def put_sample(self, sample: SampleRecord) -> None:
-        """Write a sample, new or known."""
+        """Add or replace a sample."""
         self._put("samples", sample.id, sample)
 
     def put_samples(self, samples: Iterable[SampleRecord]) -> None:
-        """Write many samples."""
+        """Add or replace samples."""
         for sample in samples:
             self.put_sample(sample)
 
     def remove_sample(self, sample_id: str) -> None:
-        """Remove a sample wholly, without a tombstone."""
+        """Remove a sample without leaving a tombstone."""
         self._put("samples", sample_id, None)
 
     def put_label(self, label: Label) -> None:
-        """Write a label, new or known by name and type."""
+        """Add a label, or replace the one with its name and type."""
         self._put("labels", (label.name, label.type), label)
 
     def remove_label(self, name: str, label_type: int | None) -> None:
-        """Remove a label; samples are not touched."""
+        """Remove a label from the dataset; samples are not changed."""
         self._put("labels", (name, label_type), None)
 
     def replace_labels(self, labels: Iterable[Label]) -> None:
-        """Write all labels anew, in this order."""
+        """Replace all labels by these, in this order."""
         self._changed["labels"] = {(label.name, label.type): label for label in list(labels)}
         self._replaced.add("labels")
 
     def put_version(self, version: VersionRecord) -> None:
-        """Write a version's record."""
+        """Add or replace a version's record."""
         self._put("versions", version.version_id, version)
 
     def remove_version(self, version_id: str) -> None:
@@ -104,7 +104,7 @@ class DatasetWriter(DatasetReader):
         self._put("versions", version_id, None)
 
     def put_task(self, task: TaskRecord) -> None:
-        """Write a task."""
+        """Add or replace a task."""
         self._put("tasks", task.id, task)
 
     def remove_task(self, task_id: str) -> None:
@@ -112,20 +112,20 @@ class DatasetWriter(DatasetReader):
         self._put("tasks", task_id, None)
 
     def put_file(self, file: FileRecord) -> None:
-        """Note a file as read."""
+        """Add or replace the record of a file that was read."""
         self._put("files", file.path, file)
 
     def remove_file(self, path: str) -> None:
-        """Forget a file."""
+        """Remove the record of a file."""
         self._put("files", path, None)
 
     @property
     def is_changed(self) -> bool:
-        """Whether there is anything to commit."""
+        """Whether there are changes to commit."""
         return bool(self._changed)
 
     def changes(self) -> list[Change]:
-        """What is to be journalled: a line a touched record."""
+        """Return the changes for the journal: one line per changed record."""
         lines: list[Change] = []
         for table, changed in self._changed.items():
             lines += self._sample_lines(changed) if table == "samples" else self._small_lines(table, changed)

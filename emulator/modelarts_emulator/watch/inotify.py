@@ -27,8 +27,8 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.version import VERSION_MAJOR
 
-from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.walk import is_ignored
+from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch.protocols import Listener
 
 # No more: an observer that takes every event loses some in a burst.

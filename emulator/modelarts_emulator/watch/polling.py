@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.walk import walk
+from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch.protocols import Listener
 
 

@@ -18,8 +18,8 @@ import requests
 
 from modelarts_emulator.contract import errors
 from modelarts_emulator.contract.wire import VersionStatus
-from modelarts_emulator.obs import atomic_fs
 from modelarts_emulator.server import Emulator
+from modelarts_emulator.system.folder import Folder
 from tests.helpers.api import Api
 from tests.helpers.bucket_files import write
 from tests.helpers.imports import ended, start
@@ -216,7 +216,7 @@ def test_a_task_that_ends_unexpectedly_says_so(
 
 def test_an_object_that_the_disk_refuses(api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-    with full_disk(monkeypatch, atomic_fs, "temporary"):
+    with full_disk(monkeypatch, Folder, "new_file"):
         answer = api.call(
             "POST", f"/{dataset_id}/data-annotations/samples", json={"samples": [{"name": "n.png", "data": data}]}
         )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_emulator.obs.listing import page
+from modelarts_emulator.obs.listing import list_keys
 
 KEYS = ["a.txt", "a/1.jpg", "a/2.jpg", "a/b/3.jpg", "a0", "b-c/x", "b/x", "photos/2026/1.jpg", "photos/2026/2.jpg", "z"]
 
@@ -25,7 +25,7 @@ def everything(root, limit=1000, **options):
     """All pages: keys and prefixes in the order in which they came."""
     after, result = "", []
     while True:
-        found = page(root, after=after, limit=limit, **options)
+        found = list_keys(root, after=after, limit=limit, **options)
         result += sorted(keys(found) + found.prefixes)
         if found.last is None:
             return result
@@ -52,33 +52,33 @@ def test_prefix_and_delimiter_do_what_the_definition_says(root, prefix, delimite
 
 @pytest.mark.parametrize("after", ["a", "a.txt", "a/", "a/1.jpg", "a/1.jpg0", "a/b", "b/", "y", "zz", "photos/2026/1"])
 def test_a_page_begins_after_its_marker(root, after):
-    assert keys(page(root, after=after)) == [key for key in sorted(KEYS) if key > after]
+    assert keys(list_keys(root, after=after)) == [key for key in sorted(KEYS) if key > after]
 
 
 def test_a_full_last_page_has_no_successor(root):
-    assert page(root, limit=len(KEYS)).last is None
-    assert page(root, limit=len(KEYS) - 1).last == sorted(KEYS)[-2]
+    assert list_keys(root, limit=len(KEYS)).last is None
+    assert list_keys(root, limit=len(KEYS) - 1).last == sorted(KEYS)[-2]
 
 
 def test_sizes_and_times_are_the_files(root):
-    (found,) = page(root, prefix="z").keys
+    (found,) = list_keys(root, prefix="z").keys
     stat = Path(root, "z").stat()
     assert (found.size, found.mtime_ns, found.local) == (1, stat.st_mtime_ns, root + "/z")
 
 
 def test_a_folder_counts_only_if_it_was_put_as_an_object(root, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "empty/" not in keys(page(root))
-    assert page(root, delimiter="/").prefixes == ["a/", "b-c/", "b/", "photos/"]
-    assert "empty/" in keys(page(root, directories={"empty/", "gone/"}))
-    assert "empty/" in page(root, delimiter="/", directories={"empty/"}).prefixes
-    assert keys(page(root, prefix="empty/", delimiter="/", directories={"empty/"})) == ["empty/"]
+    assert "empty/" not in keys(list_keys(root))
+    assert list_keys(root, delimiter="/").prefixes == ["a/", "b-c/", "b/", "photos/"]
+    assert "empty/" in keys(list_keys(root, directories={"empty/", "gone/"}))
+    assert "empty/" in list_keys(root, delimiter="/", directories={"empty/"}).prefixes
+    assert keys(list_keys(root, prefix="empty/", delimiter="/", directories={"empty/"})) == ["empty/"]
 
 
 def test_hidden_files_are_objects_and_unfinished_ones_are_not(root, tmp_path):
     (tmp_path / ".keep").touch()
     (tmp_path / ".~abc").touch()
-    assert keys(page(root, prefix=".")) == [".keep"]
+    assert keys(list_keys(root, prefix=".")) == [".keep"]
 
 
 def test_links_that_leave_the_bucket_or_lead_in_circles_are_left_out(root, tmp_path, tmp_path_factory):

@@ -21,9 +21,11 @@ from modelarts_emulator.contract.errors import (
     PATH_NOT_FOUND,
     ApiError,
 )
-from modelarts_emulator.obs import atomic_fs
+from modelarts_emulator.obs import object_tree
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.system import descriptor_folder, features
+from modelarts_emulator.system.folder import Folder
 
 DIRECTORY = ObsPath("bucket", "dir/")
 OBJECT = ObsPath("bucket", "dir/a.jpg")
@@ -149,12 +151,12 @@ def test_a_write_that_fails_leaves_what_was_there(tree: ObjectTree, bucket: Path
     assert names(bucket / "dir") == ["a.jpg"]
 
 
-@pytest.mark.parametrize("unnamed", [os.O_TMPFILE, None], ids=["unnamed", "named"])
+@pytest.mark.parametrize("unnamed", [True, False], ids=["unnamed", "named"])
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
 def test_a_taken_name_is_kept(
-    tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, links: bool, unnamed: int | None
+    tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, links: bool, unnamed: bool
 ) -> None:
-    monkeypatch.setattr(atomic_fs, "_UNNAMED", unnamed)
+    monkeypatch.setattr(features, "HAS_UNNAMED_FILES", unnamed and features.HAS_UNNAMED_FILES)
     if not links:
         monkeypatch.setattr(os, "link", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.EPERM, "no links here")))
     written = tree.write(OBJECT, b"first", overwrite=False)
@@ -171,9 +173,11 @@ def test_where_files_need_a_name_a_new_one_has_a_hidden_one(
     tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     if way == "refused":
-        monkeypatch.setattr(atomic_fs, "_UNNAMED", os.O_DIRECTORY)  # opening a folder for writing is EISDIR, as there
+        monkeypatch.setattr(
+            descriptor_folder, "_TMPFILE", os.O_DIRECTORY
+        )  # opening a folder for writing is EISDIR, as there
     else:
-        monkeypatch.setattr(atomic_fs, "_DESCRIPTORS", "/proc/no/such")
+        monkeypatch.setattr(descriptor_folder, "_DESCRIPTORS", "/proc/no/such")
 
     def chunks() -> Iterator[bytes]:
         assert [name[:2] for name in names(bucket / "dir")] == [".~"]
@@ -383,12 +387,12 @@ def test_a_file_that_becomes_a_link_after_the_check_is_refused(
 ) -> None:
     tree.write(OBJECT, b"public")
 
-    def swap_after(folder: int, name: str) -> bool:
+    def swap_after(folder: Folder, name: str) -> bool:
         (bucket / "dir" / "a.jpg").unlink()
         (bucket / "dir" / "a.jpg").symlink_to(secret / "secret.txt")
         return False
 
-    monkeypatch.setattr(atomic_fs, "is_link", swap_after)
+    monkeypatch.setattr(object_tree, "_is_link", swap_after)
     assert refusal(tree.read, OBJECT) is PATH_INVALID
     assert tree.stat(OBJECT) is None
 

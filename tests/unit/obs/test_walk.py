@@ -96,7 +96,7 @@ def test_names_that_no_object_can_have_are_left_out_and_logged_once(
     reported = WarnOnce()
     with caplog.at_level(logging.WARNING, "modelarts_emulator"):
         for _ in range(3):
-            assert paths(tmp_path, reported=reported) == ["bucket/a.jpg", "bucket/日本.jpg"]
+            assert paths(tmp_path, warnings=reported) == ["bucket/a.jpg", "bucket/日本.jpg"]
     assert len(caplog.records) == 3
     caplog.text.encode()
 
@@ -162,7 +162,7 @@ def test_a_folder_that_may_not_be_read_is_left_out(
 
     monkeypatch.setattr(os, "open", refusing)
     assert paths(tmp_path) == ["bucket/b/2"]
-    assert "may not be read" in caplog.text
+    assert "no permission to read it" in caplog.text
 
 
 def test_an_abandoned_walk_holds_no_folder_open(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 store.close()
 """
     (line,) = in_a_process(script, str(root))
-    assert line.startswith(f"ERROR Dataset {ID} stays as its journal has it, which loses nothing: ")
+    assert line.startswith(f"ERROR Checkpoint of dataset {ID} failed at shutdown (no data lost, journal kept): ")
     again = opened(root)
     assert numbers(again) == set(range(20))
     again.close()
@@ -265,7 +265,7 @@ def test_a_dataset_beyond_repair_is_set_aside_and_the_others_serve_on(
     with caplog.at_level(logging.ERROR, "modelarts_emulator"), pytest.raises(Unknown):
         contents(store)
     (line,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert ID in line and "set aside as" in line
+    assert ID in line and "quarantined as" in line
     assert [entry.record.id for entry in store.entries()] == [OTHER]
     assert numbers(store, OTHER) == {1}
     assert list(root.glob(f"{ID}.damaged-*"))
@@ -299,7 +299,7 @@ def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFix
         with pytest.raises(Unknown), store.version(ID, "v"):
             pass
     store.close()
-    assert len([record for record in caplog.records if "set aside" in record.message]) == 1
+    assert len([record for record in caplog.records if "quarantined" in record.message]) == 1
 
 
 def test_a_checkpoint_in_the_maintenance_keeps_nobody_waiting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

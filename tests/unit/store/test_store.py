@@ -115,7 +115,7 @@ def test_large_groups_are_what_small_ones_are(root: Path, monkeypatch: pytest.Mo
     """A large group is applied to a copy that takes the place of what readers see."""
     seen = []
     for large in (1, 1_000_000):
-        monkeypatch.setattr(dataset_module, "LARGE", large)
+        monkeypatch.setattr(dataset_module, "LARGE_GROUP", large)
         place = root.with_name(f"large-{large}")
         store = opened(place)
         store.create(dataset())

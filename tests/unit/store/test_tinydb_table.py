@@ -91,7 +91,7 @@ def test_a_torn_end_is_told_but_left_alone_when_reading(folder: Path) -> None:
     before = looks(folder)
     with DatasetDB(folder) as db:
         assert len(db.table("samples")) == 9
-        (fault,) = db.storage.faults
+        (fault,) = db.storage.damage
         assert (fault.kind, fault.path) == ("torn", journal)
     assert looks(folder) == before
     with DatasetDB(folder, access_mode="r+") as db:

@@ -17,8 +17,8 @@ from types import SimpleNamespace
 import pytest
 from watchdog.events import DirCreatedEvent, DirMovedEvent, FileClosedEvent
 
-from modelarts_emulator.obs.open_files import is_being_written
 from modelarts_emulator.obs.walk import walk
+from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch import inotify
 from modelarts_emulator.watch import watcher as watcher_module
 from modelarts_emulator.watch.inotify import RescanTracker

@@ -62,4 +62,4 @@ def run(options: dict[str, Any], out: Output) -> int:
     except OSError as error:
         raise UsageError(f"{error.filename or ''}: {error.strerror or error}") from None
     out.result(msgspec.to_builtins(report), doctor.render(report).rstrip())
-    return OK if report.is_well else FAILED
+    return OK if report.is_healthy else FAILED

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_emulator.obs.open_files import is_being_written
+from modelarts_emulator.system.open_files import is_being_written
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
