@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "what is wrong with a data directory, and mend it",
     "record": "pass calls on to a service, and keep the exchanges in a file",
     "compare": "replay a recording, and list what the emulator answers differently",
+    "push": "repeat datasets in the real service",
     "coverage": "what of each of the 31 operations is there",
     "completion": "print what makes a shell complete all this",
 }
