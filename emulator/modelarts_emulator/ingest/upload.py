@@ -104,15 +104,17 @@ class FileUpload(_Upload):
 
     def run(self, samples: Sequence[Sample]) -> list[UploadSampleResp]:
         """Store every file, then record all samples in one atomic group. Each fails alone."""
-        uploaded = self._all_stored(samples)
-        good = [item for item in uploaded if not isinstance(item, UploadSampleResp)]
-        self._flush([sample for sample, _ in good])
-        now = self.runtime.clock.now_ms()
-        if good:
-            with self.runtime.store.writing(self.record.id) as dataset:
-                for sample, labels in good:
-                    ensure_labels(dataset, labels)
-                    dataset.put_sample(with_labels(sample, labels, by=self.user, now=now, status=self.status))
+        # A synchronization that finds the new files first would add the samples in another order.
+        with self.runtime.sync_lock(self.record.id):
+            uploaded = self._all_stored(samples)
+            good = [item for item in uploaded if not isinstance(item, UploadSampleResp)]
+            self._flush([sample for sample, _ in good])
+            now = self.runtime.clock.now_ms()
+            if good:
+                with self.runtime.store.writing(self.record.id) as dataset:
+                    for sample, labels in good:
+                        ensure_labels(dataset, labels)
+                        dataset.put_sample(with_labels(sample, labels, by=self.user, now=now, status=self.status))
         return [item if isinstance(item, UploadSampleResp) else _succeeded(item[0]) for item in uploaded]
 
     def _all_stored(self, samples: Sequence[Sample]) -> list[Uploaded | UploadSampleResp]:

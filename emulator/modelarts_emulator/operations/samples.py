@@ -28,7 +28,7 @@ from modelarts_emulator.contract.samples import (
     UploadSamplesJsonRequest,
     UploadSamplesJsonResponse,
 )
-from modelarts_emulator.contract.wire import Locale, SampleStatus, SampleType
+from modelarts_emulator.contract.wire import DatasetType, Locale, SampleStatus, SampleType
 from modelarts_emulator.ingest.upload import FileUpload, LineUpload
 from modelarts_emulator.operations.labels import ensure_labels, outcome
 from modelarts_emulator.operations.request_context import RequestContext, version_samples
@@ -142,7 +142,7 @@ def update_samples(runtime: Runtime, context: RequestContext, request: UpdateSam
     items = _require_batch("samples", request.samples)
     now = runtime.clock.now_ms()
     with runtime.store.writing(record.id) as dataset:
-        results = list(map(partial(outcome, _label, dataset, context.user, now), items))
+        results = list(map(partial(outcome, _label, dataset, record.type, context.user, now), items))
     return UpdateSamplesResponse(success=all(map(_success_of, results)), results=results)
 
 
@@ -243,9 +243,9 @@ def _require_batch(field: str, items: list[Any] | None) -> list[Any]:
     return items
 
 
-def _label(dataset: DatasetWriter, user: str, now: int, item: SampleLabels) -> None:
+def _label(dataset: DatasetWriter, kind: DatasetType, user: str, now: int, item: SampleLabels) -> None:
     sample = require_sample(dataset, item.sample_id)
-    labels = validate_labels(dataset.record.type, sample, item.labels or ())
+    labels = validate_labels(kind, sample, item.labels or ())
     metadata = {**sample.metadata, **checked_metadata(item.metadata)} if item.metadata else sample.metadata
     ensure_labels(dataset, labels)
     labelled = with_labels(sample, labels, by=user, now=now)

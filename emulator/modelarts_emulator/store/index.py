@@ -79,11 +79,12 @@ class SampleIndex:
     @property
     def counts(self) -> Counts:
         """Counts of samples; they are maintained with every change, not recomputed."""
-        live = len(self._lists[None])
+        lists = self._lists
+        live = lists[None].size
         return Counts(
             total=live,
-            annotated=len(self._lists.get(SampleStatus.MANUAL_ANNOTATION, ())),
-            unconfirmed=len(self._lists.get(SampleStatus.AUTO_ANNOTATION, ())),
+            annotated=lists[SampleStatus.MANUAL_ANNOTATION].size if SampleStatus.MANUAL_ANNOTATION in lists else 0,
+            unconfirmed=lists[SampleStatus.AUTO_ANNOTATION].size if SampleStatus.AUTO_ANNOTATION in lists else 0,
             deleted=self._size - live - self._switched_out,
             hard=self._hard,
         )
@@ -149,9 +150,13 @@ class SampleIndex:
 
     def put(self, number: int, document: bytes) -> None:
         """Add a document, or replace the one with this number."""
-        self._grow_to(number)
+        if number >= len(self._documents):
+            self._grow_to(number)
         before = self._documents[number]
-        document, after = canonical(document)
+        if document.startswith(ID_PREFIX):
+            after = decode_indexed_fields(document)
+        else:
+            document, after = canonical(document)
         known = None
         if before is None:
             self._size += 1
@@ -303,7 +308,7 @@ class SampleIndex:
         for name in names:
             keys = self._lists[name]
             keys.remove(key)
-            if not keys and name is not None:
+            if not keys.size and name is not None:
                 del self._lists[name]
 
     def _add_key(self, names: Iterable[IndexKey], key: int) -> None:
@@ -314,10 +319,18 @@ class SampleIndex:
             keys.add(key)
 
     def _count(self, fields: IndexedFields, sign: int) -> None:
+        counts = self._label_counts
         for label in fields.labels:
-            _add(self._label_counts, (label.name or "", label.type), sign)
-        if fields.annotated_by:
-            _add(self._labelers, fields.annotated_by, sign)
+            name = (label.name or "", label.type)
+            if left := counts.get(name, 0) + sign:
+                counts[name] = left
+            else:
+                del counts[name]
+        if labeler := fields.annotated_by:
+            if left := self._labelers.get(labeler, 0) + sign:
+                self._labelers[labeler] = left
+            else:
+                del self._labelers[labeler]
         if fields.metadata.hard:
             self._hard += sign
 
@@ -347,14 +360,6 @@ def _interned(name: IndexKey) -> IndexKey:
     if isinstance(name, tuple):
         return intern(name[0]), name[1]
     return intern(name) if type(name) is str else name
-
-
-def _add(counts: dict[Any, int], key: Any, number: int) -> None:
-    left = counts.get(key, 0) + number
-    if left:
-        counts[key] = left
-    else:
-        del counts[key]
 
 
 def _intersection(groups: list[list[SortedKeys]]) -> SortedKeys:

@@ -62,8 +62,9 @@ class IndexedFields(msgspec.Struct, gc=False, rename={"switched_out": "aside"}):
 
     def index_keys(self) -> set[IndexKey]:
         """Return the names of the ordered indexes that contain the sample."""
-        keys: set[IndexKey] = {(label.name or "", label.type) for label in self.labels}
-        keys |= {None, self.status, self.path[: self.path.rfind("/") + 1]}
+        keys: set[IndexKey] = {None, self.status, self.path[: self.path.rfind("/") + 1]}
+        for label in self.labels:
+            keys.add((label.name or "", label.type))
         return keys
 
 

@@ -48,6 +48,7 @@ class Head(msgspec.Struct):
     format: int
 
 
+_encode_lines = msgspec.json.Encoder().encode_lines
 _heads = msgspec.json.Decoder(Head)
 _changes = msgspec.json.Decoder(Change)
 _commits = msgspec.json.Decoder(Commit)
@@ -55,7 +56,7 @@ _commits = msgspec.json.Decoder(Commit)
 
 def encode_group(changes: Sequence[Change]) -> bytes:
     """Encode a group as it is appended to a journal."""
-    body = b"".join(msgspec.json.encode(change) + b"\n" for change in changes)
+    body = _encode_lines(changes)
     return body + msgspec.json.encode(Commit(len(changes), crc32(body))) + b"\n"
 
 

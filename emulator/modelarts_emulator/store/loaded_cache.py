@@ -38,12 +38,30 @@ class Lease(Generic[T]):
         self._key = key
 
     def __enter__(self) -> T:
-        entry, value = self._cache._enter(self._key, self._load)
+        cache, key = self._cache, self._key
+        with cache._guard:
+            entry = cache._entries.get(key)
+            if entry is None:
+                entry = cache._entries[key] = _CacheEntry()
+            else:
+                cache._entries.move_to_end(key)
+            entry.users += 1
         self._entry: _CacheEntry[T] = entry
-        return value
+        value = entry.value
+        if value is not None:
+            return value
+        try:
+            return cache._load(entry, self._load)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *error: object) -> None:
-        self._cache._leave(self._key, self._entry)
+        cache, entry = self._cache, self._entry
+        with cache._guard:
+            entry.users -= 1
+            if entry.value is None and not entry.users and cache._entries.get(self._key) is entry:
+                del cache._entries[self._key]
 
 
 class LoadedCache(Generic[T]):
@@ -65,29 +83,6 @@ class LoadedCache(Generic[T]):
         The value is not evicted inside the context. Entering it raises the exceptions of ``load``.
         """
         return Lease(self, key, load)
-
-    def _enter(self, key: CacheKey, load: Callable[[], T]) -> tuple[_CacheEntry[T], T]:
-        with self._guard:
-            entry = self._entries.get(key)
-            if entry is None:
-                entry = self._entries[key] = _CacheEntry()
-            else:
-                self._entries.move_to_end(key)
-            entry.users += 1
-        value = entry.value
-        if value is not None:
-            return entry, value
-        try:
-            return entry, self._load(entry, load)
-        except BaseException:
-            self._leave(key, entry)
-            raise
-
-    def _leave(self, key: CacheKey, entry: _CacheEntry[T]) -> None:
-        with self._guard:
-            entry.users -= 1
-            if entry.value is None and not entry.users and self._entries.get(key) is entry:
-                del self._entries[key]
 
     def _load(self, entry: _CacheEntry[T], load: Callable[[], T]) -> T:
         with entry.loading:

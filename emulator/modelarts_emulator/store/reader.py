@@ -166,8 +166,7 @@ class DatasetReader(SampleReader):
     """Read access to a dataset: its samples and its other tables."""
 
     def __init__(self, dataset: OpenDataset) -> None:
-        super().__init__(dataset.samples, dataset.memory)
-        self._dataset = dataset
+        self._samples, self._memory, self._dataset = dataset.samples, dataset.memory, dataset
 
     @property
     def record(self) -> DatasetRecord:

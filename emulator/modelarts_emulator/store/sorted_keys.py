@@ -20,15 +20,16 @@ class SortedKeys:
     number of chunks before it.
     """
 
-    __slots__ = ("_chunks", "_ends", "_size")
+    __slots__ = ("_chunks", "_ends", "size")
 
     def __init__(self, ascending: Sequence[int] = ()) -> None:
         self._chunks = [array("Q", ascending[start : start + CHUNK]) for start in range(0, len(ascending), CHUNK)]
         self._ends = [chunk[-1] for chunk in self._chunks]
-        self._size = len(ascending)
+        self.size = len(ascending)
+        """The number of keys; ``len()`` costs a call more."""
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def __iter__(self) -> Iterator[int]:
         for chunk in self._chunks:
@@ -37,7 +38,7 @@ class SortedKeys:
     def add(self, key: int) -> None:
         """Insert a key that is not in the list."""
         position = bisect_left(self._ends, key)
-        self._size += 1
+        self.size += 1
         if position == len(self._chunks):
             self._append(key)
             return
@@ -58,7 +59,7 @@ class SortedKeys:
         if index == len(chunk) or chunk[index] != key:
             raise KeyError(key)
         del chunk[index]
-        self._size -= 1
+        self.size -= 1
         if not chunk:
             del self._chunks[position], self._ends[position]
         elif index == len(chunk):
@@ -66,7 +67,7 @@ class SortedKeys:
 
     def slice(self, start: int, stop: int) -> list[int]:
         """Return the keys at positions ``start`` to ``stop`` - 1; positions out of range are ignored."""
-        start, stop = max(0, start), min(stop, self._size)
+        start, stop = max(0, start), min(stop, self.size)
         found: list[int] = []
         position, before = self._locate(start)
         while before < stop and position < len(self._chunks):
@@ -88,13 +89,13 @@ class SortedKeys:
 
         The search starts at the nearer end: a first or last page is found at once in a list of any size.
         """
-        if index * 2 < self._size:
+        if index * 2 < self.size:
             position, before = 0, 0
             while position < len(self._chunks) and before + len(self._chunks[position]) <= index:
                 before += len(self._chunks[position])
                 position += 1
             return position, before
-        position, before = len(self._chunks), self._size
+        position, before = len(self._chunks), self.size
         while position and before > index:
             position -= 1
             before -= len(self._chunks[position])

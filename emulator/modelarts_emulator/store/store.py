@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -370,8 +371,9 @@ class Store:
     # Loading and eviction
 
     def _lease(self, dataset_id: str) -> Lease[OpenDataset]:
-        self.entry(dataset_id)
-        return self._datasets.lease((dataset_id, None), lambda: self._load(dataset_id))
+        if dataset_id not in self._entries:
+            raise Unknown(dataset_id)
+        return Lease(self._datasets, (dataset_id, None), partial(self._load, dataset_id))
 
     def _load(self, dataset_id: str) -> OpenDataset:
         """Load a dataset; one that cannot be read is quarantined. Raises Unknown, FormatTooNew, OSError."""

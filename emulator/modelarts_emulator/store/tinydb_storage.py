@@ -15,6 +15,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -101,7 +102,7 @@ class DatasetStorage(Storage):
         journal = self._journal
         assert journal is not None
         end = journal.append(encode_group(changes))
-        return lambda: journal.sync(end)
+        return partial(journal.sync, end)
 
     @property
     def journal_size(self) -> int:
@@ -121,7 +122,8 @@ class DatasetStorage(Storage):
     @property
     def is_oversized(self) -> bool:
         """Whether the journal is large enough to be worth a checkpoint."""
-        return self.journal_size > max(MIN_OVERSIZED_BYTES, self._base_size // 2)
+        journal = self._journal
+        return journal is not None and journal.size > max(MIN_OVERSIZED_BYTES, self._base_size // 2)
 
     def rotate(self) -> int:
         """Start the journal of the next generation and return that generation.

@@ -34,7 +34,10 @@ class DatasetWriter(DatasetReader):
     def record(self) -> DatasetRecord:
         """The dataset's metadata, including changes."""
         changed = self._changed.get("dataset")
-        return next(iter(changed.values())) if changed else super().record
+        if changed:
+            record: DatasetRecord = next(iter(changed.values()))
+            return record
+        return self._dataset.record
 
     def get(self, sample_id: str, *, deleted: bool = False) -> SampleRecord | None:
         """Return a sample, including changes; None if it does not exist."""
@@ -71,7 +74,7 @@ class DatasetWriter(DatasetReader):
 
     def put_sample(self, sample: SampleRecord) -> None:
         """Add or replace a sample."""
-        self._put("samples", sample.id, sample)
+        self._changed.setdefault("samples", {})[sample.id] = sample
 
     def put_samples(self, samples: Iterable[SampleRecord]) -> None:
         """Add or replace samples."""
@@ -131,16 +134,19 @@ class DatasetWriter(DatasetReader):
             lines += self._sample_lines(changed) if table == "samples" else self._small_lines(table, changed)
         return lines
 
-    def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> Iterator[Change]:
-        free = self._samples.free_numbers()
+    def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> list[Change]:
+        lines: list[Change] = []
+        free: Iterator[int] | None = None
         for sample_id, sample in changed.items():
             number = self._numbers[sample_id] if sample_id in self._numbers else self._samples.number(sample_id)
             if sample is not None:
                 if number is None:
+                    free = free or self._samples.free_numbers()
                     number = next(free)
-                yield Change("samples", number, msgspec.Raw(encode_sample(sample)))
+                lines.append(Change("samples", number, msgspec.Raw(encode_sample(sample))))
             elif number is not None:
-                yield Change("samples", number)
+                lines.append(Change("samples", number))
+        return lines
 
     def _small_lines(self, name: str, changed: dict[Any, Any]) -> Iterator[Change]:
         table = self._dataset.tables[name]
