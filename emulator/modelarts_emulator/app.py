@@ -41,7 +41,7 @@ def create_app(emu: Runtime) -> Flask:
     swagger.register(app)
     console.register(app, settings.public_url)
     objects = endpoint.register(app, _storage(emu), access, public_url=settings.public_url)
-    early = EarlyDispatcher(app, emu, control_api, operations, is_accepted, objects.is_for_bucket)
+    early = EarlyDispatcher(app, emu, control_api, operations, is_accepted, objects)
     app.extensions["emulator-early"] = early
     return app
 

@@ -17,6 +17,7 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.api import ControlApi
 from modelarts_emulator.operations.search import as_selection
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.s3.endpoint import ObjectEndpoint
 from modelarts_emulator.web import Reply
 from modelarts_emulator.web.responses import status_line
 
@@ -37,14 +38,14 @@ class EarlyDispatcher:
         control: ControlApi,
         operations: dict[str, OperationEndpoint],
         is_accepted: Callable[[dict[str, Any]], bool],
-        is_for_bucket: Callable[[dict[str, Any]], bool],
+        objects: ObjectEndpoint,
     ) -> None:
         self._app = app
         self._store = emu.store
         self._control = control
         self._operations = operations
         self._is_accepted = is_accepted
-        self._is_for_bucket = is_for_bucket
+        self._objects = objects
         self._is_one_index = lru_cache(maxsize=MAX_CACHED_QUERIES)(self._is_plain_page)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -64,8 +65,10 @@ class EarlyDispatcher:
 
     def reply_at_once(self, environ: dict[str, Any]) -> Reply | None:
         """Answer a read that needs nothing but memory; None for everything else."""
-        if environ["REQUEST_METHOD"] != "GET" or (found := self._find(environ)) is None:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
+        if (found := self._find(environ)) is None:
+            return self._read_object(environ)
         operation, path = found
         if not self._needs_memory_only(operation, path, environ) or not self._control.enter(environ, may_wait=False):
             return None
@@ -77,8 +80,23 @@ class EarlyDispatcher:
         self._control.leave(operation.route.operation, path, environ, reply)
         return reply
 
+    def _read_object(self, environ: dict[str, Any]) -> Reply | None:
+        if not self._is_accepted(environ) or (call := self._objects.find_read(environ)) is None:
+            return None
+        if not self._control.enter(environ, may_wait=False):
+            return None
+        reply = None
+        try:
+            reply = self._objects.reply_at_once(call)
+        finally:
+            if reply is None:
+                self._control.gate.leave()
+        if reply is not None:
+            self._control.leave(None, None, environ, reply)
+        return reply
+
     def _find(self, environ: dict[str, Any]) -> tuple[OperationEndpoint, dict[str, str]] | None:
-        if not self._is_accepted(environ) or self._is_for_bucket(environ):
+        if not self._is_accepted(environ) or self._objects.is_for_bucket(environ):
             return None
         found = self._app.match_fast(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if found is None or (operation := self._operations.get(found[0].endpoint)) is None:

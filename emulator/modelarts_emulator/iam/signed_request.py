@@ -74,7 +74,7 @@ def read_signed_request(
     ``body`` returns the body's bytes. It is called only if the signature covers them; its exceptions are passed on.
     """
     uri = _undo_latin1(str(environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""))
-    path, _, query = _ORIGIN.sub("", uri).partition("?")
+    path, _, query = (uri if uri.startswith("/") else _ORIGIN.sub("", uri)).partition("?")
     if not uri:
         path = quote(str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", "/")), encoding="latin-1")
         query = _undo_latin1(str(environ.get("QUERY_STRING", "")))

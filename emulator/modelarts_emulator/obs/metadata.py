@@ -24,6 +24,7 @@ NO_FILE = ObjectStat(0, 0)
 """What the metadata of a directory are noted for: its time changes with every file in it."""
 DIRECTORY_TYPE = "application/x-directory"
 _CHUNK = 1 << 20
+_RECENT = 5_000
 
 # The machine's own tables differ from one machine to the next; Python's do not.
 _TYPES = mimetypes.MimeTypes()
@@ -57,6 +58,8 @@ class MetadataStore:
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        # Rows that were read or written last. Read without the lock, changed with it, in step with the table.
+        self._recent: dict[str, tuple[ObjectStat, Metadata]] = {}
         self._rows = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
         # Losing a row costs a content type; the objects themselves are safe without it.
         self._rows.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;")
@@ -70,13 +73,30 @@ class MetadataStore:
         row = (path, *stat, metadata.etag, metadata.content_type, orjson.dumps(dict(metadata.headers)))
         with self._lock:
             self._rows.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._keep(path, stat, metadata)
 
     def get(self, path: str, stat: ObjectStat) -> Metadata | None:
         """Return what has been noted for the file of this size and time, or None."""
         query = "SELECT etag, content_type, headers FROM objects WHERE path = ? AND size = ? AND mtime_ns = ?"
+        if (recent := self.get_recent(path, stat)) is not None:
+            return recent
         with self._lock:
             row = self._rows.execute(query, (path, *stat)).fetchone()
-        return Metadata(row[0], row[1], orjson.loads(row[2])) if row else None
+            if not row:
+                return None
+            found = Metadata(row[0], row[1], orjson.loads(row[2]))
+            self._keep(path, stat, found)
+        return found
+
+    def get_recent(self, path: str, stat: ObjectStat) -> Metadata | None:
+        """As ``get``, but without waiting for the disk: None also for what has not been used lately."""
+        recent = self._recent.get(path)
+        return recent[1] if recent is not None and recent[0] == stat else None
+
+    def _keep(self, path: str, stat: ObjectStat, metadata: Metadata) -> None:
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[path] = (stat, metadata)
 
     def of(self, path: str, stat: ObjectStat, file: BinaryIO) -> Metadata:
         """Return what an object has; of a file that nobody has uploaded, the MD5 and a type by its name.
@@ -86,6 +106,7 @@ class MetadataStore:
         found = self.get(path, stat)
         if found is None:
             found = Metadata(md5_of(file), guess_type(path))
+            file.seek(0)
             self.put(path, stat, found)
         return found
 
@@ -93,11 +114,13 @@ class MetadataStore:
         """Forget an object."""
         with self._lock:
             self._rows.execute("DELETE FROM objects WHERE path = ?", (path,))
+            self._recent.pop(path, None)
 
     def remove_bucket(self, bucket: str) -> None:
         """Forget every object of a bucket."""
         with self._lock:
             self._rows.execute("DELETE FROM objects WHERE path >= ? AND path < ?", (f"{bucket}/", f"{bucket}0"))
+            self._recent.clear()
 
     def directories(self, bucket: str) -> set[str]:
         """Return the keys of a bucket that were put as directories, each ending in ``/``."""
@@ -116,6 +139,7 @@ class MetadataStore:
         with self._lock, self._rows:
             self._rows.execute("BEGIN")
             self._rows.execute("DELETE FROM objects")
+            self._recent.clear()
             self._rows.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,11 +29,16 @@ from modelarts_emulator.system.durability import flush_file
 from modelarts_emulator.system.file_names import other_spellings
 from modelarts_emulator.system.folder import PATH_FAULTS, READ, Folder, FolderId
 from modelarts_emulator.system.open_folder import is_taken, open_folder, open_root, require_possible_name, sync_folder
+from modelarts_emulator.system.openat2 import open_beneath
 from modelarts_emulator.system.real_paths import is_below, real_path
 from modelarts_emulator.system.spelling import Spellings
 from modelarts_emulator.util.clock import Clock, SystemClock
 
 _CHUNK = 1 << 20
+_MAX_CHECKED = 5_000
+
+_Identity = tuple[int, int, int]
+"""Device, inode and ``ctime`` in nanoseconds of a file."""
 
 
 class ObjectStat(NamedTuple):
@@ -80,6 +86,7 @@ class ObjectTree:
         self._mounts: dict[str, str] = {}
         self._warnings = WarnOnce()
         self._spellings = Spellings()
+        self._checked: dict[str, _Identity] = {}
         root.mkdir(parents=True, exist_ok=True)
         self._root = real_path(root)
         for name, folder in (mounts or {}).items():
@@ -276,6 +283,34 @@ class ObjectTree:
         Raises:
             ApiError: FILE_NOT_FOUND, BUCKET_NOT_FOUND, or PATH_INVALID for anything but a file.
         """
+        return os.fdopen(self._open_descriptor(path)[0], "rb")
+
+    def open_with_stat(self, path: ObsPath) -> tuple[BinaryIO, ObjectStat]:
+        """Open an object for reading without a buffer, and return its size and time. Raises ApiError as ``open``."""
+        name = path.object_name
+        descriptor, found = self._open_again(path, self._checked.get(name)) or self._open_descriptor(path)
+        if len(self._checked) >= _MAX_CHECKED:
+            self._checked.clear()
+        self._checked[name] = _identity(found)
+        return FileIO(descriptor), ObjectStat(found.st_size, found.st_mtime_ns)
+
+    def _open_again(self, path: ObsPath, checked: _Identity | None) -> tuple[int, os.stat_result] | None:
+        """Open an object that ``_open_descriptor`` has opened before, unless a link or another file is there now.
+
+        The spelling of its name is not checked again: renaming the file would have changed its ``ctime``.
+        """
+        if checked is None:
+            return None
+        descriptor = open_beneath(self._bucket_folder(path.bucket), path.key, READ)
+        if descriptor is None:
+            return None
+        found = os.fstat(descriptor)
+        if _identity(found) == checked:
+            return descriptor, found
+        os.close(descriptor)
+        return None
+
+    def _open_descriptor(self, path: ObsPath) -> tuple[int, os.stat_result]:
         with self._parent(path, create=False, follow=True) as (folder, name):
             descriptor = folder.open_file(name, READ)
             try:
@@ -283,10 +318,11 @@ class ObjectTree:
             except BaseException:
                 os.close(descriptor)
                 raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
             raise ApiError(PATH_INVALID, f"{path} is not a file")
-        return os.fdopen(descriptor, "rb")
+        return descriptor, found
 
     def read(self, path: ObsPath, limit: int | None = None) -> bytes:
         """Return an object's bytes, at most ``limit`` of them. Raises ApiError as ``open``."""
@@ -474,6 +510,10 @@ def _is_link(folder: Folder, name: str) -> bool:
         return stat.S_ISLNK(folder.lstat(name).st_mode)
     except FileNotFoundError:
         return False
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _is_bucket(name: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
 
@@ -97,6 +98,7 @@ class ObsPath:
         return self.bucket == other.bucket and other.as_directory().key.startswith(self.as_directory().key)
 
 
+@lru_cache(maxsize=1024)
 def require_bucket_name(name: str) -> str:
     """Return ``name`` if it can name a bucket. Raises InvalidBucketName (``PATH_INVALID``)."""
     if not _BUCKET.fullmatch(name) or ".." in name:

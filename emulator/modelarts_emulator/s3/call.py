@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,12 @@ class Call:
     caller: ObjectCaller
     environ: Mapping[str, Any] = field(repr=False)
 
-    @property
+    @cached_property
     def path(self) -> ObsPath:
         """Return the path of the bucket or object. Raises PATH_INVALID."""
         return ObsPath(self.bucket, self.key)
 
-    @property
+    @cached_property
     def is_obs(self) -> bool:
         """Return whether the client uses the OBS dialect rather than S3's."""
         authorization = self.request.header("authorization")

@@ -11,6 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,10 +29,11 @@ from modelarts_emulator.s3 import multipart as parts
 from modelarts_emulator.s3 import put_object as objects
 from modelarts_emulator.s3.call import Call, Storage
 from modelarts_emulator.s3.error_mapping import to_storage_error
-from modelarts_emulator.s3.get_object import get_object
+from modelarts_emulator.s3.get_object import as_response, get_known_object, get_object
 from modelarts_emulator.s3.multipart_store import list_uploads
 from modelarts_emulator.s3.subresources import SUBRESOURCES, get_setting, put_setting
 from modelarts_emulator.s3.xml import document
+from modelarts_emulator.web import Reply
 
 log = logging.getLogger(__name__)
 
@@ -137,16 +139,10 @@ class ObjectEndpoint:
     def answer(self) -> Response | None:
         """Answer the current request; None if it is for another service."""
         environ = current_request().environ
-        bucket = self._bucket_of_host(environ.get("HTTP_HOST") or request.host)
-        # Most requests are for the dataset API: they leave before anything is parsed.
-        if not bucket and RESERVED.fullmatch(environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
+        anonymous = self._read_call(environ, environ.get("HTTP_HOST") or request.host)
+        if anonymous is None or anonymous.request.method == "OPTIONS":
             return None
-        signed = read_signed_request(environ, bucket=bucket)
-        place = self._locate(signed)
-        if place is None or signed.method == "OPTIONS":
-            return None
-        bucket, key = place
-        anonymous = Call(self._storage, signed, bucket, key, ObjectCaller(ANONYMOUS), environ)
+        signed, bucket, key = anonymous.request, anonymous.bucket, anonymous.key
         try:
             # Before a client signs its first request, it asks, unsigned, which dialects are supported.
             asks_for_dialect = signed.method == "HEAD" and "apiversion" in signed.parameters and not key
@@ -157,10 +153,41 @@ class ObjectEndpoint:
         except Exception:
             log.exception("%s %s: unexpected error", signed.method, signed.raw_path)
             response = _error_response(anonymous, ApiError(INTERNAL_ERROR))
-        request_id = f"{self._process_id}{next(self._count):016x}"
-        for name in ("x-obs-request-id", "x-amz-request-id", "x-obs-id-2", "x-amz-id-2"):
-            response.headers[name] = request_id
+        for name, value in self._request_ids():
+            response.headers[name] = value
         return response
+
+    def find_read(self, environ: dict[str, Any]) -> Call | None:
+        """Return the unauthenticated call of a plain read of an object, or None for any other request."""
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return None
+        call = self._read_call(environ, environ.get("HTTP_HOST", ""))
+        return call if call is not None and call.key and _subresource(call) in ("", "versionId") else None
+
+    def reply_at_once(self, anonymous: Call) -> Reply | None:
+        """Answer a call of ``find_read``; None where that takes more than opening a file, or is refused."""
+        try:
+            caller = self._access.authenticate_object(anonymous.request)
+            reply = get_known_object(replace(anonymous, caller=caller))
+        except ApiError:
+            return None
+        if reply is not None:
+            reply.headers.extend(self._request_ids())
+        return reply
+
+    def _request_ids(self) -> list[tuple[str, str]]:
+        request_id = f"{self._process_id}{next(self._count):016x}"
+        return [(name, request_id) for name in ("x-obs-request-id", "x-amz-request-id", "x-obs-id-2", "x-amz-id-2")]
+
+    def _read_call(self, environ: dict[str, Any], host: str) -> Call | None:
+        """Return the call of a request that is for object storage, without its caller."""
+        bucket = self._bucket_of_host(host)
+        # Most requests are for the dataset API: they leave before anything is parsed.
+        if not bucket and RESERVED.fullmatch(environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
+            return None
+        signed = read_signed_request(environ, bucket=bucket)
+        place = self._locate(signed)
+        return None if place is None else Call(self._storage, signed, *place, ObjectCaller(ANONYMOUS), environ)
 
     def _locate(self, signed: SignedRequest) -> tuple[str, str] | None:
         """Return the bucket and key of a request, either may be empty; None if it is for another service."""
@@ -194,7 +221,7 @@ class ObjectEndpoint:
             _ = call.path  # refuses names that no bucket and no key can have
         asked = _subresource(call)
         if level == "object" and method in ("GET", "HEAD") and asked in ("", "versionId"):
-            return get_object(call)
+            return as_response(get_object(call), call.environ)
         if handler := _HANDLERS.get((level, method, asked)):
             return handler(call)
         if asked in SUBRESOURCES:
@@ -205,6 +232,8 @@ class ObjectEndpoint:
 def _subresource(call: Call) -> str:
     """Return the subresource, ``uploadId`` or copy that a request names, or an empty text for a plain request."""
     names = call.request.parameters
+    if not names and call.request.method in ("GET", "HEAD"):
+        return ""
     copy = call.request.method == "PUT" and bool(call.service_header("copy-source"))
     if "uploadId" in names:
         return "uploadId copy" if copy else "uploadId"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from email.utils import formatdate
+from functools import lru_cache
 from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from flask import Response
 from werkzeug.wsgi import wrap_file
@@ -27,6 +27,7 @@ from modelarts_emulator.obs.metadata import NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.conditional import UNCHANGED, failed_condition, if_range_matches
+from modelarts_emulator.web import FileBody, Reply
 
 _PIECE = 1 << 18
 _MAX_RANGE_DIGITS = 18
@@ -48,13 +49,37 @@ class Range(NamedTuple):
     stop: int
 
 
-def get_object(call: Call) -> Response:
+def get_object(call: Call) -> Reply:
     """Return an object, or the part that its conditions and range select. HEAD omits the bytes.
 
     Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, and INVALID_ARGUMENT if the picture
     cannot be processed as requested.
     """
-    file, stat, metadata = find_object(call)
+    return _reply(call, find_object(call))
+
+
+def get_known_object(call: Call) -> Reply | None:
+    """Return what ``get_object`` returns, or None where that has to read or compute more than the object's file.
+
+    Raises as ``get_object``.
+    """
+    if call.key.endswith("/") or call.parameter("x-image-process") is not None:
+        return None
+    file, stat = open_object(call)
+    try:
+        metadata = call.storage.metadata.get_recent(call.path.object_name, stat)
+    except BaseException:
+        file.close()
+        raise
+    if metadata is None:
+        file.close()
+        return None
+    return _reply(call, OpenObject(file, stat, metadata))
+
+
+def _reply(call: Call, found: OpenObject) -> Reply:
+    """Return a reply that owns the file, unless it has closed it. Raises as ``get_object``."""
+    file, stat, metadata = found
     try:
         refused = _not_modified(call, metadata.etag, stat.mtime_ns)
         if refused is not None:
@@ -70,23 +95,41 @@ def get_object(call: Call) -> Response:
         raise
 
 
+def as_response(reply: Reply, environ: Mapping[str, Any]) -> Response:
+    """Return a reply of this module as Flask needs it, for a web server that sends files by itself or does not."""
+    body = reply.body
+    if isinstance(body, bytes):
+        response = Response(body or None, reply.status, reply.headers)
+        if reply.status == 304:
+            del response.headers["Content-Type"]  # which Flask adds
+        return response
+    sends_files = "wsgi.file_wrapper" in environ
+    pieces = wrap_file(dict(environ), body.file, _PIECE) if sends_files else _part(body.file, body.size)
+    response = Response(pieces, reply.status, reply.headers, direct_passthrough=sends_files)
+    response.call_on_close(body.file.close)
+    return response
+
+
 def find_object(call: Call) -> OpenObject:
     """Open the object of a call and read its metadata. Raises the errors of ``open_object``."""
     if call.key.endswith("/"):
         return _directory(call)
-    file = open_object(call)
+    file, stat = open_object(call)
     try:
-        return OpenObject(file, stat_of(file), open_metadata(call, file))
+        return OpenObject(file, stat, call.storage.metadata.of(call.path.object_name, stat, file))
     except BaseException:
         file.close()
         raise
 
 
-def open_object(call: Call) -> BinaryIO:
-    """Open the object of a call. Raises NO_SUCH_KEY or NO_SUCH_BUCKET, and PATH_INVALID for an invalid key."""
+def open_object(call: Call) -> tuple[BinaryIO, ObjectStat]:
+    """Open the object of a call, without a buffer, and return its size and time.
+
+    Raises NO_SUCH_KEY or NO_SUCH_BUCKET, and PATH_INVALID for an invalid key.
+    """
     path = call.path
     try:
-        return call.storage.tree.open(path)
+        return call.storage.tree.open_with_stat(path)
     except ApiError as error:
         if error.error is BUCKET_NOT_FOUND:
             raise ApiError(NO_SUCH_BUCKET, path.bucket) from None
@@ -95,25 +138,15 @@ def open_object(call: Call) -> BinaryIO:
         raise
 
 
-def stat_of(file: BinaryIO) -> ObjectStat:
-    """Return the size and modification time of an open file."""
-    found = os.fstat(file.fileno())
-    return ObjectStat(found.st_size, found.st_mtime_ns)
-
-
-def open_metadata(call: Call, file: BinaryIO) -> Metadata:
-    """Return the metadata of the open object of a call. May move the position of the file."""
-    return call.storage.metadata.of(call.path.object_name, stat_of(file), file)
-
-
 def listed_metadata(call: Call, key: ListedKey) -> Metadata:
     """Return the metadata of a listed key; opens the object only if none are stored. Raises NO_SUCH_KEY."""
     found = call.storage.metadata.get(f"{call.bucket}/{key.key}", ObjectStat(key.size, key.mtime_ns))
     if found is not None:
         return found
     listed = replace(call, key=key.key)
-    with open_object(listed) as file:
-        return open_metadata(listed, file)
+    file, stat = open_object(listed)
+    with file:
+        return call.storage.metadata.of(listed.path.object_name, stat, file)
 
 
 def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, str]:
@@ -121,7 +154,7 @@ def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, s
     headers = {
         "Content-Type": metadata.content_type,
         "ETag": f'"{metadata.etag}"',
-        "Last-Modified": formatdate(mtime_ns // 1_000_000_000, usegmt=True),
+        "Last-Modified": _http_date(mtime_ns // 10**9),
         "Accept-Ranges": "bytes",
         # An uploaded HTML page must not run scripts with the origin of this server's own pages.
         "Content-Security-Policy": "sandbox",
@@ -129,7 +162,7 @@ def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, s
     }
     for name, value in metadata.headers.items():
         headers[call.prefix + name if name.startswith("meta-") else name.title()] = _as_latin1(value)
-    for name in _OVERRIDES:
+    for name in _OVERRIDES if call.request.parameters else ():
         if (override := call.parameter(f"response-{name}")) is not None:
             if not override.isprintable():
                 raise ApiError(INVALID_ARGUMENT, f"response-{name}")
@@ -160,34 +193,26 @@ def parse_range(text: str, size: int) -> Range | None:
     return Range(start, stop)
 
 
-def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Response:
+def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Reply:
     headers = object_headers(call, metadata, stat.mtime_ns)
     header = call.request.header
     wanted = parse_range(header("range"), stat.size) if if_range_matches(header, metadata.etag, stat.mtime_ns) else None
-    if wanted is None:
-        return _streamed(call, file, Range(0, stat.size), 200, headers)
-    headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
-    return _streamed(call, file, wanted, 206, headers)
-
-
-def _streamed(call: Call, file: BinaryIO, wanted: Range, status: int, headers: dict[str, str]) -> Response:
-    headers["Content-Length"] = str(wanted.stop - wanted.start)
-    if call.request.method == "HEAD":
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
+    start, stop = wanted or (0, stat.size)
+    headers["Content-Length"] = str(stop - start)
+    status = 200 if wanted is None else 206
+    if call.request.method == "HEAD" or start == stop:
         file.close()
-        return Response(None, status, headers)
-    file.seek(wanted.start)
-    # The web server sends Content-Length bytes from the file's position by itself, and closes the file.
-    sends_files = "wsgi.file_wrapper" in call.environ
-    body = wrap_file(dict(call.environ), file, _PIECE) if sends_files else _part(file, wanted)
-    response = Response(body, status, headers, direct_passthrough=sends_files)
-    response.call_on_close(file.close)
-    return response
+        return Reply(status, list(headers.items()), b"")
+    if start:
+        file.seek(start)
+    return Reply(status, list(headers.items()), FileBody(file, size=stop - start))
 
 
-def _part(file: BinaryIO, wanted: Range) -> Iterator[bytes]:
-    left = wanted.stop - wanted.start
-    while left and (piece := file.read(min(left, _PIECE))):
-        left -= len(piece)
+def _part(file: BinaryIO, size: int) -> Iterator[bytes]:
+    while size and (piece := file.read(min(size, _PIECE))):
+        size -= len(piece)
         yield piece
 
 
@@ -203,24 +228,32 @@ def _directory(call: Call) -> OpenObject:
     return OpenObject(BytesIO(), ObjectStat(0, place.stat().st_mtime_ns), known)
 
 
-def _processed(call: Call, parameter: str, stat: ObjectStat) -> Response:
+def _processed(call: Call, parameter: str, stat: ObjectStat) -> Reply:
     local = call.storage.tree.local(call.path)
     try:
         body, content_type = call.storage.images.get((str(local), stat, parameter), lambda: process(local, parameter))
     except ApiError as error:
         raise ApiError(INVALID_ARGUMENT, error.detail) from None
     etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    return Response(body, 200, object_headers(call, Metadata(etag, content_type), stat.mtime_ns))
+    headers = object_headers(call, Metadata(etag, content_type), stat.mtime_ns)
+    headers["Content-Length"] = str(len(body))
+    return Reply(200, list(headers.items()), body)
 
 
-def _not_modified(call: Call, etag: str, mtime_ns: int) -> Response | None:
+def _not_modified(call: Call, etag: str, mtime_ns: int) -> Reply | None:
     """Return 304 if the client already has the object, None if not. Raises PRECONDITION_FAILED."""
     failed = failed_condition(call.request.header, etag, mtime_ns)
     if failed is None:
         return None
     if failed not in UNCHANGED:
         raise ApiError(PRECONDITION_FAILED, failed)
-    return Response(None, 304, {"ETag": f'"{etag}"', "Last-Modified": formatdate(mtime_ns // 10**9, usegmt=True)})
+    # Without a time, as RFC 9110 recommends where there is an ETag; Flask would remove it.
+    return Reply(304, [("ETag", f'"{etag}"')], b"")
+
+
+@lru_cache(maxsize=1024)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def _as_latin1(value: str) -> str:
