@@ -6,6 +6,7 @@ every supported interpreter, which ``just`` and ``make`` leave to the reader.
 
 from __future__ import annotations
 
+from configparser import ConfigParser
 from pathlib import Path
 
 import nox
@@ -96,7 +97,7 @@ def pythons(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def floors(session: nox.Session) -> None:
-    """Run the same tests on the oldest interpreter with every dependency at the lowest version that setup.cfg allows."""
+    """Run the same tests on the oldest interpreter, with the lowest versions that setup.cfg allows."""
     session.install("-q", "-e", ".[test]")
     session.install("-q", *_lowest_versions())
     session.run("python", "-m", "pip", "check")
@@ -105,8 +106,6 @@ def floors(session: nox.Session) -> None:
 
 def _lowest_versions() -> list[str]:
     """Read the run-time dependencies from setup.cfg, each at its lower bound: ``flask>=3.0`` as ``flask==3.0``."""
-    from configparser import ConfigParser
-
     settings = ConfigParser()
     settings.read(ROOT / "setup.cfg", "utf-8")
     lines = settings["options"]["install_requires"].splitlines()
