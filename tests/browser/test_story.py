@@ -246,10 +246,10 @@ def test_a_box_that_is_not_drawn_to_its_end_is_none(demo: str, at: Callable[...,
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.1)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5 + 30, box["y"] + box["height"] * 0.1 + 30)
-    assert page.locator("dialog rect.new").count() == 1
+    page.wait_for_selector("dialog rect.new")
     page.evaluate("document.querySelector('dialog .picture-stage').dispatchEvent(new PointerEvent('pointercancel'))")
     page.mouse.up()
-    assert page.locator("dialog rect.new").count() == 0
+    page.wait_for_selector("dialog rect.new", state="detached")
     assert page.locator("dialog .given li").count() == before
 
 

@@ -148,6 +148,22 @@ export function debounced(action, ms) {
   return later;
 }
 
+/**
+ * Run an action before the next frame is drawn, once however often it was asked for.
+ * @param {() => void} action
+ */
+export function nextFrame(action) {
+  let isAsked = false;
+  return () => {
+    if (isAsked) return;
+    isAsked = true;
+    requestAnimationFrame(() => {
+      isAsked = false;
+      action();
+    });
+  };
+}
+
 /** @param {Element | EventTarget | null} target @returns {boolean} Whether keys typed there are text. */
 export function isTyping(target) {
   return target instanceof Element && target.matches("input:not([type=checkbox]):not([type=radio]):not([type=range]):not([type=color]), textarea, select, [contenteditable=true]");

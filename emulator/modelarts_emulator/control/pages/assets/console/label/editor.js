@@ -45,6 +45,7 @@ export class Editor {
     this.held = null;
     /** What waits for a label to be chosen. @type {((label: Label) => void) | null} */
     this.wantsLabel = null;
+    this.isOpen = false;
     this.stage = stageOf(this);
     this.build();
     this.ending = workspace.onChange((ids) => this.changed(ids));
@@ -146,6 +147,7 @@ export class Editor {
     if (source && this.kind.unit === "picture") new Image().src = source;
   }
 
+  /** Show the labels as they are now. */
   update() {
     const { sample, walk } = this;
     const place = `${walk.place + 1} of ${Math.max(walk.total, walk.place + 1)}`;

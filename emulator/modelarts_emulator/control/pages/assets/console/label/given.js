@@ -14,6 +14,8 @@ import { shapeOf } from "./overlay.js";
 /** @param {Editor} editor */
 export function givenList(editor) {
   const list = h("ul.given", { "aria-label": "Labels of the sample" });
+  /** What is shown of each label, to be kept as long as it stays the same. @type {Array<{key: any[], element: HTMLElement}>} */
+  let rows = [];
 
   /** @param {SampleLabel} label @param {number} place */
   function row(label, place) {
@@ -31,11 +33,21 @@ export function givenList(editor) {
   return {
     element: list,
     update() {
-      const { given } = editor;
-      const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
-      show(list, given.map(row), given.length ? null : h("li.faint", {}, editor.kind.tool ? "No labels yet" : "Samples of this type take no labels"));
-      if (focused >= 0) /** @type {HTMLElement | null} */ (list.children[Math.min(focused, given.length - 1)]?.querySelector("button") ?? editor.element)?.focus();
-      list.querySelector(".chosen")?.scrollIntoView({ block: "nearest" });
+      const { given, chosen, labels, sample } = editor;
+      const focused = rows.findIndex(({ element }) => element.contains(document.activeElement));
+      if (rows.length !== given.length) show(list, rows.slice(0, given.length).map(({ element }) => element), given.length ? null : h("li.faint", {}, editor.kind.tool ? "No labels yet" : "Samples of this type take no labels"));
+      rows = given.map((label, place) => {
+        // A relation is described by the entities that it is between.
+        const key = [label, chosen.has(place), labels, sample, label.property?.[FROM] ? given : null];
+        const old = rows[place];
+        if (old && key.every((each, number) => each === old.key[number])) return old;
+        const element = row(label, place);
+        if (old) old.element.replaceWith(element);
+        else list.append(element);
+        return { key, element };
+      });
+      if (focused >= 0 && !list.contains(document.activeElement)) (rows[Math.min(focused, rows.length - 1)]?.element.querySelector("button") ?? editor.element)?.focus();
+      if (chosen.size === 1) rows[[...chosen][0]]?.element.scrollIntoView({ block: "nearest" });
     },
   };
 }

@@ -1,6 +1,6 @@
 // A picture at work: looked at closely, and drawn upon where the dataset takes shapes.
 
-import { button, h, s, show } from "../core/dom.js";
+import { button, h, nextFrame, s, show } from "../core/dom.js";
 import { note } from "../core/notes.js";
 import { FEATURE, SHAPE } from "../core/wire.js";
 import { colourOf } from "../model/colours.js";
@@ -32,8 +32,13 @@ export class PictureStage {
     this.isOpen = false; // whether clicks add points to the draft
     /** @type {AbortController | null} */
     this.drag = null;
+    this.draw = nextFrame(() => this.drawNow());
     this.svg = s("svg", { class: "shapes canvas", role: "img" });
     this.picture = h("img.stored", { alt: "", draggable: "false" });
+    /** What is drawn of each label, to be kept as long as it stays the same. @type {Array<{key: any[], element: SVGElement}>} */
+    this.parts = [];
+    this.layer = s("g");
+    this.top = s("g");
     this.paper = h("div.paper", {}, this.picture, this.svg);
     this.element = h("div.picture-stage", { tabindex: "-1" }, this.paper);
     this.view = new Viewport(this.element, this.paper, () => this.draw());
@@ -141,35 +146,45 @@ export class PictureStage {
     return this.editor.given.map((label, place) => (this.draft?.place === place ? this.draft.shape : shapeOf(label)));
   }
 
-  draw() {
+  drawNow() {
     const { width, height } = this.view.size;
     const pixel = 1 / this.view.scale;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const { given, chosen, labels } = this.editor;
-    const parts = this.shapes.flatMap((shape, place) => {
-      if (!shape) return [];
-      const element = drawn(shape, 5 * pixel);
-      if (chosen.has(place)) element.classList.add("chosen");
-      element.dataset.number = String(place);
-      const colour = colourOf(given[place], labels);
-      element.style.setProperty("--colour", colour);
-      return [element, this.caption(given[place].name ?? "", shape, colour, pixel)];
-    });
-    if (this.draft && this.draft.place < 0) {
-      const element = drawn(this.draft.shape, 5 * pixel);
-      element.classList.add("new");
-      element.style.setProperty("--colour", this.editor.active ? colourOf(this.editor.active, labels) : "#888");
-      parts.push(element);
-    }
-    show(this.svg, parts, this.brush.element, [...chosen].flatMap((place) => this.handlesOf(place, pixel)));
+    this.shapes.forEach((shape, place) => this.drawPart(place, shape, colourOf(given[place], labels), pixel));
+    for (const { element } of this.parts.splice(given.length)) element.remove();
+    show(this.top, this.draft && this.draft.place < 0 ? this.drawDraft(this.draft.shape, pixel) : null, this.brush.element,
+      [...chosen].flatMap((place) => this.handlesOf(place, pixel)));
+    if (!this.layer.isConnected) show(this.svg, this.layer, this.top);
   }
 
-  /** @param {string} name @param {Shape} shape @param {string} colour @param {number} pixel */
-  caption(name, shape, colour, pixel) {
+  /** Draw the shape of a label, unless it is there as it should be. @param {number} place @param {Shape | null} shape @param {string} colour @param {number} pixel */
+  drawPart(place, shape, colour, pixel) {
+    const isChosen = this.editor.chosen.has(place);
+    const { name = "" } = this.editor.given[place];
+    const key = [shape?.feature, shape?.kind, name, colour, pixel, isChosen];
+    const old = this.parts[place];
+    if (old && key.every((each, number) => each === old.key[number])) return;
+    const element = s("g", { "data-number": place, class: isChosen ? "chosen" : null });
+    element.style.setProperty("--colour", colour);
+    if (shape) element.append(drawn(shape, 5 * pixel), this.caption(name, shape, pixel));
+    if (old) old.element.replaceWith(element);
+    else this.layer.append(element);
+    this.parts[place] = { key, element };
+  }
+
+  /** @param {Shape} shape @param {number} pixel */
+  drawDraft(shape, pixel) {
+    const element = drawn(shape, 5 * pixel);
+    element.classList.add("new");
+    element.style.setProperty("--colour", this.editor.active ? colourOf(this.editor.active, this.editor.labels) : "#888");
+    return element;
+  }
+
+  /** @param {string} name @param {Shape} shape @param {number} pixel */
+  caption(name, shape, pixel) {
     const [x, y] = shape.kind === "circle" ? [shape.feature[0][0], shape.feature[0][1] - shape.feature[1][0]] : shape.feature[0];
-    const text = s("text", { class: "caption", x: x + 2 * pixel, y: Math.max(12 * pixel, y - 4 * pixel), "font-size": 12 * pixel, "aria-hidden": "true" }, name.slice(0, 40));
-    text.style.setProperty("--colour", colour);
-    return text;
+    return s("text", { class: "caption", x: x + 2 * pixel, y: Math.max(12 * pixel, y - 4 * pixel), "font-size": 12 * pixel, "aria-hidden": "true" }, name.slice(0, 40));
   }
 
   /** @param {number} place @param {number} pixel @returns {SVGElement[]} */
