@@ -77,6 +77,8 @@ class Runtime:
         """Set when the end has come: whoever waits for something goes on."""
         self.watcher = Watcher(self._input_changed)
         self.ready = threading.Event()
+        self.stage = "starting"
+        """The stage of the start that health reports: starting, scan, seed, demo, init, ready; or stopping."""
         self.answer_cache: Lru[Lru[msgspec.Raw]] = Lru(MAX_ANSWER_VARIANTS)
         """Samples as lists have answered with them, by the form of the answer and by document."""
         self.name_lock = threading.Lock()
@@ -93,11 +95,13 @@ class Runtime:
         self._to_look_at_whole: set[str] = set()
         """Datasets of which no part tells all: there are links in their input, or it could not be read."""
 
-    def start(self) -> None:
-        """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready``."""
+    def start(self, stage: str = "ready") -> None:
+        """Mend what an earlier end interrupted, scan every input path, and watch them. Sets ``ready`` and the stage."""
+        self.stage = "scan"
         self.watcher.start()
         self.resume()
         self.watcher.flush(FIRST_SCAN_S)
+        self.stage = stage
         self.ready.set()
 
     def resume(self) -> None:
@@ -123,6 +127,7 @@ class Runtime:
     def stop(self) -> None:
         """End tasks and watcher, write the store out, remove what is temporary."""
         self.release_waits()
+        self.stage = "stopping"
         self.ready.clear()
         self.tasks.stop()
         self.watcher.stop()

@@ -23,6 +23,7 @@ from modelarts_emulator.control.request_log.log import LoggedRequest
 from modelarts_emulator.control.reset import ResetControl, ResetQuery, delete_datasets
 from modelarts_emulator.control.snapshots.endpoints import SaveQuery, SnapshotsControl
 from modelarts_emulator.control.wait_idle import describe_open_work, wait_idle
+from modelarts_emulator.embedding.certificates import ca_file, tls_context
 from modelarts_emulator.embedding.faults import FaultControl
 from modelarts_emulator.embedding.keywords import OperationName, SettingsKeywords
 from modelarts_emulator.embedding.request_history import find_requests, require_calls
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("data_dir", "temporary_dir", "ready_file"), Path),
+    **dict.fromkeys(("data_dir", "temporary_dir", "ready_file", "tls_cert", "tls_key"), Path),
     **dict.fromkeys(("seeds", "init"), lambda paths: tuple(map(Path, paths))),
     **dict.fromkeys(("users", "access_keys", "cors"), tuple),
     "buckets": lambda buckets: {name: Path(folder) for name, folder in dict(buckets).items()},
@@ -93,18 +94,19 @@ class Emulator:
         addresses = self._server.addresses
         # The name of a host with several addresses may resolve to another one than the first.
         host = self.settings.host if len(addresses) == 1 else addresses[0][0]
-        return f"http://{f'[{host}]' if ':' in host else host}:{addresses[0][1]}"
+        scheme = "https" if self.settings.uses_tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{addresses[0][1]}"
 
     @property
     def is_running(self) -> bool:
         """Whether it has been started and not stopped."""
         return self._is_running
 
-    def start(self) -> Emulator:
+    def start(self, *, ready: bool = True) -> Emulator:
         """Serve requests, then scan all input directories; ``/_emulator/ready`` answers 503 until the scan is done.
 
-        No effect while it runs. After ``stop`` it starts again on the same port: with a data directory with all its
-        data, in memory without any.
+        With ``ready`` False it answers 503 until ``set_stage("ready")``. No effect while it runs. After ``stop`` it
+        starts again on the same port: with a data directory with all its data, in memory without any.
 
         >>> emulator = Emulator()
         >>> url = emulator.start().url
@@ -124,11 +126,21 @@ class Emulator:
         self._is_running = True
         try:
             self._server.start()
-            self.runtime.start()
+            self.runtime.start(stage="ready" if ready else "filling")
         except BaseException:
             self.stop()
             raise
         return self
+
+    def set_stage(self, stage: str) -> None:
+        """Set the stage that ``/_emulator/health`` reports; ``/_emulator/ready`` answers 200 at ``ready``.
+
+        >>> emu.set_stage("loading pictures")
+        >>> emu.client().get("/_emulator/ready").status_code
+        503
+        >>> emu.set_stage("ready")
+        """
+        self.runtime.stage = stage
 
     def stop(self) -> None:
         """End all tasks, write all data and stop serving; no thread, socket or temporary file remains.
@@ -156,6 +168,11 @@ class Emulator:
     def directory(self) -> Path:
         """The directory of the emulator's own files: the data directory, or a temporary one."""
         return self.runtime.root
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificate with which clients verify a ``tls="self-signed"`` server; None without one."""
+        return ca_file(self.settings, self.directory)
 
     def path(self, name: str) -> Path:
         """Return the file or directory of ``bucket/key``, ``/bucket/key`` or ``obs://bucket/key`` on this machine.
@@ -417,9 +434,13 @@ class Emulator:
         self._transitions = TransitionControl(self.runtime.transitions)
         early = app.extensions["emulator-early"]
         try:
+            tls = tls_context(settings, self.runtime.root)
             self._server = WebServer(
-                early, settings.host, settings.port, threads=settings.threads, early=early.reply_at_once
+                early, settings.host, settings.port, threads=settings.threads, early=early.reply_at_once, tls=tls
             )
+        except UsageError:
+            self.runtime.stop()
+            raise
         except (OSError, UnicodeError) as error:  # the latter for names that cannot be any host's
             self.runtime.stop()
             why = getattr(error, "strerror", None) or error

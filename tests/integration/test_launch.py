@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("command", COMMANDS, ids=["run_emulator.py", "-m emulator"])
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_it_starts_and_stops_cleanly(command: list[str], ending: signal.Signals, tmp_path: Path) -> None:
+def test_start_and_signal_exit_with_zero(command: list[str], ending: signal.Signals, tmp_path: Path) -> None:
     with running("--port", "0", "--ready-file", "ready", cwd=tmp_path, command=command) as process:
         assert poll(lambda: (tmp_path / "ready").exists() and (tmp_path / "ready").read_text()).strip() == process.url
         assert requests.get(f"{process.url}/_emulator/ready", timeout=10).status_code == 200
@@ -34,7 +34,7 @@ def test_it_starts_and_stops_cleanly(command: list[str], ending: signal.Signals,
     assert (tmp_path / "emulator-data/index.json").exists()
 
 
-def test_memory_writes_nothing_outside_the_buckets(tmp_path: Path, bucket: Path) -> None:
+def test_memory_mode_writes_only_into_buckets(tmp_path: Path, bucket: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     (bucket / "in/a.png").write_bytes(picture())
@@ -50,7 +50,7 @@ def test_memory_writes_nothing_outside_the_buckets(tmp_path: Path, bucket: Path)
     assert {path for path in tmp_path.rglob("*") if "bucket" not in path.parts} == before
 
 
-def test_an_environment_variable_sets_what_no_flag_does(tmp_path: Path) -> None:
+def test_environment_variables_set_options(tmp_path: Path) -> None:
     variables = {
         "MODELARTS_EMULATOR_PORT": "1",
         "MODELARTS_EMULATOR_MEMORY": "true",
@@ -76,16 +76,16 @@ def test_an_environment_variable_sets_what_no_flag_does(tmp_path: Path) -> None:
         (["--host", "no.such.host.invalid"], "no.such.host.invalid"),
     ],
 )
-def test_a_bad_option_is_one_clear_line(arguments: list[str], says: str, tmp_path: Path) -> None:
+def test_invalid_option_prints_one_line(arguments: list[str], says: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     assert says in refused("--port", "0", *arguments, cwd=tmp_path)
 
 
-def test_a_bad_environment_variable_is_one_clear_line(tmp_path: Path) -> None:
+def test_invalid_environment_variable_prints_one_line(tmp_path: Path) -> None:
     assert "'x' is not a port" in refused(cwd=tmp_path, MODELARTS_EMULATOR_PORT="x")
 
 
-def test_a_ready_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+def test_unwritable_ready_file_prints_one_line(tmp_path: Path) -> None:
     command = [*COMMANDS[0], "--port", "0", "--memory", "--ready-file", "no/such/folder/file"]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
@@ -97,18 +97,18 @@ def test_a_ready_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -
     )
 
 
-def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+def test_port_in_use_prints_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"127.0.0.1:{port}" in refused("--port", str(port), "--memory", cwd=tmp_path)
 
 
-def test_a_data_directory_has_one_process(tmp_path: Path) -> None:
+def test_data_directory_in_use_prints_one_line(tmp_path: Path) -> None:
     with running("--port", "0", cwd=tmp_path) as process:
         assert f"in use by process {process.pid}" in refused("--port", "0", cwd=tmp_path)
 
 
-def test_a_killed_emulator_starts_again_by_itself(tmp_path: Path, bucket: Path) -> None:
+def test_start_after_kill_has_all_data(tmp_path: Path, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     options = ("--port", "0", "--bucket", f"bucket={bucket}")
     with running(*options, cwd=tmp_path) as process:
@@ -126,9 +126,11 @@ def test_a_killed_emulator_starts_again_by_itself(tmp_path: Path, bucket: Path) 
         api.session.close()
 
 
-def test_the_demo_prints_commands_that_work(tmp_path: Path) -> None:
+def test_demo_prints_working_commands(tmp_path: Path) -> None:
     for _ in range(2):  # a second start finds it as it was
         with running("--port", "0", "--demo", cwd=tmp_path) as process:
+            assert process.stdout.readline() == f"console: {process.url}/_emulator/ui\n"
+            assert "handwritten digits and photographs of" in process.stdout.readline()
             commands = [process.stdout.readline() for _ in range(3)]
             assert all(command.startswith("try: curl -s '") for command in commands)
             answers = [requests.get(command.split("'")[1], timeout=30).json() for command in commands]

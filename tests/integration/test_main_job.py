@@ -15,7 +15,7 @@ from tests.helpers.polling import poll
 DIGITS = FIXTURES / "digits"
 
 
-def test_1797_digits_become_a_published_dataset(settings: Settings, bucket: Path) -> None:
+def test_main_job_publishes_1797_digits(settings: Settings, bucket: Path) -> None:
     with Emulator(settings) as emu:
         api = Api(emu.url)
         dataset_id = api.dataset()

@@ -84,7 +84,7 @@ def guarded(tmp_path: Path) -> dict[str, str]:
         "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
     ],
 )
-def test_the_guard_sees_what_it_is_there_for(guarded: dict[str, str], tmp_path: Path, asks: str) -> None:
+def test_guard_records_outgoing_connections(guarded: dict[str, str], tmp_path: Path, asks: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"import socket; {asks}"],
         env=environment(**guarded),
@@ -97,7 +97,7 @@ def test_the_guard_sees_what_it_is_there_for(guarded: dict[str, str], tmp_path: 
     assert (tmp_path / "notes").read_text().count("\n") == 1
 
 
-def test_the_main_job_asks_no_other_machine(guarded: dict[str, str], tmp_path: Path, bucket: Path) -> None:
+def test_main_job_connects_to_no_other_machine(guarded: dict[str, str], tmp_path: Path, bucket: Path) -> None:
     for name in ("cat/a.png", "cat/b.png", "dog/c.png"):
         (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "pets" / name).write_bytes(picture())
@@ -119,7 +119,7 @@ def test_the_main_job_asks_no_other_machine(guarded: dict[str, str], tmp_path: P
     assert not (tmp_path / "notes").exists(), (tmp_path / "notes").read_text()
 
 
-def test_the_main_job_is_done_in_a_network_of_its_own(tmp_path: Path, bucket: Path) -> None:
+def test_main_job_passes_in_a_network_namespace(tmp_path: Path, bucket: Path) -> None:
     alone = ["unshare", "--map-root-user", "--net"]
     try:
         subprocess.run([*alone, "true"], check=True, timeout=30, capture_output=True)
@@ -164,7 +164,7 @@ def is_elsewhere(place: str) -> bool:
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ASSETS)))
-def test_no_page_names_another_host(path: Path) -> None:
+def test_pages_name_no_other_host(path: Path) -> None:
     assert [place for place in loaded(path) if is_elsewhere(place)] == []
 
 
@@ -176,12 +176,12 @@ def test_no_page_names_another_host(path: Path) -> None:
         ("a.js", "fetch(`https://example.com/${x}`)"),
     ],
 )
-def test_one_that_did_would_be_seen(tmp_path: Path, name: str, text: str) -> None:
+def test_page_check_finds_other_hosts(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert [place for place in loaded(tmp_path / name) if is_elsewhere(place)]
 
 
-def test_browsers_are_told_to_ask_nobody_else() -> None:
+def test_pages_have_a_content_security_policy() -> None:
     with Emulator() as emu:
         for path in ("docs", "ui"):
             answer: Any = requests.get(f"{emu.url}/_emulator/{path}", timeout=30)

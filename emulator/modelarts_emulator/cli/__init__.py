@@ -1,4 +1,4 @@
-"""The command line, a module a command with a ``parser`` and a ``run``; only the one that is called is loaded."""
+"""The command line: one module per command, with a ``parser`` and a ``run``; only the command called is loaded."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ PROGRAM = "modelarts-emulator"
 OK, FAILED, INTERRUPTED = 0, 1, 130
 
 EXIT_CODES_HELP = """\
-Exit codes: 0 done; 1 the emulator says no, or something was found wrong; 2 it \
-cannot be done as it was asked; 3 no emulator is running; 130 interrupted."""
+Exit codes: 0 success; 1 the request failed, or a problem was found; 2 usage \
+error; 3 no emulator is running; 130 interrupted."""
 
 COMMANDS = {
-    "start": "run an emulator until it is interrupted, as without a command",
-    "demo": "run one with demonstration data",
-    "status": "whether one is running, where, and how it is",
-    "stop": "end one, and wait until it has ended",
-    "reset": "delete everything in it, or everything of a project",
-    "seed": "fill it from folders, manifests, descriptions and snapshots",
-    "snapshot": "keep everything under a name, or as a .zip file; list them",
-    "restore": "put everything back as a snapshot has it",
-    "env": "print what clients need: profiles, exports, settings",
-    "doctor": "what is wrong with a data directory, and mend it",
-    "record": "pass calls on to a service, and keep the exchanges in a file",
-    "compare": "replay a recording, and list what the emulator answers differently",
+    "start": "run an emulator until it is interrupted (the default command)",
+    "demo": "run an emulator with demonstration data",
+    "exec": "run a command with an emulator that lives as long as it",
+    "status": "show whether an emulator is running and its state",
+    "stop": "stop an emulator and wait until its process has exited",
+    "reset": "delete everything in an emulator, or in one project",
+    "seed": "create datasets from folders, manifests and seed files",
+    "snapshot": "save everything under a name or as a .zip file; list them",
+    "restore": "replace everything with a snapshot",
+    "env": "print settings for clients: variables, profiles, files",
+    "doctor": "check a data directory and optionally repair it",
+    "record": "forward calls to a service and record the exchanges",
+    "compare": "replay a recording and list the differences",
     "push": "repeat datasets in the real service",
-    "coverage": "what of each of the 31 operations is there",
-    "completion": "print what makes a shell complete all this",
+    "coverage": "list the operations and how complete each one is",
+    "completion": "print a completion script for your shell",
 }
-"""What each command does; it is the module of its name."""
+"""The summary of each command, by the name of its module."""

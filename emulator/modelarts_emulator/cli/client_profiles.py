@@ -1,31 +1,33 @@
-"""What clients need to know to reach an emulator: profiles, exports and settings, to be printed or written to files."""
+"""Settings for clients of an emulator: environment variables, profiles and configuration files."""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from modelarts_emulator.config.settings import Settings, UsageError
 from modelarts_emulator.iam.accounts import DEFAULT_DOMAIN, AccessKey, User
 
 CLOUD = "modelarts-emulator"
 REGION = "eu-de"
-_ANYBODY = User("demo", password="demo")
-_ANY_KEY = AccessKey("demo", "demo", "demo")
+_DEMO_USER = User("demo", password="demo")
+_DEMO_KEY = AccessKey("demo", "demo", "demo")
 _PROJECT = "demo"
-_NO_KEY = "# No --access-key is configured for this user: object storage takes the token of a login instead.\n"
+_NO_KEY = "# No --access-key is configured for this user: object storage accepts the token of a login instead.\n"
 
 
 @dataclass(frozen=True)
 class Login:
-    """Where the emulator is, and as whom a client comes. ``key`` is None for a user without one."""
+    """The URL of an emulator and the account of a client. ``key`` is None for a user without an access key."""
 
     url: str
-    user: User = _ANYBODY
-    key: AccessKey | None = field(default=_ANY_KEY)
+    user: User = _DEMO_USER
+    key: AccessKey | None = field(default=_DEMO_KEY)
 
     @property
     def project(self) -> str:
@@ -34,11 +36,11 @@ class Login:
 
 
 def login(settings: Settings, url: str | None = None) -> Login:
-    """Return how a client reaches an emulator of these settings. Raises UsageError where no URL is known."""
-    user = settings.users[0] if settings.users else _ANYBODY
+    """Return the login for an emulator with these settings. Raises UsageError if its URL is not known."""
+    user = settings.users[0] if settings.users else _DEMO_USER
     key = next((key for key in settings.access_keys if key.user == user.name), None)
     if key is None and not settings.strict:
-        key = _ANY_KEY
+        key = _DEMO_KEY
     return Login(url or _url(settings), user, key)
 
 
@@ -51,15 +53,15 @@ def _url(settings: Settings) -> str:
         except OSError as error:
             raise UsageError(f"cannot read the ready file {settings.ready_file}: {error.strerror}") from None
     if not settings.port:
-        raise UsageError("with --port 0 give --url, or the --ready-file of the running emulator")
-    # A server on all addresses is reached on this one.
+        raise UsageError("with --port 0, pass --url, or the --ready-file of the running emulator")
+    # A server on all addresses is reached at the loopback address.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.host, settings.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def clouds_yaml(login: Login) -> str:
     """Return the cloud profile of the OpenStack SDK and command line: ``--os-cloud modelarts-emulator``."""
-    text = json.dumps  # a string of JSON is one of YAML
+    text = json.dumps  # a JSON string is a YAML string
     return f"""\
 clouds:
   {CLOUD}:
@@ -76,8 +78,8 @@ clouds:
 """
 
 
-def variables(login: Login) -> dict[str, str]:
-    """Return what clients read from the environment."""
+def environment_variables(login: Login, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables that clients read, among them NO_PROXY with the emulator's host added to its value."""
     known = {
         "MODELARTS_EMULATOR_URL": login.url,
         "OS_AUTH_URL": login.url + "/v3",
@@ -99,12 +101,28 @@ def variables(login: Login) -> dict[str, str]:
             "OBS_ACCESS_KEY_ID": login.key.id,
             "OBS_SECRET_ACCESS_KEY": login.key.secret,
         }
-    return known
+    return known | no_proxy(login.url, os.environ if environment is None else environment)
+
+
+def no_proxy(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return NO_PROXY and no_proxy with the host of a URL added to the hosts that they already name.
+
+    >>> no_proxy("http://127.0.0.1:8765", {"NO_PROXY": "example.com"})["no_proxy"]
+    'example.com,127.0.0.1'
+    """
+    host = urlsplit(url).hostname or ""
+    # Programs differ in which of both names they read first, so both get the same value.
+    known = [each.strip() for name in ("no_proxy", "NO_PROXY") for each in environment.get(name, "").split(",")]
+    hosts = ",".join(dict.fromkeys(each for each in [*known, host] if each))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def shell_exports(login: Login, directory: Path | None = None) -> str:
-    """Return exports for a shell; with ``directory`` also where the other files have been written."""
-    exports = variables(login)
+    """Return exports for a shell, usable as ``eval "$(modelarts-emulator env)"``.
+
+    With ``directory``, they also name the files that ``write_all`` has written there.
+    """
+    exports = environment_variables(login)
     if directory:
         exports |= {"OS_CLIENT_CONFIG_FILE": str(directory / "clouds.yaml")}
         exports |= {"AWS_CONFIG_FILE": str(directory / "aws-config")}
@@ -112,8 +130,58 @@ def shell_exports(login: Login, directory: Path | None = None) -> str:
     return "".join(lines) + ("" if login.key else _NO_KEY)
 
 
+def dotenv(login: Login) -> str:
+    """Return a ``.env`` file, as Docker Compose and the dotenv libraries read it."""
+    lines = [f"{name}={_dotenv_value(value)}\n" for name, value in environment_variables(login).items()]
+    return "".join(lines) + ("" if login.key else _NO_KEY)
+
+
+def _dotenv_value(value: str) -> str:
+    if value and all(letter.isalnum() or letter in "-_./:,@%+" for letter in value):
+        return value
+    if "'" not in value:
+        return f"'{value}'"  # nothing is special in single quotes
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
+
+
+def environment_json(login: Login) -> str:
+    """Return the variables as a JSON object."""
+    return json.dumps(environment_variables(login), indent=2, ensure_ascii=False) + "\n"
+
+
+def terraform(login: Login) -> str:
+    """Return the provider block for Terraform and OpenTofu, with the emulator as its ModelArts and OBS endpoint."""
+    text = _terraform_string
+    keys = ""
+    if login.key:
+        keys = f"  access_key  = {text(login.key.id)}\n  secret_key  = {text(login.key.secret)}\n"
+    return f"""\
+provider "huaweicloud" {{
+  region      = {text(REGION)}
+  auth_url    = {text(login.url + "/v3")}
+  user_name   = {text(login.user.name)}
+  password    = {text(login.user.password)}
+  domain_name = {text(login.user.domain)}
+  tenant_name = {text(login.project)}
+{keys}  insecure    = true
+
+  endpoints = {{
+    iam       = {text(login.url + "/")}
+    modelarts = {text(login.url + "/")}
+    obs       = {text(login.url + "/")}
+  }}
+}}
+"""
+
+
+def _terraform_string(value: str) -> str:
+    # "${" and "%{" start a template in HCL and are doubled to stand for themselves.
+    return json.dumps(value, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
+
+
 def aws_config(login: Login) -> str:
-    """Return the settings of boto3 and the AWS command line: ``AWS_CONFIG_FILE=…``."""
+    """Return the configuration file of boto3 and the AWS command line: ``AWS_CONFIG_FILE=…``."""
     key = login.key
     keys = f"aws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n" if key else _NO_KEY
     return f"""\
@@ -126,46 +194,53 @@ endpoint_url = {login.url}
 
 
 def obs_json(login: Login) -> str:
-    """Return the arguments of OBS's own Python client: ``ObsClient(**json.load(open("obs.json")))``."""
+    """Return the arguments of the OBS Python SDK: ``ObsClient(**json.load(open("obs.json")))``."""
     keys = {"access_key_id": login.key.id, "secret_access_key": login.key.secret} if login.key else {}
     return json.dumps({**keys, "server": login.url, "path_style": True}, indent=2) + "\n"
 
 
 def obsutil_config(login: Login) -> str:
-    """Return the settings of the obsutil command line: ``obsutil ls -config=obsutilconfig``."""
+    """Return the configuration file of obsutil: ``obsutil ls -config=obsutilconfig``."""
     keys = f"ak={login.key.id}\nsk={login.key.secret}\n" if login.key else _NO_KEY
     return f"endpoint={login.url}\n{keys}"
 
 
-_FILES: tuple[tuple[str, Callable[[Login], str]], ...] = (
-    ("clouds.yaml", clouds_yaml),
-    ("env.sh", shell_exports),
-    ("aws-config", aws_config),
-    ("obs.json", obs_json),
-    ("obsutilconfig", obsutil_config),
-)
+FORMATS: Mapping[str, Callable[[Login], str]] = {
+    "shell": shell_exports,
+    "dotenv": dotenv,
+    "json": environment_json,
+    "yaml": clouds_yaml,
+    "terraform": terraform,
+    "aws": aws_config,
+    "obs": obs_json,
+    "obsutil": obsutil_config,
+}
+"""What ``env --format`` prints, by name."""
 
-
-def print_all(login: Login) -> str:
-    """Return everything, each part under the name of its file."""
-    return "\n".join(f"# {name}\n{make(login)}" for name, make in _FILES)
+_FILES: Mapping[str, str] = {
+    "clouds.yaml": "yaml",
+    "env.sh": "shell",
+    "aws-config": "aws",
+    "obs.json": "obs",
+    "obsutilconfig": "obsutil",
+}
 
 
 def write_all(login: Login, directory: Path) -> list[Path]:
-    """Write everything into a directory, made if need be, and readable by its owner alone. Raises UsageError."""
+    """Write all files into a directory, which is created if needed. Only its owner can read them. Raises UsageError."""
     directory = directory.expanduser().absolute()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         return [
-            _written(directory / name, shell_exports(login, directory) if make is shell_exports else make(login))
-            for name, make in _FILES
+            _write(directory / name, shell_exports(login, directory) if format_ == "shell" else FORMATS[format_](login))
+            for name, format_ in _FILES.items()
         ]
     except OSError as error:
         raise UsageError(f"cannot write into {directory}: {error.strerror}") from None
 
 
-def _written(file: Path, text: str) -> Path:
+def _write(file: Path, text: str) -> Path:
     file.touch(mode=0o600)
-    file.chmod(0o600)  # it may have been there before
+    file.chmod(0o600)  # an existing file may have had other permissions
     file.write_text(text, "utf-8")
     return file

@@ -1,4 +1,4 @@
-"""The control API of the emulator that is meant: where it is, and what opens it."""
+"""A client of the control API of the selected emulator."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ KEY_HEADER = "X-Emulator-Key"
 
 
 def add_client_options(parser: Parser) -> None:
-    """Add the options that say which emulator is meant, and what opens its control API."""
+    """Add the options that select an emulator, and the option for its control key."""
     add_emulator_options(parser)
     flag, options = CONTROL_KEY
-    text = "opens it where --auth is strict (or MODELARTS_EMULATOR_CONTROL_KEY; read from its data directory)"
+    text = "control key; default: MODELARTS_EMULATOR_CONTROL_KEY, or the key in the data directory"
     parser.add_argument(flag, **{**options, "help": text})
 
 
 def connect(options: dict[str, Any]) -> Client:
-    """Return a client of the control API of the emulator that is meant. Raises NotRunning, UsageError."""
-    place = find_emulator(options)
-    if not place.url:
-        raise NotRunning(f"the emulator of process {place.found.pid if place.found else 0} is still starting")
-    key = options["control_key"] or os.environ.get(ENVIRONMENT_PREFIX + "CONTROL_KEY") or _kept_key(place)
-    return Client(place.url, {KEY_HEADER: key} if key else {})
+    """Return a client of the selected emulator's control API. Raises NotRunning, UsageError."""
+    found = require_started(find_emulator(options))
+    key = options["control_key"] or os.environ.get(ENVIRONMENT_PREFIX + "CONTROL_KEY") or _stored_key(found)
+    return Client(found.url, {KEY_HEADER: key} if key else {})
 
 
-def _kept_key(place: RunningEmulator) -> str | None:
-    """The key that a strict emulator has drawn, for those who may read it."""
-    if place.data_dir is None:
+def require_started(found: RunningEmulator) -> RunningEmulator:
+    """Return an emulator whose URL is known. Raises NotRunning while it is starting."""
+    if not found.url:
+        raise NotRunning(f"the emulator of process {found.pid} is still starting")
+    return found
+
+
+def _stored_key(found: RunningEmulator) -> str | None:
+    """Return the generated control key, which only the owner of the data directory can read."""
+    if found.data_dir is None:
         return None
     with suppress(OSError, UnicodeError):
-        return (place.data_dir / "control-key").read_text("ascii").strip()
+        return (found.data_dir / "control-key").read_text("ascii").strip()
     return None

@@ -1,4 +1,4 @@
-"""How a command ends: what goes wrong is one line of standard error, and an exit code."""
+"""Turn the exceptions of a command into one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ import sys
 from collections.abc import Callable
 
 from modelarts_emulator.cli import INTERRUPTED, OK, PROGRAM
-from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.exceptions import CommandFailed, UsageError
+from modelarts_emulator.exceptions import CommandFailed, EmulatorError, UsageError
+
+OnError = Callable[[UsageError | CommandFailed], None]
 
 
-def exit_code_of(command: Callable[[], int]) -> int:
-    """Run a command to its end, and return its exit code."""
+def print_error(error: UsageError | CommandFailed) -> None:
+    """Print an error as one line on standard error."""
+    print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+def exit_code_of(command: Callable[[], int], on_error: OnError = print_error) -> int:
+    """Run a command and return its exit code; ``on_error`` receives the error that ended it."""
     try:
         return command()
     except (UsageError, CommandFailed) as error:
-        return _said(error)
+        return _reported(error, on_error)
     except BrokenPipeError:
-        # Whoever read has seen enough; what is still in the buffer goes nowhere, without another complaint.
+        # The reader has closed the pipe. Buffered output goes to the null device, so that exit does not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except ApiError as error:
-        return _said(CommandFailed(error.message))
+    except EmulatorError as error:
+        return _reported(CommandFailed(getattr(error, "message", str(error))), on_error)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _said(CommandFailed(f"{where}{error.strerror or error}"))
+        return _reported(CommandFailed(f"{where}{error.strerror or error}"), on_error)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _said(error: UsageError | CommandFailed) -> int:
-    print(f"{PROGRAM}: {' '.join(str(error).split())}", file=sys.stderr)
+def _reported(error: UsageError | CommandFailed, on_error: OnError) -> int:
+    on_error(error)
     return error.code

@@ -1,4 +1,4 @@
-"""Finds the command, reads its options, and runs it."""
+"""The entry point of the command line: select the command, parse its options, run it."""
 
 from __future__ import annotations
 
@@ -12,46 +12,51 @@ import modelarts_emulator
 from modelarts_emulator.cli import COMMANDS, EXIT_CODES_HELP, PROGRAM
 from modelarts_emulator.cli.exit_codes import exit_code_of
 from modelarts_emulator.cli.output import Output, add_output_options
-from modelarts_emulator.config.options import Parser, environment_arguments
+from modelarts_emulator.config.options import Parser
+from modelarts_emulator.config.setting_sources import default_arguments
 from modelarts_emulator.config.settings import DESCRIPTION, read_options
 from modelarts_emulator.exceptions import UsageError
 
 
 class Command(Protocol):
-    """What a command's module has. ``SETTINGS`` tells that its options are also those of the environment."""
+    """The contents of a command's module. With ``SETTINGS``, environment variables set its options as well."""
 
     SETTINGS: bool
 
     def parser(self, prog: str) -> Parser:
-        """Its options."""
+        """Return the parser of the command's options."""
 
     def run(self, options: dict[str, Any], out: Output) -> int:
-        """Do it, and return the exit code. Raises CommandFailed, UsageError."""
+        """Run the command and return the exit code. Raises CommandFailed, UsageError."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is asked, and return the exit code; what goes wrong is one line of standard error."""
+    """Run the command line and return the exit code; an error is one line on standard error.
+
+    >>> main(["status", "--quiet", "--data-dir", "no-such-directory"])
+    3
+    """
     return exit_code_of(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def load(name: str) -> Command:
-    """A command's module."""
+    """Return the module of a command."""
     return cast(Command, importlib.import_module(f"modelarts_emulator.cli.commands.{name}"))
 
 
 def parser_of(name: str) -> Parser:
-    """A command's options, with those of its output."""
+    """Return the parser of a command, with the options for its output."""
     parser = load(name).parser(f"{PROGRAM} {name}")
     add_output_options(parser)
     return parser
 
 
 def overview() -> Parser:
-    """What there is, without a command."""
+    """Return the parser whose help lists the commands."""
     commands = "\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items())
-    text = f"{DESCRIPTION}\n\n{commands}\n\nEach has its own --help; without a command it is start."
+    text = f"{DESCRIPTION} Each command has its own --help.\n\n{commands}"
     parser = Parser(PROGRAM, text, usage="[COMMAND] [OPTIONS] [--help] [--version]", epilog=EXIT_CODES_HELP)
-    parser.hide()
+    parser.hide_all()
     parser.add_argument(
         "--version", action="version", version=f"{PROGRAM} {modelarts_emulator.__version__}", help=SUPPRESS
     )
@@ -65,7 +70,7 @@ def _run(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-"):
         name = arguments.pop(0)
     if name not in COMMANDS:
-        raise UsageError(f"{name!r} is not a command; there are {', '.join(COMMANDS)}")
+        raise UsageError(f"unknown command {name!r}; commands: {', '.join(COMMANDS)}")
     command = load(name)
-    options = read_options(parser_of(name), arguments, environment_arguments() if command.SETTINGS else ())
+    options = read_options(parser_of(name), arguments, default_arguments(arguments) if command.SETTINGS else ())
     return command.run(options, Output(json=options.pop("json"), quiet=options.pop("quiet")))

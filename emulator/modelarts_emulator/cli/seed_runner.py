@@ -1,4 +1,4 @@
-"""Seeds an emulator that runs, from whatever lies at some paths; for the command, and at a start."""
+"""Seed a running emulator from files and folders; for the command ``seed`` and for the start."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modelarts_emulator.cli.commands.restore import upload
-from modelarts_emulator.cli.commands.snapshot import SNAPSHOTS, line
+from modelarts_emulator.cli.commands.restore import upload_snapshot
+from modelarts_emulator.cli.commands.snapshot import SNAPSHOTS, snapshot_line
 from modelarts_emulator.cli.control_client import CONTROL
-from modelarts_emulator.cli.output import Count, Output
+from modelarts_emulator.cli.output import Output, StepCounter
 from modelarts_emulator.iam.accounts import User
 from modelarts_emulator.seeding.detect import SeedSource, detect_source
 from modelarts_emulator.seeding.login import log_in
@@ -19,60 +19,63 @@ from modelarts_emulator.util.http_client import Client, quote_segment
 
 
 class SeedTarget(NamedTuple):
-    """An emulator to seed: where it is, who seeds into which project, where files go, and its control API."""
+    """The emulator to seed: its URL, the user and project, and how to upload objects and to reach its control API."""
 
     url: str
     user: User | None
     project: str | None
-    objects: Callable[[Client], ObjectUploader]
+    uploader: Callable[[Client], ObjectUploader]
     control: Callable[[], Client]
 
 
 class SeedResult(NamedTuple):
-    """What has come of it: datasets, and snapshots with whether they have been put back."""
+    """The seeded datasets, and the snapshots with whether they were restored."""
 
     datasets: list[SeededDataset]
     snapshots: list[dict[str, Any]]
 
     def document(self) -> dict[str, Any]:
-        """For scripts."""
+        """Return the result for scripts."""
         return {"datasets": [each._asdict() for each in self.datasets], "snapshots": self.snapshots}
 
     def text(self) -> str:
-        """For people."""
-        return "\n".join([*map(_line, self.snapshots), *(each.line() for each in self.datasets)])
+        """Return the result for people, one line each."""
+        return "\n".join([*map(_snapshot_text, self.snapshots), *(each.line() for each in self.datasets)])
 
 
-def run_seeds(soil: SeedTarget, paths: Sequence[Path], out: Output) -> SeedResult:
-    """Make what lies at the paths; all of them are read before anything is made. Raises UsageError, CommandFailed."""
-    planted = SeedResult([], [])
+def run_seeds(target: SeedTarget, paths: Sequence[Path], out: Output) -> SeedResult:
+    """Create what the paths describe; all of them are checked before anything is created.
+
+    Raises UsageError, CommandFailed.
+    """
+    result = SeedResult([], [])
     for source in [detect_source(path) for path in paths]:
         if source.snapshot:
-            planted.snapshots.append(_restored(soil, source.snapshot, out))
+            result.snapshots.append(_restore(target, source.snapshot, out))
         else:
-            planted.datasets.extend(_seeded(soil, source, out))
-    return planted
+            result.datasets.extend(_seed(target, source, out))
+    return result
 
 
-def _seeded(soil: SeedTarget, source: SeedSource, out: Output) -> list[SeededDataset]:
-    done = Count()
-    with Client(soil.url) as client, out.progress("seeding", lambda: (done.value, source.steps)):
-        project = log_in(client, soil.user, soil.project or source.project)
-        seeder = Seeder(client, project, soil.objects(client), done.step)
+def _seed(target: SeedTarget, source: SeedSource, out: Output) -> list[SeededDataset]:
+    counter = StepCounter()
+    with Client(target.url) as client, out.progress("seeding", lambda: (counter.value, source.steps)):
+        project = log_in(client, target.user, target.project or source.project)
+        seeder = Seeder(client, project, target.uploader(client), counter.step)
         return [seeder.seed(plan) for plan in source.plans]
 
 
-def _restored(soil: SeedTarget, path: Path, out: Output) -> dict[str, Any]:
-    """Put a snapshot back, where there is nothing yet that it would replace."""
-    with soil.control() as client, out.progress(f"restoring {path.name}"):
+def _restore(target: SeedTarget, path: Path, out: Output) -> dict[str, Any]:
+    """Restore a snapshot, unless there are datasets that it would replace."""
+    with target.control() as client, out.progress(f"restoring {path.name}"):
         if client.call("GET", f"{CONTROL}/health")["datasets"]:
             return {"path": str(path), "restored": False}
-        name = upload(client, path)
-        kept: dict[str, Any] = client.call("POST", f"{SNAPSHOTS}/{quote_segment(name)}")
-        return {"path": str(path), "restored": True, **kept}
+        name = upload_snapshot(client, path)
+        restored: dict[str, Any] = client.call("POST", f"{SNAPSHOTS}/{quote_segment(name)}")
+        return {"path": str(path), "restored": True, **restored}
 
 
-def _line(snapshot: dict[str, Any]) -> str:
+def _snapshot_text(snapshot: dict[str, Any]) -> str:
     if snapshot["restored"]:
-        return f"restored {line(snapshot)}"
-    return f"{snapshot['path']}: there are datasets already, left as they are; restore puts it in their place"
+        return f"restored {snapshot_line(snapshot)}"
+    return f"{snapshot['path']}: not restored, because there are datasets already; use the command restore"

@@ -1,9 +1,8 @@
-"""The options of the command line: what each is called, what it takes, and which are also environment variables."""
+"""The options of the command line: names, values, help, and the argument parser."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -18,24 +17,26 @@ from modelarts_emulator.obs.paths import require_bucket_name
 ENVIRONMENT_PREFIX = "MODELARTS_EMULATOR_"
 
 Flag = tuple[str, dict[str, Any]]
-"""A flag with what argparse wants to know of it."""
+"""A flag and its arguments for ``add_argument``."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "sync": ("auto", "manual"),
     "auth": ("open", "strict"),
     "durability": ("full", "process"),
     "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+    "tls": ("off", "self-signed"),
 }
 """The accepted values of settings that are one of a few words."""
 
 _COLUMNS = 80
-_Read = TypeVar("_Read")
+_Value = TypeVar("_Value")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose help is the same on every screen. Raises UsageError for what cannot be used.
+    """An argument parser whose help has the same width on every terminal, and that raises UsageError.
 
-    ``--help`` leaves out what is ``rare``, and says so; ``--help-all`` has everything.
+    ``--help`` leaves out the options added by ``add_rare``; ``--help-all`` shows them.
     """
 
     def __init__(self, prog: str, description: str, *, usage: str = "", epilog: str = "") -> None:
@@ -50,33 +51,39 @@ class Parser(argparse.ArgumentParser):
         self._rare: dict[str, str] = {}
 
     def add_rare(self, flag: str, options: Mapping[str, Any]) -> None:
-        """Add an option that few need."""
+        """Add an option that only ``--help-all`` shows."""
         if not self._rare:
-            self.add_argument("--help-all", action=_HelpAll, help="show all options and exit")
+            self._add_help_all()
         action = self.add_argument(flag, **{**options, "help": argparse.SUPPRESS})
         self._rare[action.dest] = options["help"]
 
     def show_all(self) -> None:
-        """Let the help have everything."""
+        """Show the rare options in the help as well."""
         for action in self._actions:
             action.help = self._rare.get(action.dest, action.help)
 
-    def hide(self) -> None:
-        """Leave out of the help what has been added so far."""
+    def hide_all(self) -> None:
+        """Leave all options added so far out of the help."""
         for action in self._actions:
             action.help = argparse.SUPPRESS
 
     def described(self) -> list[argparse.Action]:
-        """Everything that it takes."""
+        """Return all options and arguments."""
         return list(self._actions)
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(message)
 
+    def _add_help_all(self) -> None:
+        """Add ``--help-all`` below ``--help``, at the start of the list."""
+        added = self.add_argument("--help-all", action=_HelpAll, help="show all options and exit")
+        actions = self._optionals._group_actions
+        actions.insert(1, actions.pop(actions.index(added)))
+
 
 class _Formatter(argparse.HelpFormatter):
-    """Help of one width, whose paragraphs are filled; what is indented stays as it is."""
+    """Help of a fixed width. Paragraphs are filled; indented lines are kept."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26, width=_COLUMNS - 1)
@@ -98,12 +105,15 @@ class _HelpAll(argparse.Action):
 
 
 def option_name(flag: str) -> str:
-    """What the value of a flag is called."""
+    """Return the name of a flag's value: ``data_dir`` for ``--data-dir``."""
     return flag.lstrip("-").replace("-", "_")
 
 
+# Values
+
+
 def bucket(text: str) -> tuple[str, Path]:
-    """Return the name and the existing folder of ``NAME=FOLDER``."""
+    """Return the name and the existing directory of ``NAME=FOLDER``."""
     name, separator, folder = text.partition("=")
     if not (separator and name and folder):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER")
@@ -130,7 +140,7 @@ def _port(text: str) -> int:
 
 
 def base_url(text: str) -> str:
-    """Return ``scheme://host[:port]``, perhaps with a path, without a final ``/``."""
+    """Return ``scheme://host[:port][/path]`` without a final ``/``."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
@@ -157,10 +167,10 @@ def _control_key(text: str) -> str:
     return text
 
 
-def _secret(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
-    """Return what reads an option that holds a secret; argparse itself would repeat it where it cannot be read."""
+def _secret(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Wrap the reader of a secret: argparse would repeat the value in the message of a ValueError."""
 
-    def value(text: str) -> _Read:
+    def value(text: str) -> _Value:
         try:
             return read(text)
         except ValueError as error:
@@ -170,7 +180,7 @@ def _secret(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
 
 
 def seconds(text: str) -> float:
-    """Return a time that is not negative."""
+    """Return a number of seconds from 0 to one day."""
     try:
         value = float(text)
     except ValueError:
@@ -181,150 +191,101 @@ def seconds(text: str) -> float:
 
 
 def existing(text: str) -> Path:
-    """Return where an existing file or folder lies."""
+    """Return the absolute path of an existing file or directory."""
     path = Path(text).expanduser()
     if not path.exists():
-        raise argparse.ArgumentTypeError(f"there is no {text!r}")
+        raise argparse.ArgumentTypeError(f"{text!r} does not exist")
     return path.resolve()
 
 
 user = _secret(parse_user)
 
 
+# The settings
+
+
 USUAL = frozenset(
     {"--host", "--port", "--data-dir", "--bucket", "--memory", "--sync", "--ready-file", "--seed", "--init", "--auth"}
     | {"--user"}
 )
-"""The settings that the short help has."""
+"""The settings that the short help shows."""
 
+SECRETS = frozenset({"--user", "--access-key", "--control-key"})
+"""The settings with secrets; a file may hold their value, named by the variable with ``_FILE`` added."""
 
-def settings_flags() -> list[Flag]:
-    """Every setting once: its environment variable and its help follow from it."""
-    return [
-        ("--host", {"metavar": "HOST", "help": "address to listen on"}),
-        ("--port", {"type": _port, "help": "port to listen on; 0 picks a free one"}),
-        ("--data-dir", {"type": Path, "metavar": "DIR", "help": "where all is kept"}),
-        ("--memory", {"action": "store_true", "help": "keep nothing (wins over --data-dir)"}),
-        (
-            "--bucket",
-            {
-                "type": bucket,
-                "action": "append",
-                "metavar": "NAME=FOLDER",
-                "help": "an existing folder becomes a bucket; repeatable",
-            },
-        ),
-        ("--sync", {"choices": CHOICES["sync"], "metavar": "WHEN", "help": "take in changed files: auto or manual"}),
-        (
-            "--seed",
-            {
-                "type": existing,
-                "action": "append",
-                "dest": "seeds",
-                "metavar": "PATH",
-                "help": "begin with what is there (see seed); repeatable",
-            },
-        ),
-        (
-            "--init",
-            {
-                "type": existing,
-                "action": "append",
-                "metavar": "SCRIPT",
-                "help": "run it when ready, or a folder's; repeatable",
-            },
-        ),
-        ("--demo", {"action": "store_true", "help": "begin with demonstration data"}),
-        (
-            "--auth",
-            {"choices": CHOICES["auth"], "metavar": "MODE", "help": "open, or strict: only --user comes in"},
-        ),
-        (
-            "--user",
-            {
-                "type": user,
-                "action": "append",
-                "dest": "users",
-                "metavar": "NAME:PASSWORD",
-                "help": "who may log in, NAME:PASSWORD[:PROJECT]; repeatable",
-            },
-        ),
-        ("--ready-file", {"type": Path, "metavar": "FILE", "help": "gets the base URL when the server is ready"}),
-        ("--log-level", {"choices": CHOICES["log_level"], "help": "how much is logged"}),
-        (
-            "--durability",
-            {"choices": CHOICES["durability"], "help": "survive power loss, or only the end of the process"},
-        ),
-        (
-            "--max-loaded-samples",
-            {"type": _count, "metavar": "N", "help": "put datasets away, least used first, when more are in memory"},
-        ),
-        (
-            "--strict",
-            {"action": "store_true", "dest": "strict_input", "help": "refuse input that the service would ignore"},
-        ),
-        (
-            "--public-url",
-            {"type": base_url, "metavar": "URL", "help": "the base URL clients use, where it is not the Host header's"},
-        ),
-        (
-            "--access-key",
-            {
-                "type": _secret(parse_access_key),
-                "action": "append",
-                "dest": "access_keys",
-                "metavar": "AK:SK:USER",
-                "help": "a key pair that signs for a user; repeatable",
-            },
-        ),
-        CONTROL_KEY,
-        (
-            "--cors",
-            {
-                "type": _origin,
-                "action": "append",
-                "metavar": "ORIGIN",
-                "help": "web pages of this origin may call, such as http://localhost:3000; repeatable",
-            },
-        ),
-    ]
-
+PATHS = frozenset({"--data-dir", "--ready-file", "--seed", "--init", "--tls-cert", "--tls-key"})
+"""The settings whose values are paths."""
 
 CONTROL_KEY: Flag = (
     "--control-key",
     {
         "type": _secret(_control_key),
         "metavar": "KEY",
-        "help": "what X-Emulator-Key must be for /_emulator/ (with --auth strict and without it: drawn, and kept in the"
-        " data directory as control-key)",
+        "help": "header X-Emulator-Key required by /_emulator/ (default with --auth strict: generated and stored as"
+        " control-key in the data directory)",
     },
 )
 
 
+def _repeatable(type_: Callable[[str], Any], metavar: str, help_: str, **options: Any) -> dict[str, Any]:
+    return {"type": type_, "action": "append", "metavar": metavar, "help": f"{help_}; repeatable", **options}
+
+
+def _choice(name: str, help_: str, **options: Any) -> dict[str, Any]:
+    return {"choices": CHOICES[name], "help": help_, **options}
+
+
+def settings_flags() -> list[Flag]:
+    """Return every setting once; its environment variable, its key in a file and its help are derived from it."""
+    secret_key = _secret(parse_access_key)
+    return [
+        ("--host", {"metavar": "HOST", "help": "address to listen on"}),
+        ("--port", {"type": _port, "metavar": "PORT", "help": "port; 0 chooses a free one"}),
+        ("--data-dir", {"type": Path, "metavar": "DIR", "help": "directory of all data"}),
+        ("--memory", {"action": "store_true", "help": "do not persist anything (overrides --data-dir)"}),
+        ("--bucket", _repeatable(bucket, "NAME=FOLDER", "mount an existing folder as a bucket")),
+        ("--sync", _choice("sync", "apply changed files: auto or manual", metavar="WHEN")),
+        ("--seed", _repeatable(existing, "PATH", "load datasets from PATH at startup", dest="seeds")),
+        ("--init", _repeatable(existing, "SCRIPT", "run SCRIPT, or a folder's, at startup")),
+        ("--demo", {"action": "store_true", "help": "load demonstration data at startup"}),
+        ("--auth", _choice("auth", "open: no login; strict: only --user", metavar="MODE")),
+        ("--user", _repeatable(user, "NAME:PASSWORD", "account, NAME:PASSWORD[:PROJECT]", dest="users")),
+        ("--ready-file", {"type": Path, "metavar": "FILE", "help": "write the base URL to FILE once ready"}),
+        ("--log-level", _choice("log_level", "least important messages that are logged", metavar="LEVEL")),
+        ("--log-format", _choice("log_format", "text, or json with one object per line", metavar="FORMAT")),
+        ("--durability", _choice("durability", "full: data survive power loss; process: only the end of the process")),
+        (
+            "--max-loaded-samples",
+            {"type": _count, "metavar": "N", "help": "evict datasets from memory above N samples"},
+        ),
+        ("--strict", {"action": "store_true", "dest": "strict_input", "help": "refuse input that the service ignores"}),
+        (
+            "--public-url",
+            {"type": base_url, "metavar": "URL", "help": "base URL of clients, if not that of their Host"},
+        ),
+        (
+            "--access-key",
+            _repeatable(secret_key, "AK:SK:USER", "access key that signs for a user", dest="access_keys"),
+        ),
+        CONTROL_KEY,
+        ("--cors", _repeatable(_origin, "ORIGIN", "allow web pages of ORIGIN, such as http://localhost:3000")),
+        ("--tls", _choice("tls", "self-signed: https with a generated certificate", metavar="MODE")),
+        ("--tls-cert", {"type": Path, "metavar": "FILE", "help": "https with this certificate chain, in PEM"}),
+        ("--tls-key", {"type": Path, "metavar": "FILE", "help": "private key of --tls-cert, in PEM"}),
+    ]
+
+
 def add_settings(parser: Parser, defaults: object, usual: Collection[str] = USUAL) -> None:
-    """Add every setting to a parser; ``defaults`` has what holds where one is not given."""
+    """Add every setting to a parser; ``defaults`` has the values that the help shows as defaults."""
     for flag, options in settings_flags():
         default = getattr(defaults, option_name(flag), None)
-        note = f" (default {default})" if default and "action" not in options else ""
-        described = {**options, "default": None, "help": options["help"] + note}
+        shown = f" (default {default})" if default and "action" not in options else ""
+        described = {**options, "default": None, "help": options["help"] + shown}
         if flag in usual:
             parser.add_argument(flag, **described)
         else:
             parser.add_rare(flag, described)
-
-
-def environment_arguments(environment: Mapping[str, str] | None = None) -> list[str]:
-    """The environment's settings (the process's own) as if typed before the command line's own flags."""
-    environment = os.environ if environment is None else environment
-    arguments: list[str] = []
-    for flag, options in settings_flags():
-        value = environment.get(ENVIRONMENT_PREFIX + option_name(flag).upper(), "")
-        if not value:
-            continue
-        if options.get("action") == "store_true":
-            arguments += [flag] if value.lower() in ("1", "true", "yes", "on") else []
-        elif options.get("action") == "append":
-            arguments += [part for item in value.split(";") if item for part in (flag, item)]
-        else:
-            arguments += [flag, value]
-    return arguments
+    parser.add_rare(
+        "--config",
+        {"type": Path, "metavar": "FILE", "help": "read settings from a TOML file, such as: port = 8765"},
+    )

@@ -1,4 +1,4 @@
-"""The settings of an emulator. An option overrides its environment variable, which overrides the default."""
+"""The settings of an emulator. An option overrides its environment variable, which overrides a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.config.options import CHOICES, Parser, add_settings, environment_arguments
+from modelarts_emulator.config.options import CHOICES, Parser, add_settings
+from modelarts_emulator.config.setting_sources import default_arguments
 from modelarts_emulator.exceptions import InvalidValue, UsageError, require_choice
 from modelarts_emulator.iam.accounts import AccessKey, Accounts, User
 
@@ -20,7 +21,7 @@ DESCRIPTION = "A local, offline emulator of the ModelArts data-management API (v
 class Settings:
     """The settings of an emulator, checked and immutable.
 
-    ``ready_file``, ``demo``, ``seeds``, ``init`` and ``log_level`` have an effect on the command line only.
+    Only the command line uses ``ready_file``, ``demo``, ``seeds``, ``init``, ``log_level`` and ``log_format``.
 
     >>> from modelarts_emulator import Settings
     >>> Settings(port=0, data_dir=None).sync
@@ -52,6 +53,7 @@ class Settings:
     seeds: tuple[Path, ...] = ()
     init: tuple[Path, ...] = ()
     log_level: str = "info"
+    log_format: str = "text"
     public_url: str | None = None
     """Base URL in answers, if clients reach the emulator by another one than that of their ``Host`` header."""
     auth: str = "open"
@@ -68,6 +70,11 @@ class Settings:
     """Threads that serve requests."""
     control_key: str | None = field(default=None, repr=False)
     """Value of the header ``X-Emulator-Key`` that the control API requires."""
+    tls: str = "off"
+    """``self-signed`` serves https with a certificate that is generated with a CA of the emulator's own."""
+    tls_cert: Path | None = None
+    """Certificate chain in PEM; serves https, together with ``tls_key``."""
+    tls_key: Path | None = None
     temporary_dir: Path | None = None
     """Parent of the temporary directory; by default the system's directory for temporary files."""
 
@@ -77,6 +84,10 @@ class Settings:
         _require_integer("port", self.port, 0, 65535)
         _require_integer("threads", self.threads, 1, 1024)
         _require_integer("max_loaded_samples", self.max_loaded_samples, 1, 1 << 62)
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise UsageError("--tls-cert and --tls-key must be given together")
+        if self.tls_cert and self.tls != "off":
+            raise UsageError("--tls-cert and --tls self-signed exclude each other")
         if self.strict and not self.users:
             raise UsageError("--auth strict requires at least one --user NAME:PASSWORD")
         self.accounts()
@@ -94,6 +105,11 @@ class Settings:
             raise UsageError(str(error)) from None
 
     @property
+    def uses_tls(self) -> bool:
+        """Whether the server speaks https."""
+        return self.tls_cert is not None or self.tls != "off"
+
+    @property
     def automatic(self) -> bool:
         """Whether changed files are applied at once, instead of being recorded for ``sync-data``."""
         return self.sync == "auto"
@@ -105,10 +121,10 @@ def _require_integer(name: str, value: int, low: int, high: int) -> None:
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings of options and environment. Raises UsageError; exits on ``--help``."""
+    """Return the settings of options, environment and configuration file. Raises UsageError; exits on ``--help``."""
     parser = Parser("modelarts-emulator", DESCRIPTION)
     add_settings(parser, Settings())
-    return settings_from(read_options(parser, arguments, environment_arguments(environment)))
+    return settings_from(read_options(parser, arguments, default_arguments(arguments, environment)))
 
 
 def read_options(parser: Parser, arguments: Sequence[str], defaults: Sequence[str] = ()) -> dict[str, Any]:

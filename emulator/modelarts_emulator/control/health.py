@@ -19,7 +19,7 @@ def register(app: Flask, emu: Runtime) -> None:
         return _respond(200, _state(emu))
 
     def ready() -> Response:
-        is_ready = emu.ready.is_set()
+        is_ready = emu.ready.is_set() and emu.stage == "ready"
         return _respond(200 if is_ready else 503, {"ready": is_ready, **_state(emu)})
 
     app.add_url_rule("/_emulator/health", "health", health)
@@ -27,9 +27,10 @@ def register(app: Flask, emu: Runtime) -> None:
 
 
 def _state(emu: Runtime) -> dict[str, Any]:
-    """Return version, uptime in ms, watcher mode, and counts of pending work."""
+    """Return stage of the start, version, uptime in ms, watcher mode, and counts of pending work."""
     return {
         "status": "alive",
+        "stage": emu.stage,
         "version": modelarts_emulator.__version__,
         "uptime_ms": round((time.monotonic() - emu.started_s) * 1000),
         "sync": emu.settings.sync,

@@ -1,4 +1,4 @@
-"""The demo: datasets of several kinds with labels and versions, seeded through the API as any client would."""
+"""Demonstration data: datasets of several types with labels and versions, seeded through the API."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from modelarts_emulator.util.http_client import Client
 
 BUCKET = "demo"
 PROJECT = "demo"
-FIXTURES = Path(__file__).parents[3] / "fixtures"
-"""Real pictures, where this is a checkout of the repository; an installed package draws its own."""
+_CHECKOUT = Path(__file__).parents[3]
+FIXTURES = _CHECKOUT / "fixtures"
+"""Handwritten digits and photographs of a checkout; an installed package does not have them."""
 
 
 def plans() -> list[DatasetPlan]:
-    """All datasets of the demo."""
+    """Return the plans of all demonstration datasets."""
     return [
-        digits.plan(FIXTURES / "digits"),
-        scenes.plan(FIXTURES / "scenes"),
+        digits.plan(FIXTURES / "digits" if is_checkout() else None),
+        scenes.plan(FIXTURES / "scenes" if is_checkout() else None),
         shapes.plan(),
         texts.reviews(),
         texts.people(),
@@ -33,14 +34,28 @@ def plans() -> list[DatasetPlan]:
     ]
 
 
+def is_checkout() -> bool:
+    """Return True if this module is part of a checkout, which has the fixtures."""
+    return (_CHECKOUT / "run_emulator.py").is_file() and (FIXTURES / "digits").is_dir()
+
+
+def image_source() -> str:
+    """Return a sentence about the origin of the digits and scenes."""
+    if is_checkout():
+        return f"The demo has the handwritten digits and photographs of {FIXTURES}."
+    return (
+        "The demo has generated digits and scenes; a checkout of the repository has handwritten ones and photographs."
+    )
+
+
 def seed(base_url: str, objects: ObjectUploader, user: User | None = None) -> list[str]:
-    """Make the datasets that are not there yet. Returns three commands to try. Raises Failed."""
+    """Create the datasets that do not exist, and return three commands to try. Raises CommandFailed."""
     with Client(base_url) as client:
         project = log_in(client, user, PROJECT if user is None else None)
         seeder = Seeder(client, project, objects)
         made = {plan.name: seeder.seed(plan).dataset_id for plan in plans()}
     base = f"{base_url}/v2/{project}/datasets"
-    # Where only users may come in, a command needs what a log-in gives.
+    # In strict mode a command needs the token of a login.
     curl = "curl -s" + (" -H X-Auth-Token:$TOKEN" if user else "")
     condition = quote('{"sample_name":"digit-0001"}')
     return [

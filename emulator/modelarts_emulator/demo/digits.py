@@ -1,4 +1,4 @@
-"""Hand-written digits to classify: two versions, and the next ones to label."""
+"""Image classification: handwritten digits with two versions, partly labelled."""
 
 from __future__ import annotations
 
@@ -15,29 +15,28 @@ from modelarts_emulator.seeding.plan import DatasetPlan
 from modelarts_emulator.seeding.seed_file import SeedSample, SeedVersion
 
 LABELLED, MORE = 20, 100
-"""How many are labelled in the first version, and how many more in the second."""
+"""The number of labelled images in the first version, and of those added in the second."""
 HARD = 7
-SIDE, DRAWN = 32, 20
+SIDE, PER_DIGIT = 32, 20
 
 
-def plan(folder: Path) -> DatasetPlan:
-    """The digits of a folder, which has a folder for each; where it is not there, drawn ones."""
-    there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.png")) if _is_picture(path)}
-    files: dict[str, Path | bytes] = dict(there) or dict(_drawn())
+def plan(folder: Path | None) -> DatasetPlan:
+    """Plan a dataset of a folder with one folder for each digit; without the folder, of generated images."""
+    files: dict[str, Path | bytes] = dict(_files(folder) if folder else _generated())
     by_number = sorted(files, key=lambda name: name.rpartition("/")[2])
     first, second = by_number[:LABELLED], by_number[LABELLED : LABELLED + MORE]
     return plan_dataset(
         "digits",
         DatasetType.IMAGE_CLASSIFICATION,
         files,
-        description="Hand-written digits, a part of them labelled",
+        description="Handwritten digits, partly labelled",
         labels="0123456789",
         samples=[_sample(name) for name in first],
         versions=[
             SeedVersion(name="V001", description="the first digits"),
             SeedVersion(
                 name="V002",
-                description="more of them, some of them hard",
+                description="more digits, some of them hard examples",
                 keep_hard=True,
                 samples=[_sample(name, hard=not number % HARD) for number, name in enumerate(second)],
             ),
@@ -45,26 +44,28 @@ def plan(folder: Path) -> DatasetPlan:
     )
 
 
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and not is_ignored(path.name)
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*.png")):
+        if path.is_file() and not is_ignored(path.name):
+            yield path.relative_to(folder).as_posix(), path
 
 
 def _sample(name: str, *, hard: bool = False) -> SeedSample:
     return SeedSample(file=name, labels=[name.partition("/")[0]], hard=[1, 8] if hard else False)
 
 
-def _drawn() -> Iterator[tuple[str, bytes]]:
+def _generated() -> Iterator[tuple[str, bytes]]:
     draw = random.Random(1)
-    for number in range(10 * DRAWN):
+    for number in range(10 * PER_DIGIT):
         digit = str(draw.randrange(10))
         yield f"{digit}/digit-{number:04d}.png", encode_png(picture(digit, draw))
 
 
 def picture(digit: str, draw: random.Random, side: int = SIDE) -> Image.Image:
-    """A digit, a little askew, dark on light."""
+    """Return the image of a digit, slightly rotated, dark on a light background."""
     image = Image.new("L", (side, side), 250)
     font = ImageFont.load_default()
-    # The font is small wherever Pillow comes without FreeType, so it is drawn small and made larger.
+    # Without FreeType, Pillow has one small font only: the digit is drawn small and then enlarged.
     small = Image.new("L", (12, 14), 250)
     ImageDraw.Draw(small).text((3, 1), digit, fill=draw.randrange(90), font=font)
     turned = small.rotate(draw.uniform(-15, 15), fillcolor=250, resample=Image.Resampling.BICUBIC)

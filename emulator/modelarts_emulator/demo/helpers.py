@@ -1,4 +1,4 @@
-"""What the demo's datasets have in common: where they lie, and how their plans are written."""
+"""Helpers for the plans of the demonstration datasets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plan_dataset(
     samples: Sequence[SeedSample] = (),
     versions: Sequence[SeedVersion] = (),
 ) -> DatasetPlan:
-    """A dataset over a directory of its name; ``files`` are contents by name. Labels get a colour and a digit each."""
+    """Plan a dataset in a directory of its name; ``files`` are contents by name. Labels get a colour and a shortcut."""
     place = ObsPath(BUCKET, f"{name}/")
     return DatasetPlan(
         name=name,
@@ -38,7 +38,7 @@ def plan_dataset(
         input=place,
         output=ObsPath(BUCKET, "output/"),
         files=[PlannedFile(content=content, path=place.join(key)) for key, content in files.items()],
-        annotations=False,  # the demo labels by itself
+        annotations=False,  # the plan has the labels
         labels=[plan_label(each, number) for number, each in enumerate(labels)],
         samples=list(samples),
         versions=[plan_version(version) for version in versions],
@@ -46,13 +46,13 @@ def plan_dataset(
 
 
 def plan_label(name: str, number: int) -> dict[str, Any]:
-    """A label with a colour and a key of its own."""
+    """Return a label with a colour and a shortcut of its own, in the form of the API."""
     shortcut = str(number) if number < 10 else None
     return SeedLabel(name=name, color=COLOURS[number % len(COLOURS)], shortcut=shortcut).wire()
 
 
 def encode_png(image: Image.Image) -> bytes:
-    """A picture's file."""
+    """Return an image as a PNG file."""
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()

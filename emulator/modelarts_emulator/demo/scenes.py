@@ -1,4 +1,4 @@
-"""Pictures with digits in boxes, to detect."""
+"""Object detection: images with digits in boxes."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from modelarts_emulator.formats import voc
 from modelarts_emulator.seeding.plan import DatasetPlan
 from modelarts_emulator.seeding.seed_file import SeedAnnotation, SeedSample, SeedVersion
 
-DRAWN, WIDTH, HEIGHT = 12, 320, 240
+GENERATED, WIDTH, HEIGHT = 12, 320, 240
 
 
-def plan(folder: Path) -> DatasetPlan:
-    """The pictures of a folder with the VOC files beside them; where it is not there, drawn ones."""
-    files: dict[str, Path | bytes] = {path.name: path for path in sorted(folder.glob("*.jpg"))}
-    if files:
+def plan(folder: Path | None) -> DatasetPlan:
+    """Plan a dataset of a folder's images with their VOC files; without the folder, of generated images."""
+    files: dict[str, Path | bytes]
+    if folder:
+        files = {path.name: path for path in sorted(folder.glob("*.jpg"))}
         samples = [SeedSample(file=name, labels=_boxes(folder / name)) for name in files]
     else:
-        drawn = list(_drawn())
-        files, samples = {name: data for name, data, _ in drawn}, [sample for _, _, sample in drawn]
+        generated = list(_generated())
+        files, samples = {name: data for name, data, _ in generated}, [sample for _, _, sample in generated]
     return plan_dataset(
         "scenes",
         DatasetType.OBJECT_DETECTION,
         files,
-        description="Digits in pictures, with boxes",
+        description="Digits in images, with boxes",
         labels="0123456789",
         samples=samples,
         versions=[SeedVersion(name="V001", description="all boxes")],
@@ -42,9 +43,9 @@ def _boxes(picture: Path) -> list[str | SeedAnnotation]:
     return [SeedAnnotation(name=label.name, property=label.property or {}) for label in found.labels]
 
 
-def _drawn() -> Iterator[tuple[str, bytes, SeedSample]]:
+def _generated() -> Iterator[tuple[str, bytes, SeedSample]]:
     draw = random.Random(2)
-    for number in range(DRAWN):
+    for number in range(GENERATED):
         image = Image.linear_gradient("L").resize((WIDTH, HEIGHT)).convert("RGB")
         marks: list[str | SeedAnnotation] = []
         for column in range(draw.randint(2, 4)):

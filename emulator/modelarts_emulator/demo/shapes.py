@@ -1,4 +1,4 @@
-"""Pictures in which every shape that a label can have is drawn, and labelled."""
+"""Object detection: images with every shape that a label can have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Points = list[list[float]]
 
 
 def plan() -> DatasetPlan:
-    """Pictures of all seven shapes; the last ones wait to be labelled."""
+    """Plan a dataset of images with all seven shapes; the last images have no labels."""
     made = list(_pictures())
     return plan_dataset(
         "shapes",
@@ -48,7 +48,7 @@ def _pictures() -> Iterator[tuple[str, bytes, SeedSample]]:
 
 
 def _feature(shape: Shape, x: float, y: float, size: float) -> Points:
-    """Where a shape around a point lies, as the API has it; a circle is its centre and its radius."""
+    """Return the coordinates of a shape around a point, in the form of the API; a circle is its centre and radius."""
     if shape is Shape.POINT:
         return [[x, y]]
     if shape is Shape.CIRCLE:

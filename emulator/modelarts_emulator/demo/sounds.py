@@ -1,4 +1,4 @@
-"""Short sounds to classify, made by arithmetic."""
+"""Sound classification: short generated sounds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from modelarts_emulator.seeding.plan import DatasetPlan
 from modelarts_emulator.seeding.seed_file import SeedSample, SeedVersion
 
 RATE, SECONDS, EACH, LABELLED = 8000, 0.8, 4, 3
-_LOUD = 12_000
+_AMPLITUDE = 12_000
 
 
 def plan() -> DatasetPlan:
-    """Tones, chirps and noise; the last of each waits to be labelled."""
+    """Plan a dataset of tones, chirps and noise; the last of each has no label."""
     draw = random.Random(4)
     waves: dict[str, Callable[[float, float], float]] = {
         "tone": lambda time, pitch: math.sin(2 * math.pi * pitch * time),
@@ -47,7 +47,7 @@ def plan() -> DatasetPlan:
 
 
 def _wav(at: Callable[[float, float], float], pitch: float) -> bytes:
-    values = array.array("h", (int(_LOUD * at(step / RATE, pitch)) for step in range(int(RATE * SECONDS))))
+    values = array.array("h", (int(_AMPLITUDE * at(step / RATE, pitch)) for step in range(int(RATE * SECONDS))))
     if sys.byteorder == "big":
         values.byteswap()
     out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A table of measurements."""
+"""A table of generated measurements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAYS = 60
 
 
 def plan() -> DatasetPlan:
-    """The weather of some days, a row each."""
+    """Plan a dataset of the weather of some days, one row each."""
     draw = random.Random(5)
     rows = ["day,temperature,humidity,rain,sky"]
     for day in range(1, DAYS + 1):

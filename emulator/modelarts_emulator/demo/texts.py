@@ -1,4 +1,4 @@
-"""Texts: opinions to classify, names to find, and who has done what."""
+"""Text datasets: classification, named entities and triplets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REVIEWS = {
     "The colour is not that of the picture.": "",
     "It weighs two kilograms.": "",
 }
-# Each with its entities: a type, and the words that are one.
+# Sentences with their entities: a label, and the words that it covers.
 _PEOPLE = {
     "Ada Lovelace met Charles Babbage in London.": ["person Ada Lovelace", "person Charles Babbage", "place London"],
     "Marie Curie was born in Warsaw and worked in Paris.": ["person Marie Curie", "place Warsaw", "place Paris"],
@@ -48,21 +48,21 @@ _INVENTIONS = {
 
 
 def reviews() -> DatasetPlan:
-    """Opinions, with a version."""
+    """Plan a dataset of product reviews, with a version."""
     labelled = [SeedSample(text=text, labels=[name]) for text, name in _REVIEWS.items() if name]
     return plan_dataset(
         "reviews",
         DatasetType.TEXT_CLASSIFICATION,
         {TEXTS_FILE: _lines(_REVIEWS)},
-        description="What people say of what they have bought",
+        description="Product reviews",
         labels=["positive", "negative", "neutral"],
         samples=labelled,
-        versions=[SeedVersion(name="V001", description="twelve opinions")],
+        versions=[SeedVersion(name="V001", description="twelve reviews")],
     )
 
 
 def people() -> DatasetPlan:
-    """Sentences with the names in them."""
+    """Plan a dataset of sentences with their entities."""
     samples = [
         SeedSample(text=text, labels=[_entity(text, *found.split(" ", 1)) for found in entities])
         for text, entities in _PEOPLE.items()
@@ -79,21 +79,23 @@ def people() -> DatasetPlan:
 
 
 def inventions() -> DatasetPlan:
-    """Sentences with two entities and how one belongs to the other."""
+    """Plan a dataset of sentences with two entities and their relation."""
     samples = []
     for text, found in _INVENTIONS.items():
         if found:
             named = zip(("inventor", "invention"), found, strict=True)
-            who, what = (_entity(text, kind, words, id=kind, type=103) for kind, words in named)
+            inventor, invention = (_entity(text, kind, words, id=kind, type=103) for kind, words in named)
             ends = {"@modelarts:from": "inventor", "@modelarts:to": "invention"}
             samples.append(
-                SeedSample(text=text, labels=[who, what, SeedAnnotation(name="invented", type=102, property=ends)])
+                SeedSample(
+                    text=text, labels=[inventor, invention, SeedAnnotation(name="invented", type=102, property=ends)]
+                )
             )
     return plan_dataset(
         "inventions",
         DatasetType.TEXT_TRIPLET,
         {TEXTS_FILE: _lines(_INVENTIONS)},
-        description="Who has invented what",
+        description="Inventors and inventions",
         samples=samples,
     )
 

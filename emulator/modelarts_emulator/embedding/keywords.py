@@ -61,6 +61,7 @@ class SettingsKeywords(TypedDict, total=False):
     seeds: Sequence[str | Path]
     init: Sequence[str | Path]
     log_level: Literal["debug", "info", "warning", "error"]
+    log_format: Literal["text", "json"]
     public_url: str | None
     auth: Literal["open", "strict"]
     users: Sequence[User]
@@ -70,6 +71,9 @@ class SettingsKeywords(TypedDict, total=False):
     max_loaded_samples: int
     threads: int
     control_key: str | None
+    tls: Literal["off", "self-signed"]
+    tls_cert: str | Path | None
+    tls_key: str | Path | None
     temporary_dir: str | Path | None
 
 

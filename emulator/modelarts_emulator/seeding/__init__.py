@@ -1,11 +1,11 @@
-"""Fills an emulator from what lies on the disk, through its API as any client would: folders, manifests, descriptions.
+"""Seed an emulator through its API from files on disk: folders, manifests and seed files.
 
-A dataset that is there already, by its name, is left as it is: seeding twice is seeding once. One whose seeding was cut
-short carries ``UNFINISHED`` as its description, and is made anew.
+A dataset whose name exists is not changed, so seeding twice has the effect of seeding once. A dataset whose seeding was
+interrupted has ``UNFINISHED`` as its description; it is deleted and created again.
 """
 
 from __future__ import annotations
 
 UNFINISHED = "(this dataset is being seeded)"
 BUCKET = "seed"
-"""The bucket of what has no place of its own."""
+"""The bucket for datasets and files without a path in the seed."""

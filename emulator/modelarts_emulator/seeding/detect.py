@@ -1,4 +1,4 @@
-"""What a seed is, by what lies there: a snapshot, a manifest, a description, or a folder of files."""
+"""Detect the kind of a seed: a snapshot, a manifest, a seed file, or a folder of files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from modelarts_emulator.seeding.folder_plan import plan_folder, plan_seed_file
 from modelarts_emulator.seeding.manifest_plan import is_manifest, plan_manifest
 from modelarts_emulator.seeding.plan import DatasetPlan
 
-_DESCRIPTIONS = (".yaml", ".yml", ".json")
+_SEED_FILES = (".yaml", ".yml", ".json")
 NAMES = ("seed.yaml", "seed.yml", "seed.json")
-"""A description that a folder is seeded by, rather than by the files in it."""
+"""Seed files that describe the folder they are in, instead of its other files."""
 
 
 class SeedSource(NamedTuple):
-    """What is to be made: plans, in the project that they name; or everything at once, of a ``snapshot``."""
+    """The contents of a seed: plans for datasets of a project, or the path of a snapshot."""
 
     plans: list[DatasetPlan]
     project: str | None = None
@@ -25,24 +25,26 @@ class SeedSource(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """How often a seeder tells of progress, about."""
+        """The approximate number of progress steps."""
         return sum(len(plan.files) + bool(plan.manifest) + -(-len(plan.samples) // 100) for plan in self.plans)
 
 
 def detect_source(path: Path) -> SeedSource:
-    """See what lies there; nothing is changed. Raises UsageError for what is no seed, or not right."""
+    """Read the seed at a path, without a change. Raises UsageError for an invalid seed, or another kind of file."""
     if path.suffix == ".zip" or (path / "snapshot.json").is_file():
         return SeedSource([], snapshot=path)
     if path.is_dir():
         described = next((path / name for name in NAMES if (path / name).is_file()), None)
         return _described(described) if described else SeedSource([plan_folder(path)])
     if not path.is_file():
-        raise UsageError(f"there is no {str(path)!r}")
-    if path.suffix in _DESCRIPTIONS:
+        raise UsageError(f"{str(path)!r} does not exist")
+    if path.suffix in _SEED_FILES:
         return _described(path)
     if is_manifest(path):
         return SeedSource([plan_manifest(path)])
-    raise UsageError(f"{path} is no seed: a folder, a manifest, a snapshot, or a description in .yaml or .json")
+    raise UsageError(
+        f"{path} is not a seed; a seed is a folder, a manifest, a snapshot, or a seed file in .yaml or .json"
+    )
 
 
 def _described(path: Path) -> SeedSource:

@@ -1,4 +1,4 @@
-"""Plans for folders of files, and for the datasets of a description."""
+"""Plans for folders of files, and for the datasets of a seed file."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ TEXTS_FILE = "texts.txt"
 
 
 def plan_folder(folder: Path) -> DatasetPlan:
-    """A dataset over all files of a folder, of the type that they tell. Raises UsageError where there are none."""
+    """Plan a dataset of all files of a folder; their extensions determine its type. Raises UsageError without files."""
     name = dataset_name(folder.name)
     dataset = SeedDataset(name=name, files=str(folder))
     return plan_dataset(dataset, folder.parent)
 
 
 def plan_seed_file(seed: SeedFile, base: Path) -> list[DatasetPlan]:
-    """The datasets of a description that lies in ``base``. Raises UsageError."""
+    """Plan the datasets of a seed file; its paths are relative to ``base``. Raises UsageError."""
     return [plan_dataset(dataset, base) for dataset in seed.datasets]
 
 
 def plan_dataset(dataset: SeedDataset, base: Path) -> DatasetPlan:
-    """One dataset of a description. Raises UsageError for files that are not there."""
-    input_ = _place(dataset, "input", dataset.input or f"/{BUCKET}/{dataset.name}/")
-    output = _place(dataset, "output", dataset.output or f"/{BUCKET}/output/")
+    """Plan one dataset of a seed file. Raises UsageError for files that do not exist."""
+    input_ = _directory(dataset, "input", dataset.input or f"/{BUCKET}/{dataset.name}/")
+    output = _directory(dataset, "output", dataset.output or f"/{BUCKET}/output/")
     files = [
         PlannedFile(content=place, path=_object(dataset, input_, name))
         for given in names(dataset.files)
@@ -41,7 +41,7 @@ def plan_dataset(dataset: SeedDataset, base: Path) -> DatasetPlan:
     texts = "".join(f"{sample.text}\n" for sample in dataset.samples if sample.text is not None)
     if texts:
         files.append(PlannedFile(content=texts.encode(), path=input_.join(TEXTS_FILE)))
-    _require_one_each(dataset, files)
+    _require_distinct_names(dataset, files)
     manifest = manifest_plan.read_manifest(base / dataset.manifest, dataset.name) if dataset.manifest else None
     return DatasetPlan(
         name=dataset.name,
@@ -60,7 +60,7 @@ def plan_dataset(dataset: SeedDataset, base: Path) -> DatasetPlan:
 
 
 def plan_version(version: str | SeedVersion) -> PlannedVersion:
-    """A version of a description, planned."""
+    """Plan a version of a seed file."""
     if isinstance(version, str):
         return PlannedVersion({"version_name": version}, [])
     return PlannedVersion(version.wire(), version.samples)
@@ -72,19 +72,19 @@ def _type(dataset: SeedDataset, files: list[PlannedFile], manifest: manifest_pla
     if manifest is not None:
         return manifest.type
     if not files:
-        raise UsageError(f"dataset {dataset.name}: without files its `type` must be said")
+        raise UsageError(f"dataset {dataset.name}: `type` is required without files")
     return type_of([file.path.key for file in files])
 
 
 def _object(dataset: SeedDataset, directory: ObsPath, name: str) -> ObsPath:
-    """The object of a file's name. Raises UsageError for a name that none can have."""
+    """Return the object for a file name. Raises UsageError for a name that an object cannot have."""
     try:
         return directory.join(name)
     except ApiError as error:
         raise UsageError(f"dataset {dataset.name}: files: {name!r}: {error.message}") from None
 
 
-def _place(dataset: SeedDataset, member: str, text: str) -> ObsPath:
+def _directory(dataset: SeedDataset, member: str, text: str) -> ObsPath:
     try:
         return ObsPath.directory(text)
     except ApiError as error:
@@ -92,15 +92,15 @@ def _place(dataset: SeedDataset, member: str, text: str) -> ObsPath:
 
 
 def _files(dataset: SeedDataset, place: Path) -> Iterator[tuple[Path, str]]:
-    """A file with its name, or all files of a folder with their names below it; what is hidden is left out.
+    """Yield a file with its name, or all files of a folder with their relative names. Raises UsageError.
 
-    A link that leads out of the folder is left out as well. Raises UsageError.
+    Hidden files and links that lead out of the folder are skipped.
     """
     if place.is_file():
         yield place, place.name
         return
     if not place.is_dir():
-        raise UsageError(f"dataset {dataset.name}: files: there is no {str(place)!r}")
+        raise UsageError(f"dataset {dataset.name}: files: {str(place)!r} does not exist")
     root, found = place.resolve(), False
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place)
@@ -108,13 +108,15 @@ def _files(dataset: SeedDataset, place: Path) -> Iterator[tuple[Path, str]]:
             found = True
             yield path, name.as_posix()
     if not found:
-        raise UsageError(f"dataset {dataset.name}: files: there is no file in {str(place)!r}")
+        raise UsageError(f"dataset {dataset.name}: files: {str(place)!r} contains no files")
 
 
-def _require_one_each(dataset: SeedDataset, files: list[PlannedFile]) -> None:
-    """Two files that would become one object are a mistake. Raises UsageError."""
+def _require_distinct_names(dataset: SeedDataset, files: list[PlannedFile]) -> None:
+    """Raise UsageError if two files would become the same object."""
     seen: dict[ObsPath, PlannedFile] = {}
     for file in files:
         other = seen.setdefault(file.path, file)
         if other is not file:
-            raise UsageError(f"dataset {dataset.name}: files: {other.content!s} and {file.content!s} have one name")
+            raise UsageError(
+                f"dataset {dataset.name}: files: {other.content!s} and {file.content!s} have the same name"
+            )

@@ -1,4 +1,4 @@
-"""A manifest with the files that it names: those lie beside it, or are objects of the emulator already."""
+"""Plan a dataset from a manifest and the files that it names: files beside it, or existing objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a manifest needs: itself as it is sent, its files, and objects that must be there already."""
+    """A manifest to import, its files, and the objects that must exist already."""
 
     type: DatasetType
     manifest: PlannedFile
@@ -33,7 +33,7 @@ class Manifest:
 
 
 def plan_manifest(path: Path) -> DatasetPlan:
-    """A dataset of a manifest's samples. Raises UsageError, which names the line that is wrong."""
+    """Plan a dataset of a manifest's samples. Raises UsageError, which names the invalid line."""
     name = dataset_name(path.stem)
     found = read_manifest(path, name)
     return DatasetPlan(
@@ -62,7 +62,7 @@ def read_manifest(path: Path, name: str) -> Manifest:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file is one, as far as its first line tells."""
+    """Return True if a file is a manifest, by its extension or its first line."""
     if path.suffix == ".manifest":
         return True
     try:
@@ -74,7 +74,7 @@ def is_manifest(path: Path) -> bool:
 
 
 class _ManifestResolver:
-    """Goes through the lines, finds what they name, and writes them anew where they name it by a relative path."""
+    """Finds the files that the lines name, and replaces relative paths with object URIs."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._folder = path, path.parent.resolve()
@@ -87,16 +87,16 @@ class _ManifestResolver:
         self._number = 0
 
     def line(self, number: int, raw: bytes) -> None:
-        """Take in a line. Raises UsageError."""
+        """Add a line of the manifest. Raises UsageError."""
         self._number = number
         if not raw:
             return
         try:
             line = json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise self._wrong(f"no JSON: {error}") from None
+            raise self._wrong(f"invalid JSON: {error}") from None
         if not isinstance(line, dict) or not isinstance(line.get("source"), str):
-            raise self._wrong("a line is a JSON object with a `source`")
+            raise self._wrong("not a JSON object with a string `source`")
         if not line["source"].startswith(_CONTENT):
             line["source"] = self._found(line["source"])
         of_frame = line.get("property")
@@ -105,7 +105,7 @@ class _ManifestResolver:
             self._has_frames = True
         annotations = line.get("annotation") or []
         if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
-            raise self._wrong("`annotation` is a list of JSON objects")
+            raise self._wrong("`annotation` must be a list of JSON objects")
         for each in annotations:
             self._types.add(str(each.get("type", "")))
             if isinstance(each.get("annotation-loc"), str):
@@ -113,7 +113,7 @@ class _ManifestResolver:
         self._lines.append(json.dumps(line, ensure_ascii=False))
 
     def manifest(self) -> Manifest:
-        """What has been found."""
+        """Return the manifest after its last line. Raises UsageError if it is empty."""
         if not self._lines:
             raise UsageError(f"{self._path}: the manifest is empty")
         text = "".join(f"{line}\n" for line in self._lines)
@@ -125,22 +125,22 @@ class _ManifestResolver:
         )
 
     def _found(self, uri: str) -> str:
-        """The URI of what a line names; a relative path lies in the dataset's own folder."""
+        """Return the URI of a file that a line names; a relative path becomes an object of the dataset's own folder."""
         try:
             path = ObsPath.parse(uri) if uri.startswith(_SCHEMES) else self._own.join(uri)
         except ApiError as error:
             raise self._wrong(error.message) from None
         if path.is_directory:
-            raise self._wrong(f"{uri!r} names no file")
+            raise self._wrong(f"{uri!r} is not the path of a file")
         if path not in self._files:
             relative = uri if not uri.startswith(_SCHEMES) else path.object_name
             self._files[path] = self._beside(relative)
             if self._files[path] is None and not uri.startswith(_SCHEMES):
-                raise self._wrong(f"there is no {uri!r} beside the manifest")
+                raise self._wrong(f"{uri!r} does not exist beside the manifest")
         return path.uri()
 
     def _beside(self, name: str) -> Path | None:
-        """The file below the manifest's folder whose path is the longest end of a name; a link may not lead out."""
+        """Return the file below the manifest's folder that matches the longest end of a path; links must stay in it."""
         parts = name.split("/")
         for start in range(len(parts)):
             place = self._folder.joinpath(*parts[start:])
@@ -152,7 +152,7 @@ class _ManifestResolver:
         if self._has_frames:
             return DatasetType.VIDEO
         found = {f"modelarts/{name.removeprefix('modelarts/')}" for name in self._types}
-        # Of two types that a manifest suits, the first is the one with fewer labels.
+        # If the annotations suit two types, the first one is the type with fewer kinds of labels.
         for dataset_type, kind in DATASET_TYPES.items():
             if found and found <= _names(dataset_type, kind):
                 return dataset_type
@@ -163,6 +163,6 @@ class _ManifestResolver:
 
 
 def _names(dataset_type: DatasetType, kind: DatasetTypeTraits) -> set[str]:
-    """What annotations of a dataset type may be called."""
+    """Return the annotation type names of a dataset type."""
     masks = {SEGMENTATION} if dataset_type is DatasetType.OBJECT_DETECTION else set()
     return {TYPE_NAMES[label_type] for label_type in kind.labels} | masks

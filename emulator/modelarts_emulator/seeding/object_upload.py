@@ -1,4 +1,4 @@
-"""Where the files of a seed go: into the tree of an emulator of this process, or to a running one over HTTP."""
+"""Upload the files of a seed: into the object tree of this process, or to a running emulator over HTTP."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.util.http_client import Client, error_text
 
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _ONLY_NEW = {"If-None-Match": "*"}
 
 
 class ObjectUploader(Protocol):
-    """The object tree as a seed needs it. Each raises CommandFailed."""
+    """Creates buckets and objects for a seed. Every method raises CommandFailed."""
 
     def make_bucket(self, name: str) -> None:
-        """Make a bucket; one that is there is kept."""
+        """Create a bucket, unless it exists."""
 
     def has(self, path: ObsPath) -> bool:
-        """Whether there is an object."""
+        """Return True if an object exists."""
 
     def put(self, path: ObsPath, content: Path | bytes) -> None:
-        """Write an object; one that is there stays as it is."""
+        """Write an object, unless it exists."""
 
 
 class TreeUploader:
-    """A tree on this machine. Copies are not synced one by one: what a seed has, it can bring again."""
+    """Writes into an object tree on this machine, without fsync for each file, since a seed can be repeated."""
 
     def __init__(self, tree: ObjectTree) -> None:
         self._tree = tree
 
     def make_bucket(self, name: str) -> None:
-        """Make a bucket; one that is there is kept."""
+        """Create a bucket, unless it exists."""
         try:
             self._tree.create_bucket(name)
         except (ApiError, OSError) as error:
-            raise CommandFailed(f"the bucket {name} cannot be made: {error}") from None
+            raise CommandFailed(f"cannot create the bucket {name}: {error}") from None
 
     def has(self, path: ObsPath) -> bool:
-        """Whether there is an object."""
+        """Return True if an object exists."""
         with suppress(ApiError):
             return self._tree.stat(path) is not None
         return False
 
     def put(self, path: ObsPath, content: Path | bytes) -> None:
-        """Write an object; one that is there stays as it is."""
+        """Write an object, unless it exists."""
         try:
-            pieces = content if isinstance(content, bytes) else _pieces(content)
+            chunks = content if isinstance(content, bytes) else _chunks(content)
             with suppress(FileExistsError):
-                self._tree.write(path, pieces, overwrite=False, flush=False)
+                self._tree.write(path, chunks, overwrite=False, flush=False)
         except ApiError as error:
-            raise CommandFailed(f"{path} cannot be written: {error.message}") from None
+            raise CommandFailed(f"cannot write {path}: {error.message}") from None
         except OSError as error:
             raise CommandFailed(
                 f"{content if isinstance(content, Path) else path}: {error.strerror or error}"
@@ -65,21 +65,21 @@ class TreeUploader:
 
 
 class HttpUploader:
-    """The object storage of a running emulator."""
+    """Writes into the object storage of a running emulator."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def make_bucket(self, name: str) -> None:
-        """Make a bucket; one that is there is kept."""
+        """Create a bucket, unless it exists."""
         self._send("PUT", f"/{quote(name)}")
 
     def has(self, path: ObsPath) -> bool:
-        """Whether there is an object."""
+        """Return True if an object exists."""
         return self._client.send("HEAD", quote(str(path))).status == 200
 
     def put(self, path: ObsPath, content: Path | bytes) -> None:
-        """Write an object; one that is there stays as it is."""
+        """Write an object, unless it exists."""
         if isinstance(content, bytes):
             self._send("PUT", quote(str(path)), content, _ONLY_NEW)
             return
@@ -95,10 +95,10 @@ class HttpUploader:
     ) -> None:
         answer = self._client.send(method, path, body, headers)
         if answer.status >= 400 and not (answer.status == 412 and headers):
-            raise CommandFailed(f"{path} cannot be written: {error_text(answer)}")
+            raise CommandFailed(f"cannot write {path}: {error_text(answer)}")
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk

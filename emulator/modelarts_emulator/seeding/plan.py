@@ -1,4 +1,4 @@
-"""What is to be done for each dataset: files with the places they go to, and requests. Nothing is changed here."""
+"""Plans for datasets: files with their object paths, and requests. Making a plan changes nothing."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from modelarts_emulator.formats import directory_layouts
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.seeding.seed_file import SeedSample
 
-# Which endings tell a dataset's type, those first that tell more: a text beside a picture is its labels.
-_TELLING = {
+# The extensions that determine a dataset's type, in order: a text file beside an image contains its labels.
+_EXTENSIONS = {
     DatasetType.IMAGE_CLASSIFICATION: IMAGES,
     DatasetType.SOUND_CLASSIFICATION: (".wav",),
     DatasetType.VIDEO: (".mp4",),
     DatasetType.TEXT_CLASSIFICATION: (".txt",),
     DatasetType.TABLE: (".csv",),
 }
-_NOT_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+_INVALID_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedFile:
-    """A file on the disk, or its content, and the object that it becomes."""
+    """A file on disk or its content, and the path of the object to write."""
 
     content: Path | bytes
     path: ObsPath
 
 
 class PlannedVersion(NamedTuple):
-    """A version to publish: the request, and what is changed before it."""
+    """A version to publish: the request, and the sample changes before it."""
 
     request: dict[str, Any]
     samples: list[SeedSample]
@@ -41,7 +41,7 @@ class PlannedVersion(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetPlan:
-    """A dataset to be made. ``input`` is empty for one that has no input directory of its own."""
+    """A dataset to create. ``input`` is None for a dataset without an input directory of its own."""
 
     name: str
     type: DatasetType
@@ -52,26 +52,26 @@ class DatasetPlan:
     annotations: bool = True
     manifest: PlannedFile | None = None
     external: list[ObsPath] = field(default_factory=list)
-    """Objects that the manifest names and that must be there already."""
+    """Objects that the manifest names and that must exist already."""
     labels: list[dict[str, Any]] = field(default_factory=list)
     samples: list[SeedSample] = field(default_factory=list)
     versions: list[PlannedVersion] = field(default_factory=list)
 
     def buckets(self) -> list[str]:
-        """Every bucket that it needs."""
+        """Return the names of all buckets that it needs."""
         paths = [file.path for file in self.files] + [self.output] + ([self.input] if self.input else [])
         return list(dict.fromkeys(path.bucket for path in paths))
 
 
 def dataset_name(text: str) -> str:
-    """A name that a dataset can have, after that of a file or folder."""
-    return _NOT_NAME.sub("-", text).strip("-")[:100] or "dataset"
+    """Return a valid dataset name derived from the name of a file or folder."""
+    return _INVALID_NAME.sub("-", text).strip("-")[:100] or "dataset"
 
 
 def type_of(paths: list[str]) -> DatasetType:
-    """The type of a dataset of these files."""
-    told = (kind for kind, endings in _TELLING.items() if any(path.lower().endswith(endings) for path in paths))
-    found = next(told, None)
+    """Return the type of a dataset of these files."""
+    matching = (kind for kind, endings in _EXTENSIONS.items() if any(path.lower().endswith(endings) for path in paths))
+    found = next(matching, None)
     if found is DatasetType.IMAGE_CLASSIFICATION and directory_layouts.has_annotations(
         DatasetType.OBJECT_DETECTION, paths
     ):

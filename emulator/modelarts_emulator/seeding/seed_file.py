@@ -1,6 +1,6 @@
-"""A description of datasets, in YAML or JSON: what is to be there, checked before anything is made.
+"""A seed file describes datasets in YAML or JSON. It is checked completely before anything is created.
 
-Paths of files are relative to the description; ``/bucket/key/`` is a place in the object tree.
+Paths of files are relative to the seed file; ``/bucket/key/`` is a path in the object tree.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ Text = Annotated[str, Meta(min_length=1)]
 Point = Annotated[list[float], Meta(min_length=2, max_length=2)]
 
 
-class _Known(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What has no other members than these."""
+class _Strict(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A struct that refuses unknown members."""
 
 
-class SeedLabel(_Known):
-    """A label of a dataset; ``property`` has further members as the API has them."""
+class SeedLabel(_Strict):
+    """A label of a dataset; ``property`` has further members in the form of the API."""
 
     name: Text
     color: Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$")] | None = None
@@ -63,14 +63,14 @@ class SeedLabel(_Known):
     type: int | None = None
 
     def wire(self) -> dict[str, Any]:
-        """As the API has it."""
+        """Return it in the form of the API."""
         known = {"color": self.color, "shortcut": self.shortcut, "default_shape": self.shape and self.shape.value}
         property_ = {f"@modelarts:{name}": value for name, value in known.items() if value is not None}
         return _without_none({"name": self.name, "type": self.type, "property": {**property_, **self.property} or None})
 
 
-class SeedAnnotation(_Known):
-    """A label on a sample: on all of it, a ``box`` of two corners, a ``polygon``, or a part of a text by its ends."""
+class SeedAnnotation(_Strict):
+    """A label of a sample: of all of it, of a ``box`` or ``polygon``, or of the text from ``start`` to ``end``."""
 
     name: str | None = None
     box: Annotated[list[float], Meta(min_length=4, max_length=4)] | None = None
@@ -82,7 +82,7 @@ class SeedAnnotation(_Known):
     id: str | None = None
 
     def wire(self) -> dict[str, Any]:
-        """As the API has it."""
+        """Return it in the form of the API."""
         property_: dict[str, Any] = {}
         if self.box:
             left, top, right, bottom = self.box
@@ -96,14 +96,14 @@ class SeedAnnotation(_Known):
         return _without_none({"name": self.name, "type": self.type, "id": self.id, "property": property_ or None})
 
 
-class SeedSample(_Known):
-    """A sample with its labels: a file by its name below the dataset's input, or a text, whose file is made."""
+class SeedSample(_Strict):
+    """A sample with its labels: a file, by its name below the dataset's input, or a text, for which a file is made."""
 
     file: Text | None = None
     text: Annotated[str, Meta(pattern=r"^[^\n\r]+\Z")] | None = None
     labels: list[Text | SeedAnnotation] = []
     hard: bool | list[Annotated[int, Meta(ge=0)]] = False
-    """Whether it is a hard example, or for which reasons, by their numbers."""
+    """True for a hard example, or the numbers of its reasons."""
     usage: Usage | None = None
 
     def __post_init__(self) -> None:
@@ -112,18 +112,18 @@ class SeedSample(_Known):
 
     @property
     def key(self) -> str:
-        """By what it is found: its file's name below the input, or its text."""
+        """Its file name below the input, or its text."""
         return self.file if self.file is not None else str(self.text)
 
     def wire(self) -> dict[str, Any]:
-        """What changes it, as the API has it."""
+        """Return the sample's changes in the form of the API, without its id."""
         marks = [{"name": label} if isinstance(label, str) else label.wire() for label in self.labels]
         changes: dict[str, Any] = {"labels": marks, "sample_usage": self.usage.value if self.usage else None}
         reasons = {"@modelarts:hard_reasons": self.hard} if isinstance(self.hard, list) else {}
         return _without_none({**changes, "metadata": {"@modelarts:hard": 1.0, **reasons} if self.hard else None})
 
 
-class SeedVersion(_Known):
+class SeedVersion(_Strict):
     """A version to publish."""
 
     name: VersionName | None = None
@@ -132,10 +132,10 @@ class SeedVersion(_Known):
     train_evaluate_ratio: str | None = None
     keep_hard: bool = False
     samples: list[SeedSample] = []
-    """Changed after the version before this one, and before this one."""
+    """Changes of samples to make before this version is published."""
 
     def wire(self) -> dict[str, Any]:
-        """As the API has it."""
+        """Return it in the form of the API."""
         return _without_none(
             {
                 "version_name": self.name,
@@ -148,39 +148,39 @@ class SeedVersion(_Known):
         )
 
 
-class SeedDataset(_Known):
-    """A dataset: where its files come from and go to, and what is known of them."""
+class SeedDataset(_Strict):
+    """A dataset: the sources and the object paths of its files, its labels, samples and versions."""
 
     name: DatasetName
     type: TypeName | int | None = None
-    """Without it, the files tell."""
+    """Without it, the files determine the type."""
     description: Description = ""
     files: list[Text] | Text = []
-    """Files, and folders with all that is in them, that are copied to ``input``."""
+    """Files, and folders with all their files, that are copied to ``input``."""
     input: Place | None = None
     output: Place | None = None
     import_: bool = msgspec.field(default=True, name="import")
-    """Whether label information that lies beside the files is taken along."""
+    """Whether label files beside the files are imported as well."""
     manifest: Text | None = None
-    """A manifest whose samples and annotations are brought in."""
+    """A manifest whose samples and annotations are imported."""
     labels: list[Text | SeedLabel] = []
     samples: list[SeedSample] = []
     versions: list[VersionName | SeedVersion] = []
 
     def __post_init__(self) -> None:
         if isinstance(self.type, int) and self.type not in set(DatasetType):
-            raise ValueError(f"{self.type} is no dataset type; there are {', '.join(TYPES)}")
+            raise ValueError(f"{self.type} is not a dataset type; types: {', '.join(TYPES)}")
 
     @property
     def dataset_type(self) -> DatasetType | None:
-        """The type that it says."""
+        """The declared type; None if there is none."""
         if self.type is None:
             return None
         return TYPES[self.type] if isinstance(self.type, str) else DatasetType(self.type)
 
 
-class SeedFile(_Known):
-    """All of a description."""
+class SeedFile(_Strict):
+    """The root of a seed file."""
 
     datasets: Annotated[list[SeedDataset], Meta(min_length=1)]
     project: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
@@ -189,36 +189,36 @@ class SeedFile(_Known):
         names = [dataset.name for dataset in self.datasets]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two datasets are called {twice[0]!r}")
+            raise ValueError(f"two datasets have the name {twice[0]!r}")
 
 
 def read_seed_file(path: Path) -> SeedFile:
-    """Read a description. Raises UsageError, which names the line and the member that is wrong."""
+    """Read a seed file. Raises UsageError, which names the line and the invalid member."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path}: a description has at most {MAX_BYTES} bytes")
+            raise UsageError(f"{path}: a seed file has at most {MAX_BYTES} bytes")
         text = path.read_text("utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: a description is a text in UTF-8") from None
+        raise UsageError(f"{path}: a seed file must be UTF-8") from None
     document, lines = _json(path, text) if path.suffix == ".json" else _yaml(path, text)
     try:
         return msgspec.convert(document, SeedFile)
     except msgspec.ValidationError as error:
-        where, why = _place(str(error))
+        where, why = _path_and_reason(str(error))
         line = lines.line(where)
-        raise UsageError(f"{path}{f', line {line}' if line else ''}: {where or 'the description'}: {why}") from None
+        raise UsageError(f"{path}{f', line {line}' if line else ''}: {where or 'the document'}: {why}") from None
 
 
 class _Lines:
-    """On which line a member stands, where that is known."""
+    """Finds the line of a member, if it is known."""
 
     def __init__(self, root: Any = None) -> None:
         self._root = root
 
     def line(self, where: str) -> int | None:
-        """The line of ``datasets[0].name``, or of the last member on the way that is there."""
+        """Return the line of a member such as ``datasets[0].name``, or of its last parent that exists."""
         node = self._root
         if node is None:
             return None
@@ -231,7 +231,7 @@ class _Lines:
 
 
 def _member(node: Any, key: str, index: str) -> Any:
-    """A node's member; of a mapping the key, so that its line is told where the value begins on the next."""
+    """Return the value of a mapping's key, or an item of a sequence; None if there is none."""
     import yaml  # noqa: PLC0415
 
     if key and isinstance(node, yaml.MappingNode):
@@ -242,29 +242,32 @@ def _member(node: Any, key: str, index: str) -> Any:
 
 
 def _yaml(path: Path, text: str) -> tuple[Any, _Lines]:
-    import yaml  # noqa: PLC0415  (only a description in YAML needs it)
+    import yaml  # noqa: PLC0415  (only a seed file in YAML needs it)
 
     try:
         return yaml.safe_load(text), _Lines(yaml.compose(text, yaml.SafeLoader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line}: no YAML: {getattr(error, 'problem', None) or error}") from None
+        raise UsageError(f"{path}{line}: invalid YAML: {getattr(error, 'problem', None) or error}") from None
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{path}: no YAML that can be read: {error}") from None
+        raise UsageError(f"{path}: invalid YAML: {error}") from None
 
 
 def _json(path: Path, text: str) -> tuple[Any, _Lines]:
     try:
         return json.loads(text), _Lines()
     except json.JSONDecodeError as error:
-        raise UsageError(f"{path}, line {error.lineno}: no JSON: {error.msg}") from None
+        raise UsageError(f"{path}, line {error.lineno}: invalid JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{path}: no JSON that can be read: {error}") from None
+        raise UsageError(f"{path}: invalid JSON: {error}") from None
 
 
-def _place(text: str) -> tuple[str, str]:
-    """Where and why, of what msgspec says."""
+def _path_and_reason(text: str) -> tuple[str, str]:
+    """Split a message of msgspec into the path of the member and the reason.
+
+    msgspec has no attributes for these; a message in another form is the reason as a whole.
+    """
     found = _AT.match(text)
     if not found:
         return "", text
@@ -276,5 +279,5 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def names(files: list[str] | str) -> Iterator[str]:
-    """The files of a dataset, one or several."""
+    """Yield the files of a dataset, given as one or several."""
     yield from [files] if isinstance(files, str) else files

@@ -1,4 +1,4 @@
-"""Carries plans out through the API, one dataset after the other."""
+"""Create the datasets of plans through the API, one after the other."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from modelarts_emulator.util.http_client import Client, quote_segment
 
 BATCH = 100
 DEADLINE_S = 600.0
-_LOOK_S = 0.01
-# Label information of these comes along when the dataset is created; of others an import brings it.
-_BROUGHT = {DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION, DatasetType.TEXT_CLASSIFICATION}
+_POLL_S = 0.01
+# Creating a dataset of these types also imports its label files; other types need an import task.
+_LABELS_AT_CREATION = {DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION, DatasetType.TEXT_CLASSIFICATION}
 
 
 class SeededDataset(NamedTuple):
-    """A dataset after seeding; ``is_new`` is False for one that was there."""
+    """A dataset after seeding; ``is_new`` is False if it existed before."""
 
     name: str
     dataset_id: str
@@ -36,14 +36,14 @@ class SeededDataset(NamedTuple):
     versions: int
 
     def line(self) -> str:
-        """For people."""
+        """Return the result for people."""
         if not self.is_new:
-            return f"{self.name}: there already, left as it is"
+            return f"{self.name}: exists already, not changed"
         return f"{self.name}: {self.samples} samples, {self.annotated} labelled, {self.versions} versions"
 
 
 class Seeder:
-    """Makes datasets in one project of an emulator. ``progress`` hears of every file and batch of samples."""
+    """Creates datasets in one project. ``progress`` is called for every file and every batch of samples."""
 
     def __init__(
         self, client: Client, project_id: str, objects: ObjectUploader, progress: Callable[[], None] = lambda: None
@@ -53,10 +53,10 @@ class Seeder:
         self._base = f"/v2/{quote_segment(project_id)}/datasets"
 
     def seed(self, plan: DatasetPlan) -> SeededDataset:
-        """Make a dataset, unless it is there. What has been begun and fails is taken back. Raises CommandFailed."""
+        """Create a dataset, unless it exists. After an error, the new dataset is deleted. Raises CommandFailed."""
         there = self._existing(plan.name)
         if there and there.get("description") != UNFINISHED:
-            return self._told(there["dataset_id"], plan, is_new=False)
+            return self._result(there["dataset_id"], plan, is_new=False)
         if there:
             self._call("DELETE", f"/{there['dataset_id']}")
         self._put_files(plan)
@@ -64,10 +64,10 @@ class Seeder:
         try:
             self._fill(dataset_id, plan)
         except BaseException:
-            with suppress(CommandFailed):  # why it has failed is what counts
+            with suppress(CommandFailed):  # the first error is reported
                 self._client.send("DELETE", f"{self._base}/{dataset_id}")
             raise
-        return self._told(dataset_id, plan, is_new=True)
+        return self._result(dataset_id, plan, is_new=True)
 
     # Steps
 
@@ -91,7 +91,7 @@ class Seeder:
         for path in plan.external:
             if not self._objects.has(path):
                 raise CommandFailed(
-                    f"dataset {plan.name}: {path.uri()} lies neither beside the manifest nor in the emulator"
+                    f"dataset {plan.name}: {path.uri()} exists neither beside the manifest nor in the emulator"
                 )
 
     def _create(self, plan: DatasetPlan) -> str:
@@ -101,7 +101,7 @@ class Seeder:
             "description": UNFINISHED,
             "work_path": str(plan.output),
             "work_path_type": 0,
-            "import_annotations": plan.annotations and plan.type in _BROUGHT,
+            "import_annotations": plan.annotations and plan.type in _LABELS_AT_CREATION,
             "labels": plan.labels,
         }
         if plan.input:
@@ -115,7 +115,7 @@ class Seeder:
 
     def _fill(self, dataset_id: str, plan: DatasetPlan) -> None:
         try:
-            details = self._rest(dataset_id)
+            details = self._ready(dataset_id)
             if details.get("import_task_id"):
                 self._require_import(dataset_id, details["import_task_id"])
             if plan.manifest:
@@ -134,7 +134,7 @@ class Seeder:
 
     def _import(self, dataset_id: str, request: dict[str, Any]) -> None:
         task_id = self._call("POST", f"/{dataset_id}/import-tasks", request)["task_id"]
-        self._rest(dataset_id)
+        self._ready(dataset_id)
         self._require_import(dataset_id, task_id)
 
     def _require_import(self, dataset_id: str, task_id: str) -> None:
@@ -142,13 +142,13 @@ class Seeder:
         ended = (TaskStatus.COMPLETED.value, TaskStatus.FAILED.value)
         task = self._wait(lambda: self._call("GET", path), lambda task: task["status"] in ended)
         if task["status"] != TaskStatus.COMPLETED.value or task.get("error_msg"):
-            raise CommandFailed(f"the import says: {task.get('error_msg', task['status'])}")
+            raise CommandFailed(f"the import failed: {task.get('error_msg', task['status'])}")
 
     def _label(self, dataset_id: str, samples: Sequence[SeedSample], known: Mapping[str, str]) -> None:
         changes = []
         for sample in samples:
             if sample.key not in known:
-                raise CommandFailed(f"there is no sample {sample.key!r}")
+                raise CommandFailed(f"sample {sample.key!r} does not exist")
             changes.append({"sample_id": known[sample.key], **sample.wire()})
         for start in range(0, len(changes), BATCH):
             batch = changes[start : start + BATCH]
@@ -159,7 +159,7 @@ class Seeder:
             self._progress()
 
     def _samples(self, dataset_id: str, plan: DatasetPlan) -> Iterator[tuple[str, str]]:
-        """Every sample by its name below the input, its text, or its cells with commas between them; and its id."""
+        """Yield name and id of every sample; the name is a path below the input, a text, or cells joined by commas."""
         start = str(plan.input) if plan.input else ""
         for page in range(1_000_000):
             query = f"limit={BATCH}&offset={page}&order=asc"
@@ -178,17 +178,15 @@ class Seeder:
         path = f"/{dataset_id}/versions/{version_id}"
         made = self._wait(lambda: self._call("GET", path), lambda answer: answer["status"] != VersionStatus.CREATING)
         if made["status"] != VersionStatus.RUNNING:
-            raise CommandFailed(
-                f"version {made.get('version_name')} has failed: {made.get('message') or 'see the log'}"
-            )
+            raise CommandFailed(f"version {made.get('version_name')} failed: {made.get('message') or 'see the log'}")
 
     # Calls
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         return self._client.call(method, self._base + path, body)
 
-    def _rest(self, dataset_id: str) -> dict[str, Any]:
-        """The dataset's details once it is at rest. Raises CommandFailed where it cannot be used."""
+    def _ready(self, dataset_id: str) -> dict[str, Any]:
+        """Wait until the dataset is idle and return its details. Raises CommandFailed if its status is not normal."""
         busy = (
             DatasetStatus.CREATING,
             DatasetStatus.IMPORTING,
@@ -205,11 +203,11 @@ class Seeder:
         pause, deadline = threading.Event(), time.monotonic() + DEADLINE_S
         while not done(answer := ask()):
             if time.monotonic() > deadline:
-                raise CommandFailed(f"it is not done after {DEADLINE_S:.0f} s")
-            pause.wait(_LOOK_S)
+                raise CommandFailed(f"not finished after {DEADLINE_S:.0f} s")
+            pause.wait(_POLL_S)
         return dict(answer)
 
-    def _told(self, dataset_id: str, plan: DatasetPlan, *, is_new: bool) -> SeededDataset:
+    def _result(self, dataset_id: str, plan: DatasetPlan, *, is_new: bool) -> SeededDataset:
         details = self._call("GET", f"/{dataset_id}")
         return SeededDataset(
             plan.name,

@@ -64,7 +64,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def modelarts_emulator(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """The emulator of the test run, in threads of this process, on a free port; one for each pytest-xdist worker.
+    """Run the emulator of the test run, in threads of this process, on a free port; one for each pytest-xdist worker.
 
     All tests share it; use ``modelarts`` for a project of the test's own.
     """
@@ -89,14 +89,14 @@ def _modelarts_projects(pytestconfig: pytest.Config, modelarts_emulator: Emulato
 
 @pytest.fixture
 def modelarts(_modelarts_projects: ProjectFactory) -> Iterator[Project]:
-    """An empty project and bucket for this test, deleted after it: a ``Project``."""
+    """Provide an empty project and bucket, deleted after the test: a ``Project``."""
     with _modelarts_projects.one() as project:
         yield project
 
 
 @pytest.fixture
 def modelarts_dataset(modelarts: Project) -> DatasetFactory:
-    """A function that creates a dataset and returns it when it is ready: a ``DatasetFactory``."""
+    """Provide a function that creates a dataset and returns it when it is ready: a ``DatasetFactory``."""
     from functools import partial  # noqa: PLC0415
 
     from modelarts_emulator.testing.dataset import create_dataset  # noqa: PLC0415
@@ -106,7 +106,7 @@ def modelarts_dataset(modelarts: Project) -> DatasetFactory:
 
 @pytest.fixture
 def modelarts_cloud(modelarts: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A connection of the OpenStack SDK to the test's project; skips the test if otcextensions is not installed.
+    """Connect the OpenStack SDK to the test's project; skip the test if otcextensions is not installed.
 
     Cloud profiles, environment variables and proxies of the user have no effect on it.
     """

@@ -43,11 +43,11 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         (["completion", ""], ["bash", "zsh", "fish"]),
     ],
 )
-def test_bash_offers_what_fits(words: list[str], expected: list[str]) -> None:
+def test_bash_completes_commands_options_and_values(words: list[str], expected: list[str]) -> None:
     assert completed(*words) == expected
 
 
-def test_bash_offers_files_where_one_is_wanted() -> None:
+def test_bash_completes_files() -> None:
     assert completed("start", "--ready-file", "/etc/host") and completed("seed", "/etc/host")
 
 
@@ -61,7 +61,7 @@ def test_bash_offers_files_where_one_is_wanted() -> None:
         ("snapshot --wi", ["--without-objects"]),
     ],
 )
-def test_fish_offers_what_fits(line: str, expected: list[str], tmp_path: Path) -> None:
+def test_fish_completes_commands_options_and_values(line: str, expected: list[str], tmp_path: Path) -> None:
     asked = f"{completion.fish()}\ncomplete -C 'modelarts-emulator {line}'\n"
     done = subprocess.run(
         [tool("fish"), "--private", "-c", asked],
@@ -75,7 +75,7 @@ def test_fish_offers_what_fits(line: str, expected: list[str], tmp_path: Path) -
 
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
-def test_every_shell_hears_of_every_option(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_completion_scripts_have_every_option(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     for flag, _ in settings_flags():
@@ -84,7 +84,7 @@ def test_every_shell_hears_of_every_option(shell: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(("shell", "check"), [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")])
-def test_the_shell_itself_can_read_it(shell: str, check: str) -> None:
+def test_completion_script_is_valid_for_its_shell(shell: str, check: str) -> None:
     script = {"bash": completion.bash, "zsh": completion.zsh, "fish": completion.fish}[shell]()
     done = subprocess.run(
         [tool(shell), check, "/dev/stdin"], input=script, capture_output=True, text=True, timeout=30, check=False

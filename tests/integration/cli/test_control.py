@@ -69,7 +69,7 @@ def test_reset_deletes_everything_or_one_project(run: Run, api: Api, emu: Emulat
     other.session.close()
 
 
-def test_a_snapshot_is_kept_listed_put_back_and_deleted(run: Run, api: Api, emu: Emulator) -> None:
+def test_snapshot_is_saved_listed_restored_and_deleted(run: Run, api: Api, emu: Emulator) -> None:
     dataset_id = api.dataset()
     kept = run("snapshot", "before")
     assert (kept["name"], kept["datasets"], kept["files"]) == ("before", 1, 1)
@@ -84,7 +84,7 @@ def test_a_snapshot_is_kept_listed_put_back_and_deleted(run: Run, api: Api, emu:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_snapshot_is_a_file_that_another_emulator_takes(run: Run, api: Api, tmp_path: Path, kind: str) -> None:
+def test_restore_file_of_another_emulator(run: Run, api: Api, tmp_path: Path, kind: str) -> None:
     dataset_id = api.dataset()
     place = tmp_path / "to share.zip"
     run("snapshot", "shared", "--to", str(place))
@@ -99,20 +99,20 @@ def test_a_snapshot_is_a_file_that_another_emulator_takes(run: Run, api: Api, tm
         there.session.close()
 
 
-def test_what_is_no_snapshot_changes_nothing(run: Run, api: Api, tmp_path: Path) -> None:
+def test_restore_invalid_file_changes_nothing(run: Run, api: Api, tmp_path: Path) -> None:
     dataset_id = api.dataset()
     (tmp_path / "odd.zip").write_bytes(b"PK but no archive")
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("../evil", "x")
     for name in ("odd.zip", "evil.zip"):
-        assert "the emulator says no" in run("restore", str(tmp_path / name), code=1)
+        assert "request failed: " in run("restore", str(tmp_path / name), code=1)
     assert "No such file" in run("restore", str(tmp_path / "none.zip"), code=2)
     assert "cannot write" in run("snapshot", "kept", "--to", str(tmp_path / "no/such/folder.zip"), code=2)
     assert api.ready(dataset_id)["total_sample_count"] == 1
     assert not (tmp_path.parent / "evil").exists()
 
 
-def test_the_key_comes_from_where_the_user_has_it(
+def test_control_key_from_option_or_environment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["--memory", "--port", "0", "--auth", "strict", "--user", "ada:secret", "--control-key", "of-the-test"]
@@ -126,7 +126,7 @@ def test_the_key_comes_from_where_the_user_has_it(
         assert main(command) == 0
 
 
-def test_the_key_that_was_drawn_is_read_from_the_data_directory(shell: Shell) -> None:
+def test_control_key_generated_is_read_from_data_directory(shell: Shell) -> None:
     shell.detached("--auth", "strict", "--user", "ada:secret")
     assert shell.json("reset") == {"datasets": 0, "buckets": 0}
     (shell.folder / "emulator-data/control-key").rename(shell.folder / "kept")
@@ -140,7 +140,7 @@ def test_the_key_that_was_drawn_is_read_from_the_data_directory(shell: Shell) ->
     assert list((shell.folder / "tmp").iterdir()) == []
 
 
-def test_an_emulator_starts_with_its_seeds_once(shell: Shell) -> None:
+def test_start_with_seeds_creates_them_once(shell: Shell) -> None:
     for name in ("cat/a.png", "dog/b.png"):
         (shell.folder / "pets" / name).parent.mkdir(parents=True)
         (shell.folder / "pets" / name).write_bytes(picture())
@@ -160,17 +160,19 @@ def test_an_emulator_starts_with_its_seeds_once(shell: Shell) -> None:
         log = (shell.folder / "other/emulator.log").read_text()
         shell.run("stop", "--data-dir", "other")
     assert log.count("restored seeded: 1 datasets, 2 files") == 1
-    assert log.count("there are datasets already, left as they are") == 1
+    assert log.count("not restored, because there are datasets already") == 1
 
 
-def test_a_seed_that_fails_ends_the_start(shell: Shell) -> None:
+def test_start_with_invalid_seed_exits(shell: Shell) -> None:
     (shell.folder / "seed.yaml").write_text("datasets:\n  - nam: pets\n")
     line = shell.run("start", "--port", "0", "--memory", "--seed", "seed.yaml", code=2)
     assert "seed.yaml, line 2: datasets[0]: " in line
     assert list((shell.folder / "tmp").iterdir()) == []
 
 
-def test_coverage_is_that_of_the_emulator(run: Run, emu: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_coverage_prints_what_the_control_api_reports(
+    run: Run, emu: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["coverage", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == requests.get(f"{emu.url}/_emulator/coverage", timeout=10).json()
     assert main(["coverage"]) == 0
@@ -178,7 +180,7 @@ def test_coverage_is_that_of_the_emulator(run: Run, emu: Emulator, capsys: pytes
     assert text.count("client-verified") + text.count("documented") == 31
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(shell: Shell) -> None:
+def test_closed_output_pipe_exits_with_zero(shell: Shell) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "modelarts_emulator", "coverage"]

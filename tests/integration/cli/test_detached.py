@@ -29,7 +29,7 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_it_is_started_found_and_stopped_by_its_data_directory(shell: Shell) -> None:
+def test_detached_emulator_is_found_and_stopped_by_data_directory(shell: Shell) -> None:
     assert "no emulator is running with the data directory emulator-data" in shell.run("status", code=3)
     started = shell.detached()
     assert requests.get(f"{started['url']}/_emulator/ready", timeout=10).status_code == 200
@@ -39,7 +39,7 @@ def test_it_is_started_found_and_stopped_by_its_data_directory(shell: Shell) -> 
     assert state["running"] is state["ready"] is True
     assert (state["url"], state["pid"]) == (started["url"], started["pid"])
     assert f"ready at {started['url']} (process {started['pid']})\n" in shell.run("status")
-    assert f'auth_url: "{started["url"]}/v3"' in shell.run("env")
+    assert f'auth_url: "{started["url"]}/v3"' in shell.run("env", "--format", "yaml")
     assert shell.json("stop") == {"stopped": True, "pid": started["pid"], "url": started["url"]}
     assert not is_alive(started["pid"])
     assert not (shell.folder / "emulator-data/running").exists()
@@ -50,23 +50,23 @@ def test_it_is_started_found_and_stopped_by_its_data_directory(shell: Shell) -> 
     assert shell.run("stop", "--quiet") == ""
 
 
-def test_a_data_directory_is_named_as_a_shell_takes_it_and_nothing_is_left_open(shell: Shell) -> None:
+def test_detach_quotes_the_data_directory_and_closes_files(shell: Shell) -> None:
     command = [sys.executable, "-W", "error", "-m", "modelarts_emulator", "start", "--detach", "--port", "0"]
     options: dict[str, Any] = {"cwd": shell.folder, "env": shell.environment, "timeout": 60, "capture_output": True}
     done = subprocess.run([*command, "--data-dir", "my dätä"], text=True, check=True, **options)
     assert done.stderr == ""
-    assert done.stdout.endswith("end it with: modelarts-emulator stop --data-dir 'my dätä'\n")
+    assert done.stdout.endswith("stop it with: modelarts-emulator stop --data-dir 'my dätä'\n")
     shell.run("stop", "--data-dir", "my dätä")
 
 
-def test_what_is_wrong_is_told_without_the_log_before_it(shell: Shell) -> None:
+def test_detach_failure_prints_the_error_without_the_log(shell: Shell) -> None:
     (shell.folder / "seed.yaml").write_text("datasets: [{name: pets, type: no-such-type}]")
     told = shell.run("start", "--detach", "--port", "0", "--seed", "seed.yaml", code=2)
     assert told.startswith("modelarts-emulator: ") and "seed.yaml, line 1: datasets[0].type" in told
     assert "listening on" not in told and " | " not in told
 
 
-def test_it_keeps_nothing_open_of_whoever_has_started_it(shell: Shell) -> None:
+def test_detached_process_closes_inherited_files(shell: Shell) -> None:
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "modelarts_emulator", "start", "--detach", "--port", "0", "--memory"]
     options: dict[str, Any] = {"cwd": shell.folder, "env": shell.environment, "pass_fds": [writing]}
@@ -80,7 +80,7 @@ def test_it_keeps_nothing_open_of_whoever_has_started_it(shell: Shell) -> None:
     shell.run("stop")
 
 
-def test_one_in_memory_is_found_when_it_is_the_only_one(shell: Shell) -> None:
+def test_status_finds_the_only_emulator_in_memory(shell: Shell) -> None:
     first = shell.detached("--memory")
     assert first["log_file"] is None
     assert shell.json("status")["url"] == first["url"]
@@ -92,7 +92,7 @@ def test_one_in_memory_is_found_when_it_is_the_only_one(shell: Shell) -> None:
     assert list((shell.folder / "tmp").iterdir()) == []
 
 
-def test_a_ready_file_finds_it_from_anywhere(shell: Shell) -> None:
+def test_ready_file_selects_the_emulator(shell: Shell) -> None:
     started = shell.detached("--memory", "--ready-file", str(shell.folder / "ready"))
     assert (shell.folder / "ready").read_text() == f"{started['url']}\n"
     assert "belongs to a running emulator" in shell.run("--port", "0", "--memory", "--ready-file", "ready", code=2)
@@ -106,26 +106,26 @@ def test_a_ready_file_finds_it_from_anywhere(shell: Shell) -> None:
     assert not (shell.folder / "ready").exists()
 
 
-def test_a_ready_file_in_a_bucket_may_be_read_as_any_object(shell: Shell) -> None:
+def test_ready_file_in_a_bucket_survives_reads(shell: Shell) -> None:
     (shell.folder / "bucket").mkdir()
     started = shell.detached("--bucket", "bkt=bucket", "--ready-file", "bucket/ready")
     assert requests.get(f"{started['url']}/bkt/ready", timeout=10).text == f"{started['url']}\n"
     assert shell.json("stop", "--ready-file", "bucket/ready")["pid"] == started["pid"]
 
 
-def test_what_a_dead_process_has_left_is_nobody(shell: Shell) -> None:
+def test_files_of_a_killed_process_are_ignored(shell: Shell) -> None:
     started = shell.detached("--ready-file", "ready")
     os.kill(started["pid"], signal.SIGKILL)
     poll(lambda: not is_alive(started["pid"]), "killed")
     assert (shell.folder / "ready").exists() and (shell.folder / "emulator-data/running").exists()
-    assert "ready is of a dead process" in shell.run("status", "--ready-file", "ready", code=3)
+    assert "the process that wrote ready has exited" in shell.run("status", "--ready-file", "ready", code=3)
     assert "no emulator is running" in shell.run("stop", code=3)
     again = shell.detached("--ready-file", "ready")
     assert (shell.folder / "ready").read_text() == f"{again['url']}\n"
     assert shell.json("stop")["pid"] == again["pid"]
 
 
-def test_no_process_is_ended_that_a_file_merely_names(shell: Shell) -> None:
+def test_stop_never_signals_a_pid_from_a_file(shell: Shell) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         (shell.folder / "emulator-data").mkdir()
@@ -143,11 +143,11 @@ def test_no_process_is_ended_that_a_file_merely_names(shell: Shell) -> None:
         (["--host", "no.such.host.invalid"], 2, "cannot listen on no.such.host.invalid"),
         (["--data-dir", "file"], 2, "cannot write the log file file/emulator.log"),
         (["--memory", "--ready-file", "no/such/ready"], 2, "cannot write the ready file no/such/ready"),
-        (["--seed", "file"], 2, "file is no seed"),
-        (["--init", "fails"], 1, "fails has ended with code 7"),
+        (["--seed", "file"], 2, "file is not a seed"),
+        (["--init", "fails"], 1, "fails exited with code 7"),
     ],
 )
-def test_a_start_that_fails_says_why(shell: Shell, arguments: list[str], code: int, says: str) -> None:
+def test_detach_failure_prints_its_reason(shell: Shell, arguments: list[str], code: int, says: str) -> None:
     (shell.folder / "file").write_text("")
     (shell.folder / "fails").write_text("#!/bin/sh\nexit 7\n")
     (shell.folder / "fails").chmod(0o755)
@@ -155,7 +155,7 @@ def test_a_start_that_fails_says_why(shell: Shell, arguments: list[str], code: i
     assert not list(shell.folder.rglob("running")) and not list((shell.folder / "tmp").iterdir())
 
 
-def test_a_taken_port_and_a_taken_directory(shell: Shell) -> None:
+def test_detach_port_or_directory_in_use_prints_one_line(shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"127.0.0.1:{port}" in shell.run("start", "--detach", "--memory", "--port", port, code=2)
@@ -164,7 +164,7 @@ def test_a_taken_port_and_a_taken_directory(shell: Shell) -> None:
     assert shell.json("status")["ready"] is True
 
 
-def test_one_that_is_busy_ends_when_it_has_answered(shell: Shell) -> None:
+def test_stop_waits_for_open_requests(shell: Shell) -> None:
     started = shell.detached()
     api = Api(started["url"])
     latency = {"delay_ms": 1500, "operation": "ListDatasets"}
@@ -179,11 +179,11 @@ def test_one_that_is_busy_ends_when_it_has_answered(shell: Shell) -> None:
     api.session.close()
 
 
-def test_one_that_does_not_end_is_ended_by_force(shell: Shell) -> None:
+def test_stop_with_kill_ends_a_stuck_process(shell: Shell) -> None:
     started = shell.detached()
     os.kill(started["pid"], signal.SIGSTOP)
     try:
-        assert "has not ended within 0.2 s; --kill" in shell.run("stop", "--timeout", "0.2", code=1)
+        assert "has not exited within 0.2 s; use --kill" in shell.run("stop", "--timeout", "0.2", code=1)
         assert shell.json("stop", "--timeout", "0.2", "--kill")["pid"] == started["pid"]
     finally:
         if is_alive(started["pid"]):
@@ -192,18 +192,18 @@ def test_one_that_does_not_end_is_ended_by_force(shell: Shell) -> None:
     assert "no emulator is running" in shell.run("status", code=3)
 
 
-def test_an_emulator_elsewhere_is_asked_but_not_stopped(shell: Shell) -> None:
+def test_status_by_url_works_and_stop_by_url_is_refused(shell: Shell) -> None:
     started = shell.detached("--data-dir", "data")
     assert shell.json("status", "--url", started["url"])["ready"] is True
     assert shell.json("status", MODELARTS_EMULATOR_URL=started["url"])["ready"] is True
-    assert "can only be stopped where its" in shell.run("stop", "--url", started["url"], code=2)
+    assert "can only be stopped with its" in shell.run("stop", "--url", started["url"], code=2)
     assert "is not a URL" in shell.run("status", code=2, MODELARTS_EMULATOR_URL="here")
     both = {"MODELARTS_EMULATOR_URL": started["url"], "MODELARTS_EMULATOR_DATA_DIR": "data"}
     assert shell.json("status", **both)["pid"] == started["pid"]
     assert shell.json("stop", "--data-dir", "data")["pid"] == started["pid"]
 
 
-def test_who_is_no_emulator_is_told(shell: Shell) -> None:
+def test_status_of_a_closed_port_exits_with_three(shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
     assert f"nothing answers at http://127.0.0.1:{port}" in shell.run(
@@ -211,9 +211,9 @@ def test_who_is_no_emulator_is_told(shell: Shell) -> None:
     )
 
 
-def test_the_log_goes_where_it_is_told(shell: Shell) -> None:
+def test_detach_log_file_receives_the_log(shell: Shell) -> None:
     started = shell.detached("--host", "0.0.0.0", "--memory", "--log-file", "logs.txt")
     assert started["log_file"] == "logs.txt"
-    assert "with --auth open: whoever reaches this address" in (shell.folder / "logs.txt").read_text()
+    assert "with --auth open: everyone who reaches this address" in (shell.folder / "logs.txt").read_text()
     assert shell.json("status")["url"].startswith("http://127.0.0.1:")
     shell.run("stop")

@@ -24,7 +24,9 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_it_fits_a_terminal(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_fits_a_terminal(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     lines = printed(capsys, *([command] if command else []), "--help")
     assert len(lines) <= LINES
@@ -32,30 +34,30 @@ def test_it_fits_a_terminal(command: str, capsys: pytest.CaptureFixture[str], mo
     assert lines[0].startswith(f"usage: modelarts-emulator {command}".rstrip())
 
 
-def test_every_command_is_named_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_commands_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     text = "\n".join(printed(capsys, "-h"))
     assert all(f"\n  {name} " in text and summary in text for name, summary in COMMANDS.items())
-    assert "Exit codes: 0 done; 1 " in text and "3 no emulator is running" in text
+    assert "Exit codes: 0 success; 1 " in text and "3 no emulator is running" in text
 
 
-def test_every_command_prints_json_and_nothing_when_asked() -> None:
+def test_every_command_has_json_and_quiet() -> None:
     for name in COMMANDS:
         flags = {flag for action in parser_of(name).described() for flag in action.option_strings}
         assert {"--json", "--quiet"} <= flags
 
 
-def test_all_options_are_told_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_all_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, "start", "--help-all")
     assert max(map(len, lines)) <= COLUMNS
     for flag, _ in settings_flags():
         assert any(line.strip().startswith(f"{flag} ") or line.strip() == flag for line in lines), flag
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "--version") == [f"modelarts-emulator {modelarts_emulator.__version__}"]
 
 
-def test_it_waits_for_nothing_heavy() -> None:
+def test_help_imports_no_heavy_package() -> None:
     script = (
         "import sys; sys.argv = ['x', 'start', '--help']\nfrom modelarts_emulator.cli.main import main\ntry: main()\n"
     )
@@ -68,18 +70,18 @@ def test_it_waits_for_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["begin"], "'begin' is not a command; there are start, demo, status"),
+        (["begin"], "unknown command 'begin'; commands: start, demo, exec, status"),
         (["status", "--nonsense"], "unrecognized argument: --nonsense"),
         (["status", "here"], "unrecognized argument: here"),
         (["stop", "--timeout", "soon"], "'soon' is not a number of seconds"),
         (["stop", "--timeout", "nan"], "'nan' is not a number of seconds"),
         (["status", "--url", "nowhere"], "'nowhere' is not a URL"),
-        (["snapshot", "--to", "x.zip"], "say the NAME of the snapshot"),
+        (["snapshot", "--to", "x.zip"], "the NAME of the snapshot is missing"),
         (["completion", "cmd"], "'cmd'"),
-        (["start", "--seed", "/does/not/exist"], "there is no '/does/not/exist'"),
+        (["start", "--seed", "/does/not/exist"], "'/does/not/exist' does not exist"),
     ],
 )
-def test_what_cannot_be_done_as_asked_is_one_line(
+def test_usage_error_prints_one_line(
     arguments: list[str], says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -21,9 +21,13 @@ def script(path: Path, text: str, mode: int = 0o755) -> Path:
 
 
 ASKS = """
-import json, os, urllib.request
-url = os.environ["EMULATOR_URL"]
-ready = json.load(urllib.request.urlopen(url + "/_emulator/ready"))["ready"]
+import json, os, urllib.error, urllib.request
+url = os.environ["MODELARTS_EMULATOR_URL"]
+health = json.load(urllib.request.urlopen(url + "/_emulator/health"))
+try:
+    urllib.request.urlopen(url + "/_emulator/ready")
+except urllib.error.HTTPError as answer:
+    ready = [answer.code, json.load(answer)["ready"], health["stage"]]
 known = {name: os.environ[name] for name in ("OS_AUTH_URL", "AWS_ENDPOINT_URL_S3", "MODELARTS_EMULATOR_URL")}
 print(json.dumps({"ready": ready, "url": url, "cwd": os.getcwd(), **known}), file=open("told.json", "w"))
 print("to be seen")
@@ -36,13 +40,13 @@ subprocess.run([sys.executable, "-m", "modelarts_emulator", "snapshot", "clean"]
 """
 
 
-def test_a_script_finds_the_emulator_ready(shell: Shell) -> None:
+def test_init_script_runs_before_ready_with_its_environment(shell: Shell) -> None:
     path = script(shell.folder / "hooks/ask.py", ASKS, 0o644)
     started = shell.detached("--memory", "--init", str(path), "--log-file", "log")
     told = json.loads((path.parent / "told.json").read_text())
     url = started["url"]
     assert told == {
-        "ready": True,
+        "ready": [503, False, "init"],
         "url": url,
         "cwd": str(path.parent),
         "OS_AUTH_URL": f"{url}/v3",
@@ -52,7 +56,7 @@ def test_a_script_finds_the_emulator_ready(shell: Shell) -> None:
     assert "to be seen\n" in (shell.folder / "log").read_text()
 
 
-def test_scripts_of_a_folder_run_by_name_and_may_use_the_commands(shell: Shell) -> None:
+def test_init_scripts_of_a_folder_run_in_order_and_may_use_commands(shell: Shell) -> None:
     for name in ("2-second", "1-first", "3-third.py"):
         text = "#!/bin/sh\n" if not name.endswith("py") else "import os\nos.system('true')\n"
         script(shell.folder / "hooks" / name, text + (f"echo {name} >> ../order\n" if text[0] == "#" else ""))
@@ -68,25 +72,25 @@ def test_scripts_of_a_folder_run_by_name_and_may_use_the_commands(shell: Shell) 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("#!/bin/sh\nexit 3\n", "fails has ended with code 3"),
-        ("#!/bin/sh\nkill -9 $$\n", "fails was ended by signal 9"),
+        ("#!/bin/sh\nexit 3\n", "fails exited with code 3"),
+        ("#!/bin/sh\nkill -9 $$\n", "fails was killed by signal 9"),
         ("#!/no/such/program\n", "fails cannot be run: No such file or directory"),
     ],
 )
-def test_one_that_fails_ends_the_start(shell: Shell, text: str, says: str) -> None:
+def test_init_script_failure_exits(shell: Shell, text: str, says: str) -> None:
     script(shell.folder / "fails", text)
     line = shell.run("start", "--port", "0", "--memory", "--ready-file", "ready", "--init", "fails", code=1)
     assert says in line
     assert not (shell.folder / "ready").exists() and list((shell.folder / "tmp").iterdir()) == []
 
 
-def test_what_cannot_be_run_is_told_before_anything_is(tmp_path: Path) -> None:
+def test_init_script_not_executable_is_refused_before_start(tmp_path: Path) -> None:
     script(tmp_path / "notes", "only text", 0o644)
-    assert "can be run neither by itself nor by Python" in refused("--init", "notes", "--port", "0", cwd=tmp_path)
+    assert "is neither executable nor a .py file" in refused("--init", "notes", "--port", "0", cwd=tmp_path)
     assert not (tmp_path / "emulator-data").exists()
 
 
-def test_one_that_is_starting_is_told_and_can_be_stopped(shell: Shell) -> None:
+def test_status_and_stop_while_starting(shell: Shell) -> None:
     script(shell.folder / "waits", "#!/bin/sh\ntouch here; exec sleep 600\n")
     with running("--port", "0", "--init", "waits", cwd=shell.folder) as process:
         poll((shell.folder / "here").exists, "the script runs")
@@ -96,7 +100,7 @@ def test_one_that_is_starting_is_told_and_can_be_stopped(shell: Shell) -> None:
         assert process.wait(timeout=30) == 0
 
 
-def test_a_script_that_goes_on_is_ended_with_the_start(tmp_path: Path) -> None:
+def test_init_script_is_terminated_with_the_emulator(tmp_path: Path) -> None:
     path = script(tmp_path / "waits", "#!/bin/sh\necho $$ > pid.new; mv pid.new pid; exec sleep 600\n")
     with running("--port", "0", "--memory", "--init", str(path), cwd=tmp_path) as process:
         pid = int(poll(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))

@@ -54,22 +54,22 @@ def on_a_terminal(options: str, body: str) -> str:
     return seen.decode()
 
 
-def test_a_terminal_shows_how_far_it_is_and_is_clean_afterwards() -> None:
+def test_progress_on_a_terminal_is_shown_and_erased() -> None:
     seen = on_a_terminal("", "assert told.wait(20)")
     assert "working [######################........] 3 of 4" in seen
     assert seen.endswith("\r\x1b[K")
 
 
 @pytest.mark.parametrize("options", ["json=True", "quiet=True"])
-def test_scripts_are_not_shown_it(options: str) -> None:
+def test_progress_with_json_or_quiet_is_not_shown(options: str) -> None:
     assert on_a_terminal(options, "assert not told.wait(0.6)") == ""
 
 
-def test_what_is_over_at_once_is_not_shown() -> None:
+def test_progress_of_short_work_is_not_shown() -> None:
     assert on_a_terminal("", "pass") == ""
 
 
-def test_what_is_no_terminal_is_not_shown_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_without_a_terminal_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()
     with Output().progress("working"):
         assert threading.active_count() == before
@@ -80,18 +80,18 @@ def test_what_is_no_terminal_is_not_shown_it(capsys: pytest.CaptureFixture[str])
     ("done", "total", "drawn"),
     [(0, 0, "…"), (1200, 0, "1,200"), (0, 3, f"[{'.' * 30}] 0 of 3"), (9, 3, f"[{'#' * 30}] 9 of 3")],
 )
-def test_a_bar(done: int, total: int, drawn: str) -> None:
+def test_progress_bar_shows_the_finished_part(done: int, total: int, drawn: str) -> None:
     assert progress_bar(done, total) == drawn
 
 
-def test_results_are_json_text_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_is_json_text_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     for output in (Output(), Output(json=True), Output(quiet=True), Output(json=True, quiet=True)):
         output.say("on the way")
         output.result({"name": "é"}, "text")
     assert capsys.readouterr().out == 'on the way\ntext\n{\n  "name": "é"\n}\n'
 
 
-def test_a_ready_file_is_only_of_whom_it_says(tmp_path: Path) -> None:
+def test_ready_file_names_its_process_and_removes_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "ready"
     path.write_text("left\n")
     file = ReadyFile(path, "http://here\n")
@@ -105,7 +105,7 @@ def test_a_ready_file_is_only_of_whom_it_says(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["ready"]
 
 
-def test_what_is_no_plain_file_is_written_and_stays(tmp_path: Path) -> None:
+def test_ready_file_special_file_is_written_and_kept(tmp_path: Path) -> None:
     file = ReadyFile(Path(os.devnull), "x\n")
     file.remove()
     assert Path(os.devnull).is_char_device()
@@ -113,7 +113,7 @@ def test_what_is_no_plain_file_is_written_and_stays(tmp_path: Path) -> None:
         ReadyFile(tmp_path, "x\n")
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_ready_file_link_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "ready")
     file = ReadyFile(tmp_path / "link", "x\n")
     assert (tmp_path / "link").read_text() == "x\n"

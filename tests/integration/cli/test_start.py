@@ -15,7 +15,7 @@ from tests.helpers.process import environment, refused, running
 KEY = ["--control-key", "of-the-test"]
 
 
-def test_start_is_what_happens_without_a_command(tmp_path: Path) -> None:
+def test_start_is_the_default_command(tmp_path: Path) -> None:
     with running("start", "--port", "0", "--memory", cwd=tmp_path) as process:
         assert requests.get(f"{process.url}/_emulator/ready", timeout=10).status_code == 200
         process.terminate()
@@ -26,13 +26,13 @@ def test_start_is_what_happens_without_a_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables", "says"),
     [
-        (["--host", "0.0.0.0"], {}, "with --auth open: whoever reaches this address"),
-        (["--user", "alice:secret"], {}, "--auth open lets everybody in"),
+        (["--host", "0.0.0.0"], {}, "with --auth open: everyone who reaches this address"),
+        (["--user", "alice:secret"], {}, "have no effect with --auth open"),
         (["--auth", "strict", *KEY], {"MODELARTS_EMULATOR_USER": "alice:secret"}, ""),
         (["--host", "0.0.0.0", "--auth", "strict", "--user", "alice:secret", *KEY], {}, ""),
     ],
 )
-def test_what_somebody_may_not_have_meant_is_one_line(
+def test_start_risky_settings_print_one_warning(
     tmp_path: Path, arguments: list[str], variables: dict[str, str], says: str
 ) -> None:
     with running("--port", "0", "--memory", *arguments, cwd=tmp_path, **variables) as process:
@@ -43,14 +43,14 @@ def test_what_somebody_may_not_have_meant_is_one_line(
         assert all(says in line and "WARNING" in line and "secret" not in line for line in lines)
 
 
-def test_a_word_that_is_no_command_is_one_clear_line(tmp_path: Path) -> None:
-    assert "'begin' is not a command" in refused("begin", "--port", "0", cwd=tmp_path)
+def test_unknown_command_prints_one_line(tmp_path: Path) -> None:
+    assert "unknown command 'begin'" in refused("begin", "--port", "0", cwd=tmp_path)
 
 
-def test_the_settings_of_a_running_server_find_it(tmp_path: Path) -> None:
+def test_env_reads_the_ready_file(tmp_path: Path) -> None:
     with running("--port", "0", "--memory", "--ready-file", "ready", cwd=tmp_path) as process:
         poll((tmp_path / "ready").exists)
-        command = [*PROGRAMS[0], "env", "--ready-file", "ready"]
+        command = [*PROGRAMS[0], "env", "--format", "yaml", "--ready-file", "ready"]
         done = subprocess.run(
             command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=True
         )

@@ -1,4 +1,4 @@
-"""The demo makes its datasets once, from real pictures or drawn ones, and they are what a page can show all of."""
+"""The demonstration data: created once, from the images of a checkout or from generated ones, and complete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXPECTED = {
 
 
 def described(api: Api) -> dict[str, Any]:
-    """Each dataset's id, type, samples, labelled samples and versions, by its name."""
+    """Return id, type, samples, labelled samples and versions of each dataset, by name."""
     members = ("dataset_id", "dataset_type", "total_sample_count", "annotated_sample_count", "dataset_version_count")
     found = api.call("GET", "?limit=100")["datasets"]
     return {row["dataset_name"]: tuple(row[member] for member in members) for row in found}
@@ -45,7 +45,7 @@ def seeded(emu: Emulator) -> list[str]:
     return demo.seed(emu.url, TreeUploader(emu.runtime.tree))
 
 
-def test_it_is_made_once_and_stays(settings: Settings) -> None:
+def test_seed_twice_creates_datasets_once(settings: Settings) -> None:
     seen = []
     for _ in range(2):
         with Emulator(settings) as emu:
@@ -77,7 +77,7 @@ def labelled(shown: Any, name: str, query: str = "") -> list[dict[str, Any]]:
     return found
 
 
-def test_boxes_are_those_of_the_files(shown: Any) -> None:
+def test_scenes_have_the_boxes_of_the_voc_files(shown: Any) -> None:
     for sample in labelled(shown, "scenes"):
         file = (demo.FIXTURES / "scenes" / sample["sample_name"]).with_suffix(".xml")
         wanted = voc.read(file.read_bytes()).labels
@@ -86,13 +86,13 @@ def test_boxes_are_those_of_the_files(shown: Any) -> None:
         ]
 
 
-def test_there_is_every_shape(shown: Any) -> None:
+def test_shapes_have_every_shape(shown: Any) -> None:
     for sample in labelled(shown, "shapes"):
         shapes = {label["property"]["@modelarts:shape"] for label in sample["labels"]}
         assert shapes == {"bndbox", "polygon", "circle", "line", "dashed", "point", "polyline"}
 
 
-def test_entities_and_relations_are_where_they_say(shown: Any) -> None:
+def test_texts_have_entities_and_relations(shown: Any) -> None:
     found = {
         sample["source"][10:][label["property"]["@modelarts:start_index"] : label["property"]["@modelarts:end_index"]]
         for sample in labelled(shown, "people")
@@ -103,7 +103,7 @@ def test_entities_and_relations_are_where_they_say(shown: Any) -> None:
         assert sorted(label["type"] for label in sample["labels"]) == [102, 103, 103]
 
 
-def test_sounds_and_tables_can_be_fetched(shown: Any) -> None:
+def test_sounds_and_tables_can_be_downloaded(shown: Any) -> None:
     for sample in labelled(shown, "sounds"):
         assert requests.get(sample["source"], timeout=10).content.startswith(b"RIFF")
     rows = shown.samples(shown.datasets["weather"])["samples"]
@@ -112,14 +112,14 @@ def test_sounds_and_tables_can_be_fetched(shown: Any) -> None:
     assert [column["name"] for column in details["schema"]] == ["day", "temperature", "humidity", "rain", "sky"]
 
 
-def test_labels_have_colours_and_keys(shown: Any) -> None:
+def test_labels_have_colours_and_shortcuts(shown: Any) -> None:
     found = shown.call("GET", f"/{shown.datasets['digits']}")["labels"]
     properties = [label["property"] for label in found]
     assert len({each["@modelarts:color"] for each in properties}) == 10
     assert sorted(each["@modelarts:shortcut"] for each in properties) == list("0123456789")
 
 
-def test_versions_differ_and_some_samples_are_hard(shown: Any) -> None:
+def test_digits_have_two_versions_and_hard_examples(shown: Any) -> None:
     versions = shown.call("GET", f"/{shown.datasets['digits']}/versions")["versions"]
     counts = {each["version_name"]: each["annotated_sample_count"] for each in versions}
     assert counts == {"V001": digits.LABELLED, "V002": digits.LABELLED + digits.MORE}
@@ -133,18 +133,23 @@ def test_versions_differ_and_some_samples_are_hard(shown: Any) -> None:
     assert hard and all(sample["hard_details"] for sample in hard)
 
 
-def test_without_the_repository_pictures_are_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(demo, "FIXTURES", tmp_path)
+def test_seed_without_a_checkout_generates_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert str(demo.FIXTURES) in demo.image_source()
+    # An installed package finds any folder called fixtures there, but not the other files of a checkout.
+    (tmp_path / "fixtures/digits").mkdir(parents=True)
+    monkeypatch.setattr(demo, "FIXTURES", tmp_path / "fixtures")
+    monkeypatch.setattr(demo, "_CHECKOUT", tmp_path)
+    assert "generated digits and scenes" in demo.image_source()
     with Emulator() as emu:
         seeded(emu)
         api = Api(emu.url, demo.PROJECT)
         found = described(api)
         api.session.close()
-    drawn = {"digits": (0, 10 * digits.DRAWN, 120, 2), "scenes": (1, 12, 12, 1)}
-    assert {name: row[1:] for name, row in found.items()} == {**EXPECTED, **drawn}
+    generated = {"digits": (0, 10 * digits.PER_DIGIT, 120, 2), "scenes": (1, 12, 12, 1)}
+    assert {name: row[1:] for name, row in found.items()} == {**EXPECTED, **generated}
 
 
-def test_a_strict_emulator_is_seeded_by_a_user() -> None:
+def test_seed_in_strict_mode_logs_in_as_a_user() -> None:
     user = parse_user("ada:secret:red")
     settings = Settings(port=0, data_dir=None, auth="strict", users=(user,), control_key="of-the-test")
     with Emulator(settings) as emu:

@@ -78,7 +78,7 @@ def labels(api: Api, dataset_id: str) -> dict[str, list[str]]:
     }
 
 
-def test_a_folder_for_each_label(seed: Seed, api: Api, tmp_path: Path) -> None:
+def test_seed_folder_per_label_creates_labelled_dataset(seed: Seed, api: Api, tmp_path: Path) -> None:
     folder = files(tmp_path / "my pets!", "cat/a.png", "cat/b.png", "dog/c.png", ".hidden/d.png", "cat/.e.png")
     (made,) = seed(folder)
     assert (made["name"], made["is_new"], made["samples"], made["annotated"]) == ("my-pets", True, 3, 3)
@@ -108,7 +108,9 @@ def yolo(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [coco, yolo])
-def test_any_layout_of_boxes(seed: Seed, api: Api, make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_seed_box_layouts_creates_detection_dataset(
+    seed: Seed, api: Api, make: Callable[[Path], None], tmp_path: Path
+) -> None:
     make(tmp_path / "boxes")
     (made,) = seed(tmp_path / "boxes")
     assert api.call("GET", f"/{made['dataset_id']}")["dataset_type"] == 1
@@ -118,11 +120,11 @@ def test_any_layout_of_boxes(seed: Seed, api: Api, make: Callable[[Path], None],
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_annotations_tell_the_type(name: str) -> None:
+def test_seed_type_follows_annotations(name: str) -> None:
     assert manifest_plan.read_manifest(FIXTURES / f"formats/manifest/{name}.manifest", "x").type is MANIFESTS[name]
 
 
-def test_sounds_texts_tables_videos_and_anything(seed: Seed, api: Api, tmp_path: Path) -> None:
+def test_seed_type_follows_extensions(seed: Seed, api: Api, tmp_path: Path) -> None:
     for name in ("bark/a.wav", "meow/b.wav"):
         sound(tmp_path / "sounds" / name)
     files(tmp_path / "texts", "a.txt", content=b"one line\nanother\n")
@@ -136,7 +138,7 @@ def test_sounds_texts_tables_videos_and_anything(seed: Seed, api: Api, tmp_path:
     assert labels(api, made[0]["dataset_id"]) == {"a.wav": ["bark"], "b.wav": ["meow"]}
 
 
-def test_a_manifest_with_the_files_beside_it(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_manifest_with_files_beside_it(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     files(tmp_path, "pictures/a.png", "pictures/b.png", "c.png")
     note = {"type": "modelarts/image_classification", "annotated-by": "human", "name": "cat"}
     lines = [
@@ -152,7 +154,7 @@ def test_a_manifest_with_the_files_beside_it(seed: Seed, api: Api, emu: Emulator
     assert emu.path("elsewhere/some/pictures/a.png").read_bytes() == picture()
 
 
-def test_what_a_version_has_published_is_a_seed(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_published_manifest_recreates_dataset(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     (first,) = seed(FIXTURES / "scenes")
     version = api.publish(first["dataset_id"])
     shutil.copytree(emu.path("seed"), tmp_path / "seed")
@@ -168,17 +170,17 @@ def test_what_a_version_has_published_is_a_seed(seed: Seed, api: Api, emu: Emula
     ("text", "says"),
     [
         ("", "the manifest is empty"),
-        ("{}\n", "line 1: a line is a JSON object with a `source`"),
-        ('{"source": "a.png"}\n{"source"', "line 2: no JSON"),
-        ('{"source": "b.png"}\n', "line 1: there is no 'b.png' beside the manifest"),
+        ("{}\n", "line 1: not a JSON object with a string `source`"),
+        ('{"source": "a.png"}\n{"source"', "line 2: invalid JSON"),
+        ('{"source": "b.png"}\n', "line 1: 'b.png' does not exist beside the manifest"),
         ('{"source": "../secret.png"}\n', "line 1: "),
         ('{"source": "/bkt/../../secret.png"}\n', "line 1: "),
-        ('{"source": "obs://bkt/missing.png"}\n', "obs://bkt/missing.png lies neither beside the manifest nor"),
-        ('{"source": "a.png", "annotation": 1}\n', "line 1: `annotation` is a list"),
-        ('{"source": "leaves.png"}\n', "line 1: there is no 'leaves.png'"),
+        ('{"source": "obs://bkt/missing.png"}\n', "obs://bkt/missing.png exists neither beside the manifest nor"),
+        ('{"source": "a.png", "annotation": 1}\n', "line 1: `annotation` must be a list"),
+        ('{"source": "leaves.png"}\n', "line 1: 'leaves.png' does not exist"),
     ],
 )
-def test_a_manifest_that_is_wrong_makes_nothing(seed: Seed, api: Api, tmp_path: Path, text: str, says: str) -> None:
+def test_seed_invalid_manifest_creates_nothing(seed: Seed, api: Api, tmp_path: Path, text: str, says: str) -> None:
     files(tmp_path, "secret.png", "folder/a.png")
     (tmp_path / "folder/leaves.png").symlink_to(tmp_path / "secret.png")
     manifest = tmp_path / "folder/wrong.manifest"
@@ -187,7 +189,7 @@ def test_a_manifest_that_is_wrong_makes_nothing(seed: Seed, api: Api, tmp_path: 
     assert api.call("GET")["total_number"] == 0
 
 
-def test_a_second_time_changes_nothing(seed: Seed, api: Api, tmp_path: Path) -> None:
+def test_seed_twice_changes_nothing(seed: Seed, api: Api, tmp_path: Path) -> None:
     folder = files(tmp_path / "pets", "cat/a.png")
     (made,) = seed(folder)
     api.label(made["dataset_id"], {api.ids(made["dataset_id"])["a.png"]: [{"name": "mine"}]})
@@ -197,7 +199,7 @@ def test_a_second_time_changes_nothing(seed: Seed, api: Api, tmp_path: Path) -> 
     assert labels(api, made["dataset_id"]) == {"a.png": ["mine"]}
 
 
-def test_objects_that_are_there_stay_as_they_are(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_existing_objects_are_kept(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     mine = picture(colour=(1, 2, 3))
     emu.create_bucket("seed")
     files(emu.path("seed/"), "pets/cat/a.png", content=mine)
@@ -206,7 +208,7 @@ def test_objects_that_are_there_stay_as_they_are(seed: Seed, api: Api, emu: Emul
     assert emu.path("seed/pets/cat/b.png").read_bytes() == picture()
 
 
-def test_one_that_was_cut_short_is_made_anew(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_after_interruption_recreates_dataset(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     folder = files(tmp_path / "pets", "cat/a.png", "cat/b.png")
     emu.create_bucket("seed")
     (emu.path("seed/") / "pets").mkdir()
@@ -217,7 +219,7 @@ def test_one_that_was_cut_short_is_made_anew(seed: Seed, api: Api, emu: Emulator
     assert [each["dataset_id"] for each in api.call("GET")["datasets"]] == [made["dataset_id"]]
 
 
-def test_it_goes_into_the_project_that_is_named(seed: Seed, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_project_option_selects_project(seed: Seed, emu: Emulator, tmp_path: Path) -> None:
     (made,) = seed(files(tmp_path / "pets", "cat/a.png"), project="mine")
     assert made["project_id"] == "mine"
     other = Api(emu.url, "mine")
@@ -225,14 +227,14 @@ def test_it_goes_into_the_project_that_is_named(seed: Seed, emu: Emulator, tmp_p
     other.session.close()
 
 
-@pytest.mark.parametrize(("name", "says"), [("empty", "there is no file in"), ("odd.txt", "is no seed")])
-def test_what_is_no_seed_is_one_line(seed: Seed, tmp_path: Path, name: str, says: str) -> None:
+@pytest.mark.parametrize(("name", "says"), [("empty", "contains no files"), ("odd.txt", "is not a seed")])
+def test_seed_other_file_prints_one_line(seed: Seed, tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "odd.txt").write_text("odd")
     assert says in seed(tmp_path / name, code=2)
 
 
-def test_links_that_leave_the_folder_are_left_out(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_links_out_of_the_folder_are_skipped(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     folder = files(tmp_path / "pets", "cat/a.png")
     files(tmp_path, "secret/s.png")
     (folder / "cat/s.png").symlink_to(tmp_path / "secret/s.png")
@@ -243,19 +245,19 @@ def test_links_that_leave_the_folder_are_left_out(seed: Seed, api: Api, emu: Emu
 
 
 @pytest.mark.parametrize("name", [b"\xff.png", b"a\\b.png", b"a\nb.png"])
-def test_a_name_that_no_object_can_have_is_one_line(seed: Seed, tmp_path: Path, name: bytes) -> None:
+def test_seed_invalid_object_name_prints_one_line(seed: Seed, tmp_path: Path, name: bytes) -> None:
     folder = files(tmp_path / "pets", "cat/a.png")
     (folder / os.fsdecode(name)).write_bytes(picture())
     assert "dataset pets: files: " in seed(folder, code=2)
 
 
-def test_odd_names_arrive_as_they_are(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
+def test_seed_special_names_are_kept(seed: Seed, api: Api, emu: Emulator, tmp_path: Path) -> None:
     odd = ["ä ö.png", "50%25.png", "a?b#c.png", "plus+.png", "日本.png"]
     (made,) = seed(files(tmp_path / "pets", *odd))
     assert {each["sample_name"] for each in api.samples(made["dataset_id"])["samples"]} == set(odd)
 
 
-def test_what_cannot_be_read_leaves_nothing(seed: Seed, api: Api, tmp_path: Path) -> None:
+def test_seed_unreadable_file_leaves_no_dataset(seed: Seed, api: Api, tmp_path: Path) -> None:
     folder = files(tmp_path / "pets", "cat/a.png")
     (folder / "cat/loop.png").symlink_to(folder / "cat/loop.png")
     (made,) = seed(folder)

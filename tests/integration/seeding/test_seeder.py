@@ -16,7 +16,7 @@ from modelarts_emulator.util.http_client import Client
 from tests.helpers.pictures import picture
 
 
-def test_what_is_interrupted_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seeder_interrupted_deletes_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"{number}.png": picture() for number in range(3)}
     plan = plan_dataset("pets", DatasetType.IMAGE_CLASSIFICATION, files, description="", labels=["cat"])
     answers = HTTPConnection.getresponse

@@ -53,13 +53,13 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.mark.parametrize(("seed", "arguments"), [("1", []), ("2", ["-n", "2"])])
-def test_two_hundred_tests(tmp_path: Path, seed: str, arguments: list[str]) -> None:
+def test_two_hundred_tests_in_random_order_pass(tmp_path: Path, seed: str, arguments: list[str]) -> None:
     (tmp_path / "conftest.py").write_text(SHUFFLED)
     said = passed(tmp_path, TESTS, *arguments, SEED=seed)
     assert re.search(r"200 passed", said)
 
 
-def test_a_test_that_fails_or_ends_badly_disturbs_no_other(tmp_path: Path) -> None:
+def test_failing_test_does_not_affect_the_next(tmp_path: Path) -> None:
     (tmp_path / "test_inner.py").write_text(
         """
 import pytest

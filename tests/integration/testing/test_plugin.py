@@ -13,7 +13,7 @@ from tests.helpers.inner_pytest import passed, run
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_that_does_not_use_it_pays_nothing_for_it(tmp_path: Path) -> None:
+def test_plugin_unused_imports_nothing(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -27,7 +27,7 @@ def test_nothing_is_loaded():
     )
 
 
-def test_every_test_has_a_project_and_a_bucket_of_its_own(tmp_path: Path) -> None:
+def test_modelarts_is_a_new_project_for_each_test(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -62,7 +62,7 @@ def test_gone(modelarts_emulator):
     )
 
 
-def test_files_and_labels_in_every_form(tmp_path: Path) -> None:
+def test_modelarts_dataset_accepts_every_form_of_files_and_labels(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -161,7 +161,7 @@ def test_held(modelarts, modelarts_dataset):
     )
 
 
-def test_the_sdk_of_the_service(tmp_path: Path) -> None:
+def test_modelarts_cloud_connects_the_sdk(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -185,7 +185,7 @@ def test_cloud(modelarts_cloud, modelarts_dataset, modelarts):
     )
 
 
-def test_options(tmp_path: Path) -> None:
+def test_plugin_options_from_command_line_and_ini_file(tmp_path: Path) -> None:
     test = """
 import json, os
 from pathlib import Path
@@ -215,7 +215,7 @@ def test_settings(modelarts_emulator):
     assert refused.stderr.strip() == "ERROR: modelarts_sync: 'sometimes' is not one of auto, manual"
 
 
-def test_what_tests_have_made_can_be_kept(tmp_path: Path) -> None:
+def test_data_dir_option_keeps_the_data(tmp_path: Path) -> None:
     test = """
 def test_one(modelarts, modelarts_dataset):
     assert modelarts.call("GET", "/datasets")["total_number"] == 0
@@ -231,7 +231,7 @@ def test_one(modelarts, modelarts_dataset):
         assert emulator.path("bucket-00002/input-1/0001.jpg").is_file()
 
 
-def test_only_who_has_logged_in(tmp_path: Path) -> None:
+def test_auth_strict_accepts_only_the_accounts_of_the_fixtures(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -276,7 +276,7 @@ def test_keys(modelarts):
     )
 
 
-def test_what_a_fixture_does_is_no_request_of_a_client(tmp_path: Path) -> None:
+def test_fixture_calls_are_not_logged_and_meet_no_faults(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -300,7 +300,7 @@ def test_calls(modelarts, modelarts_dataset):
     )
 
 
-def test_requests_of_a_test_that_has_failed_are_shown(tmp_path: Path) -> None:
+def test_failed_test_report_has_the_requests(tmp_path: Path) -> None:
     (tmp_path / "test_inner.py").write_text(
         """
 import urllib.request
@@ -326,7 +326,7 @@ def test_without():
     assert "limit=8" not in said
 
 
-def test_what_is_everybodys_is_put_back(tmp_path: Path) -> None:
+def test_shared_state_is_restored_after_a_test(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -356,7 +356,7 @@ def test_changed(modelarts_emulator, mine, modelarts, number):
     )
 
 
-def test_tests_at_the_same_time_do_not_disturb_one_another(tmp_path: Path) -> None:
+def test_concurrent_projects_are_independent(tmp_path: Path) -> None:
     passed(
         tmp_path,
         """
@@ -391,7 +391,7 @@ def test_threads(modelarts_emulator):
     )
 
 
-def test_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_run_leaves_no_threads_sockets_or_files(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("""
 import threading
 

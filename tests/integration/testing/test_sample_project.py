@@ -60,7 +60,7 @@ def clean() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n", "4"]], ids=["alone", "four workers"])
-def test_its_tests_pass(project: Path, arguments: list[str]) -> None:
+def test_sample_project_tests_pass(project: Path, arguments: list[str]) -> None:
     done = subprocess.run(
         [python(project), "-m", "pytest", "-q", *arguments],
         cwd=project / "sample_project",
@@ -74,7 +74,7 @@ def test_its_tests_pass(project: Path, arguments: list[str]) -> None:
     assert "3 passed" in done.stdout
 
 
-def test_it_is_the_installed_package(project: Path) -> None:
+def test_sample_project_uses_the_installed_package(project: Path) -> None:
     code = "import modelarts_emulator; print(modelarts_emulator.__file__)"
     found = subprocess.run(
         [python(project), "-c", code], cwd=project, capture_output=True, text=True, check=True, env=clean()

@@ -22,7 +22,7 @@ LOGIN = Login("http://host:1", ALICE, KEY)
 KEYLESS = replace(LOGIN, key=None)
 
 
-def test_the_profile_names_the_user_and_the_project() -> None:
+def test_clouds_yaml_has_user_and_project() -> None:
     profile = yaml.safe_load(client_profiles.clouds_yaml(LOGIN))["clouds"]["modelarts-emulator"]
     assert profile["auth"] == {
         "auth_url": "http://host:1/v3",
@@ -35,7 +35,7 @@ def test_the_profile_names_the_user_and_the_project() -> None:
     assert profile["vendor_hook"] == "otcextensions.sdk:load"
 
 
-def test_the_exports_are_what_a_shell_reads(tmp_path: Path) -> None:
+def test_shell_exports_are_read_by_a_shell(tmp_path: Path) -> None:
     script = client_profiles.shell_exports(LOGIN, tmp_path) + "env -0"
     done = subprocess.run(
         ["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
@@ -50,7 +50,7 @@ def test_the_exports_are_what_a_shell_reads(tmp_path: Path) -> None:
     )
 
 
-def test_object_storage_is_configured() -> None:
+def test_object_storage_files_have_url_and_keys() -> None:
     aws = RawConfigParser()
     aws.read_string(client_profiles.aws_config(LOGIN))
     assert (aws["default"]["endpoint_url"], aws["default"]["aws_secret_access_key"]) == ("http://host:1", KEY.secret)
@@ -63,7 +63,7 @@ def test_object_storage_is_configured() -> None:
     assert client_profiles.obsutil_config(LOGIN) == f"endpoint=http://host:1\nak=AK\nsk={KEY.secret}\n"
 
 
-def test_a_user_without_a_key_is_told_so() -> None:
+def test_profiles_without_access_key_say_so() -> None:
     for make in (client_profiles.shell_exports, client_profiles.aws_config, client_profiles.obsutil_config):
         assert "No --access-key is configured" in make(KEYLESS)
     assert set(json.loads(client_profiles.obs_json(KEYLESS))) == {"server", "path_style"}
@@ -83,11 +83,11 @@ def test_a_user_without_a_key_is_told_so() -> None:
         (Settings(auth="strict", users=(ALICE,)), Login("http://127.0.0.1:8765", ALICE, None)),
     ],
 )
-def test_who_comes_and_where(settings: Settings, expected: Login) -> None:
+def test_login_follows_settings(settings: Settings, expected: Login) -> None:
     assert client_profiles.login(settings) == expected
 
 
-def test_a_free_port_is_read_from_the_ready_file(tmp_path: Path) -> None:
+def test_login_reads_the_ready_file(tmp_path: Path) -> None:
     settings = Settings(port=0, ready_file=tmp_path / "ready")
     with pytest.raises(UsageError, match="ready: No such file"):
         client_profiles.login(settings)
@@ -97,36 +97,40 @@ def test_a_free_port_is_read_from_the_ready_file(tmp_path: Path) -> None:
         client_profiles.login(Settings(port=0))
 
 
-def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_write_all_files_are_private(tmp_path: Path) -> None:
     (tmp_path / "clouds.yaml").touch(mode=0o666)
     files = client_profiles.write_all(LOGIN, tmp_path)
     assert {file.name for file in files} == {file.name for file in tmp_path.iterdir()}
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_the_command_prints_or_writes(
+def test_env_prints_formats_or_writes_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODELARTS_EMULATOR_USER", "alice:pw:red")
-    assert main(["env", "--port", "4711"]) == 0
-    printed = capsys.readouterr().out
-    for wanted in (
-        "clouds:",
-        "export OS_USERNAME=alice",
-        "endpoint_url = http://127.0.0.1:4711",
-        '"server"',
-        "ak=demo",
-    ):
-        assert wanted in printed
+    for arguments, wanted in {
+        (): "export OS_USERNAME=alice",
+        ("--format", "shell"): "export MODELARTS_EMULATOR_URL=http://127.0.0.1:4711",
+        ("--format", "dotenv"): "OS_USERNAME=alice",
+        ("--format", "json"): '"OS_USERNAME": "alice"',
+        ("--json",): '"OS_USERNAME": "alice"',
+        ("--format", "yaml"): "clouds:",
+        ("--terraform",): 'provider "huaweicloud" {',
+        ("--format", "aws"): "endpoint_url = http://127.0.0.1:4711",
+        ("--format", "obs"): '"server"',
+        ("--format", "obsutil"): "ak=demo",
+    }.items():
+        assert main(["env", "--port", "4711", *arguments]) == 0
+        assert wanted in capsys.readouterr().out
     assert main(["env", "--url", "http://x:1/", "--write", str(tmp_path / "new/folder")]) == 0
     names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
     assert names == ["clouds.yaml", "env.sh", "aws-config", "obs.json", "obsutilconfig"]
     assert '"http://x:1/v3"' in (tmp_path / "new/folder/clouds.yaml").read_text()
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_env_unwritable_directory_prints_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert main(["env", "--write", str(tmp_path / "file")]) == 2
     assert capsys.readouterr().err == f"modelarts-emulator: cannot write into {tmp_path}/file: File exists\n"
     assert main(["environ"]) == 2
-    assert "'environ' is not a command; there are start, demo" in capsys.readouterr().err
+    assert "unknown command 'environ'; commands: start, demo" in capsys.readouterr().err

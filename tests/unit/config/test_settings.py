@@ -11,13 +11,13 @@ def refused(*arguments: str, **environment: str) -> str:
     return str(caught.value)
 
 
-def test_without_anything_it_is_open_on_this_machine() -> None:
+def test_read_settings_defaults() -> None:
     settings = read_settings([], {})
     assert settings == Settings()
     assert (settings.host, settings.auth, settings.strict, settings.cors) == ("127.0.0.1", "open", False, ())
 
 
-def test_users_keys_and_origins_are_read() -> None:
+def test_read_settings_users_keys_and_origins() -> None:
     arguments = ["--auth", "strict", "--user", "alice:pw:red", "--user", "bob:p:w", "--access-key", "AK:s:k:alice"]
     settings = read_settings([*arguments, "--cors", "HTTP://localhost:3000/", "--cors", "*"], {})
     assert settings.strict
@@ -30,7 +30,7 @@ def test_users_keys_and_origins_are_read() -> None:
     assert settings.accounts().strict
 
 
-def test_a_flag_wins_over_the_environment() -> None:
+def test_read_settings_option_overrides_environment() -> None:
     environment = {
         "MODELARTS_EMULATOR_USER": "alice:old;bob:pw",
         "MODELARTS_EMULATOR_AUTH": "strict",
@@ -65,13 +65,13 @@ def test_a_flag_wins_over_the_environment() -> None:
         (["--public-url", "http://host?x"], "is not a URL"),
     ],
 )
-def test_what_cannot_be_used_is_one_line_without_secrets(arguments: list[str], says: str) -> None:
+def test_read_settings_error_has_no_secret(arguments: list[str], says: str) -> None:
     line = refused(*arguments)
     assert says in line
     assert "secret" not in line
 
 
-def test_secrets_of_the_environment_are_not_repeated_either(capsys: pytest.CaptureFixture[str]) -> None:
+def test_read_settings_environment_secrets_are_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     assert "secret" not in refused(USER="secret")
     environment = {"MODELARTS_EMULATOR_USER": "alice:secret", "MODELARTS_EMULATOR_ACCESS_KEY": "AK:secret:alice"}
     with pytest.raises(SystemExit):
@@ -80,12 +80,12 @@ def test_secrets_of_the_environment_are_not_repeated_either(capsys: pytest.Captu
     assert "secret" not in repr(read_settings([], environment))
 
 
-def test_settings_made_in_a_program_are_checked_too() -> None:
+def test_settings_in_a_program_are_checked() -> None:
     with pytest.raises(UsageError, match="--user"):
         Settings(auth="strict")
     with pytest.raises(UsageError, match="alice is given twice"):
         Settings(users=(User("alice", password="a"), User("alice", password="b")))
 
 
-def test_a_public_url_has_no_final_slash() -> None:
+def test_read_settings_public_url_has_no_final_slash() -> None:
     assert read_settings(["--public-url", "https://host/base/"], {}).public_url == "https://host/base"

@@ -1,1 +1,1 @@
-"""One module per command of ``modelarts-emulator``."""
+"""The commands of ``modelarts-emulator``, one module each."""

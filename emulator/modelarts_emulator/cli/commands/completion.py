@@ -1,4 +1,4 @@
-"""``completion``: prints what makes a shell complete commands and options; made from the parsers themselves."""
+"""``completion``: print a completion script for a shell, generated from the parsers of the commands."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 class Word(NamedTuple):
-    """An option, or what stands in a place of its own, whose ``flag`` is empty."""
+    """An option, or a positional argument, whose ``flag`` is empty."""
 
     flag: str
     help: str
     choices: tuple[str, ...]
     takes: bool
-    """Whether a value follows."""
+    """Whether a value follows the option."""
     path: bool
-    """Whether that is a file or a folder."""
+    """Whether the value is the path of a file or a directory."""
 
 
 def parser(prog: str) -> Parser:
-    """Its options."""
+    """Return the parser of the command's options."""
     made = Parser(
         prog,
-        "Print what makes a shell complete commands, options and their values:\n\n"
+        "Print a script that completes commands, options and their values:\n\n"
         f'  bash   eval "$({PROGRAM} completion bash)"   (in ~/.bashrc)\n'
         f'  zsh    eval "$({PROGRAM} completion zsh)"    (in ~/.zshrc)\n'
         f"  fish   {PROGRAM} completion fish | source   (in config.fish)",
@@ -42,15 +42,15 @@ def parser(prog: str) -> Parser:
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Print it."""
+    """Print the script."""
     script = {"bash": bash, "zsh": zsh, "fish": fish}[options["shell"]]()
     out.result({"shell": options["shell"], "script": script}, script.rstrip("\n"))
     return OK
 
 
 def words(command: str) -> list[Word]:
-    """What a command takes."""
-    # The other way round than usual: it is the table of commands that is asked here.
+    """Return the options and arguments of a command."""
+    # Imported here: main loads this module.
     from modelarts_emulator.cli.main import parser_of  # noqa: PLC0415
 
     parser = parser_of(command)
@@ -69,7 +69,7 @@ def _words(parser: Parser) -> Iterator[Word]:
 
 
 def bash() -> str:
-    """What bash reads."""
+    """Return the script for bash."""
     cases = []
     for command in COMMANDS:
         known = words(command)
@@ -117,7 +117,7 @@ complete -F _modelarts_emulator {PROGRAM}
 
 
 def zsh() -> str:
-    """What zsh reads."""
+    """Return the script for zsh."""
     commands = "\n".join(f"    {_zsh_quoted(f'{name}:{text}')}" for name, text in COMMANDS.items())
     cases = []
     for command in COMMANDS:
@@ -157,7 +157,7 @@ def _zsh_quoted(text: str) -> str:
 
 
 def fish() -> str:
-    """What fish reads."""
+    """Return the script for fish."""
     start = f"complete -c {PROGRAM}"
     none = "not __fish_seen_subcommand_from " + " ".join(COMMANDS)
     lines = [f"# fish completion of {PROGRAM}", f"{start} -f"]

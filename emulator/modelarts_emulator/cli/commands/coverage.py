@@ -1,4 +1,4 @@
-"""``coverage``: what of each of the 31 operations is there. No emulator need be running."""
+"""``coverage``: list the operations and how complete each one is. Needs no running emulator."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ SETTINGS = False
 
 
 def parser(prog: str) -> Parser:
-    """Its options."""
+    """Return the parser of the command's options."""
     return Parser(
         prog,
-        "Print each operation with its call, on which evidence it is as it is, and how many of "
-        "its parameters are accepted without an effect. --json names them, and says why.",
+        "List the operations, the evidence for each one's behaviour, and how many of its "
+        "parameters are accepted without effect. --json names these and the reasons.",
         usage="[options]",
     )
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Print it."""
-    # Imported here, so that --help answers at once.
+    """Print the list."""
+    # Imported here to keep --help fast.
     import msgspec  # noqa: PLC0415
 
     from modelarts_emulator.control.pages.coverage import operations  # noqa: PLC0415

@@ -12,10 +12,10 @@ SETTINGS = True
 
 
 def parser(prog: str) -> Parser:
-    """The options of ``start``."""
-    return start.parser(prog, "Start an emulator with demonstration data: several labelled datasets.")
+    """Return the parser, with the options of ``start``."""
+    return start.parser(prog, "Run an emulator with demonstration data: several labelled datasets.")
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Start it. Raises as ``start`` does."""
+    """Run the emulator. Raises UsageError, CommandFailed."""
     return start.run({**options, "demo": True}, out)

@@ -1,4 +1,4 @@
-"""``env``: what clients need to know, printed or written into files."""
+"""``env``: print the settings that clients need, or write them into files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.cli import OK, client_profiles
+from modelarts_emulator.cli import OK, PROGRAM, client_profiles
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.discovery import find_emulator
 from modelarts_emulator.config.options import Parser, add_settings, base_url
@@ -17,33 +17,42 @@ SETTINGS = True
 
 
 def parser(prog: str) -> Parser:
-    """Its options: its own, and all settings, since they tell where an emulator is and who may log in."""
+    """Return the parser: its own options, and all settings, which determine the URL and the accounts."""
     made = Parser(
         prog,
-        "Print what clients need: cloud profile, shell exports, OBS and boto3 settings. The "
-        "options are those with which the emulator was started; --help-all has all of them.",
+        f'Print the settings that clients need: eval "$({PROGRAM} env)". Pass the options with which the emulator was'
+        " started; --help-all lists them.",
         usage="[options]",
     )
-    made.add_argument("--write", type=Path, metavar="DIR", help="write files into this directory instead")
-    made.add_argument("--url", type=base_url, metavar="URL", help="where it is, if the other options do not say it")
+    made.add_argument(
+        "--format",
+        choices=tuple(client_profiles.FORMATS),
+        default="shell",
+        metavar="FORMAT",
+        help=f"{', '.join(client_profiles.FORMATS)} (default shell)",
+    )
+    made.add_argument("--terraform", dest="format", action="store_const", const="terraform", help="a provider block")
+    made.add_argument("--write", type=Path, metavar="DIR", help="write all files into this directory instead")
+    made.add_argument("--url", type=base_url, metavar="URL", help="its URL, if the other options do not determine it")
     add_settings(made, Settings(), usual={"--host", "--port", "--data-dir", "--ready-file", "--user", "--auth"})
     return made
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Print or write it. Raises UsageError."""
+    """Print or write the settings. Raises UsageError."""
     settings = settings_from(options)
-    login = client_profiles.login(settings, options["url"] or _running(settings))
+    login = client_profiles.login(settings, options["url"] or _running_url(settings))
     if options["write"] is None:
-        out.result(client_profiles.variables(login), client_profiles.print_all(login).rstrip("\n"))
+        text = client_profiles.FORMATS[options["format"]](login)
+        out.result(client_profiles.environment_variables(login), text.rstrip("\n"))
     else:
         files = [str(file) for file in client_profiles.write_all(login, options["write"])]
         out.result({"files": files}, "\n".join(files))
     return OK
 
 
-def _running(settings: Settings) -> str | None:
-    """Where one is running with the data directory, unless the settings say by themselves where it is."""
+def _running_url(settings: Settings) -> str | None:
+    """Return the URL of the emulator running on the data directory; None if the settings determine the URL."""
     if settings.public_url or settings.ready_file or settings.data_dir is None:
         return None
     if settings.port and settings.port != Settings.port:

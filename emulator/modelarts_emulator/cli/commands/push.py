@@ -8,7 +8,7 @@ from typing import Any
 
 from modelarts_emulator.cli import OK
 from modelarts_emulator.cli.control_client import add_client_options, connect
-from modelarts_emulator.cli.output import Count, Output
+from modelarts_emulator.cli.output import Output, StepCounter
 from modelarts_emulator.config.options import Parser
 from modelarts_emulator.util.clock import SystemClock
 
@@ -52,7 +52,7 @@ def run(options: dict[str, Any], out: Output) -> int:
     session = log_in(profile)
     with connect(options) as control:
         url = f"{control.url}/v2/{quote_segment(options['project'])}"
-    count, results = Count(), []
+    count, results = StepCounter(), []
     with (
         Client(url, {"X-Auth-Token": options["token"]}) as source,
         Client(session.service_url, {"X-Auth-Token": session.token}) as target,

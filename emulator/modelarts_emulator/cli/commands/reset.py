@@ -1,4 +1,4 @@
-"""``reset``: deletes everything that a running emulator has, or everything of a project."""
+"""``reset``: delete everything in a running emulator, or everything of one project."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ SETTINGS = False
 
 
 def parser(prog: str) -> Parser:
-    """Its options."""
+    """Return the parser of the command's options."""
     made = Parser(
         prog,
-        "Delete all datasets, versions, tasks and buckets; faults, transitions, clock, ids "
-        "and request log are as at the start. Snapshots and mounted folders stay.",
+        "Delete all datasets, versions, tasks and buckets, and reset faults, transitions, clock, "
+        "id seed and request log. Snapshots and mounted directories are kept.",
         usage="[options]",
     )
     add_client_options(made)
-    made.add_argument("--project", metavar="ID", help="only the datasets of this project")
-    made.add_argument("--keep-objects", action="store_true", help="leave buckets and what is in them")
+    made.add_argument("--project", metavar="ID", help="delete only the datasets of this project")
+    made.add_argument("--keep-objects", action="store_true", help="keep the buckets and their objects")
     return made
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Do it. Raises NotRunning, CommandFailed."""
+    """Reset the emulator. Raises NotRunning, CommandFailed."""
     query = "?objects=false" if options["keep_objects"] else "?objects=true"
     if options["project"] is not None:
         query += f"&project_id={quote_segment(options['project'])}"
     with connect(options) as client:
-        gone = client.call("POST", f"{CONTROL}/reset{query}")
-    out.result(gone, f"deleted {gone['datasets']} datasets and {gone['buckets']} buckets")
+        deleted = client.call("POST", f"{CONTROL}/reset{query}")
+    out.result(deleted, f"deleted {deleted['datasets']} datasets and {deleted['buckets']} buckets")
     return OK

@@ -1,4 +1,4 @@
-"""``snapshot``: keeps everything that a running emulator has, and lists what is kept."""
+"""``snapshot``: save everything in a running emulator, and list the snapshots."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ SNAPSHOTS = f"{CONTROL}/snapshots"
 
 
 def parser(prog: str) -> Parser:
-    """Its options."""
+    """Return the parser of the command's options."""
     made = Parser(
         prog,
-        "Keep everything under a name, in place of what has it. Without a name, list them.",
+        "Save everything under a name; a snapshot of that name is replaced. Without a name, list the snapshots.",
         usage="[NAME] [options]",
     )
     made.add_argument("name", nargs="?", metavar="NAME", help="letters, digits, _, - and .")
     add_client_options(made)
-    made.add_argument("--to", type=Path, metavar="FILE", help="write it as a .zip file, too")
-    made.add_argument("--without-objects", action="store_true", help="only the datasets, not what is in buckets")
-    made.add_argument("--mounts", action="store_true", help="also what is in mounted folders")
-    made.add_argument("--delete", action="store_true", help="forget the snapshot of this name")
+    made.add_argument("--to", type=Path, metavar="FILE", help="also write it to a .zip file")
+    made.add_argument("--without-objects", action="store_true", help="save the datasets, not the buckets")
+    made.add_argument("--mounts", action="store_true", help="save the files of mounted directories as well")
+    made.add_argument("--delete", action="store_true", help="delete the snapshot of this name")
     return made
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """Do it. Raises NotRunning, UsageError, CommandFailed."""
+    """Save, list or delete. Raises NotRunning, UsageError, CommandFailed."""
     name, file = options["name"], options["to"]
     if name is None and (file or options["delete"] or options["without_objects"] or options["mounts"]):
-        raise UsageError("say the NAME of the snapshot")
+        raise UsageError("the NAME of the snapshot is missing")
     with connect(options) as client:
         if name is None:
             _list(client, out)
@@ -45,35 +45,35 @@ def run(options: dict[str, Any], out: Output) -> int:
             out.result({"deleted": name}, f"deleted {name}")
         else:
             with out.progress(f"saving {name}"):
-                kept = _save(client, name, options)
+                saved = _save(client, name, options)
                 if file:
                     _download(client, name, file)
-            out.result(kept, line(kept) + (f" -> {file}" if file else ""))
+            out.result(saved, snapshot_line(saved) + (f" -> {file}" if file else ""))
     return OK
 
 
-def line(snapshot: dict[str, Any]) -> str:
-    """What a snapshot has, for people."""
+def snapshot_line(snapshot: dict[str, Any]) -> str:
+    """Return the contents of a snapshot in one line."""
     objects = f"{snapshot['files']} files, {snapshot['bytes']:,} bytes" if snapshot["objects"] else "without objects"
     return f"{snapshot['name']}: {snapshot['datasets']} datasets, {objects}"
 
 
 def _list(client: Client, out: Output) -> None:
     found = client.call("GET", SNAPSHOTS)
-    out.result(found, "\n".join(map(line, found["snapshots"])) or "there are no snapshots")
+    out.result(found, "\n".join(map(snapshot_line, found["snapshots"])) or "no snapshots")
 
 
 def _save(client: Client, name: str, options: dict[str, Any]) -> dict[str, Any]:
     flags = {"objects": not options["without_objects"], "mounts": options["mounts"]}
     query = "&".join(f"{flag}={str(value).lower()}" for flag, value in flags.items())
-    kept: dict[str, Any] = client.call("PUT", f"{SNAPSHOTS}/{quote_segment(name)}?{query}")
-    return kept
+    saved: dict[str, Any] = client.call("PUT", f"{SNAPSHOTS}/{quote_segment(name)}?{query}")
+    return saved
 
 
 def _download(client: Client, name: str, file: Path) -> None:
     answer = client.send("GET", f"{SNAPSHOTS}/{quote_segment(name)}/archive")
     if answer.status != 200:
-        raise CommandFailed(f"the emulator says no: {error_text(answer)}")
+        raise CommandFailed(f"request failed: {error_text(answer)}")
     new = file.with_name(f".{file.name}.tmp")
     try:
         new.write_bytes(answer.body)

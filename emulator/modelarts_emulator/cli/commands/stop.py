@@ -1,4 +1,4 @@
-"""``stop``: ends a running emulator, and returns when it has ended."""
+"""``stop``: stop a running emulator and wait until its process has exited."""
 
 from __future__ import annotations
 
@@ -17,76 +17,76 @@ from modelarts_emulator.config.options import Parser, seconds
 from modelarts_emulator.exceptions import CommandFailed, NotRunning, UsageError
 
 SETTINGS = False
-_LOOK_S = 0.02
+_POLL_S = 0.02
 
 
 def parser(prog: str) -> Parser:
-    """Its options."""
+    """Return the parser of the command's options."""
     made = Parser(
         prog,
-        "End a running emulator: it finishes what it is answering, writes everything out, "
-        "and has ended when this returns.",
+        "Stop a running emulator: it answers open requests and writes all data. The command "
+        "returns when its process has exited.",
         usage="[options]",
     )
     add_emulator_options(made)
-    made.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait (default 60)")
-    made.add_argument("--kill", action="store_true", help="then end it by force; what was acknowledged is kept")
+    made.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="time to wait (default 60)")
+    made.add_argument("--kill", action="store_true", help="kill it after that time; acknowledged changes are kept")
     return made
 
 
 def run(options: dict[str, Any], out: Output) -> int:
-    """End it. Raises NotRunning, UsageError, CommandFailed where it has not ended in time."""
-    place = find_emulator(options)
-    if place.found is None:
-        raise UsageError(f"the emulator at {place.url} can only be stopped where its --data-dir or --ready-file is")
-    pid = stop_process(place.found, options["timeout"], out, kill=options["kill"])
-    out.result({"stopped": True, "pid": pid, "url": place.url}, f"stopped process {pid}")
+    """Stop the emulator. Raises NotRunning, UsageError, CommandFailed if it does not exit in time."""
+    found = find_emulator(options)
+    if found.process is None:
+        raise UsageError(f"the emulator at {found.url} can only be stopped with its --data-dir or --ready-file")
+    pid = stop_process(found.process, options["timeout"], out, kill=options["kill"])
+    out.result({"stopped": True, "pid": pid, "url": found.url}, f"stopped process {pid}")
     return OK
 
 
-def stop_process(found: EmulatorProcess, timeout_s: float, out: Output, *, kill: bool = False) -> int:
-    """End the process that has a ready file, and return its id. Raises NotRunning, CommandFailed."""
+def stop_process(process: EmulatorProcess, timeout_s: float, out: Output, *, kill: bool = False) -> int:
+    """Stop the process that holds a ready file, and return its id. Raises NotRunning, CommandFailed."""
     try:
-        file = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(process.path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise NotRunning(f"it has just ended: {found.path}: {error.strerror}") from None
+        raise NotRunning(f"the emulator has just stopped: {process.path}: {error.strerror}") from None
     try:
-        # Asked again of this very file: it stays open, and with it what the lock tells of the process.
+        # The pid is read from the lock of this open file, so a new process with a reused pid is never signalled.
         pid = lock_holder(file)
         if pid is None:
-            raise NotRunning(f"it has just ended: nobody has {found.path} any more")
-        _signal(pid, signal.SIGTERM, found.path)
-        with out.progress(f"process {pid} is ending"):
-            if _has_ended(file, pid, timeout_s):
+            raise NotRunning(f"the emulator has just stopped: {process.path} is not locked any more")
+        _signal(pid, signal.SIGTERM, process.path)
+        with out.progress(f"stopping process {pid}"):
+            if _has_exited(file, pid, timeout_s):
                 return pid
             if not kill:
-                raise CommandFailed(f"process {pid} has not ended within {timeout_s:g} s; --kill ends it by force")
-            _signal(pid, signal.SIGKILL, found.path)
-            if not _has_ended(file, pid, timeout_s):
-                raise CommandFailed(f"process {pid} cannot be ended")
+                raise CommandFailed(f"process {pid} has not exited within {timeout_s:g} s; use --kill to kill it")
+            _signal(pid, signal.SIGKILL, process.path)
+            if not _has_exited(file, pid, timeout_s):
+                raise CommandFailed(f"process {pid} could not be killed")
     finally:
         os.close(file)
-    # Without its own goodbye the file is still there.
-    found.path.unlink(missing_ok=True)
+    # A killed process has not removed its file.
+    process.path.unlink(missing_ok=True)
     return pid
 
 
 def _signal(pid: int, number: signal.Signals, path: Path) -> None:
     if not pid:
-        raise CommandFailed(f"the process of {path} cannot be seen from here, as from another container")
+        raise CommandFailed(f"the process of {path} is not visible from here; it may run in another container")
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass  # it has ended by itself
+        pass  # it has exited by itself
     except PermissionError:
         raise CommandFailed(f"process {pid} belongs to another user") from None
 
 
-def _has_ended(file: int, pid: int, timeout_s: float) -> bool:
-    """Wait until the process has given up its lock, which it does with its last breath."""
+def _has_exited(file: int, pid: int, timeout_s: float) -> bool:
+    """Wait until the process has exited; the kernel releases its file lock then."""
     pause, deadline = threading.Event(), time.monotonic() + timeout_s
     while lock_holder(file) == pid:
         if time.monotonic() > deadline:
             return False
-        pause.wait(_LOOK_S)
+        pause.wait(_POLL_S)
     return True

@@ -1,7 +1,8 @@
-"""Starts an emulator in the background: a process of its own session, which outlives the shell."""
+"""Start an emulator in the background: a process in its own session, which outlives the shell."""
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -11,54 +12,81 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from modelarts_emulator.cli import FAILED, OK, PROGRAM
-from modelarts_emulator.cli.exit_codes import exit_code_of
+from modelarts_emulator.cli.exit_codes import exit_code_of, print_error
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.serve import serve
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.exceptions import CommandFailed, UsageError
 
 LOG = "emulator.log"
-_LINES = 5
+_LOG_LINES = 5
 _MAX_FILES = 4096
 _TAIL_BYTES = 16_384
 
 
 def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
-    """Start it, and return when it is ready. Raises UsageError, CommandFailed with what its log says last.
+    """Start an emulator in the background and return when it is ready. Raises UsageError, CommandFailed.
 
-    The log is a file of the data directory; in memory mode it goes nowhere, unless a file is named.
+    The log is a file in the data directory. In memory mode there is no log, unless a file is named.
     """
     path = log_file or (settings.data_dir / LOG if settings.data_dir else None)
-    with _opened(path) as log:
-        url, child = _started(settings, log)
-    document = {"url": url, "pid": child, "log_file": str(path) if path else None}
-    end = f"--data-dir {shlex.quote(str(settings.data_dir))}" if settings.data_dir else f"--url {url}"
+    with _open_log(path) as log:
+        url, pid = _start(settings, log)
+    document = {"url": url, "pid": pid, "log_file": str(path) if path else None}
+    selection = f"--data-dir {shlex.quote(str(settings.data_dir))}" if settings.data_dir else f"--url {url}"
     logged = f", log in {path}" if path else ""
-    out.result(document, f"listening on {url}\nprocess {child}{logged}; end it with: {PROGRAM} stop {end}")
+    out.result(document, f"listening on {url}\nprocess {pid}{logged}; stop it with: {PROGRAM} stop {selection}")
     return OK
 
 
-def _started(settings: Settings, log: IO[bytes]) -> tuple[str, int]:
-    """The URL and the process of an emulator that is ready. Raises UsageError, CommandFailed."""
-    start = log.seek(0, os.SEEK_END)
+def _start(settings: Settings, log: IO[bytes]) -> tuple[str, int]:
+    """Return the URL and the process id of an emulator that is ready. Raises UsageError, CommandFailed."""
+    log_start = log.seek(0, os.SEEK_END)
     reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        _become(log.fileno(), writing, lambda: serve(settings, Output(), ready=lambda url: _tell(writing, url)))
+    pid = os.fork()
+    if not pid:
+        _become_daemon(log.fileno(), writing, lambda: _serve(settings, _ReportPipe(writing)))
     os.close(writing)
-    url = _heard(reading, child)
-    if not url:
-        _, status = os.waitpid(child, 0)
-        log.seek(max(start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        raise _failure(log.read().decode("utf-8", "replace"), os.waitstatus_to_exitcode(status))
-    return url, child
+    report = _read_report(reading, pid)
+    if "url" in report:
+        return str(report["url"]), pid
+    _, status = os.waitpid(pid, 0)
+    if "error" in report:
+        raise (UsageError if report["code"] == UsageError.code else CommandFailed)(report["error"])
+    log.seek(max(log_start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+    raise _crashed(log.read().decode("utf-8", "replace"), os.waitstatus_to_exitcode(status))
 
 
-def _opened(path: Path | None) -> IO[bytes]:
-    """The log, to be written at its end and read by whoever has started it. Raises UsageError."""
+def _serve(settings: Settings, pipe: _ReportPipe) -> int:
+    """Run the emulator; report its URL or its error to the parent. Runs in the child process."""
+
+    def report_error(error: UsageError | CommandFailed) -> None:
+        print_error(error)  # into the log
+        pipe.send({"error": str(error), "code": error.code})
+
+    return exit_code_of(lambda: serve(settings, Output(), on_ready=lambda url: pipe.send({"url": url})), report_error)
+
+
+class _ReportPipe:
+    """The child's end of the pipe for one report to the parent; later reports are dropped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, report: dict[str, Any]) -> None:
+        """Send a report and close the pipe."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:  # a closed descriptor may already belong to another file
+            with suppress(BrokenPipeError):  # the parent has exited
+                os.write(descriptor, json.dumps(report).encode())
+            os.close(descriptor)
+
+
+def _open_log(path: Path | None) -> IO[bytes]:
+    """Open the log for appending, and for reading by this process. Raises UsageError."""
     try:
         if path is None:
             return tempfile.TemporaryFile()
@@ -68,19 +96,19 @@ def _opened(path: Path | None) -> IO[bytes]:
         raise UsageError(f"cannot write the log file {path}: {error.strerror}") from None
 
 
-def _become(log: int, pipe: int, command: Callable[[], int]) -> NoReturn:
-    """Be a process of its own from here on: without terminal, without anything that the parent has open."""
+def _become_daemon(log: int, pipe: int, command: Callable[[], int]) -> NoReturn:
+    """Leave the session and the terminal, close all inherited files, run the command and exit. Never returns."""
     code = FAILED
     try:
         os.setsid()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         os.closerange(3, pipe)
         os.closerange(pipe + 1, _MAX_FILES)
-        code = exit_code_of(command)
+        code = command()
     except BaseException:
-        traceback.print_exc()  # nobody else would tell
+        traceback.print_exc()  # into the log
     finally:
         with suppress(OSError):
             sys.stdout.flush()
@@ -88,26 +116,20 @@ def _become(log: int, pipe: int, command: Callable[[], int]) -> NoReturn:
         os._exit(code)
 
 
-def _tell(writing: int, url: str) -> None:
-    with suppress(BrokenPipeError):  # nobody is waiting any more
-        os.write(writing, url.encode())
-    os.close(writing)
-
-
-def _heard(reading: int, child: int) -> str:
-    """The URL when it is ready; empty where it has ended before. Interrupted meanwhile, the child ends as well."""
+def _read_report(reading: int, pid: int) -> dict[str, Any]:
+    """Return the child's report, empty if it exited without one. An interrupt stops the child as well."""
     try:
         with os.fdopen(reading, "rb") as pipe:
-            return pipe.read().decode()
+            found: dict[str, Any] = json.loads(pipe.read() or b"{}")
+            return found
     except KeyboardInterrupt:
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
         raise
 
 
-def _failure(logged: str, code: int) -> Exception:
-    """What it has ended with, in its own words; where it had none, what the log says last."""
+def _crashed(logged: str, code: int) -> CommandFailed:
+    """Return the error for a child that exited without a report, with the end of its log."""
     lines = [line for line in logged.splitlines() if line.strip()]
-    own = [line.removeprefix(f"{PROGRAM}: ") for line in lines if line.startswith(f"{PROGRAM}: ")]
-    text = " | ".join(own[-1:] or lines[-_LINES:]) or f"it has ended with code {code}"
-    return UsageError(text) if code == UsageError.code else CommandFailed(f"the emulator has not started: {text}")
+    end = " | ".join(lines[-_LOG_LINES:]) or f"its process exited with code {code}"
+    return CommandFailed(f"the emulator did not start: {end}")

@@ -1,4 +1,4 @@
-"""Finds the emulator that is meant: by its URL, ready file or data directory, or because it is the only one."""
+"""Find the emulator that a command is for: by URL, ready file or data directory, or because it is the only one."""
 
 from __future__ import annotations
 
@@ -16,29 +16,34 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.exceptions import CommandFailed, NotRunning, UsageError
 
 PROCESS_FILE = "running"
-"""The ready file that every started emulator has in its data directory, or in its temporary one."""
+"""The ready file that every emulator process has in its data directory, or in its temporary directory."""
 TEMPORARY = "modelarts-emulator-*"
 
 
 class RunningEmulator(NamedTuple):
-    """Where an emulator is. Its process is None where only a URL is known; the URL is empty while it is starting."""
+    """A running emulator. ``process`` is None if only its URL is known; ``url`` is empty while it is starting."""
 
     url: str
-    found: EmulatorProcess | None = None
+    process: EmulatorProcess | None = None
     data_dir: Path | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, 0 if it is not known."""
+        return self.process.pid if self.process else 0
 
 
 def add_emulator_options(parser: Parser) -> None:
-    """Add the options that say which emulator is meant."""
-    parser.add_argument("--url", type=base_url, metavar="URL", help="where it is (or MODELARTS_EMULATOR_URL)")
+    """Add the options that select a running emulator."""
+    parser.add_argument("--url", type=base_url, metavar="URL", help="its URL (default: MODELARTS_EMULATOR_URL)")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="its data directory (default: emulator-data)")
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="its ready file")
 
 
 def find_emulator(options: dict[str, Any]) -> RunningEmulator:
-    """Return the emulator that is meant. What is typed counts more than the environment.
+    """Return the selected emulator. Options take precedence over environment variables.
 
-    Raises NotRunning, UsageError for several of which none is named.
+    Raises NotRunning, or UsageError if several are running and none is selected.
     """
     environment: dict[str, Any] = {
         name: os.environ.get(ENVIRONMENT_PREFIX + name.upper()) for name in ("url", "ready_file", "data_dir")
@@ -47,15 +52,15 @@ def find_emulator(options: dict[str, Any]) -> RunningEmulator:
     folders = [Path(each) for each in (options.get("data_dir"), environment["data_dir"], default) if each]
     for source in (options, environment):
         if source.get("url"):
-            return _known(RunningEmulator(_url(source["url"])), folders)
+            return _with_process(RunningEmulator(_url(source["url"])), folders)
         if source.get("ready_file"):
-            return _of_file(Path(source["ready_file"]), folders)
+            return _of_ready_file(Path(source["ready_file"]), folders)
         if source.get("data_dir"):
-            return _of_directory(Path(source["data_dir"]))
+            return _of_data_dir(Path(source["data_dir"]))
     assert default is not None
     with suppress(NotRunning):
-        return _of_directory(default)
-    return _only([*_in_memory()], default)
+        return _of_data_dir(default)
+    return _only_one([*_in_memory()], default)
 
 
 def _url(text: str) -> str:
@@ -65,58 +70,60 @@ def _url(text: str) -> str:
         raise UsageError(f"{ENVIRONMENT_PREFIX}URL: {error}") from None
 
 
-def _known(place: RunningEmulator, folders: Iterable[Path]) -> RunningEmulator:
-    """A place with its process and directory, where it is one of this machine that can be seen from here."""
+def _with_process(known: RunningEmulator, folders: Iterable[Path]) -> RunningEmulator:
+    """Return a known emulator with its process and data directory, if it runs on this machine and is visible."""
     for folder in folders:
         with suppress(NotRunning):
-            if (other := _of_directory(folder)).url == place.url:
+            if (other := _of_data_dir(folder)).url == known.url:
                 return other
-    return next((other for other in _in_memory() if other.url == place.url), place)
+    return next((other for other in _in_memory() if other.url == known.url), known)
 
 
-def _of_file(path: Path, folders: Iterable[Path]) -> RunningEmulator:
-    """The emulator of a ready file.
+def _of_ready_file(path: Path, folders: Iterable[Path]) -> RunningEmulator:
+    """Return the emulator that wrote a ready file.
 
-    Where that lies in a bucket, whoever has read the object has ended the lock on it: the process is then known by the
-    file in its data directory.
+    If the file is in a bucket, the emulator loses its POSIX lock whenever a client reads the object, because closing
+    any descriptor of a file releases the lock. The process is then found by the file in its data directory.
     """
-    found = _looked(path)
-    if found is None and not path.is_file():
-        raise NotRunning(f"no emulator is running: {path} is not there")
-    text = found.url if found else path.read_text("utf-8", "replace").strip()
-    place = _known(RunningEmulator(text, found), folders)
-    if place.found is None:
-        raise NotRunning(f"no emulator is running: {path} is of a dead process")
-    return place
+    process = _read(path)
+    if process is None and not path.is_file():
+        raise NotRunning(f"no emulator is running: {path} does not exist")
+    url = process.url if process else path.read_text("utf-8", "replace").strip()
+    found = _with_process(RunningEmulator(url, process), folders)
+    if found.process is None:
+        raise NotRunning(f"no emulator is running: the process that wrote {path} has exited")
+    return found
 
 
-def _of_directory(data_dir: Path) -> RunningEmulator:
-    found = _looked(data_dir / PROCESS_FILE)
-    if found is None:
+def _of_data_dir(data_dir: Path) -> RunningEmulator:
+    process = _read(data_dir / PROCESS_FILE)
+    if process is None:
         raise NotRunning(f"no emulator is running with the data directory {data_dir}")
-    return RunningEmulator(found.url, found, data_dir)
+    return RunningEmulator(process.url, process, data_dir)
 
 
-def _only(places: list[RunningEmulator], default: Path) -> RunningEmulator:
-    if not places:
-        raise NotRunning(f"no emulator is running with the data directory {default}; --data-dir or --url names another")
-    if len(places) > 1:
-        urls = ", ".join(place.url or f"process {place.found.pid if place.found else 0}" for place in places)
-        raise UsageError(f"several emulators are running: {urls}; say which with --url")
-    return places[0]
+def _only_one(found: list[RunningEmulator], default: Path) -> RunningEmulator:
+    if not found:
+        raise NotRunning(
+            f"no emulator is running with the data directory {default}; select another one with --data-dir or --url"
+        )
+    if len(found) > 1:
+        urls = ", ".join(each.url or f"process {each.pid}" for each in found)
+        raise UsageError(f"several emulators are running: {urls}; select one with --url")
+    return found[0]
 
 
 def _in_memory() -> Iterator[RunningEmulator]:
-    """This user's emulators that have no data directory. What another user lays there is not looked at."""
+    """Yield this user's emulators without a data directory; files of other users are ignored."""
     for folder in sorted(Path(tempfile.gettempdir()).glob(TEMPORARY)):
         with suppress(OSError):
             path = folder / PROCESS_FILE
             is_own = all(each.lstat().st_uid == os.getuid() and not each.is_symlink() for each in (folder, path))
-            if is_own and (found := read_ready_file(path)):
-                yield RunningEmulator(found.url, found, folder)
+            if is_own and (process := read_ready_file(path)):
+                yield RunningEmulator(process.url, process, folder)
 
 
-def _looked(path: Path) -> EmulatorProcess | None:
+def _read(path: Path) -> EmulatorProcess | None:
     try:
         return read_ready_file(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Scripts that are run when the emulator is ready, before anybody is told that it is."""
+"""Scripts of ``--init``, run before the emulator reports that it is ready."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from modelarts_emulator.cli.output import Output
 from modelarts_emulator.exceptions import CommandFailed, UsageError
 from modelarts_emulator.obs.walk import is_ignored
 
+_TERMINATE_S = 5.0
 
-def scripts(paths: Sequence[Path]) -> list[Path]:
-    """Every script: what is named, and of a folder all files that can be run, by name. Raises UsageError."""
+
+def find_scripts(paths: Sequence[Path]) -> list[Path]:
+    """Return the scripts at the paths: files, and all executable files of directories by name. Raises UsageError."""
     return [script for path in paths for script in _scripts(path)]
 
 
@@ -26,7 +28,7 @@ def _scripts(path: Path) -> Iterator[Path]:
     elif _command(path):
         yield path
     else:
-        raise UsageError(f"the script {path} can be run neither by itself nor by Python; chmod +x makes it a program")
+        raise UsageError(f"the script {path} is neither executable nor a .py file; make it executable with chmod +x")
 
 
 def _command(script: Path) -> list[str]:
@@ -35,26 +37,42 @@ def _command(script: Path) -> list[str]:
     return [str(script)] if os.access(script, os.X_OK) else []
 
 
-def run(script: Path, variables: Mapping[str, str], out: Output) -> None:
+def run_script(script: Path, variables: Mapping[str, str], out: Output) -> None:
     """Run a script in its own directory and wait for it. Raises CommandFailed for a non-zero exit code."""
     out.say(f"running {script.name}")
+    # Its output goes to standard error: standard output is reserved for the emulator's own result.
+    code = run_command(_command(script), variables, cwd=script.parent, stdin=subprocess.DEVNULL, stdout=2)
+    if code:
+        raise CommandFailed(f"{script.name} {describe_exit(code)}")
+
+
+def run_command(
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    *,
+    cwd: Path | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> int:
+    """Run a command with additional environment variables, and return its exit code; negative for a signal.
+
+    If this process is interrupted, the command is terminated first. Raises CommandFailed if it cannot be started.
+    """
     try:
-        # To where messages go: standard output is kept for what the emulator itself has to say.
-        process = subprocess.Popen(
-            _command(script), cwd=script.parent, env={**os.environ, **variables}, stdin=subprocess.DEVNULL, stdout=2
-        )
+        process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **variables}, stdin=stdin, stdout=stdout)
     except OSError as error:
-        raise CommandFailed(f"{script.name} cannot be run: {error.strerror or error}") from None
+        raise CommandFailed(f"{Path(command[0]).name} cannot be run: {error.strerror or error}") from None
     try:
-        code = process.wait()
+        return process.wait()
     except BaseException:
-        # The end has come meanwhile: the script has no emulator to talk to any more.
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
+            process.wait(_TERMINATE_S)
         process.kill()
         process.wait()
         raise
-    if code:
-        why = f"has ended with code {code}" if code > 0 else f"was ended by signal {-code}"
-        raise CommandFailed(f"{script.name} {why}")
+
+
+def describe_exit(code: int) -> str:
+    """Return an exit code as words."""
+    return f"exited with code {code}" if code > 0 else f"was killed by signal {-code}"

@@ -1,7 +1,7 @@
-"""A file that says where an emulator is, for as long as its process lives.
+"""A file with the URL of an emulator, valid while its process lives.
 
-The process keeps a lock on the file, and the kernel knows whose it is: what a dead process has left is told from what a
-living one says, and no process id is ever read from a file, where another process may have it by now.
+The process holds a POSIX lock on the file, and the kernel reports the owner of the lock. So a file of a dead process is
+recognized, and a process id is never read from the file itself, where it could belong to another process by now.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from modelarts_emulator.exceptions import UsageError
 
-# struct flock: what is asked of the kernel, and where in its answer the process stands.
+# struct flock of fcntl(2), and the places of l_type and l_pid in it.
 _FLOCK, _TYPE, _PID = ("qqihh", 3, 2) if sys.platform == "darwin" else ("hhqqi4x", 0, 4)
 _MAX_BYTES = 4096
 
 
 class EmulatorProcess(NamedTuple):
-    """Whose file it is: a living process. ``url`` is empty while it is starting."""
+    """The living process that holds a ready file. ``url`` is empty while it is starting."""
 
     pid: int
     url: str
@@ -31,9 +31,9 @@ class EmulatorProcess(NamedTuple):
 
 
 class ReadyFile:
-    """A file of this process, gone when it is removed. Raises UsageError where another emulator has it, or none can.
+    """A ready file of this process. Raises UsageError if another emulator holds it, or if it cannot be written.
 
-    Only one object of a process may have a file: whoever closes it gives up the lock, so the system says.
+    A process must open the same file only once: closing any of its descriptors would release the POSIX lock.
     """
 
     def __init__(self, path: Path, text: str = "") -> None:
@@ -43,28 +43,28 @@ class ReadyFile:
             owner = read_ready_file(path)
             if owner:
                 raise UsageError(f"the file {path} belongs to a running emulator, process {owner.pid}")
-            self._make(text)
+            self._create(text)
         except OSError as error:
             self.remove()
             raise UsageError(f"cannot write the ready file {path}: {error.strerror}") from None
 
     def write(self, text: str) -> None:
-        """Put another text in it. Raises OSError."""
+        """Replace the text of the file. Raises OSError."""
         os.pwrite(self._file, text.encode(), 0)
         os.ftruncate(self._file, len(text.encode()))
 
     def remove(self) -> None:
-        """Remove the file, if it is still this one. The lock stays until the process ends."""
+        """Delete the file, unless another one has replaced it. The lock is held until the process exits."""
         if self._file < 0:
             return
         with suppress(OSError):
-            if os.path.samestat(os.fstat(self._file), self._path.stat()) and self._is_plain():
+            if os.path.samestat(os.fstat(self._file), self._path.stat()) and self._is_regular():
                 self._path.unlink()
 
-    def _make(self, text: str) -> None:
-        """Write it beside its place first: whoever sees the name sees all of it, and the lock."""
-        if self._path.exists() and not self._is_plain():
-            self._file = os.open(self._path, os.O_WRONLY)  # a pipe, or a terminal: nothing to lock
+    def _create(self, text: str) -> None:
+        """Write and lock the file under a temporary name, then rename it, so that no reader sees half of it."""
+        if self._path.exists() and not self._is_regular():
+            self._file = os.open(self._path, os.O_WRONLY)  # a pipe or a terminal cannot be locked
             os.write(self._file, text.encode())
             return
         new = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
@@ -77,14 +77,14 @@ class ReadyFile:
             new.unlink(missing_ok=True)
             raise
 
-    def _is_plain(self) -> bool:
+    def _is_regular(self) -> bool:
         return stat.S_ISREG(self._path.stat().st_mode)
 
 
 def read_ready_file(path: Path) -> EmulatorProcess | None:
-    """What a ready file says; None where there is none, or its process is dead. Raises OSError."""
+    """Return the process that holds a ready file; None if there is no file, or its process is dead. Raises OSError."""
     try:
-        # Not waiting for whoever might write into a pipe of this name.
+        # O_NONBLOCK: opening a named pipe would otherwise wait for a writer.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -99,7 +99,10 @@ def read_ready_file(path: Path) -> EmulatorProcess | None:
 
 
 def lock_holder(file: int) -> int | None:
-    """Which process has the lock of an open file; None for nobody. It is 0 for one that cannot be seen from here."""
+    """Return the id of the process that holds the lock of an open file, None if it is not locked.
+
+    The id is 0 if the process is not visible from here, as in another container.
+    """
     asked = [0] * len(struct.unpack(_FLOCK, bytes(struct.calcsize(_FLOCK))))
     asked[_TYPE] = fcntl.F_WRLCK
     answer = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))

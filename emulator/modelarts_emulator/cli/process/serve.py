@@ -1,4 +1,4 @@
-"""Runs an emulator in this process, from its settings until a signal ends it."""
+"""Run an emulator in this process, from its settings until a signal stops it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelarts_emulator.cli import OK, PROGRAM, client_profiles
+from modelarts_emulator.cli import OK, client_profiles
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.discovery import PROCESS_FILE
-from modelarts_emulator.cli.process.init_scripts import run, scripts
+from modelarts_emulator.cli.process.init_scripts import find_scripts, run_script
 from modelarts_emulator.cli.process.ready_file import ReadyFile
 from modelarts_emulator.config.settings import Settings, UsageError
 from modelarts_emulator.util.http_client import Client
@@ -23,98 +23,111 @@ if TYPE_CHECKING:
     from modelarts_emulator.cli.seed_runner import SeedTarget
     from modelarts_emulator.server import Emulator
 
-log = logging.getLogger(PROGRAM)
+log = logging.getLogger(__name__)
+
+CONSOLE = "/_emulator/ui"
 
 
 def serve(
-    settings: Settings, out: Output, log_file: Path | None = None, ready: Callable[[str], None] = lambda url: None
+    settings: Settings, out: Output, log_file: Path | None = None, on_ready: Callable[[str], None] = lambda url: None
 ) -> int:
-    """Run it until SIGINT or SIGTERM; ``ready`` hears the URL when it can be used. Raises UsageError, CommandFailed."""
-    _log_to(log_file, settings.log_level)
-    hooks = scripts(settings.init)
-    # Imported here, so that --help and a mistyped option answer at once.
-    from modelarts_emulator.server import Emulator  # noqa: PLC0415
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    with suppress(KeyboardInterrupt):  # this is how it ends
-        _run(Emulator(settings), hooks, out, ready)
+    """Run an emulator until SIGINT or SIGTERM; ``on_ready`` receives its URL. Raises UsageError, CommandFailed."""
+    log_to(log_file, settings.log_level)
+    handle_signals()
+    with suppress(KeyboardInterrupt), started_emulator(settings, out) as emulator:
+        if out.json:
+            out.result({"url": emulator.url, "pid": os.getpid()}, "")
+        on_ready(emulator.url)
+        _wait_for_signal()
     return OK
 
 
-def _run(emulator: Emulator, hooks: Sequence[Path], out: Output, ready: Callable[[str], None]) -> None:
-    settings = emulator.settings
-    with ExitStack() as ending:
-        # What says where it is goes last: whoever waits for the end waits for that.
-        running = _own_file(ending, emulator)
-        ending.callback(emulator.stop)
+@contextmanager
+def started_emulator(settings: Settings, out: Output) -> Iterator[Emulator]:
+    """Run an emulator during the block: seeded, with its init scripts run, and ready.
+
+    Raises UsageError, CommandFailed.
+    """
+    scripts = find_scripts(settings.init)
+    # Imported here, so that --help and usage errors need no web server.
+    from modelarts_emulator.server import Emulator  # noqa: PLC0415
+
+    emulator = Emulator(settings)
+    with ExitStack() as cleanup:
+        # The process file is removed last: commands that wait for the exit wait for that.
+        process_file = _own_process_file(cleanup, emulator)
+        cleanup.callback(emulator.stop)
         with out.progress("first scan", emulator.scan_progress):
-            emulator.start()
+            emulator.start(ready=False)
         _warn(settings)
         out.say(f"listening on {emulator.url}")
-        url = reachable_url(emulator)
-        _fill(emulator, out)
-        for script in hooks:
-            run(script, variables(emulator, url), out)
-        running.write(f"{url}\n")
+        out.say(f"console: {reachable_url(emulator)}{CONSOLE}")
+        _fill(emulator, scripts, out)
+        emulator.set_stage("ready")
+        process_file.write(f"{reachable_url(emulator)}\n")
         if settings.ready_file:
-            ending.callback(ReadyFile(settings.ready_file, f"{emulator.url}\n").remove)
-        if out.json:
-            out.result({"url": emulator.url, "pid": os.getpid()}, "")
-        ready(emulator.url)
-        _wait()
+            cleanup.callback(ReadyFile(settings.ready_file, f"{emulator.url}\n").remove)
+        yield emulator
 
 
-def _own_file(ending: ExitStack, emulator: Emulator) -> ReadyFile:
+def _own_process_file(cleanup: ExitStack, emulator: Emulator) -> ReadyFile:
     try:
-        running = ReadyFile(emulator.directory / PROCESS_FILE)
+        process_file = ReadyFile(emulator.directory / PROCESS_FILE)
     except UsageError:
         emulator.stop()
         raise
-    ending.callback(running.remove)
-    return running
+    cleanup.callback(process_file.remove)
+    return process_file
 
 
 def reachable_url(emulator: Emulator) -> str:
-    """A URL at which this machine reaches it: one on all addresses is reached on the machine's own."""
+    """Return a URL at which this machine reaches the emulator; for all addresses, the loopback address."""
     return emulator.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def variables(emulator: Emulator, url: str) -> dict[str, str]:
-    """What a script finds in its environment: all that ``env`` prints, and what the commands need."""
+def child_environment(emulator: Emulator) -> dict[str, str]:
+    """Return the environment variables for init scripts and ``exec``: those of ``env``, and those for the commands."""
     settings, key = emulator.settings, emulator.control_key
-    known = {"EMULATOR_URL": url, **client_profiles.variables(client_profiles.login(settings, url))}
+    known = client_profiles.environment_variables(client_profiles.login(settings, reachable_url(emulator)))
     if settings.data_dir:
         known["MODELARTS_EMULATOR_DATA_DIR"] = str(settings.data_dir.absolute())
     return {**known, "MODELARTS_EMULATOR_CONTROL_KEY": key} if key else known
 
 
-def _fill(emulator: Emulator, out: Output) -> None:
-    """Bring in what it is to begin with. Raises UsageError, CommandFailed."""
+def _fill(emulator: Emulator, scripts: Sequence[Path], out: Output) -> None:
+    """Run seeds, demo and init scripts. Raises UsageError, CommandFailed."""
     settings = emulator.settings
     if settings.seeds:
         from modelarts_emulator.cli.seed_runner import run_seeds  # noqa: PLC0415
 
+        emulator.set_stage("seed")
         out.say(run_seeds(seed_target(emulator), settings.seeds, out).text())
     if settings.demo:
         from modelarts_emulator import demo  # noqa: PLC0415
 
-        soil = seed_target(emulator)
-        with Client(soil.url) as client, out.progress("making the demo"):
-            commands = demo.seed(soil.url, soil.objects(client), soil.user)
+        emulator.set_stage("demo")
+        target = seed_target(emulator)
+        with Client(target.url) as client, out.progress("creating the demo"):
+            commands = demo.seed(target.url, target.uploader(client), target.user)
+        out.say(demo.image_source())
         for command in commands:
             out.say(f"try: {command}")
+    if scripts:
+        emulator.set_stage("init")
+        variables = child_environment(emulator)
+        for script in scripts:
+            run_script(script, variables, out)
 
 
 def seed_target(emulator: Emulator) -> SeedTarget:
-    """What is seeded here: as the first user where only users may come in; files go straight into the tree."""
+    """Return how to seed an emulator of this process: as its first user in strict mode, with files copied directly."""
     from modelarts_emulator.cli.control_client import KEY_HEADER  # noqa: PLC0415
     from modelarts_emulator.cli.seed_runner import SeedTarget  # noqa: PLC0415
     from modelarts_emulator.obs.object_tree import ObjectTree  # noqa: PLC0415
     from modelarts_emulator.seeding.object_upload import TreeUploader  # noqa: PLC0415
 
     settings, key = emulator.settings, emulator.control_key
-    # A tree of its own that does not wait for the disk after each file.
+    # Without fsync: a seed can be copied again, so it need not wait for the disk after each file.
     tree = ObjectTree(emulator.directory / "obs", settings.buckets, fsync=False)
     url = reachable_url(emulator)
     return SeedTarget(
@@ -127,7 +140,7 @@ def seed_target(emulator: Emulator) -> SeedTarget:
 
 
 def _warn(settings: Settings) -> None:
-    """Say once at the start what somebody may not have meant."""
+    """Warn once about settings that may be a mistake."""
     # Imported here, as the emulator is.
     from modelarts_emulator.api.origin_check import is_loopback  # noqa: PLC0415
 
@@ -135,36 +148,41 @@ def _warn(settings: Settings) -> None:
         return
     if not is_loopback(settings.host):
         log.warning(
-            "Listening on %s with --auth open: whoever reaches this address can read, change and delete everything in"
-            " datasets and buckets. Add --auth strict with --user, or listen on 127.0.0.1.",
+            "Listening on %s with --auth open: everyone who reaches this address can read, change and delete all"
+            " datasets and buckets. Use --auth strict with --user, or listen on 127.0.0.1.",
             settings.host,
         )
     elif settings.users or settings.access_keys:
-        log.warning("Users and access keys are configured, but --auth open lets everybody in; add --auth strict.")
+        log.warning("Users and access keys have no effect with --auth open; use --auth strict.")
 
 
-def _wait() -> None:
-    """Sleep until a signal ends it."""
-    # Not without end: a signal that comes the moment before one falls asleep is only noticed on waking.
+def handle_signals() -> None:
+    """Turn SIGINT and SIGTERM into KeyboardInterrupt, once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+
+
+def _wait_for_signal() -> None:
+    # With a timeout: a signal that arrives just before the wait is handled only when the wait returns.
     asleep = threading.Event()
     while True:
         asleep.wait(0.5)
 
 
 def _interrupt(number: int, frame: object) -> None:
-    # Once is enough: a second signal must not cut short the writing out.
+    # A second signal must not interrupt the shutdown, which writes data.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _log_to(file: Path | None, level: str) -> None:
-    """Log to a file, or to the terminal. Raises UsageError."""
+def log_to(file: Path | None, level: str) -> None:
+    """Log to a file, or to standard error. Raises UsageError."""
     try:
         handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler()
     except OSError as error:
         raise UsageError(f"cannot write the log file {file}: {error.strerror}") from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    for logger in (log, logging.getLogger("modelarts_emulator")):
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for logger in (logging.getLogger("modelarts_emulator"), logging.getLogger("modelarts-emulator")):
         logger.addHandler(handler)
         logger.setLevel(level.upper())

@@ -67,7 +67,7 @@ def written(folder: Path, text: str, name: str = "seed.yaml") -> Path:
 
 
 @pytest.mark.parametrize("kind", ["yaml", "json", "folder"])
-def test_everything_that_it_describes_is_there(folder: Path, kind: str) -> None:
+def test_seed_file_creates_everything_described(folder: Path, kind: str) -> None:
     path = written(folder, ALL)
     if kind == "json":
         import yaml
@@ -121,7 +121,7 @@ ONE = "datasets:\n  - name: pets\n    files: pictures\n"
         ("datasets:\n  - {}\n", "line 2: datasets[0]: Object missing required field `name`"),
         (ONE + "    typ: 0\n", "line 2: datasets[0]: Object contains unknown field `typ`"),
         (ONE + "    type: pictures\n", "line 4: datasets[0].type: Invalid enum value 'pictures'"),
-        (ONE + "    type: 7\n", "datasets[0]: 7 is no dataset type; there are image_classification"),
+        (ONE + "    type: 7\n", "datasets[0]: 7 is not a dataset type; types: image_classification"),
         ("datasets:\n  - name: my pets\n    files: pictures\n", "line 2: datasets[0].name: "),
         (ONE + "    input: in/\n", "line 4: datasets[0].input: "),
         (
@@ -132,13 +132,13 @@ ONE = "datasets:\n  - name: pets\n    files: pictures\n"
             ONE + "    samples:\n      - file: a.png\n        labels: [{box: [1]}]\n",
             "line 6: datasets[0].samples[0].",
         ),
-        (ONE + "  - name: pets\n", "two datasets are called 'pets'"),
-        ("datasets: [\n", "line 2: no YAML: "),
-        ("datasets: !!python/object/apply:os.system ['true']\n", "line 1: no YAML: "),
+        (ONE + "  - name: pets\n", "two datasets have the name 'pets'"),
+        ("datasets: [\n", "line 2: invalid YAML: "),
+        ("datasets: !!python/object/apply:os.system ['true']\n", "line 1: invalid YAML: "),
         ("a: &a [*a]\ndatasets: *a", "unknown field `a`"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(folder: Path, text: str, says: str) -> None:
+def test_seed_file_error_names_its_line(folder: Path, text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
         seed_file.read_seed_file(written(folder, text))
     assert str(caught.value).startswith(str(folder / "seed.yaml"))
@@ -147,9 +147,13 @@ def test_what_is_wrong_is_told_with_its_line(folder: Path, text: str, says: str)
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", "line 1: no JSON: "), ('{\n"datasets": 1}', "datasets: Expected `array`"), ("[" * 100_000, "no JSON that")],
+    [
+        ("{", "line 1: invalid JSON: "),
+        ('{\n"datasets": 1}', "datasets: Expected `array`"),
+        ("[" * 100_000, "invalid JSON"),
+    ],
 )
-def test_in_json_as_well(folder: Path, text: str, says: str) -> None:
+def test_seed_file_in_json_error_names_member(folder: Path, text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
         seed_file.read_seed_file(written(folder, text, "seed.json"))
     assert says in str(caught.value)
@@ -165,7 +169,7 @@ def _large(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("make", "says"), [(_unread, "UTF-8"), (_large, "at most"), (lambda _: None, "No such file")])
-def test_what_cannot_be_read_is_told(folder: Path, make: Callable[[Path], None], says: str) -> None:
+def test_seed_file_unreadable_raises_usage_error(folder: Path, make: Callable[[Path], None], says: str) -> None:
     make(folder)
     with pytest.raises(UsageError, match=says):
         seed_file.read_seed_file(folder / "seed.yaml")
@@ -174,10 +178,10 @@ def test_what_cannot_be_read_is_told(folder: Path, make: Callable[[Path], None],
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
-        ("datasets:\n  - name: pets\n    files: nothing\n", 2, "dataset pets: files: there is no "),
-        ("datasets:\n  - name: pets\n", 2, "dataset pets: without files its `type` must be said"),
-        ("datasets:\n  - name: pets\n    files: [extra.png, ./extra.png]\n", 2, "have one name"),
-        (ONE + "    samples: [{file: z.png, labels: [a]}]\n", 1, "dataset pets: there is no sample 'z.png'"),
+        ("datasets:\n  - name: pets\n    files: nothing\n", 2, "dataset pets: files: "),
+        ("datasets:\n  - name: pets\n", 2, "dataset pets: `type` is required without files"),
+        ("datasets:\n  - name: pets\n    files: [extra.png, ./extra.png]\n", 2, "have the same name"),
+        (ONE + "    samples: [{file: z.png, labels: [a]}]\n", 1, "dataset pets: sample 'z.png' does not exist"),
         (ONE + "    samples: [{file: a.png, labels: [{name: a, start: 1}, '']}]\n", 2, "labels[1]"),
         (ONE + "    labels: [a, a]\n", 1, "dataset pets: request failed: "),
         (ONE + "    output: /seed/pets/\n", 1, "dataset pets: "),
@@ -186,7 +190,7 @@ def test_what_cannot_be_read_is_told(folder: Path, make: Callable[[Path], None],
         (ONE + "    versions: [V1, V1]\n", 1, "dataset pets: request failed: "),
     ],
 )
-def test_what_cannot_be_made_leaves_no_dataset(
+def test_seed_file_failure_leaves_no_dataset(
     folder: Path, text: str, code: int, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Emulator() as emu:
@@ -199,7 +203,7 @@ def test_what_cannot_be_made_leaves_no_dataset(
         api.session.close()
 
 
-def test_a_strict_emulator_asks_who_seeds(
+def test_seed_in_strict_mode_requires_user(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(written(folder, ONE))
