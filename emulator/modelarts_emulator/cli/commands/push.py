@@ -20,13 +20,13 @@ def parser(prog: str) -> Parser:
     made = Parser(
         prog,
         "Repeat datasets of a running emulator through the API of a real service: files, labels, and the labels of "
-        "each sample. A dataset whose name exists there is left as it is. Buckets must exist there. Versions are not "
-        "repeated; publish again.",
+        "each sample. A dataset whose name exists there is not changed. Buckets must exist there. Versions are not "
+        "repeated.",
         usage="--cloud NAME [DATASET...] [options]",
     )
     made.add_argument("datasets", nargs="*", metavar="DATASET", help="names of datasets; without any, all of them")
     made.add_argument("--cloud", required=True, metavar="NAME", help="the profile of clouds.yaml to log in with")
-    made.add_argument("--clouds-file", type=Path, metavar="FILE", help="the clouds.yaml to read")
+    made.add_rare("--clouds-file", {"type": Path, "metavar": "FILE", "help": "the clouds.yaml to read"})
     made.add_argument("--project", default="demo", metavar="ID", help="the emulator's project (default demo)")
     made.add_argument(
         "--rename-bucket",
@@ -36,7 +36,7 @@ def parser(prog: str) -> Parser:
         metavar="HERE=THERE",
         help="a bucket that has another name in the service; repeatable",
     )
-    made.add_argument("--token", default="push", help="the token for an emulator with --auth strict")
+    made.add_rare("--token", {"default": "push", "help": "the token for an emulator with --auth strict"})
     add_client_options(made)
     return made
 
