@@ -21,6 +21,7 @@ from modelarts_emulator.s3.endpoint import ObjectEndpoint
 from modelarts_emulator.web import Reply
 from modelarts_emulator.web.responses import status_line
 
+MAX_CACHED_PATHS = 2_000
 _AT_ONCE = frozenset({"ListSamples", "DescribeSample", "DescDataset", "ListLabels"})
 
 
@@ -46,6 +47,8 @@ class EarlyDispatcher:
         self._operations = operations
         self._is_accepted = is_accepted
         self._objects = objects
+        # Clients page through the same dataset. The parameters of a path are shared: nothing modifies them.
+        self._route = lru_cache(maxsize=MAX_CACHED_PATHS)(self._match)
         self._is_one_index = lru_cache(maxsize=MAX_CACHED_QUERIES)(self._is_plain_page)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -98,7 +101,10 @@ class EarlyDispatcher:
     def _find(self, environ: dict[str, Any]) -> tuple[OperationEndpoint, dict[str, str]] | None:
         if not self._is_accepted(environ) or self._objects.is_for_bucket(environ):
             return None
-        found = self._app.match_fast(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        return self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+
+    def _match(self, method: str, path: str) -> tuple[OperationEndpoint, dict[str, str]] | None:
+        found = self._app.match_fast(method, path)
         if found is None or (operation := self._operations.get(found[0].endpoint)) is None:
             return None
         return operation, found[1]

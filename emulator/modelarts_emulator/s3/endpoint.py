@@ -11,7 +11,6 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -168,7 +167,8 @@ class ObjectEndpoint:
         """Answer a call of ``find_read``; None where that takes more than opening a file, or is refused."""
         try:
             caller = self._access.authenticate_object(anonymous.request)
-            reply = get_known_object(replace(anonymous, caller=caller))
+            call = Call(self._storage, anonymous.request, anonymous.bucket, anonymous.key, caller, anonymous.environ)
+            reply = get_known_object(call)
         except ApiError:
             return None
         if reply is not None:
@@ -200,7 +200,7 @@ class ObjectEndpoint:
         if RESERVED.fullmatch(bucket) or bucket in self._reserved:
             return None
         # Requests without OBS or S3 headers are ours only if the bucket exists or they create one.
-        ours = signed.method == "PUT" or _is_storage_client(signed) or self._storage.tree.has_bucket(bucket)
+        ours = signed.method == "PUT" or self._storage.tree.has_bucket(bucket) or _is_storage_client(signed)
         return (bucket, key) if ours else None
 
     def is_for_bucket(self, environ: Mapping[str, Any]) -> bool:

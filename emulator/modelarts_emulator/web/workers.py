@@ -247,11 +247,13 @@ def reply_bytes(request: Request, reply: Reply) -> tuple[bytes, FileSlice | None
     head = begin(request, status, reply.headers, keeps_alive=request.keeps_alive)
     if isinstance(body, bytes):
         return (head + body if has_body(request.environ["REQUEST_METHOD"], status) else head), None
-    rest = FileSlice(body.file, body.size)
-    if body.size <= SMALL_FILE and len(data := body.file.read(body.size)) == body.size:
-        rest.close()
+    if body.size > SMALL_FILE:
+        return head, FileSlice(body.file, body.size)
+    data = body.file.read(body.size)
+    if len(data) == body.size:
+        body.file.close()
         return head + data, None
-    return head, rest
+    return head + data, FileSlice(body.file, body.size - len(data))  # shorter than it was: ends the connection
 
 
 def plain_response(status: int, reason: str) -> bytes:
