@@ -35,7 +35,7 @@ def create_app(emu: Runtime) -> Flask:
     access = Authenticator(accounts, tokens, url_signing_key(*emu.signing_key), emu.clock)
     operations = dispatch.register(app, emu, access)
     keystone.register(app, accounts=accounts, tokens=tokens, access=access, public_url=settings.public_url)
-    health.register(app, emu)
+    health.register(app, emu, lambda: control_api.restoring)
     coverage.register(app)
     openapi.register(app)
     swagger.register(app)

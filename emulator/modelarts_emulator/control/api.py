@@ -78,6 +78,11 @@ class ControlApi:
             ProjectsControl(emu),
         )
 
+    @property
+    def restoring(self) -> str | None:
+        """Return the name of the snapshot whose restore has begun and not ended; None if there is none."""
+        return self.area(SnapshotsControl).restoring
+
     def area(self, kind: type[T]) -> T:
         """Return the area of a class, such as ``SnapshotsControl``."""
         return next(each for each in self.areas if isinstance(each, kind))
@@ -153,6 +158,7 @@ def register(app: Flask, emu: Runtime) -> ControlApi:
     The result is also ``app.extensions["emulator-control"]``.
     """
     control = ControlApi(emu)
+    control.area(SnapshotsControl).finish_restore()
     app.before_request(control.before_request)
     app.after_request(control.after_request)
     areas = {type(area).__name__: area for area in control.areas}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,21 +13,21 @@ import modelarts_emulator
 from modelarts_emulator.runtime import Runtime
 
 
-def register(app: Flask, emu: Runtime) -> None:
-    """Add both routes."""
+def register(app: Flask, emu: Runtime, restoring: Callable[[], str | None]) -> None:
+    """Add both routes. ``restoring`` returns the name of a snapshot whose restore has begun and not ended."""
 
     def health() -> Response:
-        return _respond(200, _state(emu))
+        return _respond(200, _state(emu, restoring()))
 
     def ready() -> Response:
         is_ready = emu.ready.is_set() and emu.stage == "ready"
-        return _respond(200 if is_ready else 503, {"ready": is_ready, **_state(emu)})
+        return _respond(200 if is_ready else 503, {"ready": is_ready, **_state(emu, restoring())})
 
     app.add_url_rule("/_emulator/health", "health", health)
     app.add_url_rule("/_emulator/ready", "ready", ready)
 
 
-def _state(emu: Runtime) -> dict[str, Any]:
+def _state(emu: Runtime, restoring: str | None) -> dict[str, Any]:
     """Return stage of the start, version, uptime in ms, watcher mode, and counts of pending work."""
     return {
         "status": "alive",
@@ -39,6 +40,7 @@ def _state(emu: Runtime) -> dict[str, Any]:
         "noted_datasets": len(emu.pending_sync),
         "open_tasks": emu.tasks.open,
         "datasets": len(emu.store.entries()),
+        "restoring": restoring,
     }
 
 

@@ -329,6 +329,11 @@ class ObjectTree:
         with self.open(path) as file, _translate_os_errors(str(path)):
             return file.read(-1 if limit is None else limit)
 
+    def set_time(self, path: ObsPath, mtime_ns: int) -> None:
+        """Set an object's modification time, in ns since the epoch. Raises as ``open``."""
+        with self._parent(path, create=False, follow=True) as (folder, name):
+            os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=folder, follow_symlinks=False)
+
     def write(
         self,
         path: ObsPath,

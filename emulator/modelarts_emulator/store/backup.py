@@ -18,7 +18,6 @@ from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Tables, read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
 from modelarts_emulator.store.open_dataset import build_tables
-from modelarts_emulator.store.records import DatasetRecord
 from modelarts_emulator.store.tinydb_storage import CHECKPOINT, Documents
 from modelarts_emulator.store.version_samples import VersionSamples
 
@@ -49,7 +48,7 @@ def write_dataset(folder: Path, tables: Documents) -> None:
     write_tables(folder / CHECKPOINT, tables, fsync=False)
 
 
-def read_backup(folder: Path, validate: Callable[[DatasetRecord], object]) -> dict[str, DatasetBackup]:
+def read_backup(folder: Path, validate: Callable[[DatasetBackup], object]) -> dict[str, DatasetBackup]:
     """Read all datasets of a backup. ``validate`` may raise for a dataset that cannot be used.
 
     Raises:
@@ -60,7 +59,7 @@ def read_backup(folder: Path, validate: Callable[[DatasetRecord], object]) -> di
     return {each.name: _read_dataset(each, validate) for each in sorted(folder.iterdir())} if folder.is_dir() else {}
 
 
-def _read_dataset(folder: Path, validate: Callable[[DatasetRecord], object]) -> DatasetBackup:
+def _read_dataset(folder: Path, validate: Callable[[DatasetBackup], object]) -> DatasetBackup:
     try:
         _, tables = read_tables(folder / CHECKPOINT)
         _, records = build_tables(tables)
@@ -74,9 +73,9 @@ def _read_dataset(folder: Path, validate: Callable[[DatasetRecord], object]) -> 
         raise Damaged(folder, f"cannot be read: {error}") from error
     if list(records["dataset"].rows) != [folder.name] or not all(map(_ID.fullmatch, (folder.name, *versions))):
         raise Damaged(folder, "the folder's name is not the id of the dataset in it")
-    for _, record in records["dataset"].rows.values():
-        validate(record)
-    return DatasetBackup(tables, versions)
+    found = DatasetBackup(tables, versions)
+    validate(found)
+    return found
 
 
 def stage(directory: DataDirectory, backups: Mapping[str, DatasetBackup], *, fsync: bool) -> None:

@@ -329,7 +329,7 @@ class Store:
         self,
         folder: Path,
         *,
-        validate: Callable[[DatasetRecord], object] = lambda record: None,
+        validate: Callable[[backup.DatasetBackup], object] = lambda dataset: None,
         before_change: Callable[[], object] = lambda: None,
     ) -> None:
         """Replace all datasets by those of a backup. Nothing changes if the backup cannot be read or staged.

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from modelarts_emulator.config.settings import Settings
-from modelarts_emulator.control.snapshots.contents import StagedObjects
+from modelarts_emulator.control.snapshots.staged_objects import StagedObjects
 from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 from tests.helpers.control import Control
@@ -280,11 +280,9 @@ def test_it_is_all_there_after_a_restart(tmp_path: Path) -> None:
             world.close()
 
 
-def test_a_disk_that_refuses_in_the_middle_of_it(
+def test_restore_that_fails_in_the_middle_is_finished_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told, also at the next start; the emulator goes on, and can be put back again."""
-
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -299,8 +297,7 @@ def test_a_disk_that_refuses_in_the_middle_of_it(
             patched.setattr(StagedObjects, "apply", refuse)
             assert "No space left" in world.control.refused("POST", "snapshots/one", 500)
         assert requests.get(f"{emu.url}/_emulator/ready", timeout=10).status_code == 200
-        world.control.call("POST", "wait-idle")
-        assert world.red.call("GET")["total_number"] == 1
+        assert world.control.call("GET", "health")["restoring"] == "one"
         world.close()
         upload_id = world.upload_id
     assert "interrupted" not in caplog.text
@@ -308,7 +305,8 @@ def test_a_disk_that_refuses_in_the_middle_of_it(
         assert "snapshot one was interrupted" in caplog.text
         world = World(emu)
         world.upload_id = upload_id
-        world.control.call("POST", "snapshots/one")
+        world.control.call("POST", "wait-idle")
+        assert world.control.call("GET", "health")["restoring"] is None
         assert world.state() == before
         world.close()
     caplog.clear()
@@ -469,3 +467,29 @@ def test_a_snapshot_in_the_middle_of_it_is_at_rest(world: World) -> None:
         assert world.red.call("GET", f"/{dataset['dataset_id']}")["status"] == 1
         versions = world.red.call("GET", f"/{dataset['dataset_id']}/versions")["versions"]
         assert {each["status"] for each in versions} == {1}
+
+
+@pytest.mark.parametrize("name", ["in/c\x01d.png", "in/0.png/below.png"])
+def test_restore_of_a_mounted_folder_with_names_that_cannot_be_objects_changes_nothing(
+    mounted: World, bucket: Path, name: str
+) -> None:
+    mounted.fill()
+    mounted.control.call("PUT", "snapshots/one?mounts=true")
+    folder = mounted.emu.runtime.root / "snapshots/one/buckets/bucket"
+    if "below" in name:
+        (folder / "in/0.png").unlink()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"x")
+    mounted.dataset(name="later")
+    before = mounted.state(), sorted(bucket.rglob("*"))
+    assert "Invalid snapshot" in mounted.control.refused("POST", "snapshots/one")
+    assert (mounted.state(), sorted(bucket.rglob("*"))) == before
+
+
+def test_save_does_not_follow_links_out_of_a_mounted_folder(mounted: World, bucket: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    (bucket / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (bucket / "folder").symlink_to(tmp_path, target_is_directory=True)
+    mounted.control.call("PUT", "snapshots/one?mounts=true")
+    saved = mounted.emu.runtime.root / "snapshots/one/buckets"
+    assert [path for path in saved.rglob("*") if path.is_file() and path.read_bytes() == b"secret"] == []

@@ -168,16 +168,16 @@ def encrypted(good: bytes) -> bytes:
 
 NONE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "bomb": (bomb, "times as large"),
-    "lying": (lying, "larger than it says|no archive that can be read"),
-    "overlapping": (overlapping, "overlap|no archive that can be read"),
-    "encrypted": (encrypted, "belongs to no snapshot"),
-    "nothing": (lambda good: b"", "no archive that can be read"),
+    "lying": (lying, "larger than announced|not a readable zip"),
+    "overlapping": (overlapping, "overlap|not a readable zip"),
+    "encrypted": (encrypted, "encrypted"),
+    "nothing": (lambda good: b"", "not a readable zip"),
     "empty": (lambda good: b"PK\x05\x06" + bytes(18), "snapshot.json is missing"),
-    "other": (lambda good: b"no archive at all" * 100, "no archive that can be read"),
-    "cut": (lambda good: good[:-30], "no archive that can be read"),
-    "lzma": (lambda good: packed(members_of(good), compression=zipfile.ZIP_LZMA), "belongs to no snapshot"),
-    "bzip2": (lambda good: packed(members_of(good), compression=zipfile.ZIP_BZIP2), "belongs to no snapshot"),
-    "both": (lambda good: with_member(good, "buckets/own/in"), "twice"),
+    "other": (lambda good: b"no archive at all" * 100, "not a readable zip"),
+    "cut": (lambda good: good[:-30], "not a readable zip"),
+    "lzma": (lambda good: packed(members_of(good), compression=zipfile.ZIP_LZMA), "neither stored nor deflated"),
+    "bzip2": (lambda good: packed(members_of(good), compression=zipfile.ZIP_BZIP2), "neither stored nor deflated"),
+    "both": (lambda good: with_member(good, "buckets/own/in"), "twice|both"),
 }
 
 
@@ -193,7 +193,7 @@ def test_a_name_that_is_there_twice(world: World, good: bytes) -> None:
     out = io.BytesIO(good)
     with zipfile.ZipFile(out, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("snapshot.json", b"{}")
-    assert "twice" in world.control.refused("PUT", "snapshots/bad/archive", data=out.getvalue())
+    assert "appears twice" in world.control.refused("PUT", "snapshots/bad/archive", data=out.getvalue())
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -241,6 +241,30 @@ def renamed(good: bytes, old: str, new: str) -> bytes:
     return packed({name.replace(old, new): data for name, data in members_of(good).items()})
 
 
+def in_table(table: str, **values: Any) -> Callable[[Any], Any]:
+    """Return a change of every record of a table."""
+
+    def change(document: Any) -> Any:
+        assert document[table]
+        for row in document[table].values():
+            row.update(values)
+        return document
+
+    return change
+
+
+def in_dataset(table: str, **values: Any) -> Callable[[bytes], bytes]:
+    return lambda good: changed(good, "datasets/*/dataset.json", in_table(table, **values))
+
+
+def in_version(**values: Any) -> Callable[[bytes], bytes]:
+    return lambda good: changed(good, "datasets/*/versions/*.json", in_table("samples", **values))
+
+
+def in_upload(**values: Any) -> Callable[[bytes], bytes]:
+    return lambda good: changed(good, "uploads/*/upload.json", lambda upload: {**upload, **values})
+
+
 HOSTILE: dict[str, Callable[[bytes], bytes]] = {
     "no datasets": without("datasets/"),
     "no description": without("snapshot.json"),
@@ -277,6 +301,44 @@ HOSTILE: dict[str, Callable[[bytes], bytes]] = {
         good, "metadata.json", lambda rows: [[*r[:4], "text/html\r\nSet-Cookie: a=b", r[5]] for r in rows]
     ),
     "headers that are none": lambda good: changed(good, "metadata.json", lambda rows: [[*r[:5], "AAAA"] for r in rows]),
+    "an output that is the input": lambda good: changed(
+        good, "datasets/*/dataset.json", in_record(inner_work_path="/own/in/")
+    ),
+    "an output that is the work path": lambda good: changed(
+        good, "datasets/*/dataset.json", in_record(inner_work_path="/own/out/")
+    ),
+    "an output of another dataset": lambda good: changed(
+        good, "datasets/*/dataset.json", in_record(inner_work_path="/own/out/other-0123456789abcdefghi/")
+    ),
+    "a dataset name with a path": lambda good: changed(good, "datasets/*/dataset.json", in_record(name="../x")),
+    "a version id that climbs": in_dataset("versions", version_id="../../../../outside"),
+    "a version id that is a path": in_dataset("versions", version_id="/tmp/outside"),
+    "a version whose previous one climbs": in_dataset("versions", previous_version_id="../x"),
+    "a version's manifest that climbs": in_dataset("versions", manifest_path="/own/../../x.manifest"),
+    "a current version that climbs": lambda good: changed(
+        good, "datasets/*/dataset.json", in_record(current_version_id="../../x")
+    ),
+    "a task id that is a path": in_dataset("tasks", id="../../task"),
+    "a task of an unknown kind": in_dataset("tasks", kind="format-disk"),
+    "a sample's object that climbs": in_dataset("samples", path="own/../../etc/passwd"),
+    "a sample's object without a bucket": in_dataset("samples", path="/etc/passwd"),
+    "a sample's object that is a folder": in_dataset("samples", path="own/in/"),
+    "a sample id that is a path": in_dataset("samples", id="../../x"),
+    "a sample's state of another kind": in_dataset("samples", status="BOILED"),
+    "a version's sample that climbs": in_version(path="own/../../etc/passwd"),
+    "a version's sample id that is a path": in_version(id="a/b"),
+    "metadata of a path that climbs": lambda good: changed(
+        good, "metadata.json", lambda rows: [["own/../../x", *r[1:]] for r in rows]
+    ),
+    "an upload to a path that climbs": in_upload(key="../../x"),
+    "an upload to no bucket": in_upload(bucket=".."),
+    "an upload with two headers in one": in_upload(content_type="a/b\r\nX: y"),
+    "an upload of another kind": in_upload(started_ms="yesterday"),
+    "samples of an unknown version": lambda good: renamed(
+        good,
+        next(Path(n).name for n in members_of(good) if "/versions/" in n and n.endswith(".json")),
+        "x" * 19 + ".json",
+    ),
     "a bucket that is no name": lambda good: renamed(good, "buckets/own/", "buckets/..own/"),
     "a bucket that is too short": lambda good: renamed(good, "buckets/own/", "buckets/o/"),
 }

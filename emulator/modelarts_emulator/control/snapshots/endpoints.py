@@ -1,35 +1,33 @@
-"""``/_emulator/snapshots``: everything that there is, kept under a name, and put back while the server runs."""
+"""``/_emulator/snapshots``: save the whole state under a name, and restore it while the server runs."""
 
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
 
 import msgspec
 from flask import Response, request
 from werkzeug.wsgi import wrap_file
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.control.errors import INVALID_SNAPSHOT, SNAPSHOT_NOT_FOUND
+from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.reset import delete_datasets
 from modelarts_emulator.control.snapshots import zip_archive
-from modelarts_emulator.control.snapshots.contents import SnapshotHeader, StagedObjects, read_header, write_snapshot
+from modelarts_emulator.control.snapshots.contents import read_header, write_snapshot
+from modelarts_emulator.control.snapshots.library import SnapshotLibrary
+from modelarts_emulator.control.snapshots.staged_objects import StagedObjects
+from modelarts_emulator.control.snapshots.validation import validate_backup
 from modelarts_emulator.control.wait_idle import MAX_MS, not_idle_response, wait_idle
-from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.runtime import Runtime, input_directories
-from modelarts_emulator.store import Damaged, DatasetRecord, FormatTooNew
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.store import Damaged, Durability, FormatTooNew
 
-log = logging.getLogger("modelarts-emulator")
+log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,64}")
 _SCAN_S = 600.0
 _NEW_TASKS_S = 0.2
 _PIECE = 1 << 20
@@ -73,79 +71,92 @@ class SaveQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SnapshotsControl:
-    """The endpoints. In memory mode snapshots go with the emulator."""
+    """The endpoints ``/_emulator/snapshots``. In memory mode snapshots are lost when the emulator stops."""
 
     def __init__(self, emu: Runtime, gate: RequestGate) -> None:
         self._emu, self._gate = emu, gate
-        self._folder = emu.root / "snapshots"
+        durable = emu.settings.data_dir is not None and Durability(emu.settings.durability) is Durability.FULL
+        self._library = SnapshotLibrary(emu.root / "snapshots", fsync=durable)
         self._changing = threading.Lock()
-        self._under_way = self._folder / ".under-way"
-        """Names the snapshot that is being put back, while datasets and objects are exchanged."""
-        with suppress(FileNotFoundError):
-            name = self._under_way.read_text("utf-8")
-            log.warning("Putting back snapshot %s was interrupted: parts are missing until it is put back again", name)
+        self.restoring: str | None = self._library.under_way
+        """Name of the snapshot whose restore has begun to change state and has not ended."""
+
+    def finish_restore(self) -> None:
+        """Finish a restore that the end of the process interrupted. Call this before requests are served.
+
+        The state is incomplete in between, and the snapshot is intact, so the restore is repeated as a whole.
+        """
+        if (name := self.restoring) is None:
+            return
+        log.warning("Restore of snapshot %s was interrupted: it is finished now", name)
+        try:
+            with self._changing:
+                self._restore(name)
+        except (ApiError, OSError) as error:
+            log.error(
+                "Restore of snapshot %s cannot be finished, so that data are incomplete; restore it again: %s",
+                name,
+                error,
+            )
 
     def list_snapshots(self) -> SnapshotsResponse:
-        """Every snapshot, by name."""
-        folders = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
-        known = [folder for folder in folders if _NAME.fullmatch(folder.name) and (folder / "snapshot.json").is_file()]
-        return SnapshotsResponse(snapshots=list(_readable(known)))
+        """List all snapshots in order of their names."""
+        return SnapshotsResponse(snapshots=list(self._readable()))
 
     def show_snapshot(self, name: str) -> Snapshot:
-        """One snapshot. Raises SNAPSHOT_NOT_FOUND."""
-        return _described(self._existing(name))
+        """Describe a snapshot. Raises SNAPSHOT_NOT_FOUND."""
+        return self._describe(name)
 
     def save_snapshot(self, name: str, query: SaveQuery) -> Snapshot | Response:
-        """Keep everything under a name, in place of what had it; NOT_IDLE where tasks are open when the time is over.
+        """Save the whole state under a name, replacing a snapshot of that name.
 
-        Raises INVALID_SNAPSHOT for a name, PARAMETER_INVALID.
+        Waits until no task is open; NOT_IDLE if one still is at the timeout. Raises INVALID_SNAPSHOT for a name,
+        PARAMETER_INVALID.
         """
-        self._place(name)
+        self._library.require_name(name)
         if not 0 <= query.timeout_ms <= MAX_MS:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
         deadline = time.monotonic() + query.timeout_ms / 1000
         with self._changing:
             while wait_idle(self._emu, max(0.0, deadline - time.monotonic())):
                 with self._gate.exclusive():
-                    # A request may have begun a task before; one that is held can be let go only while it is open.
+                    # A request may have started a task before the gate closed. A held task can only be released while
+                    # the gate is open, so do not wait long.
                     if self._emu.tasks.wait_idle(_NEW_TASKS_S):
-                        with self._replacing(name) as folder:
+                        with self._library.replacing(name) as folder:
                             write_snapshot(self._emu, folder, objects=query.objects, mounts=query.mounts)
-                        return _described(self._existing(name))
+                        return self._describe(name)
                 if time.monotonic() >= deadline:
                     break
         return not_idle_response(self._emu)
 
     def restore_snapshot(self, name: str) -> Snapshot:
-        """Put everything back as it was; nothing changes where the snapshot cannot be read.
+        """Replace the whole state by that of a snapshot; nothing changes if the snapshot is not valid.
 
-        Datasets are exchanged as a whole; with its objects also the emulator's own buckets. In mounted folders files
-        are written, and none removed. Then files and datasets are brought in step.
-        Raises SNAPSHOT_NOT_FOUND, INVALID_SNAPSHOT.
+        All datasets are replaced, and with objects in the snapshot all of the emulator's own buckets. In mounted
+        folders files are written, and none are removed. Afterwards datasets are synchronized with their files. A
+        restore that is interrupted by the end of the process is finished at the next start. Raises
+        SNAPSHOT_NOT_FOUND, INVALID_SNAPSHOT.
         """
         with self._changing, self._gate.exclusive():
-            folder = self._existing(name)
+            self._library.existing(name)
             try:
-                if read_header(folder).objects:
-                    with StagedObjects(self._emu, folder) as objects:
-                        self._exchange(folder, objects)
-                else:
-                    self._exchange(folder, None)
+                self._restore(name)
             finally:
                 if not self._emu.ready.is_set():
                     self._scan()
-            return _described(folder)
+            return self._describe(name)
 
     def delete_snapshot(self, name: str) -> None:
-        """Forget a snapshot. Raises SNAPSHOT_NOT_FOUND."""
+        """Delete a snapshot. Raises SNAPSHOT_NOT_FOUND."""
         with self._changing:
-            shutil.rmtree(self._existing(name))
+            self._library.delete(name)
 
     def download_snapshot(self, name: str) -> Response:
-        """A snapshot as one ``.zip`` file, the same bytes each time. Raises SNAPSHOT_NOT_FOUND."""
+        """Return a snapshot as one zip archive; the same snapshot gives the same bytes. Raises SNAPSHOT_NOT_FOUND."""
         with self._changing:
-            folder = self._existing(name)
-            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  (the web server closes it)
+            folder = self._library.existing(name)
+            file = tempfile.TemporaryFile(dir=self._library.folder)  # noqa: SIM115  (the web server closes it)
             try:
                 zip_archive.pack(folder, file)
                 size = file.tell()
@@ -158,65 +169,50 @@ class SnapshotsControl:
         return Response(body, 200, headers, content_type="application/zip", direct_passthrough=True)
 
     def upload_snapshot(self, name: str) -> Snapshot:
-        """Keep a ``.zip`` file as a snapshot, in place of what had the name. Raises INVALID_SNAPSHOT."""
-        self._place(name)
-        with self._changing, self._replacing(name) as folder, tempfile.TemporaryFile(dir=self._folder) as file:
-            shutil.copyfileobj(request.stream, file, _PIECE)
-            file.seek(0)
-            zip_archive.unpack(file, folder)
+        """Save a zip archive as a snapshot, replacing a snapshot of that name. Raises INVALID_SNAPSHOT."""
+        self._library.require_name(name)
+        with self._changing, self._library.replacing(name) as folder:
+            with tempfile.TemporaryFile(dir=self._library.folder) as file:
+                shutil.copyfileobj(request.stream, file, _PIECE)
+                file.seek(0)
+                zip_archive.unpack(file, folder)
             read_header(folder)
-        return _described(self._existing(name))
+        return self._describe(name)
 
-    # Inside
+    def _restore(self, name: str) -> None:
+        """Stage and check everything, then exchange datasets and objects. Raises INVALID_SNAPSHOT, OSError."""
+        folder = self._library.existing(name)
+        if not read_header(folder).objects:
+            self._exchange(name, None)
+            return
+        with StagedObjects(self._emu, folder) as objects:
+            self._exchange(name, objects)
 
-    def _place(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise ApiError(INVALID_SNAPSHOT, f"{name[:80]!r} is no name: letters, digits, _, - and ., up to 64 of them")
-        return self._folder / name
-
-    def _existing(self, name: str) -> Path:
-        folder = self._folder / name
-        if not _NAME.fullmatch(name) or not (folder / "snapshot.json").is_file():
-            raise ApiError(SNAPSHOT_NOT_FOUND, name[:80])
-        return folder
-
-    @contextmanager
-    def _replacing(self, name: str) -> Iterator[Path]:
-        """A new folder that gets the name when all of it is written; else nothing is left."""
-        self._folder.mkdir(exist_ok=True)
-        for left in self._folder.glob(".new-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
-        try:
-            yield new
-            with suppress(FileNotFoundError):
-                (self._folder / name).replace(new.with_name(f"{new.name}.old"))
-            new.replace(self._folder / name)
-        finally:
-            for left in self._folder.glob(f"{new.name}*"):
-                shutil.rmtree(left, ignore_errors=True)
-
-    def _exchange(self, folder: Path, objects: StagedObjects | None) -> None:
-        """Put datasets and objects in place. Raises INVALID_SNAPSHOT, OSError."""
+    def _exchange(self, name: str, objects: StagedObjects | None) -> None:
         try:
             self._emu.store.replace_all(
-                folder / "datasets", validate=_require_usable, before_change=lambda: self._clear(folder.name)
+                self._library.folder / name / "datasets",
+                validate=validate_backup,
+                before_change=lambda: self._begin(name),
             )
         except (Damaged, FormatTooNew) as error:
             raise ApiError(INVALID_SNAPSHOT, str(error)) from None
         if objects:
             objects.apply()
-        self._under_way.unlink(missing_ok=True)
+        self._library.end_restore()
+        self.restoring = None
 
-    def _clear(self, name: str) -> None:
-        self._under_way.write_text(name, "utf-8")
+    def _begin(self, name: str) -> None:
+        """Record the restore, then remove the present datasets and stop work on them."""
+        self._library.begin_restore(name)
+        self.restoring = name
         self._emu.ready.clear()
         delete_datasets(self._emu, None)
-        # Who takes in changes of files must not go on with a dataset that has only the id of the one they began with.
+        # The watcher must not continue a synchronization with a restored dataset that has the same id.
         self._emu.watcher.wait_idle(_SCAN_S)
 
     def _scan(self) -> None:
-        """As at a start: mend what was open when it was saved, watch every input path, and bring all in step."""
+        """Repeat the steps of a start: close interrupted tasks, watch all input folders, synchronize all datasets."""
         emu = self._emu
         emu.resume()
         if emu.settings.automatic:
@@ -225,33 +221,21 @@ class SnapshotsControl:
             emu.watcher.wait_idle(_SCAN_S)
         emu.ready.set()
 
+    def _readable(self) -> Iterator[Snapshot]:
+        for name in self._library.names():
+            try:
+                yield self._describe(name)
+            except ApiError as error:
+                log.warning("Snapshot %s is left out of the list: %s", name, error.message)
 
-def _require_usable(record: DatasetRecord) -> None:
-    """Raise INVALID_SNAPSHOT where a dataset's paths are none."""
-    try:
-        input_directories(record)
-        for path in (record.work_path, record.inner_work_path):
-            ObsPath.directory(path)
-    except ApiError as error:
-        raise ApiError(INVALID_SNAPSHOT, f"dataset {record.id}: {error.message}") from None
-
-
-def _readable(folders: Iterable[Path]) -> Iterator[Snapshot]:
-    for folder in folders:
-        try:
-            yield _described(folder)
-        except ApiError as error:
-            log.warning("Snapshot %s is left out: %s", folder, error.message)
-
-
-def _described(folder: Path) -> Snapshot:
-    about: SnapshotHeader = read_header(folder)
-    return Snapshot(
-        name=folder.name,
-        created_ms=about.created_ms,
-        release=about.release,
-        datasets=about.datasets,
-        objects=about.objects,
-        files=about.files,
-        bytes=about.bytes,
-    )
+    def _describe(self, name: str) -> Snapshot:
+        header = read_header(self._library.existing(name))
+        return Snapshot(
+            name=name,
+            created_ms=header.created_ms,
+            release=header.release,
+            datasets=header.datasets,
+            objects=header.objects,
+            files=header.files,
+            bytes=header.bytes,
+        )

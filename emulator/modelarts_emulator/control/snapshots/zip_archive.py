@@ -1,4 +1,4 @@
-"""A snapshot's folder as one ``.zip`` file, and back. What comes from elsewhere is judged before it is unpacked."""
+"""Pack a snapshot's folder into a zip archive, and unpack one after checking every entry."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 << 30
-# More than this must not come out of a file that is so many times smaller.
-_SMALL_BYTES, _MOST_TIMES = 256 << 20, 200
+# Zip bombs: contents above the first limit must not be more than this many times larger than the archive.
+_SMALL_BYTES, _MAX_RATIO = 256 << 20, 200
 _KNOWN = frozenset({"snapshot.json", "objects.json", "metadata.json", "datasets", "buckets", "uploads"})
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same bytes
 _PIECE = 1 << 20
 _ENCRYPTED = 1
-# What zipfile raises for bytes that it cannot make sense of.
+# Exceptions of zipfile for malformed archives.
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -39,7 +39,7 @@ _UNREADABLE = (
 
 
 def pack(folder: Path, file: IO[bytes]) -> None:
-    """Write a folder as an archive; the same folder gives the same bytes. Raises OSError."""
+    """Write a folder into an archive; the same folder gives the same bytes. Raises OSError."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
@@ -54,11 +54,16 @@ def pack(folder: Path, file: IO[bytes]) -> None:
 
 
 def unpack(file: IO[bytes], folder: Path) -> None:
-    """Unpack an archive into an empty folder. Raises INVALID_SNAPSHOT for what is no snapshot or not safe; OSError."""
+    """Unpack an archive into an empty folder.
+
+    Raises:
+        ApiError: INVALID_SNAPSHOT, if the archive is malformed, unsafe, or not a snapshot.
+        OSError: the disk refuses a write.
+    """
     size = file.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(file) as archive:
-            entries = list(_judged(archive, size, shutil.disk_usage(folder).free))
+            entries = list(_checked_entries(archive, size, shutil.disk_usage(folder).free))
             for entry, place in entries:
                 target = folder / place
                 if entry.is_dir():
@@ -67,56 +72,63 @@ def unpack(file: IO[bytes], folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _extract(archive, entry, target)
     except _UNREADABLE as error:
-        raise ApiError(INVALID_SNAPSHOT, f"this is no archive that can be read: {error}") from None
+        raise ApiError(INVALID_SNAPSHOT, f"not a readable zip archive: {error}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        raise ApiError(INVALID_SNAPSHOT, "a name in the archive is a file and a folder") from None
+        raise ApiError(INVALID_SNAPSHOT, "a name in the archive is both a file and a folder") from None
     except OSError as error:
-        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):  # a name, or a place in the file
-            raise ApiError(INVALID_SNAPSHOT, f"this is no archive that can be unpacked: {error.strerror}") from None
+        if error.errno in (
+            errno.ENAMETOOLONG,
+            errno.EINVAL,
+            errno.EILSEQ,
+        ):  # a name that the file system refuses, or a bad offset
+            raise ApiError(INVALID_SNAPSHOT, f"the archive cannot be unpacked: {error.strerror}") from None
         raise
 
 
-def _judged(archive: zipfile.ZipFile, size: int, free: int) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """Every entry with its place below the folder. Raises INVALID_SNAPSHOT."""
+def _checked_entries(archive: zipfile.ZipFile, size: int, free: int) -> Iterator[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """Yield every entry with its path below the folder. Raises INVALID_SNAPSHOT."""
     entries = archive.infolist()
     if len(entries) > MAX_FILES:
         raise ApiError(INVALID_SNAPSHOT, f"more than {MAX_FILES} files")
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > min(MAX_BYTES, free // 2):
-        raise ApiError(INVALID_SNAPSHOT, "it is larger, unpacked, than there is room for")
-    if unpacked > max(_SMALL_BYTES, _MOST_TIMES * size):
-        raise ApiError(INVALID_SNAPSHOT, f"it is more than {_MOST_TIMES} times as large, unpacked")
+        raise ApiError(INVALID_SNAPSHOT, "the unpacked content does not fit on the disk")
+    if unpacked > max(_SMALL_BYTES, _MAX_RATIO * size):
+        raise ApiError(
+            INVALID_SNAPSHOT, f"the unpacked content is more than {_MAX_RATIO} times as large as the archive"
+        )
     if sum(entry.compress_size for entry in entries) > size:
-        raise ApiError(INVALID_SNAPSHOT, "its files overlap")
+        raise ApiError(INVALID_SNAPSHOT, "its entries overlap")
     seen: set[PurePosixPath] = set()
     for entry in entries:
-        place = _place(entry)
+        place = _safe_path(entry)
         if place in seen:
-            raise ApiError(INVALID_SNAPSHOT, f"{entry.filename[:100]!r} is there twice")
+            raise ApiError(INVALID_SNAPSHOT, f"{entry.filename[:100]!r} appears twice")
         seen.add(place)
         yield entry, place
 
 
-def _place(entry: zipfile.ZipInfo) -> PurePosixPath:
-    name = entry.orig_filename  # as it is written; the other one ends at a NUL
+def _safe_path(entry: zipfile.ZipInfo) -> PurePosixPath:
+    name = entry.orig_filename  # as stored; `filename` is cut at a NUL
     place = PurePosixPath(name)
     mode = entry.external_attr >> 16
     is_plain = not stat.S_IFMT(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)
     is_inside = name == entry.filename and not place.is_absolute() and ".." not in place.parts and "//" not in name
     if not (is_plain and is_inside) or "\\" in name or "\0" in name or name.startswith("./") or "/./" in name:
-        raise ApiError(INVALID_SNAPSHOT, f"{name[:100]!r} is no name that a snapshot has")
-    is_packed_so = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    if not place.parts or place.parts[0] not in _KNOWN or entry.flag_bits & _ENCRYPTED or not is_packed_so:
-        raise ApiError(INVALID_SNAPSHOT, f"{name[:100]!r} belongs to no snapshot")
+        raise ApiError(INVALID_SNAPSHOT, f"{name[:100]!r} is not a safe name")
+    if not place.parts or place.parts[0] not in _KNOWN:
+        raise ApiError(INVALID_SNAPSHOT, f"unexpected entry {name[:100]!r}")
+    if entry.flag_bits & _ENCRYPTED or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ApiError(INVALID_SNAPSHOT, f"{name[:100]!r} is encrypted, or neither stored nor deflated")
     return place
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    """Write an entry's bytes, no more than it claims to have. Raises INVALID_SNAPSHOT."""
+    """Write an entry's bytes, at most as many as it announces. Raises INVALID_SNAPSHOT."""
     rest = entry.file_size
     with archive.open(entry) as source, target.open("xb") as out:
         while piece := source.read(_PIECE):
             rest -= len(piece)
             if rest < 0:
-                raise ApiError(INVALID_SNAPSHOT, f"{entry.filename[:100]!r} is larger than it says")
+                raise ApiError(INVALID_SNAPSHOT, f"{entry.filename[:100]!r} is larger than announced")
             out.write(piece)
