@@ -332,7 +332,11 @@ class ObjectTree:
     def set_time(self, path: ObsPath, mtime_ns: int) -> None:
         """Set an object's modification time, in ns since the epoch. Raises as ``open``."""
         with self._parent(path, create=False, follow=True) as (folder, name):
-            os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=folder, follow_symlinks=False)
+            descriptor = folder.open_file(name, READ)
+            try:
+                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+            finally:
+                os.close(descriptor)
 
     def write(
         self,
