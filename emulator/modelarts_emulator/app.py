@@ -1,4 +1,4 @@
-"""The only wiring: settings become a runtime, a runtime becomes a Flask application."""
+"""Wire the parts of a running emulator to a Flask application."""
 
 from __future__ import annotations
 
@@ -17,41 +17,42 @@ from modelarts_emulator.media.images import ImageCache
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.s3 import endpoint
 from modelarts_emulator.s3.call import Storage
+from modelarts_emulator.service.dataset_service import DatasetService
 
 IMAGE_CACHE_BYTES = 64 * 1024 * 1024
 
 
-def create_app(emu: Runtime) -> Flask:
-    """The whole surface of an emulator: dataset API, identity, objects and control."""
+def create_app(runtime: Runtime, service: DatasetService | None = None) -> Flask:
+    """Return the Flask application of an emulator: dataset API, identity, object storage and control API."""
     app = FastRoutingFlask("emulator")
-    app.url_map.merge_slashes = False  # //x is another key than /x
+    app.url_map.merge_slashes = False  # object keys may begin with a slash
     app.url_map.strict_slashes = False
-    settings = emu.settings
-    is_accepted = origin_check.register(app, settings)  # before all that answers
-    control_api = control.register(app, emu)
+    settings = runtime.settings
+    is_accepted = origin_check.register(app, settings)  # first, so that it protects every other endpoint
+    control_api = control.register(app, runtime)
     accounts = settings.accounts()
-    token_file = TokenFile(emu.root / "tokens", accounts) if settings.data_dir else None
-    tokens = Tokens(emu.clock, emu.ids, token_file)
-    access = Authenticator(accounts, tokens, url_signing_key(*emu.signing_key), emu.clock)
-    operations = dispatch.register(app, emu, access)
+    token_file = TokenFile(runtime.root / "tokens", accounts) if settings.data_dir else None
+    tokens = Tokens(runtime.clock, runtime.ids, token_file)
+    access = Authenticator(accounts, tokens, url_signing_key(*runtime.signing_key), runtime.clock)
+    operations = dispatch.register(app, settings, service or DatasetService(runtime), access)
     keystone.register(app, accounts=accounts, tokens=tokens, access=access, public_url=settings.public_url)
-    health.register(app, emu, lambda: control_api.restoring)
+    health.register(app, runtime, lambda: control_api.restoring)
     coverage.register(app)
     openapi.register(app)
     swagger.register(app)
     console.register(app, settings.public_url)
-    objects = endpoint.register(app, _storage(emu), access, public_url=settings.public_url)
-    early = EarlyDispatcher(app, emu, control_api, operations, is_accepted, objects)
+    objects = endpoint.register(app, _storage(runtime), access, public_url=settings.public_url)
+    early = EarlyDispatcher(app, runtime, control_api, operations, is_accepted, objects)
     app.extensions["emulator-early"] = early
     return app
 
 
-def _storage(emu: Runtime) -> Storage:
+def _storage(runtime: Runtime) -> Storage:
     return Storage(
-        tree=emu.tree,
-        metadata=emu.metadata,
-        uploads=emu.root / "uploads",
+        tree=runtime.tree,
+        metadata=runtime.metadata,
+        uploads=runtime.root / "uploads",
         images=ImageCache(IMAGE_CACHE_BYTES),
-        clock=emu.clock,
-        ids=emu.ids,
+        clock=runtime.clock,
+        ids=runtime.ids,
     )

@@ -423,7 +423,7 @@ class Emulator:
     def scan_progress(self) -> tuple[int, int]:
         """Return how many objects the first scan has gone through, and how many samples the last run had."""
         total = sum(entry.counts.total for entry in self.runtime.store.entries())
-        return sum(list(self.runtime.scanned_counts.values())), total
+        return sum(list(self.runtime.synchronizer.compared.values())), total
 
     def _open(self, settings: Settings) -> None:
         """Open the data directory and the port. Raises UsageError."""

@@ -17,12 +17,12 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.versions import CreateDatasetVersionRequest
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.formats import directory_layouts, manifest
-from modelarts_emulator.ingest.import_files import FileImport, ImportOrder
+from modelarts_emulator.ingest.import_files import FileImport
+from modelarts_emulator.ingest.import_order import ImportOrder, ImportProgress
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.operations.request_context import RequestContext
-from modelarts_emulator.operations.versions import create_version
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.server import Emulator
+from modelarts_emulator.service.versions import VersionManagement
 from modelarts_emulator.store import Durability, SampleRecord, Selection, Store
 from modelarts_emulator.util.clock import SystemClock
 from tests.benchmarks import worlds
@@ -116,10 +116,10 @@ def decode(data_dir: Path) -> float:
 
 def publish(runtime: Runtime) -> float:
     """Publish a version, until it is done."""
-    target = RequestContext(project_id=worlds.PROJECT, dataset_id=worlds.ID)
+    versions = VersionManagement(runtime)
 
     def run() -> None:
-        create_version(runtime, target, CreateDatasetVersionRequest())
+        versions.publish(worlds.PROJECT, worlds.ID, CreateDatasetVersionRequest())
         runtime.tasks.wait_idle(600)
 
     return milliseconds(run)
@@ -142,14 +142,15 @@ def import_(runtime: Runtime, source: Path) -> float:
     """Import the manifest over samples that are there."""
     record = runtime.store.entry(worlds.ID).record
     path = ObsPath.parse(f"/bucket/{source.name}")
-    wanted = ImportOrder(
+    order = ImportOrder(
         source=path,
         is_manifest=True,
         user="human/a/b",
         options=directory_layouts.DirectoryOptions(),
         origin=int(time.time()) % 5,
     )
-    return milliseconds(lambda: FileImport(runtime, record, wanted, lambda tally: None).run())
+    progress = ImportProgress()
+    return milliseconds(lambda: FileImport(runtime, record, order, None, progress, lambda: None).run())
 
 
 def parse(source: Path, journal: Path) -> float:
@@ -171,6 +172,7 @@ def memory(data_dir: Path, size: int) -> float:
 import gc, resource
 from pathlib import Path
 from modelarts_emulator.util.clock import SystemClock
+from modelarts_emulator.service.versions import VersionManagement
 from modelarts_emulator.store import Durability, Store
 def rss():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

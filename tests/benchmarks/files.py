@@ -37,7 +37,7 @@ def measured(root: Path, size: int, rounds: int, files: int, burst: int) -> Iter
     )
     runtime = runtime_over(root)
     runtime.store.create(worlds.dataset())
-    runtime.reconcile(worlds.ID)
+    runtime.synchronizer.synchronize(worlds.ID)
     yield times(
         f"re-sync, {min(100, size // 10)} changed",
         "scandir and stat",
@@ -62,7 +62,7 @@ def first_sync(root: Path) -> float:
     """Read everything into an empty dataset, in ms."""
     runtime = runtime_over(root)
     runtime.store.create(worlds.dataset())
-    took = milliseconds(lambda: runtime.reconcile(worlds.ID))
+    took = milliseconds(lambda: runtime.synchronizer.synchronize(worlds.ID))
     runtime.stop()
     return took
 
@@ -72,7 +72,7 @@ def resync(runtime: Runtime, folder: Path, changed: int) -> float:
     now = time.time_ns()
     for number in range(changed):
         os.utime(folder / f"part-{number // 1000:03}/picture-{number:07}.jpg", ns=(now, now))
-    return milliseconds(lambda: runtime.reconcile(worlds.ID))
+    return milliseconds(lambda: runtime.synchronizer.synchronize(worlds.ID))
 
 
 def walk(folder: str) -> Iterator[os.DirEntry[str]]:

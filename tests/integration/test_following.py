@@ -65,7 +65,7 @@ def test_only_what_has_changed_is_looked_at(emu: Emulator, api: Api, bucket: Pat
         (folder / name).write_bytes(picture())
 
     def look(*inner: str) -> set[str]:
-        emu.runtime.reconcile(dataset_id, paths=[str(folder / each) for each in inner])
+        emu.runtime.synchronizer.synchronize(dataset_id, paths=[str(folder / each) for each in inner])
         return names(api, dataset_id)
 
     assert look() == set()
@@ -209,7 +209,7 @@ def test_a_dataset_outlives_its_bucket(settings: Settings, bucket: Path, caplog:
     with Emulator(replace(settings, buckets={})) as emu:
         api = Api(emu.url)
         assert names(api, dataset_id) == {"a.png"}
-        assert "its input path cannot be read" in caplog.text
+        assert "Cannot read the input of dataset" in caplog.text
         emu.create_bucket("bucket")
         (emu.path("bucket/in")).mkdir()
         (emu.path("bucket/in/b.png")).write_bytes(picture())
@@ -221,7 +221,7 @@ def test_a_dataset_outlives_its_bucket(settings: Settings, bucket: Path, caplog:
     with Emulator(settings) as emu:
         api = Api(emu.url)
         assert names(api, dataset_id) == {"b.png"}
-        assert "does not follow its input" in caplog.text
+        assert "Cannot watch the input of dataset" in caplog.text
         api.session.close()
 
 

@@ -19,6 +19,7 @@ from werkzeug.sansio.utils import get_current_url, get_host
 
 from modelarts_emulator.api.flask_internals import FastRoutingFlask, current_request
 from modelarts_emulator.api.routes import ROUTES, Route
+from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract import lenient_decoding, unsupported
 from modelarts_emulator.contract.errors import (
     DATASET_NOT_FOUND,
@@ -37,7 +38,7 @@ from modelarts_emulator.iam.accounts import ANONYMOUS, Principal
 from modelarts_emulator.iam.authenticator import Authenticator
 from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.operations.request_context import RequestContext
-from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import Unknown
 from modelarts_emulator.web import Reply
 
@@ -55,7 +56,9 @@ _CREDENTIALS = frozenset({"HTTP_X_AUTH_TOKEN", "HTTP_AUTHORIZATION"})
 _encode = msgspec.json.Encoder().encode
 
 
-def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> dict[str, OperationEndpoint]:
+def register(
+    app: FastRoutingFlask, settings: Settings, service: DatasetService, access: Authenticator
+) -> dict[str, OperationEndpoint]:
     """Add the routes of all operations, and handlers that give every other error a documented body.
 
     Returns the operations by name.
@@ -64,7 +67,7 @@ def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> dict
     for routes in ROUTES.values():
         for route in routes:
             rule = route.path.replace("{", "<").replace("}", ">").replace("<label_name>", "<anything:label_name>")
-            operation = operations[route.operation] = OperationEndpoint(route, emu, access)
+            operation = operations[route.operation] = OperationEndpoint(route, settings, service, access)
             app.add_url_rule(rule, route.operation, _view(operation), methods=[route.method])
             if "<anything:" not in rule:
                 app.add_fast_route(route.path, route.method, route.operation)
@@ -77,11 +80,11 @@ def register(app: FastRoutingFlask, emu: Runtime, access: Authenticator) -> dict
 class OperationEndpoint:
     """Answer the requests of one operation. Needs a WSGI environment, but not Flask."""
 
-    def __init__(self, route: Route, emu: Runtime, access: Authenticator) -> None:
+    def __init__(self, route: Route, settings: Settings, service: DatasetService, access: Authenticator) -> None:
         self.route = route
-        self._emu, self._access = emu, access
-        self._strict_input, self._strict_auth = emu.settings.strict_input, access.strict
-        self._public_url = emu.settings.public_url
+        self._service, self._access = service, access
+        self._strict_input, self._strict_auth = settings.strict_input, access.strict
+        self._public_url = settings.public_url
         self._query_type, self._request_type = route.query, route.request
         self._idle_query, self._idle_body = (
             unsupported.no_effect_finder(route.operation, kind) for kind in (route.query, route.request)
@@ -91,7 +94,7 @@ class OperationEndpoint:
 
     def reply(self, environ: dict[str, Any], path: dict[str, str]) -> Reply:
         """Return the answer or the documented error. ``path`` holds the decoded parameters of the request's path."""
-        route, emu, strict = self.route, self._emu, self._strict_input
+        route, strict = self.route, self._strict_input
         warnings: list[str] = []
         try:
             arguments: dict[str, Any] = {}
@@ -116,7 +119,7 @@ class OperationEndpoint:
                     warnings += self._idle_body(arguments["request"])
             if warnings and strict:
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
-            answer = route.handler(emu, context, **arguments)
+            answer = route.handler(self._service, context, **arguments)
             if warnings and strict:  # only operations that read find further ones: nothing has been changed
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
         except ApiError as error:

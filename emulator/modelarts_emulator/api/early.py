@@ -15,9 +15,9 @@ from modelarts_emulator.api.dispatch import MAX_CACHED_QUERIES, OperationEndpoin
 from modelarts_emulator.api.flask_internals import FastRoutingFlask
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.api import ControlApi
-from modelarts_emulator.operations.search import as_selection
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.s3.endpoint import ObjectEndpoint
+from modelarts_emulator.samples.search import as_selection
 from modelarts_emulator.web import Reply
 from modelarts_emulator.web.responses import status_line
 

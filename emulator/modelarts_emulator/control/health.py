@@ -37,7 +37,7 @@ def _state(emu: Runtime, restoring: str | None) -> dict[str, Any]:
         "sync": emu.settings.sync,
         "watcher": emu.watcher.mode,
         "pending_events": emu.watcher.pending,
-        "noted_datasets": len(emu.pending_sync),
+        "noted_datasets": len(emu.synchronizer.pending),
         "open_tasks": emu.tasks.open,
         "datasets": len(emu.store.entries()),
         "restoring": restoring,

@@ -81,7 +81,7 @@ def delete_datasets(emu: Runtime, project_id: str | None) -> list[DatasetRecord]
         emu.unwatch(record.id)
         with suppress(Unknown):
             emu.store.delete(record.id)
-        emu.pending_sync.discard(record.id)
+        emu.synchronizer.pending.discard(record.id)
     emu.transitions.recheck()
     emu.tasks.wait_idle(_TASKS_S, {record.id for record in records})
     return records

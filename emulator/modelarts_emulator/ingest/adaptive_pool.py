@@ -1,7 +1,8 @@
-"""Who reads many files: one thread while they lie in memory, several where the disk keeps one waiting.
+"""A thread pool that starts only if reading files waits for the disk.
 
-Reading the headers of pictures is work for the interpreter, which several threads only disturb each other at: 134,000
-a second with one, 64,000 with four. From a disk it is mostly waiting: 18,000 with one, 33,000 with four.
+Parsing the headers of images is work for the interpreter, at which several threads only disturb each other: 134,000
+a second with one thread, 64,000 with four, as long as the files are in the page cache. From a disk, reading is mostly
+waiting: 18,000 a second with one thread, 33,000 with four.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Waiting for the disk is when the time that passes is so many times what the thread works.
-_WAITING = 2.0
-_WORTH_IT = 100
-_MOST = 8
+_WAIT_RATIO = 2.0
+"""Reading waits for the disk if the elapsed time is more than this many times the thread's CPU time."""
+_MIN_BATCH = 100
+"""Batches that are smaller than this are not measured."""
+_MAX_THREADS = 8
 
 
 class AdaptivePool:
-    """Maps over batches in order; a context manager that ends its threads, if it ever began any."""
+    """Maps a function over batches, in order. A context manager; at its end it stops the threads that it started."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
-        self._threads = min(_MOST, 2 * (os.cpu_count() or 1))
+        self._threads = min(_MAX_THREADS, 2 * (os.cpu_count() or 1))
 
     def __enter__(self) -> AdaptivePool:
         return self
@@ -40,11 +42,11 @@ class AdaptivePool:
 
     @property
     def threads(self) -> int:
-        """How many are reading now."""
+        """The number of threads that read now."""
         return 1 if self._pool is None else self._threads
 
     def map(self, read: Callable[[T], R], batch: Sequence[T]) -> list[R]:
-        """What reading each gives, in order. Raises what the first one raises that fails."""
+        """Return the result of ``read`` for each item, in order. Raises the exception of the first item that fails."""
         if self._pool is not None:
             share = -(-len(batch) // self._threads)
             shares = [batch[start : start + share] for start in range(0, len(batch), share or 1)]
@@ -53,6 +55,7 @@ class AdaptivePool:
             ]
         began, worked = time.perf_counter(), time.thread_time()
         results = [read(each) for each in batch]
-        if len(batch) >= _WORTH_IT and time.perf_counter() - began > _WAITING * (time.thread_time() - worked):
+        elapsed, worked = time.perf_counter() - began, time.thread_time() - worked
+        if len(batch) >= _MIN_BATCH and elapsed > _WAIT_RATIO * worked:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="reader")
         return results

@@ -1,329 +1,259 @@
-"""What an import does: bring samples and annotations from elsewhere into a dataset.
+"""Imports into a dataset: bring samples and labels from a directory or a manifest.
 
-Objects outside the dataset's input are copied there first. Annotations are merged onto the samples batch by batch,
-each batch one atomic group. An item that is wrong fails alone: it is counted, and the first few are told.
+Objects outside the dataset's input directories are copied there first. The samples then go through the ingest pipeline
+with the IMPORT policy. An item that cannot be imported is counted and reported, and the others are imported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from itertools import islice
-from typing import BinaryIO, TypeVar
+from functools import partial
+from typing import BinaryIO
 
 import msgspec
 
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
-from modelarts_emulator.contract.samples import SampleLabel
-from modelarts_emulator.contract.wire import SampleStatus, SampleType
+from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType
 from modelarts_emulator.formats import directory_layouts, manifest
 from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.ingest.import_order import ImportOrder, ImportProgress
 from modelarts_emulator.ingest.input_copies import InputCopier
+from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_import
+from modelarts_emulator.ingest.object_listing import Listing
+from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
 from modelarts_emulator.media.images import read_header
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.obs.walk import ObjectEntry
-from modelarts_emulator.operations.labels import ensure_labels
-from modelarts_emulator.runtime import Runtime, input_directories
-from modelarts_emulator.samples.changes import IMPORT_ORIGIN, with_labels
-from modelarts_emulator.samples.factory import file_sample
-from modelarts_emulator.samples.hard_examples import HARD
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.samples.changes import IMPORT_ORIGIN
+from modelarts_emulator.samples.factory import file_sample, input_directories
 from modelarts_emulator.samples.label_rules import validate_labels
-from modelarts_emulator.store import DatasetRecord, DatasetWriter, SampleRecord
+from modelarts_emulator.store import DatasetReader, DatasetRecord, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
-BATCH = 1_000
-TOLD = 5
 PARENT_SOURCE = "@modelarts:parent_source"
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOrder:
-    """What is imported, and how. ``source`` is a directory, or a manifest where ``is_manifest``."""
-
-    source: ObsPath
-    is_manifest: bool
-    user: str
-    annotations: bool = True
-    samples: bool = True
-    included: frozenset[str] = frozenset()
-    excluded: frozenset[str] = frozenset()
-    difficult_only: bool = False
-    final: bool = True
-    folder: str = ""
-    origin: int = 0
-    options: directory_layouts.DirectoryOptions = field(default_factory=directory_layouts.DirectoryOptions)
-
-
-@dataclass
-class ImportProgress:
-    """How far an import is: counts under the names of the task's answer, and what went wrong."""
-
-    total_sample_count: int = 0
-    imported_sample_count: int = 0
-    annotated_sample_count: int = 0
-    unconfirmed_sample_count: int = 0
-    total_sub_sample_count: int = 0
-    imported_sub_sample_count: int = 0
-    total_file_count: int = 0
-    finished_file_count: int = 0
-    total_file_size: int = 0
-    finished_file_size: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    problem_count: int = 0
-
-    def fail(self, problem: Problem) -> None:
-        """Count an item that is wrong; the first few are kept to be told."""
-        self.problem_count += 1
-        if len(self.problems) < TOLD:
-            self.problems.append(problem)
-
-    def plus(self, other: ImportProgress) -> ImportProgress:
-        """How far both are together."""
-        both = ImportProgress(
-            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
-        )
-        both.problems = both.problems[:TOLD]
-        return both
-
-    def counts(self) -> dict[str, int]:
-        """The counts that a task answers with."""
-        return {name: value for name, value in vars(self).items() if name.endswith(("_count", "_size"))} | {
-            "problem_count": self.problem_count
-        }
-
-    def told(self) -> str:
-        """What went wrong, in one line; empty where nothing did."""
-        if not self.problem_count:
-            return ""
-        more = f" and {self.problem_count - len(self.problems)} more" if self.problem_count > len(self.problems) else ""
-        return f"{self.problem_count} left out: {'; '.join(map(str, self.problems))}{more}"
-
-
-Note = Callable[[ImportProgress], None]
 
 
 class Import:
-    """One import into one dataset. ``run`` does it all; subclasses say how items become samples."""
+    """One import into one dataset. Subclasses resolve items of the source: files, lines or rows.
 
-    def __init__(self, runtime: Runtime, record: DatasetRecord, wanted: ImportOrder, note: Note) -> None:
-        self.runtime, self.record, self.wanted, self.note = runtime, record, wanted, note
-        self.kind = DATASET_TYPES[record.type]
-        self.placement = InputCopier(runtime.tree, input_directories(record), wanted.folder)
-        self.tally = ImportProgress()
+    ``progress`` is updated all the time; ``on_progress`` is called whenever a client should see it. ``listing`` is the
+    listing of the source directory; a manifest needs none.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        record: DatasetRecord,
+        order: ImportOrder,
+        listing: Listing | None,
+        progress: ImportProgress,
+        on_progress: Callable[[], None],
+    ) -> None:
+        self.runtime, self.record, self.order, self.listing = runtime, record, order, listing
+        self.progress, self.on_progress = progress, on_progress
+        self.traits = DATASET_TYPES[record.type]
+        self.source = order.source if order.is_manifest else order.source.as_directory()
+        self.copier = InputCopier(runtime.tree, input_directories(record), order.folder)
         self.now = runtime.clock.now_ms()
+        self.stored: DatasetReader
 
-    def run(self) -> ImportProgress:
-        """Import. Raises ApiError, OSError; what has been imported by then stays."""
+    def run(self) -> None:
+        """Import everything. Raises ApiError, OSError; the batches committed before that stay."""
         self.prepare()
-        for batch in in_batches(self.wanted_items(), BATCH):
-            with self.runtime.store.reading(self.record.id) as self.known:
-                ready = [each for item in batch if (each := self._attempt(item, self.prepared)) is not None]
-            self.placement.flush()
-            with self.runtime.store.writing(self.record.id) as dataset:
-                for sample, fresh in ready:
-                    self._attempt(sample, lambda item, fresh=fresh: self._merge(dataset, item, fresh))  # type: ignore[misc]
-            self.note(self.tally)
-        return self.tally
+        run_pipeline(
+            self.runtime.store,
+            self.record.id,
+            self.accepted_items(),
+            self._resolve_batch,
+            partial(merge_import, dataset_type=self.record.type),
+            self._count_batch,
+        )
 
     def prepare(self) -> None:
-        """What must be there before the first item."""
+        """Do what comes before the first item."""
 
-    def prepared(self, item: SampleRecord) -> tuple[SampleRecord, SampleRecord | None] | None:
-        """An item with the id of its sample, and the sample itself where the dataset does not know it yet."""
+    def resolve(self, item: SampleRecord) -> Candidate | None:
+        """Return the candidate of an item; None if the import is not to add its sample. Raises ApiError."""
         raise NotImplementedError
 
     def items(self) -> Iterator[SampleRecord | Problem]:
-        """Everything that the source holds."""
-        if self.wanted.is_manifest:
-            with self.runtime.tree.open(self.wanted.source) as file:
+        """Return all items of the source, with their labels."""
+        tree = self.runtime.tree
+        if self.listing is None:
+            with tree.open(self.source) as file:
                 yield from manifest.read(file, self.record.type, self._open)
         else:
-            directory = self.wanted.source.as_directory()
             yield from directory_layouts.read_directory(
                 self.record.type,
-                directory.object_name,
-                self.entries(),
-                self.wanted.options,
-                lambda path: self.runtime.tree.open(ObsPath.parse(f"/{path}")),
+                self.source.object_name,
+                list(self.listing.entries(self.source)),
+                self.order.options,
+                lambda path: tree.open(ObsPath.parse(f"/{path}")),
             )
 
-    def entries(self) -> Sequence[ObjectEntry]:
-        """The objects of the directory; never what datasets have written."""
-        directory = self.wanted.source.as_directory()
-        skip = [output for output in self.runtime.outputs() if not output.contains(directory)]
-        return list(self.runtime.tree.walk(directory, skip=skip))
-
-    def wanted_items(self) -> Iterator[SampleRecord]:
-        """The items that pass the filters; problems are counted."""
+    def accepted_items(self) -> Iterator[SampleRecord]:
+        """Return the items that pass the filters; unusable ones are reported."""
         for item in self.items():
             if isinstance(item, Problem):
-                self.tally.fail(item)
-            elif self.is_wanted(item):
+                self.progress.report(item)
+            elif self.order.accepts(item):
                 yield item
 
+    def copy_to_input(self, path: str) -> str:
+        """Copy an object to the input directory, if samples are imported; return its path there. Raises ApiError."""
+        relative = self.relative(path)
+        return self.copier.copy(path, relative) if self.order.samples else self.copier.target(path, relative)
+
     def relative(self, path: str) -> str:
-        """An object's name below the folder that it is copied to: as in its directory, or just its name."""
-        if not self.wanted.is_manifest:
-            start = self.wanted.source.as_directory().object_name
-            if path.startswith(start):
-                return path[len(start) :]
+        """Return an object's path below the source directory; from a manifest, only its name."""
+        start = self.source.object_name
+        if self.listing is not None and path.startswith(start):
+            return path[len(start) :]
         return path.rpartition("/")[2]
 
-    def place(self, path: str) -> str:
-        """Copy an object to where it belongs, and count it. Raises ApiError."""
-        relative = self.relative(path)
-        return self.placement.place(path, relative) if self.wanted.samples else self.placement.target(path, relative)
+    def require_valid_labels(self, item: SampleRecord, shape: tuple[int, int, int] | None = None) -> None:
+        """Raise ApiError for labels that do not fit the item, before its object is copied."""
+        if item.labels and self.order.annotations:
+            validate_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
+
+    def labelling(self, item: SampleRecord) -> Labelling:
+        """Return the labels and metadata that an item brings."""
+        order = self.order
+        metadata = dict(item.metadata) if order.annotations else {}
+        if order.origin:
+            metadata[IMPORT_ORIGIN] = order.origin
+        return Labelling(
+            labels=item.labels if order.annotations else (),
+            by=item.annotated_by if item.annotated_by and "/" in item.annotated_by else order.user,
+            time=item.annotated_time or self.now,
+            status=SampleStatus.MANUAL_ANNOTATION if order.final else SampleStatus.AUTO_ANNOTATION,
+            metadata=metadata,
+            usage=item.usage,
+        )
+
+    def count(self, candidate: Candidate, merged: SampleRecord) -> None:
+        """Count an imported sample."""
+        progress = self.progress
+        progress.imported_sample_count += 1
+        if candidate.labelling is not None and candidate.labelling.labels:
+            if self.order.final:
+                progress.annotated_sample_count += 1
+            else:
+                progress.unconfirmed_sample_count += 1
+
+    def _count_batch(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.error is not None:
+                self.refuse(outcome.candidate.name, outcome.error)
+            elif outcome.merged is not None:
+                self.count(outcome.candidate, outcome.merged)
+        self.on_progress()
+
+    def refuse(self, name: str, error: ApiError) -> None:
+        """Report an item that is refused."""
+        self.progress.report(Problem(name, error.message[:300]))
+
+    def _resolve_batch(self, items: Sequence[SampleRecord]) -> list[Candidate]:
+        """Resolve items; those that are refused are reported. Copied objects are durable when this returns."""
+        candidates = []
+        with self.runtime.store.reading(self.record.id) as self.stored:
+            for item in items:
+                try:
+                    if (candidate := self.resolve(item)) is not None:
+                        candidates.append(candidate)
+                except ApiError as error:
+                    self.refuse(name_of(item), error)
+        self.copier.flush()
+        return candidates
 
     def _open(self, uri: str) -> BinaryIO:
         return self.runtime.tree.open(ObsPath.parse(uri))
-
-    def is_wanted(self, item: SampleRecord) -> bool:
-        """Whether an item passes the filters."""
-        wanted = self.wanted
-        names = {label.name for label in item.labels}
-        if wanted.excluded & names or (wanted.included and not wanted.included & names):
-            return False
-        return not wanted.difficult_only or _is_difficult(item)
-
-    def require_fitting(self, item: SampleRecord, shape: tuple[int, int, int] | None = None) -> None:
-        """Raise ApiError for labels that cannot be its own: before what would be a sample without them is there."""
-        if item.labels and self.wanted.annotations:
-            validate_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
-
-    def _attempt(self, item: SampleRecord, action: Callable[[SampleRecord], T]) -> T | None:
-        """Do something with one item; a documented refusal is its problem."""
-        try:
-            return action(item)
-        except ApiError as error:
-            self.tally.fail(Problem(item.path or f"text {(item.text or '')[:40]!r}", error.message[:300]))
-        return None
-
-    def _merge(self, dataset: DatasetWriter, item: SampleRecord, fresh: SampleRecord | None) -> None:
-        """Put what an item says onto its sample. Raises ApiError; then the sample is as it was."""
-        known = dataset.get(item.id)
-        base = known or fresh
-        if base is None:
-            raise ApiError(FILE_NOT_FOUND, "it went away during the import")
-        labels: list[SampleLabel] = item.labels if self.wanted.annotations else []
-        if labels:
-            labels = validate_labels(self.record.type, base, labels)
-            ensure_labels(dataset, labels)
-        merged = self._merged(base, item, labels)
-        if merged != known:
-            dataset.put_sample(merged)
-        self._count(base, item, labels)
-
-    def _merged(self, base: SampleRecord, item: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRecord:
-        status = SampleStatus.MANUAL_ANNOTATION if self.wanted.final else SampleStatus.AUTO_ANNOTATION
-        if labels:
-            by = item.annotated_by if item.annotated_by and "/" in item.annotated_by else self.wanted.user
-            base = with_labels(base, labels, by=by, now=item.annotated_time or self.now, status=status)
-        metadata = {**base.metadata, **(item.metadata if self.wanted.annotations else {})}
-        if self.wanted.origin:
-            metadata[IMPORT_ORIGIN] = self.wanted.origin
-        return msgspec.structs.replace(base, metadata=metadata, usage=item.usage or base.usage)
-
-    def _count(self, base: SampleRecord, item: SampleRecord, labels: Sequence[SampleLabel]) -> None:
-        tally = self.tally
-        tally.imported_sample_count += 1
-        tally.imported_sub_sample_count += item.parent is not None
-        if labels and self.wanted.final:
-            tally.annotated_sample_count += 1
-        elif labels:
-            tally.unconfirmed_sample_count += 1
 
 
 class FileImport(Import):
     """An import into a dataset whose samples are whole files."""
 
     def prepare(self) -> None:
-        """Count what is to come, so that progress means something."""
-        tally = self.tally
-        if self.wanted.is_manifest:
-            tally.total_sample_count = tally.total_file_count = self._count_lines()
+        """Count the files of the source, so that the progress has a total."""
+        progress = self.progress
+        if self.listing is None:
+            with self.runtime.tree.open(self.source) as file:
+                lines = manifest.count_lines(file)
+            progress.total_sample_count += lines
+            progress.total_file_count += lines
         else:
-            files = [entry for entry in self.entries() if self.kind.holds(entry.path)]
-            tally.total_sample_count = tally.total_file_count = len(files)
-            tally.total_file_size = sum(entry.size for entry in files)
-        self.note(tally)
+            files = [entry for entry in self.listing.entries(self.source) if self.traits.holds(entry.path)]
+            progress.total_sample_count += len(files)
+            progress.total_file_count += len(files)
+            progress.total_file_size += sum(entry.size for entry in files)
+        self.on_progress()
 
-    def prepared(self, item: SampleRecord) -> tuple[SampleRecord, SampleRecord | None] | None:
-        """Place the file; of a video's frame, the video as well. Raises ApiError."""
+    def resolve(self, item: SampleRecord) -> Candidate | None:
+        """Copy the file to the input; for a frame of a video, the video as well. Raises ApiError."""
         if not item.path:
             raise ApiError(TYPE_MISMATCH, f"{item.text or ''!r:.40}: a sample of this dataset is a file")
-        is_frame = self.record.type == 600 and item.type is SampleType.IMAGE
-        if not is_frame and not self.kind.holds(item.path):
-            raise ApiError(TYPE_MISMATCH, f"a file must end in {', '.join(self.kind.extensions)}")
-        if self.wanted.samples and not self.placement.is_placed(item.path):
-            is_picture = is_frame or self.kind.sample_type is SampleType.IMAGE
-            self.require_fitting(item, self._shape_at(item.path) if item.labels and is_picture else None)
-        parent = self._parent(item) if is_frame else None
-        path = self.place(item.path)
+        is_frame = self.record.type is DatasetType.VIDEO and item.type is SampleType.IMAGE
+        if not is_frame and not self.traits.holds(item.path):
+            raise ApiError(TYPE_MISMATCH, f"a file must end in {', '.join(self.traits.extensions)}")
+        if self.order.samples and not self.copier.is_in_input(item.path):
+            is_image = is_frame or self.traits.sample_type is SampleType.IMAGE
+            self.require_valid_labels(item, self._shape_at(item.path) if item.labels and is_image else None)
+        parent = self._import_parent(item) if is_frame else None
+        path = self.copy_to_input(item.path)
         identity = sample_id(self.record.id, path)
-        is_known = self.known.document(identity) is not None
-        if not is_known and not self.wanted.samples:
+        is_stored = self.stored.document(identity) is not None
+        if not is_stored and not self.order.samples:
             return None
-        sample_type = item.type if is_frame else self.kind.sample_type
-        fresh = None if is_known else self._fresh(identity, path, sample_type, parent)
-        self.tally.finished_file_count += 1
-        return msgspec.structs.replace(item, id=identity, path=path, parent=parent), fresh
+        sample = None
+        if not is_stored:
+            sample = self._read(identity, path, item.type if is_frame else self.traits.sample_type, parent)
+        self.progress.finished_file_count += 1
+        return Candidate(identity, sample, self.labelling(item), name=path)
 
-    def _count(self, base: SampleRecord, item: SampleRecord, labels: Sequence[SampleLabel]) -> None:
-        super()._count(base, item, labels)
-        self.tally.finished_file_size += base.size
-        if self.wanted.is_manifest:
-            self.tally.total_file_size += base.size
+    def count(self, candidate: Candidate, merged: SampleRecord) -> None:
+        """Count an imported sample and its file."""
+        super().count(candidate, merged)
+        self.progress.imported_sub_sample_count += merged.parent is not None
+        self.progress.finished_file_size += merged.size
+        if self.listing is None:
+            self.progress.total_file_size += merged.size
 
     def _shape_at(self, path: str) -> tuple[int, int, int] | None:
-        """The size of a picture where it lies now. Raises ApiError."""
+        """Read width, height and channels of an image where it is stored now. Raises FILE_NOT_FOUND."""
         place = ObsPath.parse(f"/{path}")
         if self.runtime.tree.stat(place) is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
         return read_header(self.runtime.tree.local(place))
 
-    def _fresh(self, identity: str, path: str, sample_type: SampleType, parent: str | None) -> SampleRecord:
+    def _read(self, identity: str, path: str, sample_type: SampleType, parent: str | None) -> SampleRecord:
+        """Return the new sample of an object in the input. Raises FILE_NOT_FOUND."""
         place = ObsPath.parse(f"/{path}")
         stat = self.runtime.tree.stat(place)
         if stat is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
-        sample = file_sample(identity, self.kind, path, stat.size, stat.mtime_ns)
+        sample = file_sample(identity, self.traits, path, stat.size, stat.mtime_ns)
         sample.type, sample.parent = sample_type, parent
         if sample_type is SampleType.IMAGE:
             sample.shape = read_header(self.runtime.tree.local(place))
         return sample
 
-    def _parent(self, item: SampleRecord) -> str | None:
-        """The id of the video that a frame was taken from; the video becomes a sample too."""
+    def _import_parent(self, item: SampleRecord) -> str | None:
+        """Make the video that a frame was taken from a sample, too; return its sample id."""
         source = item.metadata.get(PARENT_SOURCE)
         if not isinstance(source, str):
             return None
-        path = self.place(ObsPath.parse(source).object_name)
+        path = self.copy_to_input(ObsPath.parse(source).object_name)
         identity = sample_id(self.record.id, path)
-        known = self.known.get(identity)
-        if known is None and self.wanted.samples:
-            video = self._fresh(identity, path, self.kind.sample_type, None)
+        if self.stored.get(identity) is None and self.order.samples:
+            video = self._read(identity, path, self.traits.sample_type, None)
             with self.runtime.store.writing(self.record.id) as dataset:
                 dataset.put_sample(video)
         item.metadata[PARENT_SOURCE] = f"obs://{path}"
-        self.tally.total_sub_sample_count += 1
+        self.progress.total_sub_sample_count += 1
         return identity
 
-    def _count_lines(self) -> int:
-        with self.runtime.tree.open(self.wanted.source) as file:
-            return manifest.count_lines(file)
 
-
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of ``size`` items, the last one shorter."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def _is_difficult(item: SampleRecord) -> bool:
-    flags = ("difficult", HARD)
-    return bool(item.metadata.get(HARD)) or any(
-        str((label.property or {}).get(flag, "0")).lower() in ("1", "true") for label in item.labels for flag in flags
-    )
+def name_of(item: SampleRecord) -> str:
+    """Return how messages name an item: its object, or the beginning of its text."""
+    return item.path or f"text {(item.text or '')[:40]!r}"

@@ -1,4 +1,4 @@
-"""Where objects of others go in a dataset: those that lie in its input stay, all others are copied there."""
+"""Copy imported objects into the input directory of a dataset; objects that are there already stay in place."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _CHUNK = 1 << 20
 
 
 class InputCopier:
-    """Puts objects below a folder of the first input directory. The same content is never stored twice under a name.
+    """Copies objects below a folder of the first input directory. The same content is stored once for each name.
 
-    ``folder`` is a relative path, empty for the input directory itself. Raises PATH_INVALID.
+    ``folder`` is a relative path; an empty one is the input directory itself. Raises PATH_INVALID.
     """
 
     def __init__(self, tree: ObjectTree, inputs: Sequence[ObsPath], folder: str = "") -> None:
@@ -25,31 +25,31 @@ class InputCopier:
         self.folder = inputs[0].join(f"{folder}/") if folder else inputs[0]
         self._unflushed: set[ObsPath] = set()
 
-    def is_placed(self, path: str) -> bool:
-        """Whether an object (``bucket/key``) lies in the dataset's input already."""
+    def is_in_input(self, path: str) -> bool:
+        """Return whether an object (``bucket/key``) is stored in the dataset's input already."""
         return path.startswith(self._inputs)
 
     def target(self, path: str, relative: str) -> str:
-        """Where an object belongs; nothing is copied."""
-        return path if self.is_placed(path) else self.folder.join(relative).object_name
+        """Return where an object belongs, without copying it."""
+        return path if self.is_in_input(path) else self.folder.join(relative).object_name
 
-    def place(self, path: str, relative: str) -> str:
-        """Copy an object unless it is there, and return where it lies now.
+    def copy(self, path: str, relative: str) -> str:
+        """Copy an object unless it is in the input, and return where it is stored then.
 
-        Another content under the same name gets a name of its own, the same one each time. Raises ApiError as
-        ``ObjectTree.copy``.
+        If the name is taken by other content, the copy gets a name with a digest of its content, the same one each
+        time. Raises ApiError as ``ObjectTree.copy``.
         """
-        if self.is_placed(path):
+        if self.is_in_input(path):
             return path
         source, target = ObsPath.parse(f"/{path}"), self.folder.join(relative)
-        if not self._copied(source, target):
+        if not self._has_copied(source, target):
             target = _renamed(target, self._digest(source))
-            if not self._copied(source, target):
+            if not self._has_copied(source, target):
                 raise ApiError(SAMPLE_EXISTS, str(target))
         return target.object_name
 
     def write(self, relative: str, chunks: Iterator[bytes]) -> ObsPath:
-        """Write a new object, under another name if its own is taken. Raises ApiError as ``ObjectTree.write``."""
+        """Write a new object, under a numbered name if its own is taken. Raises ApiError as ``ObjectTree.write``."""
         target = self.folder.join(relative)
         number = 0
         while self._tree.stat(target) is not None:
@@ -59,13 +59,13 @@ class InputCopier:
         return target
 
     def flush(self) -> None:
-        """Make what has been copied survive power loss."""
+        """Make the copies survive power loss (fsync of their directories)."""
         for directory in self._unflushed:
             self._tree.flush(directory)
         self._unflushed.clear()
 
-    def _copied(self, source: ObsPath, target: ObsPath) -> bool:
-        """Copy, unless the name is taken; then say whether the content there is the same."""
+    def _has_copied(self, source: ObsPath, target: ObsPath) -> bool:
+        """Copy, or if the name is taken, return whether it has the same content."""
         if self._tree.stat(target) is not None:
             return self._is_same(source, target)
         try:

@@ -1,4 +1,7 @@
-"""Uploads: files that arrive as base64, or are named by an OBS path, and become samples at once."""
+"""Uploads: files that are sent in base64, or named by an OBS path, become samples at once.
+
+Their samples go through the ingest pipeline with the UPLOAD policy: an object that exists already is refused.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +24,27 @@ from modelarts_emulator.contract.errors import (
     UPLOAD_FAILED,
     ApiError,
 )
-from modelarts_emulator.contract.samples import Sample, SampleLabel, UploadSampleResp
+from modelarts_emulator.contract.samples import Sample, SampleLabel
 from modelarts_emulator.contract.sources import LabelFormat
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus, SampleType
 from modelarts_emulator.formats import text
 from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_upload
+from modelarts_emulator.ingest.pipeline import Outcome, commit
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.media.images import read_header_bytes
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry, is_ignored
-from modelarts_emulator.operations.labels import ensure_labels
-from modelarts_emulator.runtime import Runtime, input_directories
-from modelarts_emulator.samples.changes import checked_metadata, with_labels
-from modelarts_emulator.samples.factory import file_sample, line_samples, reading_of, row_samples
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.samples.changes import checked_metadata
+from modelarts_emulator.samples.factory import (
+    file_sample,
+    input_directories,
+    line_samples,
+    read_options_of,
+    row_samples,
+)
 from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import DatasetRecord, FileRecord, ReadOptions, SampleRecord
 from modelarts_emulator.util.ids import sample_id
@@ -45,21 +55,22 @@ MAX_IMAGE_BYTES = 25 * 1024 * 1024
 MAX_OBJECT_BYTES = 256 * 1024 * 1024
 
 _THREADS = 4
-_WORTH_THREADS = 8
+_MIN_FILES_FOR_THREADS = 8
 
-Uploaded = tuple[SampleRecord, list[SampleLabel]]
+LabelledSample = tuple[SampleRecord, list[SampleLabel]]
 
 
-class _Upload:
-    """What uploads into datasets of every type have in common."""
+class SampleUpload:
+    """The part that uploads of files, lines and rows share. ``status`` is the one of labelled samples."""
 
     def __init__(self, runtime: Runtime, record: DatasetRecord, user: str, status: SampleStatus) -> None:
         self.runtime, self.record, self.user, self.status = runtime, record, user, status
-        self.at_ms = runtime.clock.now_ms()  # one time for all, so that they are listed in their order
+        self.now = runtime.clock.now_ms()  # one time for all files, so that they are listed in request order
         self.directory = input_directories(record)[0]
-        self.kind = DATASET_TYPES[record.type]
+        self.traits = DATASET_TYPES[record.type]
 
-    def _path(self, sample: Sample) -> ObsPath:
+    def target(self, sample: Sample) -> ObsPath:
+        """Return where a file is to be stored. Raises: PARAMETER_INVALID, PATH_INVALID, TYPE_MISMATCH."""
         source = sample.data_source.data_path if sample.data_source else None
         name = sample.name or (ObsPath.parse(source).name if source else "")
         if not name:
@@ -68,15 +79,15 @@ class _Upload:
         if path.is_directory:
             raise ApiError(PATH_INVALID, f"{sample.name}: names a directory")
         if any(map(is_ignored, name.split("/"))):
-            raise ApiError(PATH_INVALID, f"{sample.name}: a hidden or temporary file is no sample")
-        if not self.kind.holds(path.name):
-            raise ApiError(TYPE_MISMATCH, f"{sample.name}: a file must end in {', '.join(self.kind.extensions)}")
+            raise ApiError(PATH_INVALID, f"{sample.name}: a hidden or temporary file cannot be a sample")
+        if not self.traits.holds(path.name):
+            raise ApiError(TYPE_MISMATCH, f"{sample.name}: a file must end in {', '.join(self.traits.extensions)}")
         return path
 
-    def _data(self, sample: Sample) -> bytes:
-        """The file: sent in base64, or named by an OBS path."""
+    def content(self, sample: Sample) -> bytes:
+        """Return the bytes of a file. Raises: FILE_NOT_FOUND, FILE_TOO_LARGE, UPLOAD_FAILED."""
         if sample.data is not None or sample.data_source is None or not sample.data_source.data_path:
-            return _decoded(sample)
+            return _decode_base64(sample)
         path = ObsPath.parse(sample.data_source.data_path)
         stat = self.runtime.tree.stat(path)
         if stat is None:
@@ -85,78 +96,81 @@ class _Upload:
             raise ApiError(FILE_TOO_LARGE, f"{path}: {stat.size} bytes are more than {MAX_OBJECT_BYTES}")
         return self.runtime.tree.read(path)
 
-    def _write(self, path: ObsPath, data: bytes) -> ObjectStat:
+    def write(self, path: ObsPath, data: bytes) -> ObjectStat | None:
+        """Write a new object; None if there is one of this name. Raises UPLOAD_FAILED."""
         try:
-            return self.runtime.tree.write(path, data, overwrite=False, flush=False, at_ms=self.at_ms)
+            return self.runtime.tree.write(path, data, overwrite=False, flush=False, at_ms=self.now)
         except FileExistsError:
-            raise ApiError(SAMPLE_EXISTS, str(path)) from None
+            return None
         except OSError as error:
-            log.warning("An uploaded sample cannot be written: %s", error)
+            log.warning("Cannot write an uploaded sample: %s", error)
             raise ApiError(UPLOAD_FAILED, error.strerror or str(error)) from None
 
-    def _flush(self, samples: Sequence[SampleRecord]) -> None:
-        for directory in {ObsPath.parse(f"/{sample.path}").parent for sample in samples}:
-            self.runtime.tree.flush(directory)
+    def labelling(self, labels: Sequence[SampleLabel], metadata: dict[str, object]) -> Labelling:
+        """Return the labels and metadata that come with a sample."""
+        return Labelling(labels, self.user, self.now, self.status, metadata)
+
+    def commit(self, candidates: Sequence[Candidate]) -> list[Outcome]:
+        """Merge candidates in one transaction."""
+        return commit(self.runtime.store, self.record.id, candidates, merge_upload)
 
 
-class FileUpload(_Upload):
-    """Uploads into a dataset whose samples are files: these are written before the dataset's lock is taken."""
+class FileUpload(SampleUpload):
+    """Uploads into a dataset whose samples are whole files."""
 
-    def run(self, samples: Sequence[Sample]) -> list[UploadSampleResp]:
-        """Store every file, then record all samples in one atomic group. Each fails alone."""
-        # A synchronization that finds the new files first would add the samples in another order.
-        with self.runtime.sync_lock(self.record.id):
-            uploaded = self._all_stored(samples)
-            good = [item for item in uploaded if not isinstance(item, UploadSampleResp)]
-            self._flush([sample for sample, _ in good])
-            now = self.runtime.clock.now_ms()
-            if good:
-                with self.runtime.store.writing(self.record.id) as dataset:
-                    for sample, labels in good:
-                        ensure_labels(dataset, labels)
-                        dataset.put_sample(with_labels(sample, labels, by=self.user, now=now, status=self.status))
-        return [item if isinstance(item, UploadSampleResp) else _succeeded(item[0]) for item in uploaded]
+    def run(self, samples: Sequence[Sample]) -> list[SampleRecord | ApiError]:
+        """Store all files, then add their samples in one transaction. Each file is refused by itself."""
+        # A synchronization that finds the new files first would add their samples in another order.
+        with self.runtime.synchronizer.lock(self.record.id):
+            results = self._store_all(samples)
+            candidates = [result for result in results if isinstance(result, Candidate)]
+            for directory in {ObsPath.parse(each.name).parent for each in candidates if each.is_created}:
+                self.runtime.tree.flush(directory)
+            outcomes = iter(self.commit(candidates))
+        return [result if isinstance(result, ApiError) else _sample_of(next(outcomes)) for result in results]
 
-    def _all_stored(self, samples: Sequence[Sample]) -> list[Uploaded | UploadSampleResp]:
-        """Write all files: several at once, since most of it is waiting for the disk."""
-        # Of two with the same name the first gets it.
-        if len(samples) < _WORTH_THREADS or len({sample.name for sample in samples}) < len(samples):
-            return [self._stored(sample) for sample in samples]
+    def _store_all(self, samples: Sequence[Sample]) -> list[Candidate | ApiError]:
+        """Write all files, several at once, because most of it is waiting for the disk."""
+        # Of two files with the same name the first one must win, so they are written in turn.
+        if len(samples) < _MIN_FILES_FOR_THREADS or len({sample.name for sample in samples}) < len(samples):
+            return [self._store(sample) for sample in samples]
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="upload") as threads:
-            return list(threads.map(self._stored, samples))
+            return list(threads.map(self._store, samples))
 
-    def _stored(self, sample: Sample) -> Uploaded | UploadSampleResp:
-        """Write the file. What is refused leaves none behind."""
+    def _store(self, sample: Sample) -> Candidate | ApiError:
+        """Validate and write one file. A file that is refused is not written."""
         try:
-            path = self._path(sample)
-            data = self._data(sample)
+            path = self.target(sample)
+            data = self.content(sample)
             shape = self._shape(sample, data)
-            draft = SampleRecord(id="", path=path.object_name, type=self.kind.sample_type, time=0, shape=shape)
+            draft = SampleRecord(id="", path=path.object_name, type=self.traits.sample_type, time=0, shape=shape)
             labels = validate_labels(self.record.type, draft, sample.labels or ())
-            metadata = checked_metadata(sample.metadata)
-            stat = self._write(path, data)
+            labelling = self.labelling(labels, checked_metadata(sample.metadata))
+            stat = self.write(path, data)
         except ApiError as error:
-            return _failed(sample, error)
+            return error
         identity = sample_id(self.record.id, path.object_name)
-        record = file_sample(identity, self.kind, path.object_name, stat.size, stat.mtime_ns)
-        record.shape, record.metadata = shape, metadata
-        return record, labels
+        if stat is None:
+            return Candidate(identity, name=str(path))
+        record = file_sample(identity, self.traits, path.object_name, stat.size, stat.mtime_ns)
+        record.shape = shape
+        return Candidate(identity, record, labelling, is_created=True, name=str(path))
 
     def _shape(self, sample: Sample, data: bytes) -> tuple[int, int, int] | None:
-        if self.kind.sample_type is not SampleType.IMAGE:
+        if self.traits.sample_type is not SampleType.IMAGE:
             return None
         if len(data) > MAX_IMAGE_BYTES:
             raise ApiError(FILE_TOO_LARGE, f"{sample.name}: {len(data)} bytes are more than {MAX_IMAGE_BYTES}")
         shape = read_header_bytes(data)
         if shape is None:
-            raise ApiError(SIZE_UNKNOWN, f"{sample.name}: not a picture that can be read")
+            raise ApiError(SIZE_UNKNOWN, f"{sample.name}: not a readable image")
         return shape
 
 
-class LineUpload(_Upload):
-    """Uploads of text and table files, which hold a sample a line or row.
+class LineUpload(SampleUpload):
+    """Uploads of text and table files, with one sample for each line or row.
 
-    Labels are those behind the separators of ``label_format``, and those that the request gives for the whole file.
+    Labels are those after the separators of ``label_format``, and those that the request gives for the whole file.
     """
 
     def __init__(
@@ -170,100 +184,104 @@ class LineUpload(_Upload):
         super().__init__(runtime, record, user, status)
         self._label_format = label_format
 
-    def run(self, samples: Sequence[Sample]) -> list[UploadSampleResp]:
-        """Store and read every file; each fails alone."""
+    def run(self, samples: Sequence[Sample]) -> list[SampleRecord | ApiError]:
+        """Store and read every file; each is refused by itself. Returns the first sample of each file."""
         return [self._upload(sample) for sample in samples]
 
-    def _upload(self, sample: Sample) -> UploadSampleResp:
+    def _upload(self, sample: Sample) -> SampleRecord | ApiError:
         try:
-            path = self._path(sample)
-            data = _as_utf8(sample, self._data(sample))
-            reading = self._reading(path)
-            uploaded = self._samples(sample, path, data, reading)
+            path = self.target(sample)
+            data = _as_utf8(sample, self.content(sample))
+            options = self._read_options(path)
+            read = self._read(sample, path, data, options)
             metadata = checked_metadata(sample.metadata)
-            self._store(path, data, reading)
+            self._store(path, data, options)
         except ApiError as error:
-            return _failed(sample, error)
-        now = self.runtime.clock.now_ms()
-        with self.runtime.store.writing(self.record.id) as dataset:
-            for fresh, labels in uploaded:
-                known = dataset.get(fresh.id)
-                if known is not None and (labels or metadata):
-                    ensure_labels(dataset, labels)
-                    known.metadata = metadata
-                    dataset.put_sample(with_labels(known, labels, by=self.user, now=now, status=self.status))
-        return _succeeded(uploaded[0][0])
+            return error
+        self.commit(
+            [
+                Candidate(record.id, None, self.labelling(labels, metadata), is_created=True, name=str(path))
+                for record, labels in read
+                if labels or metadata
+            ]
+        )
+        return read[0][0]
 
-    def _reading(self, path: ObsPath) -> ReadOptions:
+    def _read_options(self, path: ObsPath) -> ReadOptions:
         if self._label_format is not None and self.record.type is DatasetType.TEXT_CLASSIFICATION:
             return ReadOptions(label_format=self._label_format)
-        return reading_of(self.record, path.object_name)
+        return read_options_of(self.record, path.object_name)
 
-    def _samples(self, sample: Sample, path: ObsPath, data: bytes, reading: ReadOptions) -> list[Uploaded]:
-        """What the file holds, before anything is written. Raises ApiError for nothing, or a wrong label."""
+    def _read(self, sample: Sample, path: ObsPath, data: bytes, options: ReadOptions) -> list[LabelledSample]:
+        """Return the samples of a file before it is written. Raises ApiError if it has none, or for a wrong label."""
         given = sample.labels or []
         if self.record.type is DatasetType.TABLE:
-            rows = row_samples(self.record, path.object_name, BytesIO(data), reading, time=0)
+            rows = row_samples(self.record, path.object_name, BytesIO(data), options, time=0)
             found = [
                 (row, validate_labels(self.record.type, row, given)) for row in rows if isinstance(row, SampleRecord)
             ]
         else:
-            found = self._lines(path, data, reading, given)
+            found = self._read_lines(path, data, options, given)
         if not found:
-            raise ApiError(UPLOAD_FAILED, f"{sample.name}: holds no sample")
+            raise ApiError(UPLOAD_FAILED, f"{sample.name}: contains no sample")
         return found
 
-    def _lines(self, path: ObsPath, data: bytes, reading: ReadOptions, given: Sequence[SampleLabel]) -> list[Uploaded]:
-        lines = line_samples(self.record, path.object_name, BytesIO(data), reading, time=0, has_results=False)
+    def _read_lines(
+        self, path: ObsPath, data: bytes, options: ReadOptions, given: Sequence[SampleLabel]
+    ) -> list[LabelledSample]:
+        lines = line_samples(self.record, path.object_name, BytesIO(data), options, time=0, has_results=False)
         samples = [line for line in lines if isinstance(line, SampleRecord)]
         names: list[list[str]] = []
         for line in text.read_lines(BytesIO(data)):
             if not isinstance(line, Problem):
-                content, behind = text.split(line[1], reading.label_format)
-                names += [behind] if content.strip() else []
+                content, label_names = text.split(line[1], options.label_format)
+                names += [label_names] if content.strip() else []
         return [
             (
                 sample,
                 validate_labels(
                     self.record.type,
                     sample,
-                    [*(SampleLabel(name=name, type=LabelType.TEXT_CLASSIFICATION) for name in behind), *given],
+                    [*(SampleLabel(name=name, type=LabelType.TEXT_CLASSIFICATION) for name in label_names), *given],
                 ),
             )
-            for sample, behind in zip(samples, names, strict=True)
+            for sample, label_names in zip(samples, names, strict=True)
         ]
 
-    def _store(self, path: ObsPath, data: bytes, reading: ReadOptions) -> None:
-        with self.runtime.sync_lock(self.record.id):
-            stat = self._write(path, data)
-            self.runtime.tree.flush(path.parent)
-            with self.runtime.store.writing(self.record.id) as dataset:
-                dataset.put_file(FileRecord(path=path.object_name, read_options=reading))
-            entry = ObjectEntry(path.object_name, stat.size, stat.mtime_ns, str(self.runtime.tree.local(path)))
-            LineSync(self.runtime.store, self.runtime.tree, self.record).read([entry])
+    def _store(self, path: ObsPath, data: bytes, options: ReadOptions) -> None:
+        """Write a file and read its samples; the lock keeps the watcher from reading it with other options."""
+        store, tree = self.runtime.store, self.runtime.tree
+        with self.runtime.synchronizer.lock(self.record.id):
+            stat = self.write(path, data)
+            if stat is None:
+                raise ApiError(SAMPLE_EXISTS, str(path))
+            tree.flush(path.parent)
+            with store.writing(self.record.id) as dataset:
+                dataset.put_file(FileRecord(path=path.object_name, read_options=options))
+            entry = ObjectEntry(path.object_name, stat.size, stat.mtime_ns, str(tree.local(path)))
+            LineSync(store, tree, self.record).read([entry])
+
+
+def _sample_of(outcome: Outcome) -> SampleRecord | ApiError:
+    if outcome.error is not None:
+        return outcome.error
+    assert outcome.merged is not None
+    return outcome.merged
 
 
 def _as_utf8(sample: Sample, data: bytes) -> bytes:
-    """A text file as it is stored, from the encoding that the request names. Raises UPLOAD_FAILED."""
+    """Return a text file in UTF-8, from the encoding that the request names. Raises UPLOAD_FAILED."""
     try:
         return data.decode("utf-8-sig" if sample.encoding.upper() == "UTF-8" else sample.encoding).encode("utf-8")
     except (LookupError, UnicodeError):
         raise ApiError(UPLOAD_FAILED, f"{sample.name}: data is not in {sample.encoding[:40]}") from None
 
 
-def _decoded(sample: Sample) -> bytes:
+def _decode_base64(sample: Sample) -> bytes:
     if not isinstance(sample.data, str) or not sample.data:
         raise ApiError(UPLOAD_FAILED, f"{sample.name}: data must be the file in base64")
     try:
-        # Many encoders break lines, as in mail.
+        # Many encoders break lines, as in e-mail.
         return base64.b64decode(sample.data.replace("\r", "").replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
-        raise ApiError(UPLOAD_FAILED, f"{sample.name}: data is no valid base64") from None
-
-
-def _succeeded(sample: SampleRecord) -> UploadSampleResp:
-    return UploadSampleResp(success=True, name=f"/{sample.path}", info=sample.id)
-
-
-def _failed(sample: Sample, error: ApiError) -> UploadSampleResp:
-    return UploadSampleResp(success=False, name=sample.name, error_code=error.error.code, error_msg=error.message)
+        raise ApiError(UPLOAD_FAILED, f"{sample.name}: data is not valid base64") from None

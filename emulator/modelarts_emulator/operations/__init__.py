@@ -1,1 +1,1 @@
-"""The operations of the API, one file a family. None of them knows Flask."""
+"""The 31 operations, one module for each family: decode the request, call the service, map its result."""

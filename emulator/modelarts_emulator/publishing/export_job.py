@@ -1,4 +1,4 @@
-"""What an export does: choose samples, copy their objects with their annotations, and maybe make a dataset of them."""
+"""The export task: select samples, copy their objects with their labels, and optionally make a dataset of them."""
 
 from __future__ import annotations
 
@@ -9,217 +9,220 @@ from tempfile import SpooledTemporaryFile
 
 import msgspec
 
-from modelarts_emulator.contract.datasets import CreateDatasetRequest
+from modelarts_emulator.contract.errors import EXPORT_FILE_ERROR
 from modelarts_emulator.contract.exports import ExportParams, ExportTaskRequest
-from modelarts_emulator.contract.sources import DataSource
 from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, ExportStatus, SampleStatus, Usage
 from modelarts_emulator.formats import coco, directory_layouts, manifest
-from modelarts_emulator.ingest.import_files import in_batches
+from modelarts_emulator.ingest.pipeline import in_batches
+from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate, updated_task
 from modelarts_emulator.jobs.undo_log import OutputTransaction
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.operations.datasets import new_dataset
-from modelarts_emulator.operations.request_context import RequestContext, version_samples
-from modelarts_emulator.operations.search import any_of, matcher, statuses_of
-from modelarts_emulator.operations.versions import publish_now
 from modelarts_emulator.publishing.version_files import CHUNK, IN_MEMORY
+from modelarts_emulator.publishing.version_lookup import open_version_samples
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import without_hard_attributes
+from modelarts_emulator.samples.search import any_of, matcher, statuses_of
 from modelarts_emulator.samples.train_eval_split import split_by_label
-from modelarts_emulator.store import DatasetRecord, SampleReader, SampleRecord, Selection, TaskRecord
+from modelarts_emulator.store import DatasetRecord, DatasetWriter, SampleReader, SampleRecord, Selection, TaskRecord
 from modelarts_emulator.util.ids import sample_id
 
 BATCH = 1_000
-TREE = 1
+TREE, TILE = 1, 2
+"""The values of ``export_format``: a folder for each label, or all files in one folder."""
 COCO_FILE = "annotations.json"
-# What ``export_type`` selects; all and conditional search select by other means.
-STATUSES = {0: frozenset({SampleStatus.MANUAL_ANNOTATION}), 1: frozenset({SampleStatus.UN_ANNOTATION})}
+WATCH_TIMEOUT_S = 2.0
 
-Note = Callable[[int, int], None]
+_STATUSES = {0: frozenset({SampleStatus.MANUAL_ANNOTATION}), 1: frozenset({SampleStatus.UN_ANNOTATION})}
+"""The statuses that an ``export_type`` selects; the types 2 and 3 select every status."""
+_ALL_TYPES = 2
+
+CreateDataset = Callable[[ObsPath], DatasetRecord]
+"""Creates the new dataset of a NEW_DATASET export over the exported files, without reading them."""
+Publish = Callable[[DatasetRecord, str], None]
+"""Publishes a version of a dataset under a name before it returns."""
 
 
-class Export:
-    """One export of one dataset.
-
-    ``note`` is told how many samples there are, and how many are done; ``succeeded`` tells that all went well.
-    """
+class ExportJob:
+    """One export task. If it fails, everything that it has written is removed."""
 
     def __init__(
-        self,
-        runtime: Runtime,
-        record: DatasetRecord,
-        task: TaskRecord,
-        target: RequestContext,
-        note: Note,
-        succeeded: Callable[[], None],
+        self, runtime: Runtime, record: DatasetRecord, task: TaskRecord, create_dataset: CreateDataset, publish: Publish
     ) -> None:
-        self.runtime, self.record, self.task, self.target = runtime, record, task, target
-        self.note, self.succeeded = note, succeeded
-        self.request = msgspec.convert(task.request, ExportTaskRequest)
-        self.params = task.export_params or ExportParams()
-        self.path = ObsPath.directory(str(self.request.path))
-        self.is_new_dataset = self.params.export_dest == "NEW_DATASET"
-        self.exported: list[tuple[str, str]] = []
-        """Of a new dataset: which sample went where, as sample id and ``bucket/key``."""
-        self.drawn: list[SampleRecord] = []
-        """What a COCO document is made of, which is written as a whole."""
+        self._runtime, self._record, self._task = runtime, record, task
+        self._create_dataset, self._publish = create_dataset, publish
+        self._request = msgspec.convert(task.request, ExportTaskRequest)
+        self._params = task.export_params or ExportParams()
+        self._path = ObsPath.directory(str(self._request.path))
+        self._is_new_dataset = self._params.export_dest == "NEW_DATASET"
+        self._is_coco = record.type is DatasetType.OBJECT_DETECTION and self._request.annotation_format == "COCO"
+        self._scheme = self._request.source_type_header.removesuffix("://")
+        self._copies: list[tuple[str, str]] = []
+        """For a new dataset: the sample id of each exported sample, and its copy as ``bucket/key``."""
+        self._coco_samples: list[SampleRecord] = []
+        """The samples of the COCO document, which is written as a whole."""
+        self._run: TaskRun
 
-    def run(self) -> None:
-        """Export. Raises ApiError, OSError; then nothing that was written stays."""
-        self.runtime.transitions.enter("export", self.record.id, ExportStatus.RUNNING.value)
+    @property
+    def _manifest(self) -> str:
+        return f"{self._record.name}.manifest"
+
+    def start(self) -> None:
+        """Record the task and run it in the background. Raises SWITCHING."""
+
+        def begin(dataset: DatasetWriter) -> None:
+            dataset.put_task(self._task)
+            record = dataset.record
+            dataset.put_record(msgspec.structs.replace(record, open_exports=record.open_exports + 1))
+
+        with self._runtime.runner.claim(self._record.id, "export", EXPORT_FILE_ERROR) as self._run:
+            self._run.start(begin, self._work, self._write)
+
+    def _work(self) -> None:
+        self._record = self._runtime.store.entry(self._record.id).record
+        self._run.enter(ExportStatus.RUNNING.value)
         with self._samples() as samples:
             selection = self._selection()
             total = sum(1 for _ in samples.select(selection))
-            self.note(total, 0)
+            self._report(total, 0)
             usages = self._usages(samples, selection)
-            with OutputTransaction(self.runtime.tree, self.record, self.task.id) as written:
-                self._write(written, self._as_exported(samples.select(selection), usages), total)
-                self.runtime.transitions.enter("export", self.record.id, ExportStatus.SUCCESSED.value)
-                if self.is_new_dataset:
-                    self._make_dataset(samples, usages, written)
-                written.flush()
-                self.note(total, total)
-                self.succeeded()
+            with OutputTransaction(self._runtime.tree, self._record, self._task.id) as output:
+                self._write_objects(output, self._as_exported(samples.select(selection), usages), total)
+                self._run.enter(ExportStatus.SUCCESSED.value)
+                if self._is_new_dataset:
+                    self._make_dataset(samples, usages, output)
+                output.flush()
+                self._report(total, total)
+                self._run.finish(ExportStatus.SUCCESSED.value)
+
+    def _report(self, total: int, finished: int) -> None:
+        counts = {"total_sample_count": total, "finished_sample_count": finished}
+        self._run.progress(ExportStatus.RUNNING.value, counts)
+
+    def _write(self, dataset: DatasetWriter, update: TaskUpdate) -> None:
+        dataset.put_task(updated_task(self._task, update))
+        if update.has_ended:
+            record = dataset.record
+            dataset.put_record(msgspec.structs.replace(record, open_exports=record.open_exports - 1))
 
     def _samples(self) -> AbstractContextManager[SampleReader]:
-        if self.task.version_id:
-            return version_samples(self.runtime, self.record.id, self.task.version_id)
-        return self.runtime.store.reading(self.record.id)
+        if self._task.version_id:
+            return open_version_samples(self._runtime.store, self._record.id, self._task.version_id)
+        return self._runtime.store.reading(self._record.id)
 
     def _selection(self) -> Selection:
-        state = statuses_of(self.params.sample_state or self.request.sample_state)
-        statuses = STATUSES.get(self.request.export_type if self.request.export_type is not None else 2)
-        if state is not None:
-            statuses = state if statuses is None else statuses & state
-        now = self.runtime.clock.now_ms()
-        conditions = any_of([matcher(condition, now) for condition in self.params.search_conditions or ()])
-        ids = frozenset(self.params.samples or ())
+        export_type = self._request.export_type
+        statuses = _STATUSES.get(_ALL_TYPES if export_type is None else export_type)
+        of_state = statuses_of(self._params.sample_state or self._request.sample_state)
+        if of_state is not None:
+            statuses = of_state if statuses is None else statuses & of_state
+        now = self._runtime.clock.now_ms()
+        conditions = any_of([matcher(condition, now) for condition in self._params.search_conditions or ()])
+        ids = frozenset(self._params.samples or ())
         return Selection(
             statuses=statuses,
             predicate=lambda sample: (not ids or sample.id in ids) and (conditions is None or conditions(sample)),
         )
 
     def _usages(self, samples: SampleReader, selection: Selection) -> dict[str, Usage] | None:
-        if not self.params.ratio_sample_usage:
+        """Return the usage of each exported sample; None if the export does not split."""
+        if not self._params.ratio_sample_usage:
             return None
         labelled = (s for s in samples.select(selection) if s.status is SampleStatus.MANUAL_ANNOTATION)
         pairs = ((sample.id, {str(label.name) for label in sample.labels}) for sample in labelled)
-        return split_by_label(pairs, float(self.params.train_sample_ratio or 1))
+        return split_by_label(pairs, float(self._params.train_sample_ratio or 1))
 
     def _as_exported(self, samples: Iterator[SampleRecord], usages: dict[str, Usage] | None) -> Iterator[SampleRecord]:
+        """Return samples as they are exported. Takes ownership of each."""
         for sample in samples:
             if sample.status is SampleStatus.AUTO_ANNOTATION:
-                sample.labels = []  # nobody has confirmed them
+                sample.labels = []  # not confirmed
             if usages is not None:
                 sample.usage = usages.get(sample.id)
-            yield without_hard_attributes(sample) if self.params.clear_hard_property else sample
+            yield without_hard_attributes(sample) if self._params.clear_hard_property else sample
 
-    def _write(self, written: OutputTransaction, samples: Iterator[SampleRecord], total: int) -> None:
+    def _write_objects(self, output: OutputTransaction, samples: Iterator[SampleRecord], total: int) -> None:
+        """Copy the objects, and write label files and manifest."""
         with SpooledTemporaryFile(IN_MEMORY) as lines:
             finished = 0
 
             def copy(sample: SampleRecord, name: str) -> None:
                 nonlocal finished
-                target = self.path.join(name)
-                written.copy(ObsPath.parse(f"/{sample.path}"), target)
-                self._keep(lines, sample, target)
+                target = self._path.join(name)
+                output.copy(ObsPath.parse(f"/{sample.path}"), target)
+                self._add_copy(lines, sample, target)
                 finished += 1
                 if finished % BATCH == 0:
-                    self.note(total, finished)
+                    self._report(total, finished)
 
             directory_layouts.write_directory(
-                self.record.type,
+                self._record.type,
                 samples,
-                tree=self.request.export_format == TREE,
+                tree=self._request.export_format == TREE,
                 annotation_files=not self._is_coco,
                 reserved=[self._manifest],
-                put=lambda name, data: written.write(self.path.join(name), data),
+                put=lambda name, data: output.write(self._path.join(name), data),
                 copy=copy,
             )
             if self._is_coco:
                 document = BytesIO()
-                coco.write(self.drawn, document)
-                written.write(self.path.join(COCO_FILE), document.getvalue())
-            if not self.is_new_dataset:
+                coco.write(self._coco_samples, document)
+                output.write(self._path.join(COCO_FILE), document.getvalue())
+            if not self._is_new_dataset:
                 lines.seek(0)
-                written.write(self.path.join(self._manifest), iter(lambda: lines.read(CHUNK), b""))
+                output.write(self._path.join(self._manifest), iter(lambda: lines.read(CHUNK), b""))
 
-    def _keep(self, lines: SpooledTemporaryFile[bytes], sample: SampleRecord, target: ObsPath) -> None:
-        """Remember where a sample went: as a line of the manifest, for the COCO document, for the new dataset."""
+    def _add_copy(self, lines: SpooledTemporaryFile[bytes], sample: SampleRecord, target: ObsPath) -> None:
+        """Record the copy of a sample: for the manifest, the COCO document, and the new dataset."""
         moved = msgspec.structs.replace(sample, path=target.object_name)
         if self._is_coco:
-            self.drawn.append(moved)
-        if self.is_new_dataset:
-            self.exported.append((sample.id, target.object_name))
+            self._coco_samples.append(moved)
+        if self._is_new_dataset:
+            self._copies.append((sample.id, target.object_name))
             return
         location = None
-        if self.record.type is DatasetType.OBJECT_DETECTION and sample.labels and not self._is_coco:
+        if self._record.type is DatasetType.OBJECT_DETECTION and sample.labels and not self._is_coco:
             stem = target.name.rpartition(".")[0] or target.name
             location = target.parent.join(f"{stem}.xml").uri(self._scheme)
         manifest.write([moved], lines, scheme=self._scheme, annotation_loc=lambda sample: location)  # type: ignore[arg-type]
 
-    @property
-    def _is_coco(self) -> bool:
-        return self.record.type is DatasetType.OBJECT_DETECTION and self.request.annotation_format == "COCO"
-
-    @property
-    def _manifest(self) -> str:
-        return f"{self.record.name}.manifest"
-
-    @property
-    def _scheme(self) -> str:
-        return self.request.source_type_header.removesuffix("://")
-
-    def _make_dataset(self, samples: SampleReader, usages: dict[str, Usage] | None, written: OutputTransaction) -> None:
-        """A dataset over what has been exported, with its annotations."""
-        with self.runtime.store.reading(self.record.id) as dataset:
-            labels = dataset.labels
-        self.runtime.tree.make_directory(self.path)  # where nothing was chosen, it may not be there
-        record = new_dataset(
-            self.runtime,
-            self.target,
-            CreateDatasetRequest(
-                dataset_name=str(self.params.export_new_dataset_name),
-                dataset_type=self.record.type,
-                data_sources=[DataSource(data_path=str(self.path), data_type=0)],
-                work_path=str(self.params.export_new_dataset_work_path),
-                work_path_type=0,
-                labels=labels,
-                import_annotations=False,
-            ),
-        )
-        written.made(record.id)
+    def _make_dataset(self, samples: SampleReader, usages: dict[str, Usage] | None, output: OutputTransaction) -> None:
+        """Create a dataset over the exported objects, with their labels."""
+        self._runtime.tree.make_directory(self._path)  # missing if no sample was selected
+        record = self._create_dataset(self._path)
+        output.record_dataset(record.id)
         try:
-            self._fill(record, samples, usages)
+            self._fill_dataset(record, samples, usages)
         except BaseException:
-            self.runtime.unwatch(record.id)
-            self.runtime.store.delete(record.id)
+            self._runtime.delete_dataset(record.id)
             raise
 
-    def _fill(self, record: DatasetRecord, samples: SampleReader, usages: dict[str, Usage] | None) -> None:
-        self.runtime.watch(record)
-        self.runtime.reconcile(record.id)
-        for batch in in_batches(self.exported, BATCH):
-            with self.runtime.store.writing(record.id) as dataset:
+    def _fill_dataset(self, record: DatasetRecord, samples: SampleReader, usages: dict[str, Usage] | None) -> None:
+        runtime = self._runtime
+        runtime.watch(record, compare=False)
+        runtime.wait_watched(record.id, WATCH_TIMEOUT_S)
+        runtime.synchronizer.synchronize(record.id)
+        for batch in in_batches(self._copies, BATCH):
+            with runtime.store.writing(record.id) as dataset:
                 for identity, path in batch:
                     sample, copy = samples.get(identity), dataset.get(sample_id(record.id, path))
                     if sample is not None and copy is not None:
                         (exported,) = self._as_exported(iter([sample]), usages)
-                        dataset.put_sample(_like(copy, exported))
-        with self.runtime.store.writing(record.id) as dataset:
+                        dataset.put_sample(_annotated_like(copy, exported))
+        with runtime.store.writing(record.id) as dataset:
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.NORMAL))
-        if self.params.export_dataset_version_name:
-            publish_now(self.runtime, record, self.params.export_dataset_version_name)
+        if self._params.export_dataset_version_name:
+            self._publish(record, self._params.export_dataset_version_name)
 
 
-def _like(copy: SampleRecord, sample: SampleRecord) -> SampleRecord:
-    """The copy with what is known of the sample."""
-    annotated = bool(sample.labels)
+def _annotated_like(copy: SampleRecord, sample: SampleRecord) -> SampleRecord:
+    """Return the copy with labels and metadata of the original sample."""
+    has_labels = bool(sample.labels)
     return msgspec.structs.replace(
         copy,
         labels=sample.labels,
-        status=SampleStatus.MANUAL_ANNOTATION if annotated else SampleStatus.UN_ANNOTATION,
-        annotated_by=sample.annotated_by if annotated else None,
-        annotated_time=sample.annotated_time if annotated else None,
+        status=SampleStatus.MANUAL_ANNOTATION if has_labels else SampleStatus.UN_ANNOTATION,
+        annotated_by=sample.annotated_by if has_labels else None,
+        annotated_time=sample.annotated_time if has_labels else None,
         metadata=sample.metadata,
         usage=sample.usage,
     )

@@ -1,4 +1,4 @@
-"""The files of a version: its manifest, the VOC files beside it, and copies of its objects where they are wanted."""
+"""The files of a published version: its manifest, the VOC files beside it, and copies of its objects if requested."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, Ver
 
 CHUNK = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
-_DRAWN = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
+_TYPES_WITH_VOC = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
 
 
 class VersionFiles:
-    """The files of a version: noted while its samples are kept, written afterwards. A context manager."""
+    """Collects the manifest of a version sample by sample, then writes all files. A context manager."""
 
     def __init__(self, record: DatasetRecord, version: VersionRecord) -> None:
         self._record, self._version = record, version
         self._folder = ObsPath.parse(version.manifest_path).parent
         self._names = UniqueNames()
-        self._drawings: dict[str, ObsPath] = {}  # where each VOC file is to be, by sample id
+        self._voc_files: dict[str, ObsPath] = {}
+        """The path of each VOC file, by sample id."""
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  (closed at the end of the context)
         self._lines = manifest.ManifestWriter(self._file)
 
@@ -37,57 +38,57 @@ class VersionFiles:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def note(self, sample: SampleRecord) -> None:
-        """Add a sample, which is nobody else's; labels that nobody has confirmed are not published."""
+    def add(self, sample: SampleRecord) -> None:
+        """Add a sample. Takes ownership of it: labels that are not confirmed are removed from it."""
         if self._record.type is DatasetType.TABLE:
             return
         location = None
         if sample.status is SampleStatus.AUTO_ANNOTATION:
             sample.labels = []
-        elif self._record.type in _DRAWN and manifest.has_file(sample):
+        elif self._record.type in _TYPES_WITH_VOC and manifest.has_file(sample):
             name = stem(self._names.unique(file_name(sample.path)))
-            path = self._drawings[sample.id] = self._folder.join(f"annotation/{name}.xml")
+            path = self._voc_files[sample.id] = self._folder.join(f"annotation/{name}.xml")
             location = path.uri()
         self._lines.add(sample, location)
 
-    def write(self, runtime: Runtime, written: OutputTransaction) -> None:
-        """Write all files, ``<name>.manifest`` last, so that it never speaks of one that is not there.
+    def write(self, runtime: Runtime, output: OutputTransaction) -> None:
+        """Write all files, ``<name>.manifest`` last, so that it never names a file that does not exist.
 
         Raises ApiError, OSError.
         """
         if self._record.type is DatasetType.TABLE:
-            self._lines.add(self._write_table(runtime, written))
-        if self._drawings:
-            self._write_drawings(runtime, written)
+            self._lines.add(self._write_table(runtime, output))
+        if self._voc_files:
+            self._write_voc_files(runtime, output)
         if self._version.export_images:
-            self._copy_objects(runtime, written)
+            self._copy_objects(runtime, output)
         self._lines.flush()
-        written.write(ObsPath.parse(self._version.manifest_path), _chunks(self._file))
-        written.flush()
+        output.write(ObsPath.parse(self._version.manifest_path), _chunks(self._file))
+        output.flush()
 
     def _samples(self, runtime: Runtime) -> Iterator[SampleRecord]:
         with runtime.store.version(self._record.id, self._version.version_id) as samples:
             yield from samples.select(Selection())
 
-    def _write_drawings(self, runtime: Runtime, written: OutputTransaction) -> None:
+    def _write_voc_files(self, runtime: Runtime, output: OutputTransaction) -> None:
         for sample in self._samples(runtime):
-            if path := self._drawings.get(sample.id):
-                written.write(path, voc.write(sample))
+            if path := self._voc_files.get(sample.id):
+                output.write(path, voc.write(sample))
 
-    def _copy_objects(self, runtime: Runtime, written: OutputTransaction) -> None:
+    def _copy_objects(self, runtime: Runtime, output: OutputTransaction) -> None:
         names, folder = UniqueNames(), ObsPath.directory(self._version.data_path)
         for sample in self._samples(runtime):
             if sample.text is None and sample.cells is None:
-                written.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(file_name(sample.path))))
+                output.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(file_name(sample.path))))
 
-    def _write_table(self, runtime: Runtime, written: OutputTransaction) -> SampleRecord:
-        """Write all rows as one CSV file; it is the manifest's only source."""
+    def _write_table(self, runtime: Runtime, output: OutputTransaction) -> SampleRecord:
+        """Write all rows to one CSV file, which becomes the only source of the manifest."""
         version = self._version
         path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
         names = [str(field.name) for field in self._record.schema] if version.with_column_header else None
         with SpooledTemporaryFile(IN_MEMORY) as file:
             csv_table.write((sample.cells or [] for sample in self._samples(runtime)), file, names)
-            written.write(path, _chunks(file))
+            output.write(path, _chunks(file))
         return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
 
 

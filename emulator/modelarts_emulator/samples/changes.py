@@ -1,4 +1,4 @@
-"""What befalls one sample: its labels are replaced as a whole, or it is deleted."""
+"""Changes to a single sample: replace its labels, validate its metadata, or delete it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, ApiError
 from modelarts_emulator.contract.samples import SampleLabel, SampleMetadata
 from modelarts_emulator.contract.wire import SampleStatus
+from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.hard_examples import HARD_METADATA
 from modelarts_emulator.store import DatasetReader, DatasetWriter, SampleRecord
 
@@ -28,7 +28,10 @@ def with_labels(
     now: int,
     status: SampleStatus = SampleStatus.MANUAL_ANNOTATION,
 ) -> SampleRecord:
-    """The sample with these labels, set by somebody just now; without any it is unlabelled."""
+    """Return the sample with these labels in place of its own; without labels it becomes unlabelled.
+
+    ``by`` is the value of ``annotated_by``, such as ``human/<domain>/<user>``; ``now`` is in ms since the epoch.
+    """
     return msgspec.structs.replace(
         sample,
         labels=list(labels),
@@ -39,43 +42,43 @@ def with_labels(
 
 
 def with_remaining_labels(sample: SampleRecord, labels: Sequence[SampleLabel]) -> SampleRecord:
-    """The sample with labels renamed or taken off: who labelled it, and when, stays unless none is left."""
+    """Return the sample with renamed or fewer labels; author and time stay unless no label is left."""
     if labels:
         return msgspec.structs.replace(sample, labels=list(labels))
     return with_labels(sample, labels, by="", now=0)
 
 
 def without_hard_attributes(sample: SampleRecord) -> SampleRecord:
-    """The sample without its hard-example attributes."""
+    """Return the sample without its hard-example attributes."""
     metadata = {key: value for key, value in sample.metadata.items() if key not in HARD_METADATA}
     return msgspec.structs.replace(sample, metadata=metadata)
 
 
-def require_sample(dataset: DatasetReader, identity: str | None) -> SampleRecord:
-    """A sample of the dataset. Raises SAMPLE_NOT_FOUND."""
-    sample = dataset.get(identity) if identity else None
+def require_sample(dataset: DatasetReader, sample_id: str | None) -> SampleRecord:
+    """Return a sample of the dataset. Raises SAMPLE_NOT_FOUND."""
+    sample = dataset.get(sample_id) if sample_id else None
     if sample is None:
-        raise ApiError(SAMPLE_NOT_FOUND, str(identity)[:80])
+        raise ApiError(SAMPLE_NOT_FOUND, str(sample_id)[:80])
     return sample
 
 
-def delete_sample(runtime: Runtime, dataset: DatasetWriter, delete_source: bool, identity: str) -> None:
-    """Delete one sample; a tombstone stays, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND.
+def delete_sample(tree: ObjectTree, dataset: DatasetWriter, sample_id: str | None, *, delete_source: bool) -> None:
+    """Delete a sample and keep a tombstone, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND.
 
-    The source of a text line or table row is not deleted: its file holds other samples.
+    The file of a text line or table row is kept even with ``delete_source``, because it holds other samples.
     """
-    sample = require_sample(dataset, identity)
+    sample = require_sample(dataset, sample_id)
     tombstone = sample.tombstone()
     if delete_source and DATASET_TYPES[dataset.record.type].unit == "file":
-        runtime.tree.delete(ObsPath.parse("/" + sample.path))
+        tree.delete(ObsPath.parse("/" + sample.path))
         tombstone.signature = None
     dataset.put_sample(tombstone)
 
 
 def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:
-    """Metadata as it is kept: the hard-example members in their types; size and origin are the emulator's own.
+    """Return a client's metadata as it is stored: hard-example members typed, size and import origin left out.
 
-    Raises PARAMETER_INVALID.
+    Raises PARAMETER_INVALID if a hard-example member has the wrong type.
     """
     if not raw:
         return {}
@@ -84,6 +87,6 @@ def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, f"metadata: {error}") from None
     kept = {**raw, **known}
-    for own in (SIZE, IMPORT_ORIGIN):
+    for own in (SIZE, IMPORT_ORIGIN):  # the emulator determines these itself
         kept.pop(own, None)
     return kept

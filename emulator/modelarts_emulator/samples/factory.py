@@ -1,4 +1,4 @@
-"""Which samples a file holds: itself, one a line, or one a row."""
+"""Build the samples of a file: one for the whole file, one for each line, or one for each row."""
 
 from __future__ import annotations
 
@@ -21,20 +21,26 @@ from modelarts_emulator.util.ids import sample_id
 WHOLE_LINES = ReadOptions(label_format=LabelFormat(label_type=text.BESIDE))
 
 
-def file_sample(identity: str, kind: DatasetTypeTraits, path: str, size: int, mtime_ns: int) -> SampleRecord:
-    """A sample that is a whole file; ``path`` is ``bucket/key``."""
+def input_directories(record: DatasetRecord) -> list[ObsPath]:
+    """Return the directories that hold a dataset's samples: its data sources, or else its own ``data/`` directory."""
+    paths = [ObsPath.directory(source.data_path) for source in record.data_sources if source.data_path]
+    return paths or [ObsPath.directory(record.inner_work_path + "data/")]
+
+
+def file_sample(identity: str, traits: DatasetTypeTraits, path: str, size: int, mtime_ns: int) -> SampleRecord:
+    """Return the sample of a whole file; ``path`` is ``bucket/key``, ``size`` in bytes."""
     return SampleRecord(
         id=identity,
         path=path,
-        type=kind.sample_type,
+        type=traits.sample_type,
         time=mtime_ns // 1_000_000,
         size=size,
         signature=(size, mtime_ns),
     )
 
 
-def reading_of(record: DatasetRecord, path: str) -> ReadOptions:
-    """How the dataset reads a file of lines or rows, where nobody has said otherwise for this very file."""
+def read_options_of(record: DatasetRecord, path: str) -> ReadOptions:
+    """Return how the dataset reads a text or table file, unless an import or upload has set options for this file."""
     if record.type is not DatasetType.TABLE:
         is_classified = record.type is DatasetType.TEXT_CLASSIFICATION
         return ReadOptions(label_format=record.label_format) if is_classified else WHOLE_LINES
@@ -45,10 +51,13 @@ def reading_of(record: DatasetRecord, path: str) -> ReadOptions:
 
 
 def line_samples(
-    record: DatasetRecord, path: str, stream: BinaryIO, reading: ReadOptions, *, time: int, has_results: bool
+    record: DatasetRecord, path: str, stream: BinaryIO, options: ReadOptions, *, time: int, has_results: bool
 ) -> Iterator[SampleRecord | Problem]:
-    """The samples of a text file, one a line; ``has_results`` says that its labels have a file of their own."""
-    label_format = WHOLE_LINES.label_format if has_results else reading.label_format
+    """Return the samples of a text file, one for each line; unusable lines are Problems.
+
+    ``has_results``: the labels are in a separate file, so that lines contain no separators.
+    """
+    label_format = WHOLE_LINES.label_format if has_results else options.label_format
     seen: Counter[str] = Counter()
     for line in text.read_lines(stream):
         if isinstance(line, Problem):
@@ -61,7 +70,10 @@ def line_samples(
 
 
 def text_sample(dataset_id: str, path: str, content: str, occurrence: int, time: int) -> SampleRecord:
-    """A sample that is a line; it is known by its content, so that lines may come and go around it."""
+    """Return the sample of a line. Its id depends on its content and not on its position.
+
+    ``occurrence`` counts earlier lines of the file with the same content.
+    """
     return SampleRecord(
         id=sample_id(dataset_id, path, content, occurrence),
         path=path,
@@ -73,18 +85,18 @@ def text_sample(dataset_id: str, path: str, content: str, occurrence: int, time:
 
 
 def row_samples(
-    record: DatasetRecord, path: str, stream: BinaryIO, reading: ReadOptions, *, time: int
+    record: DatasetRecord, path: str, stream: BinaryIO, options: ReadOptions, *, time: int
 ) -> Iterator[SampleRecord | Problem]:
-    """The samples of a table file, one a row; rows that do not fit the schema are Problems."""
+    """Return the samples of a table file, one for each row; rows that do not fit the schema are Problems."""
     names = csv_table.header(stream)
     stream.seek(0)
     columns = [str(field.name) for field in record.schema]
     seen: Counter[tuple[str, ...]] = Counter()
     for row in csv_table.read(
         stream,
-        columns=len(names) if reading.schema_maps else len(columns) or len(names),
-        order=_order(names, columns, reading.schema_maps),
-        skip_header=has_header(names, record.schema, reading),
+        columns=len(names) if options.schema_maps else len(columns) or len(names),
+        order=_order(names, columns, options.schema_maps),
+        skip_header=has_header(names, record.schema, options),
     ):
         if isinstance(row, Problem):
             yield row
@@ -102,23 +114,23 @@ def row_samples(
         seen[key] += 1
 
 
-def has_header(names: Sequence[str], schema: Sequence[Field], reading: ReadOptions) -> bool:
-    """Whether a table's first row, ``names``, is that of the column names.
+def has_header(names: Sequence[str], schema: Sequence[Field], options: ReadOptions) -> bool:
+    """Return whether the first row of a table, ``names``, is a header.
 
-    Where nobody has said, it is if the dataset has no schema yet, or if it says the schema's very names.
+    Without an explicit option it is one if the dataset has no schema yet, or if it equals the schema's names.
     """
-    if reading.with_column_header is not None:
-        return reading.with_column_header
+    if options.with_column_header is not None:
+        return options.with_column_header
     return not schema or list(names) == [field.name for field in schema]
 
 
 def schema_of(names: Sequence[str]) -> list[Field]:
-    """The schema that column names make; all columns hold text."""
+    """Return the schema for column names; all columns are strings."""
     return [Field(schema_id=number, name=name, type="STRING") for number, name in enumerate(names, 1)]
 
 
 def _order(names: list[str], columns: list[str], maps: Sequence[SchemaMap]) -> list[int] | None:
-    """Where in a row each column of the schema stands, where the file has other names for them."""
+    """Return the position of each schema column in a row, if the file names its columns differently."""
     if not maps:
         return None
     sources = {mapped.dest_name: mapped.src_name for mapped in maps}

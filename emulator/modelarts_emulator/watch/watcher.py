@@ -77,6 +77,8 @@ class Watcher:
         self._recorded: dict[str, _Change] = {}
         self._calls: dict[str, _Call] = {}
         self._failed: set[str] = set()
+        self._compared_by_caller: set[str] = set()
+        """Keys that are not called when their directories are first watched: their callers compare these."""
         self._running: str | None = None
         """The key whose call is under way; empty while the places are brought in step."""
         self._update_requested = False
@@ -109,6 +111,7 @@ class Watcher:
             self._stopping = False
             self._registry.open()
             self._update_requested = True
+            self._compared_by_caller.clear()
             for key in self._directories:
                 self._record(key, at_once=True)
             self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -122,15 +125,33 @@ class Watcher:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def watch(self, key: str, directories: Collection[Path]) -> None:
+    def watch(self, key: str, directories: Collection[Path], *, call_first: bool = True) -> None:
         """Watch directories for a key, in place of those it had; they need not exist yet.
 
         Returns at once. The key is called once the watch stands, so that nothing is missed that happens after this.
+        Without ``call_first`` the caller calls ``wait_placed`` and then compares the directories itself.
         """
         with self._condition:
             self._directories[key] = frozenset(str(each.absolute()) for each in directories)
             self._update_requested = True
-            self._record(key, at_once=True)
+            if call_first:
+                self._compared_by_caller.discard(key)
+                self._record(key, at_once=True)
+            else:
+                self._compared_by_caller.add(key)
+                self._condition.notify_all()
+
+    def wait_placed(self, key: str, timeout_s: float) -> bool:
+        """Wait until the directories of a key are watched. False after ``timeout_s``; the key is called then.
+
+        Every change after this method has returned is reported, whatever it returns.
+        """
+        with self._condition:
+            is_placed = self._condition.wait_for(
+                lambda: self._thread is None or key not in self._compared_by_caller, timeout_s
+            )
+            self._compared_by_caller.discard(key)
+            return is_placed
 
     def unwatch(self, key: str) -> None:
         """Forget a key. A call for it that is under way is not waited for."""
@@ -139,6 +160,7 @@ class Watcher:
             self._recorded.pop(key, None)
             self._calls.pop(key, None)
             self._failed.discard(key)
+            self._compared_by_caller.discard(key)
             self._update_requested = True
             self._condition.notify_all()
 
@@ -166,7 +188,7 @@ class Watcher:
     def record(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
         """Note a change for a key that is watched: of these paths, or of anything."""
         with self._condition:
-            if key in self._directories:
+            if key in self._directories and not (at_once and key in self._compared_by_caller):
                 self._record(key, paths, at_once=at_once)
 
     def has_recorded(self, keys: Collection[str], path: str) -> bool:
@@ -265,11 +287,12 @@ class Watcher:
         """Bring the places in step with the directories that are wanted."""
         with self._condition:
             self._update_requested, self._running = False, ""
-            directories = dict(self._directories)
+            directories, silent = dict(self._directories), set(self._compared_by_caller)
         if check:
             self._checked = time.monotonic()
         self._registry.update_watches(directories, check=check)
         with self._condition:
+            self._compared_by_caller -= silent
             self._running = None
             self._condition.notify_all()
 

@@ -39,7 +39,7 @@ def test_it_is_not_found(
 ) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset()
-    found = Runtime.dataset
+    found = Runtime.require_dataset
 
     def and_gone(runtime: Runtime, project_id: str, wanted: str) -> DatasetRecord:
         record = found(runtime, project_id, wanted)
@@ -47,6 +47,6 @@ def test_it_is_not_found(
         runtime.store.delete(wanted)
         return record
 
-    monkeypatch.setattr(Runtime, "dataset", and_gone)
+    monkeypatch.setattr(Runtime, "require_dataset", and_gone)
     assert api.refused(method, f"/{dataset_id}{path}", json=body) == "ModelArts.4352"
     assert emu.runtime.tasks.wait_idle(10)

@@ -234,7 +234,7 @@ def test_in_manual_mode_nothing_noted_is_left(settings: Settings, bucket: Path) 
         world = World(emu)
         world.dataset(bucket="bucket")
         (bucket / "in/a.png").write_bytes(picture())
-        poll(lambda: emu.runtime.pending_sync, "noted")
+        poll(lambda: emu.runtime.synchronizer.pending, "noted")
         world.control.call("POST", "reset")
-        assert not emu.runtime.pending_sync
+        assert not emu.runtime.synchronizer.pending
         world.close()

@@ -267,6 +267,8 @@ def test_a_synchronization_tells_how_far_it_is(settings: Settings, bucket: Path)
         for number in range(2_500):
             (bucket / f"in/{number}.png").write_bytes(b"no picture")
         seen: list[int] = []
-        emu.runtime.reconcile(dataset_id, lambda done: seen.append(api.samples(dataset_id)["sample_count"]))
+        emu.runtime.synchronizer.synchronize(
+            dataset_id, lambda done: seen.append(api.samples(dataset_id)["sample_count"])
+        )
         assert seen == [1_000, 2_000, 2_500]
         api.session.close()

@@ -154,7 +154,7 @@ def test_a_disk_that_refuses(emu: Emulator, api: Api, dataset_id: str, monkeypat
     with full_disk(monkeypatch, emu.runtime.store, "writing"):
         assert api.refused("POST", path, 500, json=LABEL) == "ModelArts.0010"
     assert api.call("GET", path) == {"labels": []}
-    with full_disk(monkeypatch, emu.runtime, "reconcile"):
+    with full_disk(monkeypatch, emu.runtime.synchronizer, "synchronize"):
         api.call("POST", f"/{dataset_id}/sync-data", json={})
         status = poll(
             lambda: (s := api.call("GET", f"/{dataset_id}/sync-data/status"))["status"] == "FAILED" and s, "failed"

@@ -50,7 +50,7 @@ def test_a_coco_document(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset(dataset_type=1)
     task = imported(api, dataset_id, "/bucket/else/", annotation_format="COCO")
     assert task["status"] == "COMPLETED"
-    assert "4 left out" in task["error_msg"]
+    assert "4 skipped" in task["error_msg"]
     assert found(api, dataset_id) == {
         "1.jpg": [
             ("Katze ü", "bndbox", [[1, 2], [11, 14.5]]),
@@ -72,7 +72,7 @@ def test_a_yolo_tree(api: Api, bucket: Path) -> None:
     write(bucket, "else/yolo/obj_train_data/3.txt", "0 nan 0.5 0.2 0.4\n")
     dataset_id = api.dataset(dataset_type=1)
     task = imported(api, dataset_id, "/bucket/else/")
-    assert "2 left out" in task["error_msg"], task
+    assert "2 skipped" in task["error_msg"], task
     assert found(api, dataset_id) == {
         "1.jpg": [("cat", "bndbox", [[40, 15], [60, 35]]), ("Hund ü", "bndbox", [[10, 10], [40, 30]])],
         "2.jpg": [],

@@ -147,7 +147,7 @@ def test_a_manifest_is_read_line_by_line_and_wrong_lines_fail_alone(api: Api, bu
     dataset_id = api.dataset()
     task = imported(api, dataset_id, path, import_type="manifest")
     assert (task["status"], task["error_code"]) == ("COMPLETED", "ModelArts.4362")
-    assert "6 left out" in task["error_msg"]
+    assert "6 skipped" in task["error_msg"]
     assert "line 2" in task["error_msg"]
     assert (task["total_sample_count"], task["imported_sample_count"], task["annotated_sample_count"]) == (8, 2, 2)
     found = {s["sample_name"]: s for s in api.samples(dataset_id)["samples"]}

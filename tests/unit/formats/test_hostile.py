@@ -97,7 +97,7 @@ def test_sources_that_leave_the_tree(api: Api, bucket: Path, tmp_path: Path, sou
     dataset_id = api.dataset()
     task = imported(api, dataset_id, path)
     assert (task["status"], task["imported_sample_count"]) == ("COMPLETED", 1), task
-    assert "1 left out" in task["error_msg"]
+    assert "1 skipped" in task["error_msg"]
     assert labels(api, dataset_id) == {"1.png": ["good"]}
     assert [p.name for p in (bucket / "in").iterdir()] == ["1.png"]
 
@@ -152,7 +152,7 @@ def test_byte_order_mark_crlf_blank_lines_and_broken_bytes(api: Api, bucket: Pat
     dataset_id = api.dataset()
     task = imported(api, dataset_id, "/bucket/else/a.manifest")
     assert (task["status"], task["imported_sample_count"]) == ("COMPLETED", 1)
-    assert "2 left out" in task["error_msg"]
+    assert "2 skipped" in task["error_msg"]
 
 
 @pytest.mark.slow

@@ -10,9 +10,10 @@ from modelarts_emulator.contract.datasets import GetDatasetMetricsQuery
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import LabelType, SampleStatus
-from modelarts_emulator.operations.metrics import get_dataset_metrics
+from modelarts_emulator.operations.datasets import get_dataset_metrics
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.service.dataset_service import DatasetService
 from tests.helpers.clocks import START_MS, SetClock
 from tests.helpers.stores import sample
 
@@ -30,7 +31,7 @@ def put(runtime: Runtime, context: RequestContext, number: int, status: SampleSt
 def total(runtime: Runtime, context: RequestContext, start: Any = None, end: Any = None) -> dict[int, int]:
     """Return the number of samples by time, in days since the start."""
     query = GetDatasetMetricsQuery(start_time=start, end_time=end)
-    metrics = get_dataset_metrics(runtime, context, query).metrics or {}
+    metrics = get_dataset_metrics(DatasetService(runtime), context, query).metrics or {}
     return {int(moment) - START_MS: count for moment, count in metrics["total"].items()}
 
 
@@ -51,7 +52,7 @@ NOON = 4 * DAY_MS + DAY_MS // 2
 
 def test_every_day_has_its_counts_and_the_current_one_those_of_now(runtime: Runtime, grown: RequestContext) -> None:
     assert total(runtime, grown) == {LAST[0]: 1, LAST[1]: 1, LAST[2]: 3, LAST[3]: 3, NOON: 3}
-    metrics = get_dataset_metrics(runtime, grown, GetDatasetMetricsQuery()).metrics or {}
+    metrics = get_dataset_metrics(DatasetService(runtime), grown, GetDatasetMetricsQuery()).metrics or {}
     assert list(metrics["manual_annotation"].values()) == [1, 1, 1, 1, 1]
     assert list(metrics["un_annotation"].values()) == [0, 0, 1, 1, 1]
     assert metrics.keys() == {"un_annotation", "manual_annotation", "total", *EMPTY}

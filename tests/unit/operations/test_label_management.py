@@ -30,15 +30,15 @@ from modelarts_emulator.contract.labels import (
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus
 from modelarts_emulator.operations.labels import (
-    MAX_LABELS,
     create_labels,
     delete_labels,
-    entities_first,
     list_labels,
     update_labels,
 )
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.samples.dataset_labels import MAX_LABELS, entities_first
+from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import SampleRecord, Selection
 from tests.helpers.stores import sample
 
@@ -63,17 +63,23 @@ class Labels:
         self.runtime, self.context = runtime, context
 
     def create(self, *labels: Label) -> list[str | None]:
-        return codes(create_labels(self.runtime, self.context, CreateLabelsRequest(labels=list(labels))))
+        return codes(
+            create_labels(DatasetService(self.runtime), self.context, CreateLabelsRequest(labels=list(labels)))
+        )
 
     def update(self, *labels: Label) -> list[str | None]:
-        return codes(update_labels(self.runtime, self.context, UpdateLabelsRequest(labels=list(labels))))
+        return codes(
+            update_labels(DatasetService(self.runtime), self.context, UpdateLabelsRequest(labels=list(labels)))
+        )
 
     def delete(self, *labels: Label, policy: int | None = None) -> list[str | None]:
         query: Any = DeleteLabelsQuery(delete_policy=policy)  # type: ignore[arg-type]
-        return codes(delete_labels(self.runtime, self.context, query, DeleteLabelsRequest(labels=list(labels))))
+        return codes(
+            delete_labels(DatasetService(self.runtime), self.context, query, DeleteLabelsRequest(labels=list(labels)))
+        )
 
     def known(self) -> dict[str, tuple[LabelType | None, dict[str, Any]]]:
-        found = list_labels(self.runtime, self.context, ListLabelsQuery()).labels or []
+        found = list_labels(DatasetService(self.runtime), self.context, ListLabelsQuery()).labels or []
         return {str(each.name): (each.type, each.property or {}) for each in found}
 
     def put(self, number: int, *labels: SampleLabel) -> None:

@@ -18,7 +18,6 @@ from modelarts_emulator.contract.samples import (
 from modelarts_emulator.contract.wire import LabelType, Order, SampleState, SampleStatus
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.samples import (
-    MAX_BATCH,
     delete_samples,
     list_samples,
     list_search,
@@ -31,6 +30,8 @@ from modelarts_emulator.samples.changes import (
     with_remaining_labels,
     without_hard_attributes,
 )
+from modelarts_emulator.service.dataset_service import DatasetService
+from modelarts_emulator.service.samples import MAX_BATCH
 from modelarts_emulator.store import SampleRecord
 from tests.helpers.stores import sample
 
@@ -49,13 +50,15 @@ def get(runtime: Runtime, context: RequestContext, number: int) -> SampleRecord 
 
 def label(runtime: Runtime, context: RequestContext, *items: SampleLabels) -> list[str | None]:
     """Label samples; return the error code of each item."""
-    results = update_samples(runtime, context, UpdateSamplesRequest(samples=list(items))).results or []
+    results = update_samples(DatasetService(runtime), context, UpdateSamplesRequest(samples=list(items))).results or []
     return [result.error_code for result in results]
 
 
 def page(runtime: Runtime, context: RequestContext, **query: Any) -> tuple[int | None, list[int]]:
     """Return the total and the numbers of the samples on a page."""
-    answer = msgspec.json.decode(msgspec.json.encode(list_samples(runtime, context, ListSamplesQuery(**query))))
+    answer = msgspec.json.decode(
+        msgspec.json.encode(list_samples(DatasetService(runtime), context, ListSamplesQuery(**query)))
+    )
     return answer["sample_count"], [int(each["sample_id"], 16) for each in answer.get("samples", [])]
 
 
@@ -67,7 +70,9 @@ class TestBatches:
         items = [SampleLabels(sample_id=sample(number).id, labels=[LABEL]) for number in range(count)]
         assert label(runtime, context, *items) == [None] * count
         results = delete_samples(
-            runtime, context, DeleteSamplesRequest(samples=[sample(number).id for number in range(count)])
+            DatasetService(runtime),
+            context,
+            DeleteSamplesRequest(samples=[sample(number).id for number in range(count)]),
         ).results
         assert [result.success for result in results or []] == [True] * count
 
@@ -79,9 +84,11 @@ class TestBatches:
         identities = [sample(0).id] * count
         for call in (
             lambda: update_samples(
-                runtime, context, UpdateSamplesRequest(samples=[SampleLabels(sample_id=each) for each in identities])
+                DatasetService(runtime),
+                context,
+                UpdateSamplesRequest(samples=[SampleLabels(sample_id=each) for each in identities]),
             ),
-            lambda: delete_samples(runtime, context, DeleteSamplesRequest(samples=identities)),
+            lambda: delete_samples(DatasetService(runtime), context, DeleteSamplesRequest(samples=identities)),
         ):
             with pytest.raises(ApiError) as raised:
                 call()
@@ -140,20 +147,20 @@ class TestSearchValues:
             sample(3, metadata={"city": "Bonn"}),
             sample(4),
         )
-        found = list_search(runtime, context).metadata or {}
+        found = list_search(DatasetService(runtime), context).metadata or {}
         assert {name: set(values) for name, values in found.items()} == {"city": {"Bonn", "Rome"}, "size": {"3", "3.5"}}
 
     def test_answer_has_a_hundred_attributes_and_values_at_most(
         self, runtime: Runtime, context: RequestContext
     ) -> None:
         put(runtime, context, *[sample(number, metadata={"many": number, f"own-{number}": 1}) for number in range(150)])
-        found = list_search(runtime, context).metadata or {}
+        found = list_search(DatasetService(runtime), context).metadata or {}
         assert len(found) == 100
         assert len(found["many"]) == 100
 
     def test_labelers_are_listed(self, runtime: Runtime, context: RequestContext) -> None:
         put(runtime, context, sample(1, "x", annotated_by="me"), sample(2, "x", annotated_by="auto"))
-        assert sorted(list_search(runtime, context).labelers or []) == ["auto", "me"]
+        assert sorted(list_search(DatasetService(runtime), context).labelers or []) == ["auto", "me"]
 
 
 class TestRecords:

@@ -14,7 +14,7 @@ import pytest
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.contract.samples import ListSamplesQuery, SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleState, SampleStatus, SampleType
-from modelarts_emulator.operations.search import (
+from modelarts_emulator.samples.search import (
     all_of,
     any_of,
     as_selection,
@@ -159,9 +159,12 @@ class TestReading:
         assert read_conditions('{"sample_name": "50%25"}')[0].sample_name == "50%25"
 
     def test_unknown_members_are_reported_by_their_path(self) -> None:
-        unknown: list[str] = []
-        read_conditions('{"colour": "red", "label_list": {"labels": [{"nam": "x"}]}}', unknown.append)
-        assert sorted(unknown) == ["colour", "label_list.labels[0].nam"]
+        warnings: list[str] = []
+        read_conditions('{"colour": "red", "label_list": {"labels": [{"nam": "x"}]}}', warnings)
+        assert sorted(warnings) == [
+            "search_conditions.colour is not known",
+            "search_conditions.label_list.labels[0].nam is not known",
+        ]
 
     @pytest.mark.parametrize("text", ["{", "1", '"x"', '{"frame_in_video": "x"}', "[1]", "[" * 100_000])
     def test_text_that_is_not_a_condition_is_refused(self, text: str) -> None:

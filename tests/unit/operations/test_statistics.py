@@ -10,9 +10,10 @@ from modelarts_emulator.contract.datasets import ListStatsQuery
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, Locale, SampleState, SampleStatus
+from modelarts_emulator.operations.datasets import list_stats
 from modelarts_emulator.operations.request_context import RequestContext
-from modelarts_emulator.operations.statistics import list_stats
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.service.dataset_service import DatasetService
 from tests.helpers.stores import sample
 
 MANUAL, AUTO, NONE = SampleStatus.MANUAL_ANNOTATION, SampleStatus.AUTO_ANNOTATION, SampleStatus.UN_ANNOTATION
@@ -56,12 +57,12 @@ def filled(runtime: Runtime, context: RequestContext) -> RequestContext:
 
 def by_name(runtime: Runtime, context: RequestContext, **query: Any) -> dict[str, tuple[int, int]]:
     """Return how many labels are on how many samples, by label."""
-    found = list_stats(runtime, context, ListStatsQuery(**query)).label_stats or []
+    found = list_stats(DatasetService(runtime), context, ListStatsQuery(**query)).label_stats or []
     return {str(row.name): (row.count or 0, row.sample_count or 0) for row in found}
 
 
 def test_samples_are_counted_by_state(runtime: Runtime, filled: RequestContext) -> None:
-    assert list_stats(runtime, filled, ListStatsQuery()).sample_stats == {
+    assert list_stats(DatasetService(runtime), filled, ListStatsQuery()).sample_stats == {
         "un_annotation": 1,
         "manual_annotation": 3,
         "auto_annotation": 2,
@@ -89,22 +90,22 @@ def test_labels_are_counted_on_samples_of_the_state(
 
 
 def test_label_row_has_its_type_and_property(runtime: Runtime, filled: RequestContext) -> None:
-    (cat, *_) = list_stats(runtime, filled, ListStatsQuery()).label_stats or []
+    (cat, *_) = list_stats(DatasetService(runtime), filled, ListStatsQuery()).label_stats or []
     assert (cat.name, cat.type, cat.property) == ("cat", LabelType.IMAGE_CLASSIFICATION, {"@modelarts:color": "cat"})
 
 
 def test_hard_samples_are_counted_by_reason(runtime: Runtime, filled: RequestContext) -> None:
-    answer = list_stats(runtime, filled, ListStatsQuery())
+    answer = list_stats(DatasetService(runtime), filled, ListStatsQuery())
     assert answer.key_sample_stats == {"total": 6, "key_sample": 2, "non_key_sample": 4}
     details = answer.hard_detail_stats or {}
     assert [(reason, pair.key) for reason, pair in details.items()] == [("1", 1), ("5", 2)]
     assert details["1"].value is not None and details["1"].value.reason == "The confidence is low"
-    chinese = list_stats(runtime, filled, ListStatsQuery(locale=Locale.ZH)).hard_detail_stats or {}
+    chinese = list_stats(DatasetService(runtime), filled, ListStatsQuery(locale=Locale.ZH)).hard_detail_stats or {}
     assert chinese["1"].value is not None and chinese["1"].value.reason == "置信度偏低"
 
 
 def test_empty_dataset_has_zeros(runtime: Runtime, context: RequestContext) -> None:
-    answer = list_stats(runtime, context, ListStatsQuery())
+    answer = list_stats(DatasetService(runtime), context, ListStatsQuery())
     assert set((answer.sample_stats or {}).values()) == {0}
     assert answer.key_sample_stats == {"total": 0, "key_sample": 0, "non_key_sample": 0}
     assert (answer.label_stats, answer.hard_detail_stats) == ([], {})
@@ -117,4 +118,4 @@ def test_empty_dataset_has_zeros(runtime: Runtime, context: RequestContext) -> N
 def test_splitting_depends_on_the_dataset_type(
     runtime: Runtime, create: Any, dataset_type: DatasetType, splits: bool
 ) -> None:
-    assert list_stats(runtime, create(dataset_type), ListStatsQuery()).data_spliting_enable is splits
+    assert list_stats(DatasetService(runtime), create(dataset_type), ListStatsQuery()).data_spliting_enable is splits

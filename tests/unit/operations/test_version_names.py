@@ -37,6 +37,7 @@ from modelarts_emulator.operations.versions import (
     list_versions,
 )
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import Selection
 from tests.helpers.polling import poll
 from tests.helpers.stores import sample
@@ -45,11 +46,11 @@ from tests.helpers.stores import sample
 def publish(runtime: Runtime, context: RequestContext, name: str | None = None, **members: Any) -> DatasetVersion:
     """Publish a version and wait for its end."""
     request = CreateDatasetVersionRequest(version_name=name, **members)
-    identity = create_version(runtime, context, request).version_id
+    identity = create_version(DatasetService(runtime), context, request).version_id
     version = RequestContext(project_id=context.project_id, dataset_id=context.dataset_id, version_id=str(identity))
 
     def ended() -> DatasetVersion | None:
-        found = describe_dataset_version(runtime, version)
+        found = describe_dataset_version(DatasetService(runtime), version)
         return None if found.status == VersionStatus.CREATING else found
 
     found: DatasetVersion = poll(ended, "published")
@@ -61,7 +62,7 @@ def refused(runtime: Runtime, context: RequestContext, error: Error, **members: 
     """Return why a version is refused; nothing has changed."""
     before = names(runtime, context)
     with pytest.raises(ApiError) as raised:
-        create_version(runtime, context, CreateDatasetVersionRequest(**members))
+        create_version(DatasetService(runtime), context, CreateDatasetVersionRequest(**members))
     assert raised.value.error is error
     assert names(runtime, context) == before
     return raised.value.detail
@@ -69,7 +70,7 @@ def refused(runtime: Runtime, context: RequestContext, error: Error, **members: 
 
 def names(runtime: Runtime, context: RequestContext, **query: Any) -> list[str]:
     """Return the names of the versions, newest first."""
-    listed = list_versions(runtime, context, ListDatasetVersionsQuery(**query)).versions or []
+    listed = list_versions(DatasetService(runtime), context, ListDatasetVersionsQuery(**query)).versions or []
     return [str(version.version_name) for version in listed]
 
 
@@ -111,7 +112,7 @@ class TestNames:
         place = RequestContext(
             project_id=context.project_id, dataset_id=context.dataset_id, version_id=str(first.version_id)
         )
-        delete_version(runtime, place)
+        delete_version(DatasetService(runtime), place)
         assert publish(runtime, context).version_name == "V002"
 
     def test_name_that_is_taken_is_refused(self, runtime: Runtime, context: RequestContext) -> None:

@@ -1,4 +1,4 @@
-"""Which samples a list wants: its query parameters, and search conditions.
+"""Select samples by the query parameters of a list, and by search conditions.
 
 Reference: ``api-ref/source/data_management/sample_management/querying_the_sample_list.rst`` and, for the members of a
 search condition, ``…/data_export_task/creating_a_dataset_export_task.rst``.
@@ -16,7 +16,6 @@ import msgspec
 
 from modelarts_emulator.contract import lenient_decoding
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.contract.lenient_decoding import OnUnknown
 from modelarts_emulator.contract.samples import ListSamplesQuery, SearchCondition, SearchLabel, SearchLabels, SearchProp
 from modelarts_emulator.contract.wire import Operator, SampleState, SampleStatus, SampleType
 from modelarts_emulator.obs.paths import ObsPath
@@ -24,6 +23,7 @@ from modelarts_emulator.samples.hard_examples import HARD
 from modelarts_emulator.store import SampleRecord, Selection
 
 Test = Callable[[SampleRecord], bool]
+"""Returns whether a sample matches."""
 
 DAY_MS = 24 * 60 * 60 * 1000
 STATUSES = {
@@ -34,27 +34,28 @@ STATUSES = {
 
 
 def statuses_of(state: SampleState | None) -> frozenset[SampleStatus] | None:
-    """The statuses behind a state; none at all for the team states, since there are no team tasks."""
+    """Return the statuses behind a ``sample_state``; none for the team states, since there are no team tasks."""
     return None if state is None else STATUSES.get(state, frozenset())
 
 
-def as_selection(query: ListSamplesQuery, now: int, told: OnUnknown | None = None) -> Selection:
-    """The selection that a list's query asks for. ``now`` is in ms; ``told`` hears of members that nobody knows.
+def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None = None) -> Selection:
+    """Return the selection that the query of a list describes.
 
+    ``now`` is in ms since the epoch; unknown members of search conditions are added to ``warnings``.
     Raises PARAMETER_INVALID.
     """
     tests: list[Test] = []
     if query.sample_type is not SampleType.FREE_FORMAT:
         tests.append(lambda sample: sample.type == query.sample_type)
-    wanted = query.label_type
-    if wanted is not None and not query.label_name:
+    label_type = query.label_type
+    if label_type is not None and not query.label_name:
         tests.append(
-            lambda sample: any(label.type is not None and int(label.type) == int(wanted) for label in sample.labels)
+            lambda sample: any(label.type is not None and int(label.type) == int(label_type) for label in sample.labels)
         )
     low, high = _number("low_score", query.low_score), _number("high_score", query.high_score)
     if (low, high) != (0, 1):
         tests.append(lambda sample: _has_score(sample, low, high))
-    conditions = read_conditions(query.search_conditions, told)
+    conditions = read_conditions(query.search_conditions, warnings) if query.search_conditions else ()
     tests += [matcher(condition, now) for condition in conditions]
     return Selection(
         statuses=statuses_of(query.sample_state),
@@ -63,72 +64,82 @@ def as_selection(query: ListSamplesQuery, now: int, told: OnUnknown | None = Non
     )
 
 
-def read_conditions(text: str | None, told: OnUnknown | None = None) -> list[SearchCondition]:
-    """Search conditions as a query parameter has them: JSON, one or a list, maybe still URL-encoded."""
+def read_conditions(text: str | None, warnings: list[str] | None = None) -> list[SearchCondition]:
+    """Parse the query parameter ``search_conditions``: JSON, one object or a list, possibly URL-encoded once more.
+
+    Unknown members are added to ``warnings``. Raises PARAMETER_INVALID.
+    """
+
+    def warn(member: str) -> None:
+        if warnings is not None:
+            warnings.append(f"search_conditions.{member} is not known")
+
     if not text:
         return []
     raw = unquote(text) if text.lstrip().startswith("%") else text
     try:
-        found: Any = lenient_decoding.decode(raw, list[SearchCondition] | SearchCondition, told)  # type: ignore[arg-type]
+        found: Any = lenient_decoding.decode(raw, list[SearchCondition] | SearchCondition, warn)  # type: ignore[arg-type]
     except (msgspec.DecodeError, RecursionError) as error:
         raise ApiError(PARAMETER_INVALID, f"search_conditions: {error}") from None
     return found if isinstance(found, list) else [found]
 
 
 def all_of(tests: Sequence[Test]) -> Test | None:
-    """Every test must pass; None where there is none."""
+    """Return a test that passes if every one of ``tests`` passes; None without tests."""
     if not tests:
         return None
     return tests[0] if len(tests) == 1 else lambda sample: all(test(sample) for test in tests)
 
 
 def any_of(tests: Sequence[Test]) -> Test | None:
-    """One test must pass, as in an export; None where there is none."""
+    """Return a test that passes if one of ``tests`` passes, as in an export; None without tests."""
     return (lambda sample: any(test(sample) for test in tests)) if tests else None
 
 
 def matcher(condition: SearchCondition, now: int) -> Test:
-    """The test behind a search condition: all of its members must hold. Raises PARAMETER_INVALID."""
+    """Return the test of a search condition: all of its members must match. Raises PARAMETER_INVALID."""
     tests = [make(getattr(condition, member), now) for member, make in _MEMBERS.items() if getattr(condition, member)]
     tests += [_has_metadata(key, str(value)) for key in _METADATA if (value := getattr(condition, key)) is not None]
     return all_of(tests) or (lambda sample: True)
 
 
-def _labels(wanted: SearchLabels, now: int) -> Test:
-    tests = [_label(label) for label in wanted.labels or ()]
-    test = all_of(tests) if wanted.op is Operator.AND else any_of(tests)
+def _labels(condition: SearchLabels, now: int) -> Test:
+    tests = [_label(label) for label in condition.labels or ()]
+    test = all_of(tests) if condition.op is Operator.AND else any_of(tests)
     return test or (lambda sample: True)
 
 
-def _label(wanted: SearchLabel) -> Test:
+def _label(condition: SearchLabel) -> Test:
     def holds(label: Any) -> bool:
         return (
-            (wanted.name is None or label.name == wanted.name)
-            and (wanted.type is None or label.type == wanted.type)
-            and _has_properties(label.property or {}, wanted.property or {}, wanted.op)
+            (condition.name is None or label.name == condition.name)
+            and (condition.type is None or label.type == condition.type)
+            and _has_properties(label.property or {}, condition.property or {}, condition.op)
         )
 
     return lambda sample: any(holds(label) for label in sample.labels)
 
 
-def _has_properties(own: dict[str, Any], wanted: dict[str, list[str] | None], operator: Operator | None) -> bool:
-    if not wanted:
+def _has_properties(
+    own: dict[str, Any], values_by_name: dict[str, list[str] | None], operator: Operator | None
+) -> bool:
+    if not values_by_name:
         return True
-    results = [key in own and (values is None or str(own[key]) in values) for key, values in wanted.items()]
+    results = [key in own and (values is None or str(own[key]) in values) for key, values in values_by_name.items()]
     return any(results) if operator is Operator.OR else all(results)
 
 
-def _metadata(wanted: SearchProp, now: int) -> Test:
+def _metadata(condition: SearchProp, now: int) -> Test:
     def test(sample: SampleRecord) -> bool:
-        results = [_is_among(sample.metadata.get(key), values) for key, values in (wanted.props or {}).items()]
-        return any(results) if wanted.op is Operator.OR else all(results)
+        results = [_is_among(sample.metadata.get(key), values) for key, values in (condition.props or {}).items()]
+        return any(results) if condition.op is Operator.OR else all(results)
 
     return test
 
 
-def _is_among(value: Any, wanted: list[str]) -> bool:
+def _is_among(value: Any, texts: list[str]) -> bool:
     values = value if isinstance(value, list) else [value]
-    return any(_same(item, text) for item in values for text in wanted)
+    return any(_same(item, text) for item in values for text in texts)
 
 
 def _same(value: Any, text: str) -> bool:
@@ -140,45 +151,45 @@ def _same(value: Any, text: str) -> bool:
     return bool(value == text)
 
 
-def _sample_name(wanted: str, now: int) -> Test:
-    return lambda sample: wanted in sample.path.rpartition("/")[2]
+def _sample_name(value: str, now: int) -> Test:
+    return lambda sample: value in sample.path.rpartition("/")[2]
 
 
-def _sample_dir(wanted: str, now: int) -> Test:
-    directory = ObsPath.parse(wanted).as_directory().object_name
+def _sample_dir(value: str, now: int) -> Test:
+    directory = ObsPath.parse(value).as_directory().object_name
     return lambda sample: sample.path[: sample.path.rfind("/") + 1] == directory
 
 
-def _sample_time(wanted: str, now: int) -> Test:
-    low, high = _time_range(wanted, now)
+def _sample_time(value: str, now: int) -> Test:
+    low, high = _time_range(value, now)
     return lambda sample: low <= sample.time < high
 
 
-def _time_range(wanted: str, now: int) -> tuple[int, int]:
-    """From (inclusive) and to (exclusive) in ms; days are those of UTC."""
-    if wanted in ("month", "day"):
-        return now - (30 if wanted == "month" else 1) * DAY_MS, now + DAY_MS
+def _time_range(value: str, now: int) -> tuple[int, int]:
+    """Return start (inclusive) and end (exclusive) in ms since the epoch; days are those of UTC."""
+    if value in ("month", "day"):
+        return now - (30 if value == "month" else 1) * DAY_MS, now + DAY_MS
     try:
-        first, last = (datetime.strptime(part, "%Y%m%d").replace(tzinfo=timezone.utc) for part in wanted.split("-"))
+        first, last = (datetime.strptime(part, "%Y%m%d").replace(tzinfo=timezone.utc) for part in value.split("-"))
         return int(first.timestamp() * 1000), int((last + timedelta(days=1)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise ApiError(PARAMETER_INVALID, f"sample_time: {wanted!r} is not month, day or yyyyMMdd-yyyyMMdd") from None
+        raise ApiError(PARAMETER_INVALID, f"sample_time: {value!r} is not month, day or yyyyMMdd-yyyyMMdd") from None
 
 
-def _hard(wanted: str, now: int) -> Test:
-    if wanted.lower() not in ("0", "1", "true", "false"):
-        raise ApiError(PARAMETER_INVALID, f"hard: {wanted!r} is not 0 or 1")
-    hard = wanted.lower() in ("1", "true")
+def _hard(value: str, now: int) -> Test:
+    if value.lower() not in ("0", "1", "true", "false"):
+        raise ApiError(PARAMETER_INVALID, f"hard: {value!r} is not 0 or 1")
+    hard = value.lower() in ("1", "true")
     return lambda sample: bool(sample.metadata.get(HARD)) == hard
 
 
-def _coefficient(wanted: str, now: int) -> Test:
-    low, high = _range("coefficient", wanted)
+def _coefficient(value: str, now: int) -> Test:
+    low, high = _range("coefficient", value)
     return lambda sample: low <= float(sample.metadata.get("@modelarts:hard_coefficient", -1)) <= high
 
 
-def _score(wanted: str, now: int) -> Test:
-    low, high = _range("score", wanted)
+def _score(value: str, now: int) -> Test:
+    low, high = _range("score", value)
     return lambda sample: _has_score(sample, low, high)
 
 
@@ -186,24 +197,24 @@ def _has_score(sample: SampleRecord, low: float, high: float) -> bool:
     return any(label.score is not None and low <= label.score <= high for label in sample.labels)
 
 
-def _labeler(wanted: str, now: int) -> Test:
-    return lambda sample: sample.annotated_by == wanted
+def _labeler(value: str, now: int) -> Test:
+    return lambda sample: sample.annotated_by == value
 
 
-def _parent(wanted: str, now: int) -> Test:
-    return lambda sample: sample.parent == wanted
+def _parent(value: str, now: int) -> Test:
+    return lambda sample: sample.parent == value
 
 
-def _import_origin(wanted: str, now: int) -> Test:
-    return lambda sample: str(sample.metadata.get("@modelarts:import_origin", 0)) == wanted
+def _import_origin(value: str, now: int) -> Test:
+    return lambda sample: str(sample.metadata.get("@modelarts:import_origin", 0)) == value
 
 
-def _has_metadata(key: str, wanted: str) -> Test:
-    return lambda sample: _is_among(sample.metadata.get(f"@modelarts:{key}"), [wanted])
+def _has_metadata(key: str, value: str) -> Test:
+    return lambda sample: _is_among(sample.metadata.get(f"@modelarts:{key}"), [value])
 
 
 def ratio_range(text: str | None) -> tuple[Decimal, Decimal]:
-    """``0.0,1.0`` as its two ends. Raises PARAMETER_INVALID."""
+    """Return the two ends of a range such as ``0.0,1.0``. Raises PARAMETER_INVALID."""
     if not text:
         return Decimal(0), Decimal(1)
     try:
@@ -245,5 +256,5 @@ _MEMBERS: dict[str, Callable[[Any, int], Test]] = {
     "parent_sample_id": _parent,
     "import_origin": _import_origin,
 }
-# Members that are kept as metadata of the sample under their own name.
+# Members that are stored as metadata of the sample, under their own name.
 _METADATA = ("frame_in_video", "time_in_video", "kvp", "slice_thickness", "study_date")

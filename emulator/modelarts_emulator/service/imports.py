@@ -1,0 +1,133 @@
+"""Data import: bring samples and labels from a directory or a manifest into a dataset."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
+from modelarts_emulator.contract.errors import NO_VALID_FILE, PATH_NOT_FOUND, ApiError
+from modelarts_emulator.contract.imports import ImportTaskRequest
+from modelarts_emulator.contract.wire import DatasetType
+from modelarts_emulator.formats import directory_layouts
+from modelarts_emulator.ingest.import_job import ImportJob
+from modelarts_emulator.ingest.import_order import ImportOrder, import_order
+from modelarts_emulator.ingest.input_copies import InputCopier
+from modelarts_emulator.ingest.object_listing import Listing
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.samples.factory import input_directories
+from modelarts_emulator.store import DatasetRecord, TaskRecord
+
+DIRECTORY, MANIFEST = 0, 1
+"""The values of ``import_type`` in answers."""
+
+_TYPES_WITH_FIRST_IMPORT = (
+    DatasetType.IMAGE_CLASSIFICATION,
+    DatasetType.OBJECT_DETECTION,
+    DatasetType.TEXT_CLASSIFICATION,
+)
+"""The dataset types that import the labels of their input when they are created."""
+_MAX_PEEKED = 10_000
+"""How many objects are checked for labels; a larger input is imported without a check."""
+
+
+class ImportManagement:
+    """Start imports and report them."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def start(self, project_id: str, dataset_id: str, request: ImportTaskRequest, user: str) -> str:
+        """Start an import in the background and return the task's id; ``user`` is the ``annotated_by`` of its labels.
+
+        Raises: DATASET_NOT_FOUND, NO_VALID_FILE, PATH_NOT_FOUND, PATH_INVALID, PATH_IS_BUCKET, BUCKET_NOT_FOUND,
+        PARAMETER_INVALID and the error of a conflicting task: IMPORT_RUNNING, PUBLISHING, SWITCHING, SYNC_RUNNING.
+        """
+        record = self._runtime.require_dataset(project_id, dataset_id)
+        order = import_order(request, record, user)
+        InputCopier(self._runtime.tree, input_directories(record), order.folder)  # raises if the folder is not usable
+        listing = self._require_source(record, order)
+        return ImportJob(self._runtime, record, order, listing, _shown_request(request, order)).start()
+
+    def start_first(self, record: DatasetRecord, listing: Listing, user: str) -> str | None:
+        """Import the labels of a new dataset's input, if there are any; return the task's id, or None.
+
+        ``listing`` is the listing of the input directories; only its beginning is read here.
+        """
+        if not self._has_labels(record, listing):
+            return None
+        order = ImportOrder(
+            source=listing.directories[0],
+            is_manifest=False,
+            user=user,
+            annotations=record.type is not DatasetType.TABLE,
+            options=directory_layouts.DirectoryOptions(label_format=record.label_format, schema=record.schema),
+        )
+        request = {"import_path": order.source.uri(), "import_type": DIRECTORY}
+        return ImportJob(self._runtime, record, order, listing, request, is_first=True).start()
+
+    def tasks(self, project_id: str, dataset_id: str, *, offset: int, limit: int) -> tuple[int, list[TaskRecord]]:
+        """Return the number of import tasks, and a page of them, newest first; ``offset`` counts tasks.
+
+        Raises DATASET_NOT_FOUND.
+        """
+        record = self._runtime.require_dataset(project_id, dataset_id)
+        with self._runtime.store.reading(record.id) as dataset:
+            tasks = [task for task in reversed(dataset.tasks) if task.kind == "import"]
+        return len(tasks), tasks[offset : offset + limit]
+
+    def task(self, project_id: str, dataset_id: str, task_id: str) -> TaskRecord | None:
+        """Return an import task; None if there is none with this id. Raises DATASET_NOT_FOUND."""
+        record = self._runtime.require_dataset(project_id, dataset_id)
+        with self._runtime.store.reading(record.id) as dataset:
+            task = dataset.task(task_id)
+        return task if task is not None and task.kind == "import" else None
+
+    def may_have_labels(self, record: DatasetRecord) -> bool:
+        """Return whether creating this dataset imports labels, if its input has any."""
+        if record.type is DatasetType.TABLE:
+            return record.import_data
+        return record.import_annotations and record.type in _TYPES_WITH_FIRST_IMPORT and bool(record.data_sources)
+
+    def _has_labels(self, record: DatasetRecord, listing: Listing) -> bool:
+        """Return whether the first objects of the input directories include labels, or are too many to tell."""
+        if not self.may_have_labels(record):
+            return False
+        if record.type is DatasetType.TABLE:
+            return True
+        for directory in listing.directories:
+            start = len(directory.object_name)
+            names = [entry.path[start:] for entry in islice(listing.entries(directory), _MAX_PEEKED)]
+            if len(names) == _MAX_PEEKED or directory_layouts.has_annotations(record.type, names):
+                return True
+        return False
+
+    def _require_source(self, record: DatasetRecord, order: ImportOrder) -> Listing | None:
+        """Return the listing of the source directory, of which the beginning is read; None for a manifest.
+
+        Raises: PATH_NOT_FOUND, NO_VALID_FILE if there is nothing to import.
+        """
+        if order.is_manifest:
+            if self._runtime.tree.stat(order.source) is None:
+                raise ApiError(PATH_NOT_FOUND, f"{order.source}: no such manifest")
+            return None
+        listing = self._runtime.synchronizer.list_directories([order.source])
+        traits = DATASET_TYPES[record.type]
+        (directory,) = listing.directories
+        if not any(traits.holds(entry.path) for entry in listing.entries(directory)):
+            extensions = ", ".join(traits.extensions) or "file"
+            raise ApiError(NO_VALID_FILE, f"{order.source} contains no {extensions}")
+        return listing
+
+
+def _shown_request(request: ImportTaskRequest, order: ImportOrder) -> dict[str, Any]:
+    """Return the members of the request that the task answers with."""
+    shown: dict[str, Any] = {
+        "import_path": order.source.uri(),
+        "import_type": MANIFEST if order.is_manifest else DIRECTORY,
+    }
+    if request.data_source is not None:
+        shown["data_source"] = msgspec.to_builtins(request.data_source)
+    return shown

@@ -1,0 +1,107 @@
+"""Label management: the labels that a dataset knows, with colour, shape, shortcut and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
+from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.jobs.task_conflicts import require_labelling_allowed
+from modelarts_emulator.publishing.version_lookup import require_version
+from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.samples.dataset_labels import (
+    add_label,
+    delete_label_by_policy,
+    entities_first,
+    require_labels,
+    update_label,
+)
+from modelarts_emulator.store import DatasetWriter
+
+ChangeLabel = Callable[[DatasetWriter, Label], None]
+
+
+class LabelManagement:
+    """List and change the labels of datasets.
+
+    Batch methods return one entry for each label, in request order: None, or the ApiError that refused this label.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def all(self, project_id: str, dataset_id: str, version_id: str | None = None) -> list[Label]:
+        """Return all labels of a dataset, or of one of its versions.
+
+        Raises: DATASET_NOT_FOUND, VERSION_NOT_FOUND.
+        """
+        record = self._runtime.require_dataset(project_id, dataset_id)
+        with self._runtime.store.reading(record.id) as dataset:
+            return require_version(dataset, version_id).labels if version_id else dataset.labels
+
+    def create(self, project_id: str, dataset_id: str, labels: Sequence[Label] | None) -> list[ApiError | None]:
+        """Create labels; a relation may come before the entities that it names.
+
+        A label can be refused with LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE or TRIPLET_ENTITY_NOT_FOUND.
+        Raises: DATASET_NOT_FOUND, UNSUPPORTED_TYPE, PUBLISHING_ANNOTATION, SWITCHING, PARAMETER_INVALID.
+        """
+        return self._each(project_id, dataset_id, labels, add_label, entities_first(labels or ()))
+
+    def update(self, project_id: str, dataset_id: str, labels: Sequence[Label] | None) -> list[ApiError | None]:
+        """Change labels, and with ``@modelarts:rename_to`` their names on every sample.
+
+        A label can be refused with LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE or
+        TRIPLET_ENTITY_NOT_FOUND. Raises as :meth:`create`.
+        """
+        return self._each(project_id, dataset_id, labels, update_label)
+
+    def delete(
+        self, project_id: str, dataset_id: str, labels: Sequence[Label] | None, policy: int
+    ) -> list[ApiError | None]:
+        """Delete labels as ``delete_policy`` says.
+
+        A label can be refused with LABEL_NOT_FOUND or ENTITY_IN_USE. Raises as :meth:`create`.
+        """
+        return self._each(project_id, dataset_id, labels, self._deletion(policy))
+
+    def update_one(self, project_id: str, dataset_id: str, label: Label) -> None:
+        """Change one label. Raises as :meth:`update`, and the error that refuses the label."""
+        self._one(project_id, dataset_id, label, update_label)
+
+    def delete_one(self, project_id: str, dataset_id: str, label: Label, policy: int) -> None:
+        """Delete one label. Raises as :meth:`delete`, and the error that refuses the label."""
+        self._one(project_id, dataset_id, label, self._deletion(policy))
+
+    def _deletion(self, policy: int) -> ChangeLabel:
+        return lambda dataset, label: delete_label_by_policy(self._runtime.tree, dataset, label, policy)
+
+    def _require_changeable(self, project_id: str, dataset_id: str) -> None:
+        record = self._runtime.require_dataset(project_id, dataset_id)
+        require_labels(record.type)
+        require_labelling_allowed(self._runtime.tasks, record.id)
+
+    def _one(self, project_id: str, dataset_id: str, label: Label, change: ChangeLabel) -> None:
+        self._require_changeable(project_id, dataset_id)
+        with self._runtime.store.writing(dataset_id) as dataset:
+            change(dataset, label)
+
+    def _each(
+        self,
+        project_id: str,
+        dataset_id: str,
+        labels: Sequence[Label] | None,
+        change: ChangeLabel,
+        order: Iterable[int] | None = None,
+    ) -> list[ApiError | None]:
+        """Apply a change to every label in one transaction."""
+        self._require_changeable(project_id, dataset_id)
+        if not labels:
+            raise ApiError(PARAMETER_INVALID, "labels: at least one is needed")
+        results: list[ApiError | None] = [None] * len(labels)
+        with self._runtime.store.writing(dataset_id) as dataset:
+            for number in range(len(labels)) if order is None else order:
+                try:
+                    change(dataset, labels[number])
+                except ApiError as error:
+                    results[number] = error
+        return results
