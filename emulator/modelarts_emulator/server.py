@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlsplit
 
 from flask import Response
-from flask.testing import FlaskClient
 
 from modelarts_emulator.app import create_app
 from modelarts_emulator.config.settings import Settings, UsageError
@@ -37,6 +36,7 @@ from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.web import WebServer
 
 if TYPE_CHECKING:
+    from flask.testing import FlaskClient
     from typing_extensions import Unpack
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {

@@ -12,11 +12,6 @@ from typing import Any
 from modelarts_emulator.config.options import ENVIRONMENT_PREFIX, PATHS, SECRETS, option_name, settings_flags
 from modelarts_emulator.exceptions import UsageError, require_keywords
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 TABLE = "modelarts-emulator"
 """The table of ``[tool]`` in a ``pyproject.toml``."""
 
@@ -115,6 +110,12 @@ def file_arguments(path: Path) -> dict[str, list[str]]:
     A key is the name of an option, such as ``data-dir``. In a ``pyproject.toml``, only the table
     ``[tool.modelarts-emulator]`` is read. Raises UsageError.
     """
+    # Imported here: most starts have no configuration file.
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415
+    else:
+        import tomli as tomllib  # noqa: PLC0415
+
     try:
         with path.open("rb") as file:
             document = tomllib.load(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -49,10 +50,11 @@ def started_emulator(settings: Settings, out: Output) -> Iterator[Emulator]:
     Raises UsageError, CommandFailed.
     """
     scripts = find_scripts(settings.init)
-    # Imported here, so that --help and usage errors need no web server.
-    from modelarts_emulator.server import Emulator  # noqa: PLC0415
+    with _without_garbage_collection():
+        # Imported here, so that --help and usage errors need no web server.
+        from modelarts_emulator.server import Emulator  # noqa: PLC0415
 
-    emulator = Emulator(settings)
+        emulator = Emulator(settings)
     with ExitStack() as cleanup:
         # The process file is removed last: commands that wait for the exit wait for that.
         process_file = _own_process_file(cleanup, emulator)
@@ -68,6 +70,20 @@ def started_emulator(settings: Settings, out: Output) -> Iterator[Emulator]:
         if settings.ready_file:
             cleanup.callback(ReadyFile(settings.ready_file, f"{emulator.url}\n").remove)
         yield emulator
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Load modules during the block without collecting garbage, and exempt what was loaded from later collections.
+
+    Modules stay to the end. Each collection while they are loaded, and each full one after, would scan them in vain.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _own_process_file(cleanup: ExitStack, emulator: Emulator) -> ReadyFile:
