@@ -13,6 +13,7 @@ from pathlib import Path
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
+from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.iam.signatures.url import UrlSigner
 from modelarts_emulator.ingest.synchronizer import Synchronizer
 from modelarts_emulator.jobs.pool import TaskPool
@@ -26,6 +27,7 @@ from modelarts_emulator.samples.factory import input_directories
 from modelarts_emulator.store import DatasetRecord, Durability, Store, Unknown
 from modelarts_emulator.util.clock import AdjustableClock, Clock
 from modelarts_emulator.util.ids import Ids
+from modelarts_emulator.watch.registry import WatchMode
 from modelarts_emulator.watch.watcher import Watcher
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,9 @@ class Runtime:
         self.transitions = Transitions(self._project_of, self.tasks.without_turn)
         self.runner = TaskRunner(self.store, self.tasks, self.transitions, self.clock)
         self.synchronizer = Synchronizer(self.store, self.tree)
-        self.watcher = Watcher(self._input_changed)
+        self.watcher = Watcher(
+            self._input_changed, mode=WatchMode(settings.watch), poll_interval_s=settings.poll_interval
+        )
         self.stopping = threading.Event()
         """Set when the emulator stops; threads that wait for something else wake up then."""
         self.ready = threading.Event()
@@ -88,7 +92,11 @@ class Runtime:
         Sets ``ready``, and then ``stage``.
         """
         self.stage = "scan"
-        self.watcher.start()
+        try:
+            self.watcher.start()
+        except OSError as error:
+            why = error.strerror or error
+            raise UsageError(f"--watch {self.settings.watch} is not possible here: {why}") from error
         self.resume()
         self.watcher.flush(FIRST_SCAN_TIMEOUT_S)
         self.ready.set()

@@ -21,6 +21,7 @@ Flag = tuple[str, dict[str, Any]]
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "sync": ("auto", "manual"),
+    "watch": ("auto", "native", "poll"),
     "auth": ("open", "strict"),
     "durability": ("full", "process"),
     "log_level": ("debug", "info", "warning", "error"),
@@ -28,6 +29,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "tls": ("off", "self-signed"),
 }
 """The accepted values of settings that are one of a few words."""
+
+MIN_POLL_INTERVAL_S, MAX_POLL_INTERVAL_S = 0.05, 3600
 
 _COLUMNS = 80
 _Value = TypeVar("_Value")
@@ -190,6 +193,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def _interval(text: str) -> float:
+    value = seconds(text)
+    if not MIN_POLL_INTERVAL_S <= value <= MAX_POLL_INTERVAL_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not from {MIN_POLL_INTERVAL_S} to {MAX_POLL_INTERVAL_S} seconds")
+    return value
+
+
 def existing(text: str) -> Path:
     """Return the absolute path of an existing file or directory."""
     path = Path(text).expanduser()
@@ -245,6 +255,11 @@ def settings_flags() -> list[Flag]:
         ("--memory", {"action": "store_true", "help": "do not persist anything (overrides --data-dir)"}),
         ("--bucket", _repeatable(bucket, "NAME=FOLDER", "mount an existing folder as a bucket")),
         ("--sync", _choice("sync", "apply changed files: auto or manual", metavar="WHEN")),
+        ("--watch", _choice("watch", "find changed files by events or by polling", metavar="HOW")),
+        (
+            "--poll-interval",
+            {"type": _interval, "metavar": "SECONDS", "help": "time between two scans of a polled folder"},
+        ),
         ("--seed", _repeatable(existing, "PATH", "load datasets from PATH at startup", dest="seeds")),
         ("--init", _repeatable(existing, "SCRIPT", "run SCRIPT, or a folder's, at startup")),
         ("--demo", {"action": "store_true", "help": "load demonstration data at startup"}),

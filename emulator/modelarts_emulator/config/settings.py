@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.config.options import CHOICES, Parser, add_settings
+from modelarts_emulator.config.options import CHOICES, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S, Parser, add_settings
 from modelarts_emulator.config.setting_sources import default_arguments
 from modelarts_emulator.exceptions import InvalidValue, UsageError, require_choice
 from modelarts_emulator.iam.accounts import AccessKey, Accounts, User
@@ -46,6 +46,11 @@ class Settings:
     """Existing directories that are mounted as buckets, by bucket name."""
     sync: str = "auto"
     """``auto`` applies changed files at once, ``manual`` only on request."""
+    watch: str = "auto"
+    """How changed files are found: ``native`` by events of the operating system, ``poll`` by polling. ``auto`` polls
+    folders whose file system does not report all changes."""
+    poll_interval: float = 1.0
+    """Seconds between two scans of a polled folder."""
     durability: str = "full"
     """``full`` survives power loss, ``process`` only the end of the process."""
     ready_file: Path | None = None
@@ -84,6 +89,8 @@ class Settings:
         _require_integer("port", self.port, 0, 65535)
         _require_integer("threads", self.threads, 1, 1024)
         _require_integer("max_loaded_samples", self.max_loaded_samples, 1, 1 << 62)
+        if not MIN_POLL_INTERVAL_S <= self.poll_interval <= MAX_POLL_INTERVAL_S:
+            raise InvalidValue(f"poll_interval must be from {MIN_POLL_INTERVAL_S} to {MAX_POLL_INTERVAL_S} seconds")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UsageError("--tls-cert and --tls-key must be given together")
         if self.tls_cert and self.tls != "off":

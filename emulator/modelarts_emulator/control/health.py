@@ -36,6 +36,7 @@ def _state(emu: Runtime, restoring: str | None) -> dict[str, Any]:
         "uptime_ms": round((time.monotonic() - emu.started_s) * 1000),
         "sync": emu.settings.sync,
         "watcher": emu.watcher.mode,
+        "polled_folders": emu.watcher.polled,
         "pending_events": emu.watcher.pending,
         "noted_datasets": len(emu.synchronizer.pending),
         "open_tasks": emu.tasks.open,

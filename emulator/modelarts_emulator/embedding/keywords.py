@@ -55,6 +55,8 @@ class SettingsKeywords(TypedDict, total=False):
     data_dir: str | Path | None
     buckets: Mapping[str, str | Path]
     sync: Literal["auto", "manual"]
+    watch: Literal["auto", "native", "poll"]
+    poll_interval: float
     durability: Literal["full", "process"]
     ready_file: str | Path | None
     demo: bool

@@ -196,7 +196,7 @@ class FileSync:
             return False  # a tombstone, or removed concurrently
         path = ObsPath.parse("/" + sample.path)
         return not any(directory.contains(path) for directory in self._listing.directories) or (
-            self._tree.stat(path) is None
+            not self._tree.exists(path)
         )
 
 

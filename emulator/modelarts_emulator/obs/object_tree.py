@@ -6,6 +6,7 @@ Then every folder is opened step by step without following links, so that a link
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import stat
@@ -276,6 +277,23 @@ class ObjectTree:
                 return None
             raise
         return ObjectStat(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+    def exists(self, path: ObsPath) -> bool:
+        """Return whether an object exists on the disk, not only in a cache of the kernel.
+
+        On FUSE and network file systems ``stat`` may succeed for a while after another machine has deleted the file;
+        opening the file asks the file system.
+
+        Raises:
+            ApiError: as ``stat``.
+        """
+        if self.stat(path) is None:
+            return False
+        try:
+            self.open(path).close()
+        except ApiError as error:
+            return error.error is not FILE_NOT_FOUND
+        return True
 
     def open(self, path: ObsPath) -> BinaryIO:
         """Open an object for reading.
@@ -550,5 +568,7 @@ def _translate_os_errors(path: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
+        if error.errno == errno.ESTALE:  # deleted on the server of a network file system
+            raise ApiError(FILE_NOT_FOUND, path) from error
         row = PATH_INVALID if error.errno in PATH_FAULTS else OBS_ERROR
         raise ApiError(row, f"{path}: {error.strerror}") from error

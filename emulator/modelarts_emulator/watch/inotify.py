@@ -1,17 +1,13 @@
-"""The watcher's hints from inotify, through one watchdog observer."""
+"""Changes from inotify (Linux), through one watchdog observer for all folders."""
 
 from __future__ import annotations
 
 import ctypes
-import errno
-import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
-from types import ModuleType
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -24,15 +20,15 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers.api import BaseObserver, ObservedWatch
-from watchdog.version import VERSION_MAJOR
+from watchdog.observers.api import ObservedWatch
 
 from modelarts_emulator.obs.walk import is_ignored
+from modelarts_emulator.system.folder import CLOEXEC
 from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch.protocols import Listener
+from modelarts_emulator.watch.watchdog_api import dead_folders, inotify_observer
 
-# No more: an observer that takes every event loses some in a burst.
-_WANTED: list[type[FileSystemEvent]] = [
+_EVENTS: list[type[FileSystemEvent]] = [
     FileClosedEvent,
     FileCreatedEvent,
     FileMovedEvent,
@@ -41,73 +37,63 @@ _WANTED: list[type[FileSystemEvent]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
+"""The events that are requested. With more, the kernel's queue overflows sooner in a burst."""
 
 
 class InotifySource:
-    """Hints from inotify, one watchdog observer for all folders. Raises OSError where inotify cannot be had."""
+    """A source of changes from inotify. Raises OSError if no inotify instance is left."""
 
     mode = "inotify"
 
     def __init__(self, listener: Listener) -> None:
-        if sys.platform != "linux":
-            raise OSError(errno.ENOSYS, "no inotify on this system")
-        # Here, because these modules cannot be loaded elsewhere.
-        from watchdog.observers import inotify_c  # noqa: PLC0415
-        from watchdog.observers.inotify import InotifyObserver  # noqa: PLC0415
-
-        _mute(inotify_c)
-        logging.getLogger("watchdog.observers.inotify").addFilter(_is_news)
         self._listener = listener
         self._limit = _WatchLimit()
         self._watches: dict[str, ObservedWatch] = {}
         self._rescans = RescanTracker()
         try:
-            # Before version 7 a folder that is moved in from elsewhere gets no watch; this tells it from a new one,
-            # and puts it in doubt. Later versions need no help.
-            self._observer: BaseObserver = InotifyObserver(generate_full_events=VERSION_MAJOR < 7)
+            self._observer = inotify_observer()
         except OSError:
             self._limit.close()
             raise
         self._observer.start()
 
     def add(self, folder: str) -> None:
-        """Watch a folder and all below it. Raises OSError: it is gone, or no watch is left."""
-        handler = _Handler(folder, self._listener, self._rescans)
-        self._watches[folder] = self._observer.schedule(handler, folder, recursive=True, event_filter=_WANTED)
-        # watchdog passes over subfolders that it gets no watch for.
+        """Watch a folder and everything below it. Raises OSError if it does not exist, or if no watch is left."""
+        handler = _InotifyHandler(folder, self._listener, self._rescans)
+        self._watches[folder] = self._observer.schedule(handler, folder, recursive=True, event_filter=_EVENTS)
+        # watchdog silently skips subfolders for which no watch is left.
         self._limit.require_one_left()
 
     def remove(self, folder: str) -> None:
-        """Watch a folder no longer."""
+        """Stop watching a folder."""
         if watch := self._watches.pop(folder, None):
             self._observer.unschedule(watch)
 
     def needs_rescan(self) -> bool:
-        """Whether events may have been lost or misunderstood."""
+        """Return whether events may have been lost, or reported with a wrong path."""
         return self._rescans.is_pending()
 
     def check(self) -> None:
-        """Watch anew what is in doubt, once it is at rest. Raises OSError as ``add``."""
+        """Watch folders again whose events may be incomplete, once they are idle. Raises OSError as ``add``."""
         for folder in self._rescans.take_due(self._watches.keys()):
             self.remove(folder)
             self._listener.lost(folder)
-        for emitter in self._observer.emitters.copy():
-            if not emitter.is_alive():
-                self._listener.lost(str(emitter.watch.path))
+        for folder in dead_folders(self._observer):
+            self._listener.lost(folder)
         if self._rescans.new_folders:
             self._rescans.new_folders = False
             self._limit.require_one_left()
 
     def stop(self) -> None:
-        """End every thread and watch."""
+        """End all threads and watches."""
         self._watches.clear()
         self._observer.stop()
         self._observer.join()
         self._limit.close()
 
 
-class _Handler(FileSystemEventHandler):
-    """Judges the events below one folder; runs on the observer's thread."""
+class _InotifyHandler(FileSystemEventHandler):
+    """Filters the events below one folder. Runs on the observer's thread."""
 
     def __init__(self, folder: str, listener: Listener, rescans: RescanTracker) -> None:
         self._folder = folder
@@ -116,15 +102,15 @@ class _Handler(FileSystemEventHandler):
         self._unclosed: set[str] = set()
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Pass on what matters."""
+        """Report an event, unless a later event will report the same change."""
         self._rescans.count(self._folder, event)
-        source = os.fsdecode(event.src_path or "")  # of what has come from elsewhere, older versions know none
+        source = os.fsdecode(event.src_path or "")  # older versions give no path for what is moved in from outside
         if isinstance(event, DirDeletedEvent) and source == self._folder:
             self._listener.lost(self._folder)
             return
-        paths = [path for path in (source, os.fsdecode(event.dest_path or "")) if self._counts(path)]
+        paths = [path for path in (source, os.fsdecode(event.dest_path or "")) if self._is_relevant(path)]
         if isinstance(event, FileClosedEvent) and _has_no_name(source):
-            # It was made without one. If it has been given one meanwhile, nothing else tells of its end.
+            # A file that was created without a name (O_TMPFILE): if it got one, no other event reports its closing.
             paths = list(self._unclosed)
         self._unclosed.difference_update(paths)
         if paths and isinstance(event, FileCreatedEvent) and self._can_wait(source):
@@ -133,36 +119,41 @@ class _Handler(FileSystemEventHandler):
             self._listener.changed(self._folder, paths)
 
     def _can_wait(self, path: str) -> bool:
-        """Whether a new file is told already, or will be by its closing; one moved in or linked is complete."""
+        """Return whether a new file needs no report now: it is recorded already, or a close event will follow.
+
+        A file that is not open for writing was moved in or linked and is complete: no close event follows.
+        """
         return self._listener.is_recorded(self._folder, path) or is_being_written(path)
 
-    def _counts(self, path: str) -> bool:
+    def _is_relevant(self, path: str) -> bool:
         inner = path[len(self._folder) + 1 :]
         return bool(inner) and not any(map(is_ignored, inner.split("/")))
 
 
 def _has_no_name(path: str) -> bool:
-    """Whether what was closed is a file without a name; the kernel tells of one as of ``#`` and its number."""
+    """Return whether a closed file has no name; the kernel reports such a file as ``#`` and its inode number."""
     return path.rpartition("/")[2].startswith("#") and not os.path.lexists(path)
 
 
 class RescanTracker:
-    """The folders whose events may not tell all that happens, until they are watched anew.
+    """Tracks folders whose events may be incomplete, until they are watched again and scanned.
 
-    After a burst all of them: the kernel drops what does not fit its queue, and not every watchdog tells. An overflow
-    leaves a full queue to be read, so a burst of fewer events than a quarter of the queue had none: no event that is
-    passed on stands for more than four in the queue.
+    After a burst these are all folders: inotify drops events when its queue overflows, and some versions of watchdog do
+    not report that. An event that is received stands for at most four kernel events, so a burst of fewer events than a
+    quarter of the queue cannot have caused an overflow.
 
-    After a folder has been renamed, the folder above: watchdog reads events later than they happen. What was made in
-    it before is then no longer where it is looked for, gets no watch, or the events of another folder.
+    After a folder was renamed, it is the watched folder above it: watchdog reads events with a delay. A file or folder
+    that was created in the renamed folder just before is then looked up under the wrong path, and gets no watch.
     """
 
     QUIET_S = 0.2
-    PATIENCE_S = 2.0
-    """Where the quiet does not come, rescans wait no longer than this."""
+    """A burst has ended after this time without an event."""
+    MAX_WAIT_S = 2.0
+    """Longest wait for the end of a burst."""
     _FORGET_S = 5.0
 
     def __init__(self, threshold: int | None = None) -> None:
+        """Make a tracker; ``threshold`` is the number of events in a burst that may mean an overflow."""
         self._threshold = threshold or _queue_length() // 4
         self._events = 0
         self._last = 0.0
@@ -170,29 +161,31 @@ class RescanTracker:
         self._renamed: set[str] = set()
         self._lock = threading.Lock()
         self.new_folders = False
+        """Whether a folder was created, which needs another watch."""
 
     def count(self, folder: str, event: FileSystemEvent) -> None:
-        """Note an event below a watched folder."""
+        """Count an event below a watched folder."""
         now = time.monotonic()
         with self._lock:
-            had_some = self.is_pending()
-            self._events = 1 if not had_some and now - self._last > self._FORGET_S else self._events + 1
+            was_pending = self.is_pending()
+            self._events = 1 if not was_pending and now - self._last > self._FORGET_S else self._events + 1
             self._last = now
             self.new_folders |= event.is_directory
             if isinstance(event, DirMovedEvent):
                 self._renamed.add(folder)
-            if not had_some:
+            if not was_pending:
                 self._since = now
 
     def is_pending(self) -> bool:
-        """Whether anything is in doubt."""
+        """Return whether the events of a folder may be incomplete."""
         return bool(self._renamed) or self._events >= self._threshold
 
     def take_due(self, watched: Collection[str]) -> list[str]:
-        """Which of the watched folders are to be watched anew now; they are in doubt no longer."""
+        """Return the watched folders to be watched again now, and stop tracking them. Empty during a burst."""
         now = time.monotonic()
         with self._lock:
-            if not self.is_pending() or (now - self._last < self.QUIET_S and now - self._since < self.PATIENCE_S):
+            is_quiet = now - self._last >= self.QUIET_S or now - self._since >= self.MAX_WAIT_S
+            if not self.is_pending() or not is_quiet:
                 return []
             folders = watched if self._events >= self._threshold else self._renamed.intersection(watched)
             self._events, self._renamed = 0, set()
@@ -200,49 +193,26 @@ class RescanTracker:
 
 
 class _WatchLimit:
-    """Tells whether this user may have one more inotify watch (``fs.inotify.max_user_watches``)."""
+    """Tests whether this user may create one more inotify watch (``fs.inotify.max_user_watches``)."""
 
     _IN_DELETE_SELF = 0x400
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._descriptor = int(self._libc.inotify_init1(os.O_CLOEXEC))
+        self._descriptor = int(self._libc.inotify_init1(CLOEXEC))
         if self._descriptor < 0:
             raise _last_error()
 
     def require_one_left(self) -> None:
-        """Take a watch and give it back. Raises OSError if none is left."""
+        """Create a watch and remove it. Raises OSError if none is left."""
         watch = int(self._libc.inotify_add_watch(self._descriptor, b"/", self._IN_DELETE_SELF))
         if watch < 0:
             raise _last_error()
         self._libc.inotify_rm_watch(self._descriptor, watch)
 
     def close(self) -> None:
-        """Give the instance back."""
+        """Close the inotify instance."""
         os.close(self._descriptor)
-
-
-class _Mute:
-    """Stands in for the module ``warnings``."""
-
-    @staticmethod
-    def warn(*_: object, **__: object) -> None:
-        """Say nothing."""
-
-
-def _mute(module: ModuleType) -> None:
-    """Keep watchdog from warning of a folder that it meets twice, by a walk and by an event: that is as it should be.
-
-    Where warnings are errors, as in many a test suite, it would end the thread that reads the events. A filter does
-    not help: pytest sets the filters anew for every test.
-    """
-    if hasattr(module, "warnings"):
-        vars(module)["warnings"] = _Mute
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of watchdog's tells anything; that a watch has ended it calls an error, whoever has ended it."""
-    return "called when the thread is inactive" not in record.getMessage()
 
 
 def _last_error() -> OSError:

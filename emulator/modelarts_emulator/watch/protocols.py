@@ -1,4 +1,4 @@
-"""What a source of the watcher's hints is, and who listens to it."""
+"""The interfaces between the watch registry and its sources of changes."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Who takes the hints. Called on any thread; must not block."""
+    """Receives the changes that a source finds. Called on any thread; must not block."""
 
     def changed(self, folder: str, paths: Collection[str] | None = None) -> None:
-        """Something below the folder is different, or may be: these files and folders, or anything."""
+        """Report that these files and folders below a folder may have changed; with None, that anything may have."""
 
     def lost(self, folder: str) -> None:
-        """The folder is gone; what comes in its place is not seen until it is added again."""
+        """Report that a folder is no longer watched, because it was deleted or moved. It has to be added again."""
 
     def is_recorded(self, folder: str, path: str) -> bool:
-        """Whether a change of this path below the folder waits already, so that another changes nothing."""
+        """Return whether a change of this path is recorded already, so that another report would add nothing."""
 
 
 class WatchSource(Protocol):
-    """A source of hints. One thread calls it; folders are resolved paths."""
+    """Finds changes below folders. Called by one thread; folders are resolved paths."""
 
     @property
     def mode(self) -> str:
-        """``inotify`` or ``polling``."""
+        """``inotify``, ``fsevents``, ``readdirectorychanges`` or ``polling``."""
 
     def add(self, folder: str) -> None:
-        """Begin to look at a folder. Raises OSError: it is gone, or the system has no more watches to give."""
+        """Start to watch a folder. Raises OSError if it does not exist, or if the system has no more watches."""
 
     def remove(self, folder: str) -> None:
-        """Look at a folder no longer."""
+        """Stop watching a folder."""
 
     def needs_rescan(self) -> bool:
-        """Whether hints may have been missed, so that a check is wanted soon."""
+        """Return whether changes may have been missed, so that ``check`` should be called soon."""
 
     def check(self) -> None:
-        """Do what is to be done now and then. Raises OSError as ``add``."""
+        """Do periodic work: compare files, or replace watches that may have missed changes. Raises OSError."""
 
     def stop(self) -> None:
-        """End every thread and watch."""
+        """End all threads and watches."""

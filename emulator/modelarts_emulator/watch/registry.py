@@ -1,4 +1,4 @@
-"""The folders that are watched: which stand, which have been lost, and polling where inotify cannot be had."""
+"""The registry of watched folders: which keys use which folder, and which source watches it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
+from modelarts_emulator.system import features
+from modelarts_emulator.system.filesystem_type import kind_without_events
+from modelarts_emulator.system.folder import FolderId
+from modelarts_emulator.system.real_paths import real_path
 from modelarts_emulator.watch.inotify import InotifySource
+from modelarts_emulator.watch.native import NativeSource
 from modelarts_emulator.watch.polling import PollingSource
 from modelarts_emulator.watch.protocols import WatchSource
 
@@ -18,145 +25,213 @@ log = logging.getLogger(__name__)
 
 _NO_WATCH_LEFT = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSYS})
 
-Identity = tuple[int, int]
-"""Device and inode of a folder: another folder under the same name has another."""
+
+class WatchMode(str, Enum):
+    """How folders are watched."""
+
+    AUTO = "auto"
+    """By events, and by polling where the file system does not report all changes."""
+    NATIVE = "native"
+    """By events of the operating system."""
+    POLL = "poll"
+    """By polling."""
 
 
 class ChangeRecorder(Protocol):
-    """Who takes notes of changed keys. Called on any thread; must not block."""
+    """Records changed keys. Called on any thread; must not block."""
 
     def record(self, key: str, paths: Collection[str] | None = None, *, at_once: bool = False) -> None:
-        """Something below a directory of the key is different, or may be: these paths, or anything."""
+        """Record that these paths below a directory of the key may have changed; with None, that anything may have."""
 
     def has_recorded(self, keys: Collection[str], path: str) -> bool:
-        """Whether a change of the path is noted already for all these keys."""
+        """Return whether a change of the path is recorded for all these keys."""
 
     def request_update(self) -> None:
-        """The places must be settled again."""
+        """Request that ``update_watches`` is called soon."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A watched folder: what identifies it, and the source that watches it."""
+
+    identity: FolderId
+    source: WatchSource
 
 
 class WatchRegistry:
-    """Maps keys and their directories to folders and their watches. One thread calls ``update_watches``."""
+    """Maps keys and their directories to watched folders. One thread calls ``update_watches``."""
 
-    def __init__(self, notes: ChangeRecorder, *, polling: bool, interval_s: float) -> None:
-        self._recorder = notes
-        self._polling = polling
+    def __init__(self, recorder: ChangeRecorder, *, mode: WatchMode, interval_s: float) -> None:
+        self._recorder = recorder
+        self._wanted_mode = mode
         self._interval = interval_s
-        self._source: WatchSource | None = None
-        self._watched: dict[str, Identity] = {}
-        self._keys: dict[str, set[str]] = {}  # by resolved folder; replaced, never changed
+        self._events: WatchSource | None = None
+        self._poller: WatchSource | None = None
+        self._watches: dict[str, _Watch] = {}
+        self._keys: dict[str, set[str]] = {}  # by resolved folder; the dictionary is replaced, never changed
         self._lock = threading.Lock()
         self._lost: set[str] = set()
+        self._polled: dict[str, str] = {}
 
     @property
     def mode(self) -> str:
-        """``inotify``, ``polling``, or ``off`` while closed."""
-        source = self._source
-        return source.mode if source is not None else "off"
+        """``off``, ``polling``, the name of the system's events as ``inotify``, or both as ``inotify+polling``."""
+        events, poller = self._events, self._poller
+        if poller is None:
+            return "off"
+        if events is None:
+            return poller.mode
+        return f"{events.mode}+{poller.mode}" if self._polled else events.mode
+
+    @property
+    def polled(self) -> dict[str, str]:
+        """The polled folders, each with the type of its file system, while other folders are watched by events."""
+        return dict(self._polled)
 
     def needs_rescan(self) -> bool:
-        """Whether hints may have been missed, so that a check is wanted soon."""
-        source = self._source
-        return source is not None and source.needs_rescan()
+        """Return whether changes may have been missed, so that a check should follow soon."""
+        events = self._events
+        return events is not None and events.needs_rescan()
 
     def open(self) -> None:
-        """Choose the source of hints."""
-        if self._polling:
-            self._source = PollingSource(self, self._interval)
-            return
-        try:
-            self._source = InotifySource(self)
-        except OSError as error:
-            self._source = self._polling_instead(error)
+        """Start the sources. Raises OSError if mode ``native`` is not possible on this system."""
+        self._polled = {}
+        if self._wanted_mode is not WatchMode.POLL:
+            try:
+                self._events = _event_source()(self)
+            except OSError as error:
+                if self._wanted_mode is WatchMode.NATIVE:
+                    raise
+                self._warn_polling(error)
+        self._poller = PollingSource(self, self._interval)
 
     def close(self) -> None:
-        """End every watch and thread."""
-        source, self._source = self._source, None
-        if source is not None:
-            source.stop()
-        self._watched.clear()
+        """Stop the sources."""
+        sources, self._events, self._poller = (self._events, self._poller), None, None
+        for source in sources:
+            if source is not None:
+                source.stop()
+        self._watches.clear()
         self._keys = {}
+        self._polled = {}
 
     def update_watches(self, directories: Mapping[str, Collection[str]], *, check: bool) -> None:
-        """Watch each key's directories where they are there, and no others; a key whose watch changes is noted."""
-        if self._source is None:
+        """Watch each key's directories that exist, and no others. A key whose watch changes is recorded as changed.
+
+        With ``check`` the sources also do their periodic work.
+        """
+        if self._poller is None:
             return
         try:
             if check:
-                self._source.check()
-            self._apply(self._source, self._wanted(directories))
+                for source in (self._events, self._poller):
+                    if source is not None:
+                        source.check()
+            self._apply(self._wanted(directories))
         except OSError as error:
-            self._source.stop()
-            self._watched.clear()
-            self._source = self._polling_instead(error)
+            # No watch is left: poll all folders from now on.
+            if self._events is not None:
+                self._events.stop()
+            self._poller.stop()
+            self._watches.clear()
+            self._events, self._polled = None, {}
+            self._warn_polling(error)
             self._recorder.request_update()
 
-    # What the source calls, on its own threads
+    # Called by the sources, on their own threads
 
     def changed(self, folder: str, paths: Collection[str] | None = None) -> None:
-        """Note a change for the keys of a folder: of these paths, or of anything."""
+        """Record a change for the keys of a folder."""
         for key in self._keys.get(folder, ()):
             self._recorder.record(key, paths)
 
     def lost(self, folder: str) -> None:
-        """Note that a folder's watch is gone and has to be set anew."""
+        """Record that the watch of a folder has ended and has to be set again."""
         with self._lock:
             self._lost.add(folder)
         self._recorder.request_update()
 
     def is_recorded(self, folder: str, path: str) -> bool:
-        """Whether the path is noted already for every key of a folder."""
+        """Return whether a change of the path is recorded for every key of a folder."""
         return self._recorder.has_recorded(self._keys.get(folder, ()), path)
 
     # Inside
 
-    def _wanted(self, directories: Mapping[str, Collection[str]]) -> dict[str, Identity]:
-        """Return the folders that are wanted and there, and remember whose they are."""
-        wanted: dict[str, Identity] = {}
+    def _wanted(self, directories: Mapping[str, Collection[str]]) -> dict[str, FolderId]:
+        """Return the existing folders to be watched, and remember their keys."""
+        wanted: dict[str, FolderId] = {}
         keys: dict[str, set[str]] = {}
         for key, paths in directories.items():
-            for folder in map(os.path.realpath, paths):
+            for folder in map(real_path, paths):
                 keys.setdefault(folder, set()).add(key)
                 if folder not in wanted and (identity := _identity(folder)) is not None:
                     wanted[folder] = identity
-        gone = self._watched.keys() - keys.keys()
+        gone = self._watches.keys() - keys.keys()
         self._keys = keys | {folder: self._keys[folder] for folder in gone & self._keys.keys()}
         return wanted
 
-    def _apply(self, source: WatchSource, wanted: Mapping[str, Identity]) -> None:
+    def _apply(self, wanted: Mapping[str, FolderId]) -> None:
         with self._lock:
             lost, self._lost = self._lost, set()
-        for folder in [each for each in self._watched if each in lost or wanted.get(each) != self._watched[each]]:
-            source.remove(folder)
-            del self._watched[folder]
+        # A folder that was replaced has the same path and another identity.
+        for folder in [each for each, watch in self._watches.items() if self._is_stale(each, watch, wanted, lost)]:
+            self._watches.pop(folder).source.remove(folder)
+            self._polled.pop(folder, None)
             self._record_keys(folder)
-        for folder in wanted.keys() - self._watched.keys():
+        for folder in wanted.keys() - self._watches.keys():
+            source = self._source_for(folder)
             try:
                 source.add(folder)
             except OSError as error:
                 if error.errno in _NO_WATCH_LEFT:
                     raise
-                continue  # gone again, or not readable: the next check tries anew
-            self._watched[folder] = wanted[folder]
+                continue  # deleted again, or not readable: the next check tries again
+            self._watches[folder] = _Watch(wanted[folder], source)
             self._record_keys(folder)
+
+    def _is_stale(self, folder: str, watch: _Watch, wanted: Mapping[str, FolderId], lost: Collection[str]) -> bool:
+        return folder in lost or wanted.get(folder) != watch.identity
+
+    def _source_for(self, folder: str) -> WatchSource:
+        assert self._poller is not None
+        if self._events is None:
+            return self._poller
+        if self._wanted_mode is WatchMode.AUTO and (kind := kind_without_events(folder)) is not None:
+            if folder not in self._polled:
+                log.info(
+                    "Watching %s by polling every %g s: its file system (%s) does not report all changes",
+                    folder,
+                    self._interval,
+                    kind,
+                )
+            self._polled = {**self._polled, folder: kind}
+            return self._poller
+        return self._events
 
     def _record_keys(self, folder: str) -> None:
         for key in self._keys.get(folder, ()):
             self._recorder.record(key, at_once=True)
 
-    def _polling_instead(self, error: OSError) -> WatchSource:
+    def _warn_polling(self, error: OSError) -> None:
+        hint = "; raise fs.inotify.max_user_watches or max_user_instances" if features.HAS_INOTIFY else ""
         log.warning(
-            "folders are watched by polling every %g s, since inotify cannot be had (%s); raise "
-            "fs.inotify.max_user_watches or fs.inotify.max_user_instances to hear of changes at once",
+            "Watching all folders by polling every %g s, because the system's events are not available (%s)%s",
             self._interval,
             error.strerror or error,
+            hint,
         )
-        return PollingSource(self, self._interval)
 
 
-def _identity(folder: str) -> Identity | None:
+def _event_source() -> Callable[[WatchRegistry], WatchSource]:
+    """Return the class of the source for this system's events. Raises OSError if there is none."""
+    if features.PORTABLE:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    return InotifySource if features.HAS_INOTIFY else NativeSource
+
+
+def _identity(folder: str) -> FolderId | None:
     try:
-        found = os.stat(folder)  # noqa: PTH116  (a string from os.path.realpath)
+        found = os.stat(folder)  # noqa: PTH116  (a string from real_path)
     except OSError:
         return None
-    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+    return FolderId(found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None

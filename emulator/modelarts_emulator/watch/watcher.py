@@ -1,4 +1,4 @@
-"""The watcher: says that something below a key's directories has changed, soon after it has, and seldom in vain."""
+"""Debounced notification of changes in sets of directories."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelarts_emulator.watch.registry import WatchRegistry
+from modelarts_emulator.system.real_paths import absolute_path
+from modelarts_emulator.watch.registry import WatchMode, WatchRegistry
 
 log = logging.getLogger(__name__)
 
 Paths = Collection[str] | None
-"""Files and folders that have changed, as resolved paths; None where anything may have."""
+"""Resolved paths of files and folders that may have changed; None if anything may have."""
 
-# More than these are told as "anything": to look at all is quicker then.
 MAX_PATHS = 1_000
+"""More paths than these are reported as None: a whole scan is faster then."""
 
 _LONG_AGO = float("-inf")
-_UNSURE_CHECK_S = 0.2
+_RESCAN_CHECK_S = 0.2
 
 
 @dataclass(slots=True)
 class _Change:
-    """A change that waits: when it was first and last noted, on the monotonic clock, in seconds, and of what."""
+    """A recorded change: when it was first and last recorded (monotonic clock, seconds), and its paths."""
 
     first: float
     last: float
     paths: set[str] | None
 
     def add(self, paths: Paths) -> None:
-        """Take in a further change."""
+        """Add another change."""
         if self.paths is not None:
             if paths is None or len(self.paths) >= MAX_PATHS:
                 self.paths = None
@@ -49,13 +50,17 @@ class _Call:
 
 
 class Watcher:
-    """Calls ``on_change(key, paths)`` when something below a key's directories has changed, or may have.
+    """Calls ``on_change(key, paths)`` after something below a key's directories has changed, or may have.
 
-    Changes are hints: who is called compares those paths, which may be gone, or with None whole directories. After a
-    call that raises, the next is for anything. Calls come one at a time on one thread, ``debounce_s`` after the last
-    change, or ``max_delay_s`` after the first while changes keep coming; a change during a call leads to one more.
-    What ``on_change`` raises is logged. ``polling=True`` looks at the files every ``poll_interval_s`` instead of
-    listening; otherwise that is the fallback where inotify cannot be had.
+    A call is a hint: the callback compares the given paths, which may no longer exist, or with None the whole
+    directories. Calls are made one at a time on one thread. A change during a call leads to one more call. After a call
+    that raises, the exception is logged and the next call has None.
+
+    Example::
+
+        watcher = Watcher(lambda key, paths: print(key, paths))
+        watcher.start()
+        watcher.watch("pictures", [Path("buckets/pictures/in")])
     """
 
     def __init__(
@@ -64,14 +69,23 @@ class Watcher:
         *,
         debounce_s: float = 0.03,
         max_delay_s: float = 0.5,
-        polling: bool | None = None,
+        mode: WatchMode = WatchMode.AUTO,
         poll_interval_s: float = 1.0,
     ) -> None:
+        """Make a watcher that is not started.
+
+        Args:
+            on_change: the callback.
+            debounce_s: time in seconds without another change after which a key's call is made.
+            max_delay_s: longest delay of a call in seconds while changes keep coming.
+            mode: how folders are watched.
+            poll_interval_s: time in seconds between two scans of a polled folder.
+        """
         self._on_change = on_change
         self._debounce = debounce_s
         self._max_delay = max_delay_s
         self._interval = poll_interval_s
-        self._registry = WatchRegistry(self, polling=bool(polling), interval_s=poll_interval_s)
+        self._registry = WatchRegistry(self, mode=mode, interval_s=poll_interval_s)
         self._condition = threading.Condition()
         self._directories: dict[str, frozenset[str]] = {}
         self._recorded: dict[str, _Change] = {}
@@ -80,31 +94,40 @@ class Watcher:
         self._compared_by_caller: set[str] = set()
         """Keys that are not called when their directories are first watched: their callers compare these."""
         self._running: str | None = None
-        """The key whose call is under way; empty while the places are brought in step."""
+        """The key whose call is running; empty while the watches are updated."""
         self._update_requested = False
         self._checked = 0.0
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    # What callers use
+    # For callers
 
     @property
     def mode(self) -> str:
-        """``inotify``, ``polling``, or ``off`` while it is not started."""
+        """``off``, ``polling``, the name of the system's events as ``inotify``, or both as ``inotify+polling``."""
         return self._registry.mode
 
     @property
+    def polled(self) -> dict[str, str]:
+        """Folders that are polled because of the type of their file system, which is the value."""
+        return self._registry.polled
+
+    @property
     def pending(self) -> int:
-        """How many keys wait for their call, the one being called included; a burst not yet at rest counts too."""
+        """The number of keys that wait for a call or are being called; an unfinished burst of events counts as one."""
         return self.pending_of(None)
 
     def pending_of(self, keys: Collection[str] | None) -> int:
-        """How many of some keys do, or with None of all."""
+        """Return ``pending`` for some keys, or with None for all."""
         with self._condition:
             return self._pending(keys)
 
     def start(self) -> None:
-        """Begin to watch; every key is called once, since it may have changed before. No effect when started."""
+        """Start watching; every key is called once, since it may have changed before. No effect if started.
+
+        Raises:
+            OSError: mode ``native`` is not possible on this system.
+        """
         with self._condition:
             if self._thread is not None:
                 return
@@ -118,7 +141,7 @@ class Watcher:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the watch and its threads; a call under way is waited for, changes not yet told are dropped."""
+        """Stop watching and end all threads. Waits for a running call; recorded changes are dropped."""
         with self._condition:
             thread, self._stopping = self._thread, True
             self._condition.notify_all()
@@ -126,13 +149,13 @@ class Watcher:
             thread.join()
 
     def watch(self, key: str, directories: Collection[Path], *, call_first: bool = True) -> None:
-        """Watch directories for a key, in place of those it had; they need not exist yet.
+        """Watch directories for a key, instead of its former ones. They need not exist yet.
 
-        Returns at once. The key is called once the watch stands, so that nothing is missed that happens after this.
-        Without ``call_first`` the caller calls ``wait_placed`` and then compares the directories itself.
+        Returns at once. The key is called when the watch is active, so that no later change is missed. With
+        ``call_first`` False the caller calls ``wait_placed`` and then compares the directories itself.
         """
         with self._condition:
-            self._directories[key] = frozenset(str(each.absolute()) for each in directories)
+            self._directories[key] = frozenset(map(absolute_path, directories))
             self._update_requested = True
             if call_first:
                 self._compared_by_caller.discard(key)
@@ -154,7 +177,7 @@ class Watcher:
             return is_placed
 
     def unwatch(self, key: str) -> None:
-        """Forget a key. A call for it that is under way is not waited for."""
+        """Forget a key. Does not wait for a running call."""
         with self._condition:
             self._directories.pop(key, None)
             self._recorded.pop(key, None)
@@ -165,40 +188,40 @@ class Watcher:
             self._condition.notify_all()
 
     def touch(self, key: str) -> None:
-        """Have a key called as if something had changed. No effect on a key that is not watched."""
+        """Call a key as if something had changed. No effect for an unknown key."""
         with self._condition:
             if key in self._directories:
                 self._record(key)
 
     def wait_idle(self, timeout_s: float, keys: Collection[str] | None = None) -> bool:
-        """Wait until every change that has been noted is told, of all keys or some; False after ``timeout_s``."""
+        """Wait until no call is pending, for all keys or some. Return False after ``timeout_s`` seconds."""
         with self._condition:
             return self._condition.wait_for(lambda: self._pending(keys) == 0, timeout_s)
 
     def flush(self, timeout_s: float, keys: Collection[str] | None = None) -> bool:
-        """Have all keys, or some, called and wait: what lay on disk before is told then. False after ``timeout_s``."""
+        """Call all keys, or some, and wait: all changes made before are then reported. False after ``timeout_s``."""
         with self._condition:
             for key in self._directories:
                 if keys is None or key in keys:
                     self._record(key, at_once=True)
         return self.wait_idle(timeout_s, keys)
 
-    # What the places call, on any thread
+    # Called by the registry, on any thread
 
     def record(self, key: str, paths: Paths = None, *, at_once: bool = False) -> None:
-        """Note a change for a key that is watched: of these paths, or of anything."""
+        """Record a change for a watched key."""
         with self._condition:
             if key in self._directories and not (at_once and key in self._compared_by_caller):
                 self._record(key, paths, at_once=at_once)
 
     def has_recorded(self, keys: Collection[str], path: str) -> bool:
-        """Whether all these keys wait already for a call that tells of the path."""
+        """Return whether all these keys wait for a call that includes the path."""
         with self._condition:
             changes = [self._recorded.get(key) for key in keys]
             return all(change is not None and (change.paths is None or path in change.paths) for change in changes)
 
     def request_update(self) -> None:
-        """Have the places brought in step soon."""
+        """Update the watches soon."""
         with self._condition:
             self._update_requested = True
             self._condition.notify_all()
@@ -217,26 +240,28 @@ class Watcher:
         change.add(paths)
 
     def _pending(self, keys: Collection[str] | None) -> int:
-        """How much is open of these keys, or of all; what concerns the places concerns everybody."""
+        """Return the number of pending keys. A pending update of the watches counts for any key."""
         if self._thread is None:
             return 0
-        noted = len(self._recorded) if keys is None else sum(key in self._recorded for key in keys)
+        recorded = len(self._recorded) if keys is None else sum(key in self._recorded for key in keys)
         is_running = self._running is not None and (keys is None or self._running in ("", *keys))
-        return noted + is_running + (self._update_requested or self._registry.needs_rescan())
+        return recorded + is_running + (self._update_requested or self._registry.needs_rescan())
 
     def _due(self, key: str) -> float:
-        """When a key is to be called. One that takes long rests as long, however fast the changes come."""
+        """Return the time of a key's call: debounced, but at most ``max_delay_s`` after the first change.
+
+        A key is not called sooner after its last call than that call took, so that at most half the time is spent.
+        """
         change, call = self._recorded[key], self._calls.get(key) or _Call()
         quiet = change.last + self._debounce
-        enough = change.first + max(self._max_delay, call.took)
-        return max(min(quiet, enough), call.ended + call.took)
+        latest = change.first + max(self._max_delay, call.took)
+        return max(min(quiet, latest), call.ended + call.took)
 
     def _next_check(self) -> float:
-        return self._checked + (
-            min(_UNSURE_CHECK_S, self._interval) if self._registry.needs_rescan() else self._interval
-        )
+        needs_rescan = self._registry.needs_rescan()
+        return self._checked + (min(_RESCAN_CHECK_S, self._interval) if needs_rescan else self._interval)
 
-    # The worker
+    # The thread
 
     def _run(self) -> None:
         try:
@@ -250,7 +275,7 @@ class Watcher:
             self._end()
 
     def _next_key(self) -> str | None:
-        """Wait for something to do: a key that is due, or empty for a check; None at the end."""
+        """Wait for work. Return a key that is due, an empty text for a check, or None at the end."""
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()
@@ -274,7 +299,7 @@ class Watcher:
         try:
             self._on_change(key, paths)
         except Exception:
-            log.exception("cannot take in the file changes of %s; the next change tries again", key)
+            log.exception("Cannot process the file changes of %s; will retry at the next change", key)
             self._failed.add(key)
         with self._condition:
             end = time.monotonic()
@@ -284,7 +309,7 @@ class Watcher:
             self._condition.notify_all()
 
     def _update_watches(self, *, check: bool) -> None:
-        """Bring the places in step with the directories that are wanted."""
+        """Watch exactly the directories of all keys."""
         with self._condition:
             self._update_requested, self._running = False, ""
             directories, silent = dict(self._directories), set(self._compared_by_caller)

@@ -22,6 +22,7 @@ from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch import inotify
 from modelarts_emulator.watch import watcher as watcher_module
 from modelarts_emulator.watch.inotify import RescanTracker
+from modelarts_emulator.watch.registry import WatchMode
 from modelarts_emulator.watch.watcher import Watcher
 
 DEADLINE_S = 20.0
@@ -78,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 def mirror(folder: Path, request: pytest.FixtureRequest) -> Iterator[Mirror]:
     if request.param == "inotify" and sys.platform != "linux":
         pytest.skip("inotify is Linux's")
-    yield from running(Mirror(folder, polling=request.param == "polling"))
+    yield from running(Mirror(folder, mode=WatchMode.POLL if request.param == "polling" else WatchMode.AUTO))
 
 
 @pytest.fixture
@@ -286,7 +287,7 @@ def test_a_burst_that_may_have_overflowed_the_queue_is_read_again(
 ) -> None:
     """Events are lost here: the handler is deaf. What it counts is enough to look again."""
     monkeypatch.setattr(inotify, "_queue_length", lambda: 400)
-    monkeypatch.setattr(inotify._Handler, "_counts", lambda *_: False)
+    monkeypatch.setattr(inotify._InotifyHandler, "_is_relevant", lambda *_: False)
     for mirror in running(Mirror(folder)):
         names = [f"{number}.jpg" for number in range(200)]
         for name in names:
@@ -310,7 +311,7 @@ def test_what_was_made_in_a_folder_just_before_its_rename_is_followed(listening:
 
 
 def test_the_end_of_a_watch_is_no_news(listening: Mirror, caplog: pytest.LogCaptureFixture) -> None:
-    observer = listening.watcher._registry._source._observer
+    observer = listening.watcher._registry._events._observer
     emitter = next(iter(observer.emitters))
     observer.unschedule(emitter.watch)
     emitter.queue_events(0)  # as its thread does, when it hears too late
