@@ -11,22 +11,18 @@ import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
-
-from PIL import Image, ImageOps
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
+from typing import TYPE_CHECKING, BinaryIO
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.media.image_headers import START_BYTES, Shape, parse_shape
 
-_PLUGINS: tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...] = (
-    (b"\xff\xd8\xff", JpegImageFile),
-    (b"\x89PNG\r\n\x1a\n", PngImageFile),
-    (b"BM", BmpImageFile),
-)
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Pillow is imported when the first picture needs it: most headers are parsed without it, and a start needs none.
+
 # Whatever a broken or hostile picture makes Pillow say.
 _BROKEN = (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError, struct.error)
 # Larger pictures are not decoded: a few kilobytes can claim to be gigabytes.
@@ -75,10 +71,23 @@ def _opened(file: BinaryIO) -> Image.Image:
     """
     magic = file.read(8)
     file.seek(0)
-    for start, plugin in _PLUGINS:
+    for start, plugin in _plugins():
         if magic.startswith(start):
             return plugin(file)
     raise ValueError("neither JPEG, PNG nor BMP")
+
+
+@cache
+def _plugins() -> tuple[tuple[bytes, Callable[[BinaryIO], Image.Image]], ...]:
+    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415
+    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415
+
+    return (
+        (b"\xff\xd8\xff", JpegImageFile),
+        (b"\x89PNG\r\n\x1a\n", PngImageFile),
+        (b"BM", BmpImageFile),
+    )
 
 
 def _depth(image: Image.Image) -> int:
@@ -177,6 +186,8 @@ def _boxed(size: tuple[int, int], wanted: tuple[int | None, int | None], mode: s
 
 
 def _fitted(image: Image.Image, target: tuple[int, int], options: dict[str, str]) -> Image.Image:
+    from PIL import ImageOps  # noqa: PLC0415
+
     if options["m"] == "fill":
         return ImageOps.fit(image, target)
     if options["m"] == "pad":
