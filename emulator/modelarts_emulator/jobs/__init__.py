@@ -1,1 +1,1 @@
-"""Background tasks: thread pool, state transitions, undo log and recovery after a crash."""
+"""Background tasks: the thread pool, their life cycle, conflicts, transition rules, undo log and crash recovery."""

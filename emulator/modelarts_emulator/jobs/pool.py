@@ -1,6 +1,6 @@
-"""Background work of datasets: a small pool of named threads, and who is busy with what.
+"""The pool that runs background tasks of datasets, and the claims that keep conflicting tasks apart.
 
-Which kinds of task exclude each other, the operations say when they claim one.
+The caller of :meth:`TaskPool.claim` passes the task kinds that its task must not overlap with.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from modelarts_emulator.store import Unknown
 
 log = logging.getLogger(__name__)
 
-# How many can be under way, those included that rest.
 _MAX_THREADS = 64
+"""How many tasks can have started, including those that have given up their turn."""
 
 
 class TaskConflict(Exception):
-    """A task that excludes the wanted one is open; ``kind`` says which."""
+    """Raised if a task of the given ``kind`` is open that conflicts with the claimed one."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -29,7 +29,7 @@ class TaskConflict(Exception):
 
 
 class Claim:
-    """The right to run one task. As a context manager it is given back, unless ``run`` was called."""
+    """The right to run one task. As a context manager it is released, unless ``run`` was called."""
 
     def __init__(self, tasks: TaskPool, dataset_id: str, kind: str) -> None:
         self._tasks, self.dataset_id, self.kind = tasks, dataset_id, kind
@@ -43,13 +43,13 @@ class Claim:
             self._tasks._release(self.dataset_id, self.kind)
 
     def run(self, work: Callable[[], None]) -> None:
-        """Run ``work`` in the background; the right ends with it."""
+        """Run ``work`` in the background; the claim is released at its end."""
         self._running = True
         self._tasks._submit(self, work)
 
 
 class TaskPool:
-    """Runs callables in the background, ``workers`` at a time; those that rest do not count.
+    """Runs callables in background threads, at most ``workers`` at a time.
 
     A task is open from its claim until its callable has returned.
     """
@@ -61,39 +61,40 @@ class TaskPool:
         self._changed = threading.Condition()
         self._open: Counter[tuple[str, str]] = Counter()
         self._finished: Counter[tuple[str, str]] = Counter()
-        """Of those, the tasks that have told their end."""
+        """The tasks in ``_open`` whose final status is already stored."""
         self._stopping = False
 
     @property
     def open(self) -> int:
-        """How many tasks have not ended."""
+        """The number of open tasks."""
         with self._changed:
             return self._open.total()
 
     def open_tasks(self) -> list[tuple[str, str]]:
-        """Dataset and kind of every task that has not ended."""
+        """Return dataset id and kind of every open task, sorted."""
         with self._changed:
             return sorted(self._open.elements())
 
     def running(self, dataset_id: str) -> set[str]:
-        """The kinds of task that have not told their end for a dataset."""
+        """Return the kinds of the open tasks of a dataset whose final status is not stored yet."""
         with self._changed:
             if not self._open:
                 return set()
             return {kind for owner, kind in self._open - self._finished if owner == dataset_id}
 
     def mark_finished(self, dataset_id: str, kind: str) -> None:
-        """A task is telling its end, and is in nobody's way any more: a client that reads of it may go on at once.
+        """Mark a task as finished, so that it no longer conflicts with others.
 
-        To be called where the end is written, while nobody else can write.
+        Call this in the write transaction that stores the final status: a client that reads this status can start the
+        next task immediately.
         """
         with self._changed:
             self._finished[dataset_id, kind] += 1
 
     def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> Claim:
-        """Take the right to run a task, so that what is written for it cannot collide. Raises TaskConflict.
+        """Claim the right to run a task. Raises TaskConflict.
 
-        ``excluded`` are the kinds it cannot run beside; name its own among them where there may be only one.
+        ``excluded`` are the kinds that it must not overlap with, its own kind included if there may be only one.
         """
         with self._changed:
             for other in excluded:
@@ -109,8 +110,8 @@ class TaskPool:
         with self._changed:
             self._open[dataset_id, kind] -= 1
             self._finished[dataset_id, kind] -= 1
-            self._open += Counter()  # drop what has come to zero
-            self._finished += Counter()  # or below: it ended without a word
+            self._open += Counter()  # removes the entries that are zero
+            self._finished += Counter()  # or negative, because a task was released without mark_finished
             self._changed.notify_all()
 
     def _run(self, dataset_id: str, kind: str, work: Callable[[], None]) -> None:
@@ -122,7 +123,7 @@ class TaskPool:
         except Unknown:
             log.info("Dataset %s was deleted while its %s task was running", dataset_id, kind)
         except Exception:
-            # The work itself records what goes wrong in its task; what arrives here is a defect of ours.
+            # TaskRun records every error in its task; an exception that arrives here is a bug of the emulator.
             log.exception("The %s task of dataset %s ended with an unexpected error", kind, dataset_id)
         finally:
             self._thread.has_turn = False
@@ -130,7 +131,10 @@ class TaskPool:
 
     @contextmanager
     def without_turn(self) -> Iterator[None]:
-        """Let another task run in the place of this one, which waits for something outside; no effect elsewhere."""
+        """Give up the turn of the current task while it waits, so that another task can run.
+
+        No effect in a thread that runs no task.
+        """
         if not getattr(self._thread, "has_turn", False):
             yield
             return
@@ -141,7 +145,7 @@ class TaskPool:
             self._turns.acquire()
 
     def wait_idle(self, timeout_s: float, dataset_ids: Collection[str] | None = None) -> bool:
-        """Wait until no task is open, or none of some datasets. False when the time is over first."""
+        """Wait until no task is open, or none of the given datasets. Returns False after the time-out."""
 
         def is_idle() -> bool:
             return all(dataset_ids is not None and owner not in dataset_ids for owner, _ in self._open)
@@ -150,6 +154,6 @@ class TaskPool:
             return self._changed.wait_for(is_idle, max(0.0, timeout_s))
 
     def stop(self) -> None:
-        """Let running tasks end, drop those that have not begun, and join the threads."""
+        """Wait for running tasks, drop those that have not begun, and join the threads."""
         self._stopping = True
         self._pool.shutdown(wait=True)

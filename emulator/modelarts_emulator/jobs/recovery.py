@@ -1,4 +1,4 @@
-"""What an interrupted emulator left open: tasks that were running are FAILED, and datasets come to rest."""
+"""Close what a crash has interrupted: running tasks and versions fail, and their datasets get the status normal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import msgspec
 
 from modelarts_emulator.contract.errors import PUBLISH_FAILED, TASK_FAILED
 from modelarts_emulator.contract.wire import DatasetStatus, ExportStatus, TaskStatus, VersionStatus
+from modelarts_emulator.jobs.task_run import ENDED_STATUSES
 from modelarts_emulator.store import DatasetWriter, Store
 from modelarts_emulator.util.clock import Clock
 
 INTERRUPTED = "interrupted: the emulator ended while this was running"
-_ENDED = {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value}
-_RESTING = {DatasetStatus.NORMAL, DatasetStatus.ABNORMAL}
+_IDLE = {DatasetStatus.NORMAL, DatasetStatus.ABNORMAL}
 
 
 def fail_interrupted_tasks(store: Store, dataset_id: str, clock: Clock) -> bool:
-    """Close what was open, and say whether anything was. A dataset at rest is known from the index and not loaded."""
+    """Fail the open tasks and versions of a dataset; return whether there could be any.
+
+    A dataset that was idle is recognized from the index, without loading it.
+    """
     known = store.entry(dataset_id).record
-    if known.status in _RESTING and not known.open_exports:
+    if known.status in _IDLE and not known.open_exports:
         return False
     now = clock.now_ms()
     with store.writing(dataset_id) as dataset:
@@ -30,7 +33,7 @@ def fail_interrupted_tasks(store: Store, dataset_id: str, clock: Clock) -> bool:
 
 
 def succeeded_outputs(store: Store, dataset_id: str) -> set[str]:
-    """The ids of the versions and exports that have come to a good end."""
+    """Return the ids of the versions and exports whose output is complete."""
     with store.reading(dataset_id) as dataset:
         versions = {each.version_id for each in dataset.versions if each.status == VersionStatus.RUNNING}
         return versions | {task.id for task in dataset.tasks if task.status == ExportStatus.SUCCESSED.value}
@@ -38,7 +41,7 @@ def succeeded_outputs(store: Store, dataset_id: str) -> set[str]:
 
 def _fail_tasks(dataset: DatasetWriter, now: int) -> None:
     for task in dataset.tasks:
-        if task.status not in _ENDED:
+        if task.status not in ENDED_STATUSES:
             dataset.put_task(
                 msgspec.structs.replace(
                     task,

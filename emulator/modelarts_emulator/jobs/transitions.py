@@ -1,7 +1,7 @@
-"""How background tasks go from one state to the next: at once, after a time or some polls, when released, or never.
+"""Rules that delay, hold or fail the state transitions of background tasks.
 
-A task calls ``enter(kind, dataset_id, state)`` before it goes on to a state. Without a rule that costs one look at an
-attribute.
+A task calls ``enter(kind, dataset_id, state)`` before it enters a state. Without any rule that costs one attribute
+access.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ TASK_STATES: Mapping[TaskKind, tuple[str, ...]] = {
     "publish": ("RUNNING",),
     "switch": ("NORMAL",),
 }
-"""The states that a task of each kind goes on to: those of tasks, of a version, and for a switch of the dataset."""
+"""For each kind, the states that a task enters: of the task, of the version, or of the dataset for a switch."""
 
-# How often a task that waits looks whether its dataset has been deleted meanwhile.
-_LOOK_S = 0.1
+_CHECK_INTERVAL_S = 0.1
+"""How often a waiting task checks whether its dataset has been deleted."""
 _MAX_MS = 24 * 3600 * 1000
 
 
 class TransitionMode(str, Enum):
-    """How a task goes on."""
+    """How a task goes on to its next state."""
 
     IMMEDIATE = "immediate"
     TIME = "time"
@@ -44,16 +44,16 @@ class TransitionMode(str, Enum):
 
 
 class TransitionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The rule for a kind of task."""
+    """The transition rule of a kind of task."""
 
     mode: TransitionMode
     """How the task goes on: at once, after ``ms``, after ``polls``, when released, or as failed."""
     before: str | None = None
-    """The state that it holds for, the one to come, such as ``COMPLETED``; every state without it."""
+    """The state whose entry the rule applies to, such as ``COMPLETED``; None for every state."""
     ms: int = 0
-    """With ``time``: how long to wait, by the real time."""
+    """With ``time``: how long to wait, in milliseconds of real time."""
     polls: int = 1
-    """With ``polls``: how often the task must have been asked after."""
+    """With ``polls``: how often clients must have requested the task's state."""
     code: str = "TASK_FAILED"
     """With ``fail``: a row of the error catalogue, by name or code."""
 
@@ -67,7 +67,7 @@ class TransitionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class WaitingTask(NamedTuple):
-    """A task that waits: its kind and dataset, the state to come, and why it waits."""
+    """A task that waits: its kind and dataset, the state that it is about to enter, and the mode of its rule."""
 
     kind: str
     dataset_id: str
@@ -76,7 +76,7 @@ class WaitingTask(NamedTuple):
 
 
 class _Waiting:
-    """A task that waits, and what it waits for."""
+    """A waiting task, its rule, and the polls so far."""
 
     def __init__(self, held: WaitingTask, rule: TransitionRule) -> None:
         self.held, self.rule = held, rule
@@ -91,7 +91,7 @@ class _Waiting:
 
 
 class Transitions:
-    """The rules, of projects or for all, and who waits because of them. Thread-safe.
+    """The transition rules of projects, and for all projects; and the tasks that wait because of them. Thread-safe.
 
     ``project_of`` gives the project of a dataset, None if there is no such dataset; the
     context ``without_turn`` is entered while a task waits, so that another task can run in its place.
@@ -106,23 +106,25 @@ class Transitions:
         self._changed = threading.Condition()
         self._rules: dict[tuple[str | None, str], TransitionRule] = {}
         self.waiting: list[_Waiting] = []
-        """Who waits: this one list always, so that a look at it tells whether anybody does."""
+        """The waiting tasks. The list is never replaced, so that other threads can check whether it is empty."""
         self._is_stopped = False
 
     def enter(self, kind: TaskKind, dataset_id: str, state: str) -> None:
-        """Return when the task may go on to a state. Raises ApiError where it is to fail."""
+        """Wait until the task may enter a state. Raises ApiError if the rule fails the task."""
         if not self._rules:
             return
         rule = self._rule(kind, dataset_id)
         if rule is None or rule.before not in (None, state):
             return
         if rule.mode is TransitionMode.FAIL:
-            raise ApiError(find_error(rule.code) or TASK_FAILED, f"the {kind} task was told to fail before {state}")
+            raise ApiError(
+                find_error(rule.code) or TASK_FAILED, f"a transition rule fails the {kind} task before {state}"
+            )
         with self._without_turn():
             self._wait(_Waiting(WaitingTask(kind, dataset_id, state, rule.mode), rule))
 
     def record_poll(self, kind: str, dataset_id: str) -> None:
-        """Note that somebody has asked after a task; an empty ``kind`` is any of the dataset."""
+        """Record that a client has requested the state of a task; an empty ``kind`` means every task of the dataset."""
         if not self.waiting:
             return
         with self._changed:
@@ -133,24 +135,27 @@ class Transitions:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether any task waits."""
+        """Whether a task waits."""
         return bool(self.waiting)
 
     def rules(self, project_id: str | None = None) -> dict[TaskKind, TransitionRule]:
-        """The rule of every kind: those of a project, or with None those for all that have none of their own."""
+        """Return the rule of every kind for a project; with None, for all projects without a rule of their own."""
         immediate = TransitionRule(mode=TransitionMode.IMMEDIATE)
         return {kind: self._rules.get((project_id, kind), immediate) for kind in TASK_KINDS}
 
     def own_rules(self, project_id: str | None) -> dict[TaskKind, TransitionRule]:
-        """The rules that a project has of its own, to be given to ``put``."""
+        """Return the rules that a project has of its own, in the form that ``put`` takes."""
         return {kind: rule for kind in TASK_KINDS if (rule := self._rules.get((project_id, kind))) is not None}
 
     def put(self, rules: Mapping[TaskKind, TransitionRule], project_id: str | None = None) -> None:
-        """Replace all rules of a project, or those for all; what is held by none of them any more goes on."""
+        """Replace all rules of a project, or with None those for all projects.
+
+        Tasks that no rule holds any more go on.
+        """
         new = {(project_id, kind): rule for kind, rule in rules.items()}
         with self._changed:
             kept = {key: rule for key, rule in self._rules.items() if key[0] != project_id}
-            # Of a project, "immediate" is an exception from what is for all; for all, it is no rule.
+            # A project's "immediate" overrides a rule for all projects; for all projects it means no rule.
             self._rules = kept | {
                 key: rule
                 for key, rule in new.items()
@@ -159,30 +164,30 @@ class Transitions:
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget every rule, and let everything go on."""
+        """Remove every rule; all waiting tasks go on."""
         with self._changed:
             self._rules = {}
             self._changed.notify_all()
 
     def recheck(self) -> None:
-        """Have those that wait see at once whether their datasets are gone."""
+        """Make waiting tasks check immediately whether their datasets have been deleted."""
         with self._changed:
             self._changed.notify_all()
 
     def held(self) -> list[WaitingTask]:
-        """The tasks that wait now, what has waited longest first."""
+        """Return the waiting tasks, the one that has waited longest first."""
         with self._changed:
             return [waiting.held for waiting in self.waiting]
 
     def stop(self) -> None:
-        """Let everything go on, for good: the end has come."""
+        """Remove every rule for good, because the emulator is stopping."""
         with self._changed:
             self._is_stopped = True
             self._rules = {}
             self._changed.notify_all()
 
     def _rule(self, kind: str, dataset_id: str) -> TransitionRule | None:
-        """The rule in force; None where a task goes on at once."""
+        """Return the active rule; None if the task goes on immediately."""
         project_id = self._project_of(dataset_id)
         if project_id is None:
             return None
@@ -195,7 +200,7 @@ class Transitions:
             self.waiting.append(waiting)
             try:
                 while not self._may_go(waiting):
-                    self._changed.wait(min(_LOOK_S, max(0.0, waiting.deadline - time.monotonic())))
+                    self._changed.wait(min(_CHECK_INTERVAL_S, max(0.0, waiting.deadline - time.monotonic())))
             finally:
                 self.waiting.remove(waiting)
 

@@ -10,9 +10,10 @@ from modelarts_emulator.contract.labels import BatchResponse
 
 def batch_results(errors: Iterable[ApiError | None]) -> list[BatchResponse]:
     """Return one result for each item: success, or code and message of the error that refused it."""
-    return [
-        BatchResponse(success=True)
-        if error is None
-        else BatchResponse(success=False, error_code=error.error.code, error_msg=error.message)
-        for error in errors
-    ]
+    results = []
+    for error in errors:  # a loop, because every label of every client comes through here
+        if error is None:
+            results.append(BatchResponse(success=True))
+        else:
+            results.append(BatchResponse(success=False, error_code=error.error.code, error_msg=error.message))
+    return results

@@ -1,1 +1,1 @@
-"""Publish, switch and export dataset versions."""
+"""Tasks that produce output: publish a version, switch to one, and export samples."""

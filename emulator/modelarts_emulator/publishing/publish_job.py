@@ -88,7 +88,7 @@ class PublishJob:
             self._run.enter(VersionStatus.RUNNING.name)
             # Raises Unknown if the dataset has been deleted in the meantime; no file is written then.
             added, deleted, modified = _difference(store, dataset_id, version)
-            files.write(self._runtime, output)
+            files.write(store, output)
         return msgspec.structs.replace(
             version,
             status=VersionStatus.RUNNING,

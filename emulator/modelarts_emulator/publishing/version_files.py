@@ -12,8 +12,7 @@ from modelarts_emulator.formats.directory_layouts import UniqueNames, file_name
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.jobs.undo_log import OutputTransaction
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, VersionRecord
+from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, Store, VersionRecord
 
 CHUNK = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
@@ -51,43 +50,43 @@ class VersionFiles:
             location = path.uri()
         self._lines.add(sample, location)
 
-    def write(self, runtime: Runtime, output: OutputTransaction) -> None:
+    def write(self, store: Store, output: OutputTransaction) -> None:
         """Write all files, ``<name>.manifest`` last, so that it never names a file that does not exist.
 
         Raises ApiError, OSError.
         """
         if self._record.type is DatasetType.TABLE:
-            self._lines.add(self._write_table(runtime, output))
+            self._lines.add(self._write_table(store, output))
         if self._voc_files:
-            self._write_voc_files(runtime, output)
+            self._write_voc_files(store, output)
         if self._version.export_images:
-            self._copy_objects(runtime, output)
+            self._copy_objects(store, output)
         self._lines.flush()
         output.write(ObsPath.parse(self._version.manifest_path), _chunks(self._file))
         output.flush()
 
-    def _samples(self, runtime: Runtime) -> Iterator[SampleRecord]:
-        with runtime.store.version(self._record.id, self._version.version_id) as samples:
+    def _samples(self, store: Store) -> Iterator[SampleRecord]:
+        with store.version(self._record.id, self._version.version_id) as samples:
             yield from samples.select(Selection())
 
-    def _write_voc_files(self, runtime: Runtime, output: OutputTransaction) -> None:
-        for sample in self._samples(runtime):
+    def _write_voc_files(self, store: Store, output: OutputTransaction) -> None:
+        for sample in self._samples(store):
             if path := self._voc_files.get(sample.id):
                 output.write(path, voc.write(sample))
 
-    def _copy_objects(self, runtime: Runtime, output: OutputTransaction) -> None:
+    def _copy_objects(self, store: Store, output: OutputTransaction) -> None:
         names, folder = UniqueNames(), ObsPath.directory(self._version.data_path)
-        for sample in self._samples(runtime):
+        for sample in self._samples(store):
             if sample.text is None and sample.cells is None:
                 output.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(file_name(sample.path))))
 
-    def _write_table(self, runtime: Runtime, output: OutputTransaction) -> SampleRecord:
+    def _write_table(self, store: Store, output: OutputTransaction) -> SampleRecord:
         """Write all rows to one CSV file, which becomes the only source of the manifest."""
         version = self._version
         path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
         names = [str(field.name) for field in self._record.schema] if version.with_column_header else None
         with SpooledTemporaryFile(IN_MEMORY) as file:
-            csv_table.write((sample.cells or [] for sample in self._samples(runtime)), file, names)
+            csv_table.write((sample.cells or [] for sample in self._samples(store)), file, names)
             output.write(path, _chunks(file))
         return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
 

@@ -1,1 +1,1 @@
-"""Samples: construction, label rules, hard examples and the training split."""
+"""Samples: build, label, search, split and delete them; rules without storage or HTTP."""

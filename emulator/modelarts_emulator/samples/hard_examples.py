@@ -1,6 +1,6 @@
-"""Hard examples: the reasons a sample can be hard for, with a suggestion each, in our own words.
+"""Hard examples: the reasons why a sample can be hard, each with a suggestion, in our own words.
 
-The ids stand on the sample pages of the reference.
+The ids 0 to 30 are those on the sample pages of the API reference.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ HARD_METADATA = (HARD, "@modelarts:hard_coefficient", HARD_REASONS)
 
 _CHECK = "Check the label of this sample"
 _ADD = "Add similar samples"
-# id -> (reason, suggestion)
 REASONS: dict[int, tuple[str, str]] = {
     0: ("No target object was found", "Check whether the sample shows a target object"),
     1: ("The confidence is low", _CHECK),
     2: ("The clustering of the training data makes it an outlier", _CHECK),
     3: ("The prediction differs from similar training data", _CHECK),
     4: ("The prediction is inconsistent between similar samples", _CHECK),
-    5: ("The sample lies far from the training data", _ADD),
+    5: ("The sample is far from the training data", _ADD),
     6: ("The prediction changes under augmentation", _CHECK),
     7: ("The aspect ratio is unusual", _ADD),
     8: ("The brightness is unusual", _ADD),
@@ -35,7 +34,7 @@ REASONS: dict[int, tuple[str, str]] = {
     14: ("The number of boxes is unusual", _ADD),
     15: ("The boxes cover an unusual area", _ADD),
     16: ("Boxes overlap unusually", _CHECK),
-    17: ("Boxes lie unusually near the edge", _CHECK),
+    17: ("Boxes are unusually near the edge", _CHECK),
     18: ("The box has an unusual aspect ratio", _CHECK),
     19: ("The box has an unusual brightness", _CHECK),
     20: ("The box has an unusual sharpness", _CHECK),
@@ -50,6 +49,7 @@ REASONS: dict[int, tuple[str, str]] = {
     29: ("A change of light changes the prediction", _ADD),
     30: ("The prediction differs between models", _CHECK),
 }
+"""By id: the reason and the suggestion."""
 _CHINESE = {
     0: "未识别出目标物体",
     1: "置信度偏低",
@@ -87,7 +87,7 @@ _CHINESE_SUGGESTIONS = {_CHECK: "请检查该样本的标签", _ADD: "请添加�
 
 
 def hard_details(metadata: dict[str, Any], locale: Locale) -> dict[str, HardDetail] | None:
-    """The reasons a sample is hard for, by id; absent where it is not."""
+    """Return the reasons why a sample is hard, by id; None if it is not a hard example."""
     reasons = metadata.get(HARD_REASONS)
     if not metadata.get(HARD) or not reasons:
         return None
@@ -95,7 +95,7 @@ def hard_details(metadata: dict[str, Any], locale: Locale) -> dict[str, HardDeta
 
 
 def hard_detail(reason: int, locale: Locale) -> HardDetail:
-    """What a reason means and what to do about it."""
+    """Return the text of a reason and the suggestion for it. Raises KeyError for an unknown id."""
     text, suggestion = REASONS[reason]
     if locale is Locale.ZH:
         text, suggestion = _CHINESE[reason], _CHINESE_SUGGESTIONS.get(suggestion, _CHINESE_SUGGESTIONS[_CHECK])

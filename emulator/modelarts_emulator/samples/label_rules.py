@@ -1,4 +1,4 @@
-"""The rules of a label on a sample, by label type: what it must carry, and that it fits the sample.
+"""Validate the labels of a sample: each label type requires certain properties, which must fit the sample.
 
 Reference: ``api-ref/source/data_management/manual_labeling/updating_sample_labels_in_batches.rst``.
 """
@@ -20,7 +20,6 @@ from modelarts_emulator.store.records import SampleRecord
 
 MAX_NAME_LENGTH = 1024
 
-# How many points a shape has: the least and the most.
 _POINTS: dict[Shape, tuple[int, int]] = {
     Shape.BNDBOX: (2, 2),
     Shape.POLYGON: (3, 10_000),
@@ -30,7 +29,11 @@ _POINTS: dict[Shape, tuple[int, int]] = {
     Shape.POINT: (1, 1),
     Shape.POLYLINE: (2, 10_000),
 }
+"""The smallest and the largest number of points that a shape has."""
 _NAMELESS = (LabelType.SPEECH_CONTENT, LabelType.SPEECH_PARAGRAPH)
+"""The label types whose labels need no name, because they contain text."""
+_UNNAMED = "a label"
+"""The name of an unnamed label in messages."""
 _ENDS = ("@modelarts:from", "@modelarts:to")
 _TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
 
@@ -38,10 +41,10 @@ _TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
 def validate_labels(
     dataset_type: DatasetType, sample: SampleRecord, labels: Sequence[SampleLabel]
 ) -> list[SampleLabel]:
-    """The labels as they are kept: type filled in, known properties in their documented types.
+    """Return the labels as they are stored: type filled in, known properties converted to their documented types.
 
-    Raises UNSUPPORTED_TYPE where the dataset takes no labels, LABEL_INCOMPATIBLE (the detail names the label and why)
-    and TRIPLET_ENTITY_NOT_FOUND.
+    Raises: UNSUPPORTED_TYPE if the dataset cannot have labels, LABEL_INCOMPATIBLE (the detail names the label and the
+    reason), TRIPLET_ENTITY_NOT_FOUND if a relation connects an entity that the sample does not have.
     """
     kind = DATASET_TYPES[dataset_type]
     if labels and not kind.labels:
@@ -55,7 +58,7 @@ def validate_labels(
 
 
 def require_label_name(name: str | None) -> str:
-    """Return a label's name. Raises LABEL_INCOMPATIBLE where it is missing or too long."""
+    """Return a label's name. Raises LABEL_INCOMPATIBLE if it is missing or too long."""
     if not name:
         raise ApiError(LABEL_INCOMPATIBLE, "name: a label must have one")
     if len(name) > MAX_NAME_LENGTH:
@@ -65,33 +68,28 @@ def require_label_name(name: str | None) -> str:
 
 def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRecord) -> SampleLabel:
     raw = label.property or {}
-    # A relation between entities tells itself by its ends, so that triplets need no explicit type.
+    # A label that connects two entities is a relation, so that triplets need no explicit type.
     implied = LabelType.TRIPLET_RELATION if "@modelarts:from" in raw else types[0]
     label_type = label.type if label.type is not None else (implied if implied in types else types[0])
-    # What is heard needs no name: it carries its text.
-    name = "a label" if label.name is None and label_type in _NAMELESS else require_label_name(label.name)
+    name = _UNNAMED if label.name is None and label_type in _NAMELESS else require_label_name(label.name)
     if label_type not in types:
         raise _refusal(name, f"type {int(label_type)} does not belong to this dataset")
     if label.score is not None and not 0 <= label.score <= 1:
-        raise _refusal(name, "score must lie between 0 and 1")
-    known = _known(name, raw)
+        raise _refusal(name, "score must be between 0 and 1")
+    try:
+        known = msgspec.convert(raw, SampleLabelProperty, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refusal(name, f"property: {error}") from None
     _CHECKS.get(label_type, _check_nothing)(name, known, sample)
     return msgspec.structs.replace(label, type=label_type, property={**raw, **msgspec.to_builtins(known)})
 
 
-def _known(name: str, raw: dict[str, Any]) -> SampleLabelProperty:
-    try:
-        return msgspec.convert(raw, SampleLabelProperty, strict=False)
-    except msgspec.ValidationError as error:
-        raise _refusal(name, f"property: {error}") from None
-
-
-def _refusal(name: str, why: str) -> ApiError:
-    return ApiError(LABEL_INCOMPATIBLE, f"{name[:80]}: {why}")
+def _refusal(name: str, reason: str) -> ApiError:
+    return ApiError(LABEL_INCOMPATIBLE, f"{name[:80]}: {reason}")
 
 
 def _check_nothing(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
-    """Classification: a bare name is enough."""
+    """Accept every label: classification needs only a name."""
 
 
 def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
@@ -114,7 +112,7 @@ def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) ->
         raise _refusal(name, "@modelarts:feature of a bndbox is its upper left, then its lower right point")
 
 
-def _check_drawn(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+def _check_optional_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
     if known.shape is not None:
         _check_shape(name, known, sample)
 
@@ -122,7 +120,7 @@ def _check_drawn(name: str, known: SampleLabelProperty, sample: SampleRecord) ->
 def _is_numbers(value: Any, count: int) -> bool:
     if not isinstance(value, list) or len(value) != count:
         return False
-    for number in value:  # every corner of every box comes here
+    for number in value:  # a loop, because it runs for every point of every label
         kind = type(number)
         if kind is not int and (kind is not float or not math.isfinite(number)):
             return False
@@ -135,7 +133,7 @@ def _check_entity(name: str, known: SampleLabelProperty, sample: SampleRecord) -
         raise _refusal(name, "an entity needs @modelarts:start_index and @modelarts:end_index")
     length = len(sample.text) if sample.text is not None else math.inf
     if not 0 <= start < end <= length:
-        raise _refusal(name, f"the entity from {start} to {end} does not lie inside the text of {length} characters")
+        raise _refusal(name, f"the entity from {start} to {end} is not inside the text of {length} characters")
 
 
 def _check_relation(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
@@ -144,7 +142,7 @@ def _check_relation(name: str, known: SampleLabelProperty, sample: SampleRecord)
 
 
 def _check_content(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
-    if known.content is None and name == "a label":
+    if known.content is None and name == _UNNAMED:
         raise _refusal(name, "speech content needs @modelarts:content, or a name")
 
 
@@ -162,7 +160,7 @@ def _seconds(time: str) -> float:
 
 
 def _check_relations(labels: Sequence[SampleLabel]) -> None:
-    """Both ends of a relation are ids of entities on the same sample."""
+    """Raise TRIPLET_ENTITY_NOT_FOUND unless both ends of every relation are ids of entities on the same sample."""
     entities = _entities(labels)
     for label in labels:
         if label.type == LabelType.TRIPLET_RELATION and label.property:
@@ -172,7 +170,7 @@ def _check_relations(labels: Sequence[SampleLabel]) -> None:
 
 
 def without_dangling_relations(labels: Sequence[SampleLabel]) -> list[SampleLabel]:
-    """The labels of a sample without the relations that have lost an entity."""
+    """Return the labels of a sample without the relations that have lost an entity."""
     entities = _entities(labels)
     return [
         label
@@ -192,5 +190,5 @@ _CHECKS = {
     LabelType.TRIPLET_RELATION: _check_relation,
     LabelType.SPEECH_CONTENT: _check_content,
     LabelType.SPEECH_PARAGRAPH: _check_segment,
-    LabelType.VIDEO: _check_drawn,
+    LabelType.VIDEO: _check_optional_shape,
 }

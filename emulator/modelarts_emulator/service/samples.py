@@ -110,8 +110,7 @@ class SampleManagement:
         be refused with SAMPLE_EXISTS, UPLOAD_FAILED, SIZE_UNKNOWN, FILE_TOO_LARGE, PATH_INVALID and label errors.
         Raises: DATASET_NOT_FOUND, PARAMETER_INVALID, PUBLISHING_ANNOTATION, SWITCHING.
         """
-        record = self._require_changeable(project_id, dataset_id)
-        samples = _required_batch(samples)
+        record, samples = self._require_changeable(project_id, dataset_id, samples)
         if DATASET_TYPES[record.type].unit == "file":
             return FileUpload(self._runtime, record, user, status).run(samples)
         return LineUpload(self._runtime, record, user, status, label_format).run(samples)
@@ -124,8 +123,7 @@ class SampleManagement:
         An item can be refused with SAMPLE_NOT_FOUND, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND or UNSUPPORTED_TYPE.
         Raises: DATASET_NOT_FOUND, PARAMETER_INVALID, PUBLISHING_ANNOTATION, SWITCHING.
         """
-        record = self._require_changeable(project_id, dataset_id)
-        items = _required_batch(items)
+        record, items = self._require_changeable(project_id, dataset_id, items)
         now = self._runtime.clock.now_ms()
         results: list[ApiError | None] = []
         with self._runtime.store.writing(record.id) as dataset:
@@ -144,8 +142,7 @@ class SampleManagement:
 
         Raises: DATASET_NOT_FOUND, PARAMETER_INVALID, PUBLISHING_ANNOTATION, SWITCHING.
         """
-        record = self._require_changeable(project_id, dataset_id)
-        sample_ids = _required_batch(sample_ids)
+        record, sample_ids = self._require_changeable(project_id, dataset_id, sample_ids)
         results: list[ApiError | None] = []
         with self._runtime.store.writing(record.id) as dataset:
             for sample_id in sample_ids:
@@ -156,19 +153,20 @@ class SampleManagement:
                     results.append(error)
         return results
 
-    def _require_changeable(self, project_id: str, dataset_id: str) -> DatasetRecord:
+    def _require_changeable(
+        self, project_id: str, dataset_id: str, items: Sequence[T] | None
+    ) -> tuple[DatasetRecord, Sequence[T]]:
+        """Return the dataset, and the items of a batch that changes it.
+
+        Raises: DATASET_NOT_FOUND, PUBLISHING_ANNOTATION, SWITCHING; PARAMETER_INVALID for no item, or too many.
+        """
         record = self._runtime.require_dataset(project_id, dataset_id)
         require_labelling_allowed(self._runtime.tasks, record.id)
-        return record
-
-
-def _required_batch(items: Sequence[T] | None) -> Sequence[T]:
-    """Return the items of a batch. Raises PARAMETER_INVALID if there is none, or too many."""
-    if not items:
-        raise ApiError(PARAMETER_INVALID, "samples: at least one is needed")
-    if len(items) > MAX_BATCH:
-        raise ApiError(PARAMETER_INVALID, f"samples: {len(items)} are more than {MAX_BATCH} in one call")
-    return items
+        if not items:
+            raise ApiError(PARAMETER_INVALID, "samples: at least one is needed")
+        if len(items) > MAX_BATCH:
+            raise ApiError(PARAMETER_INVALID, f"samples: {len(items)} are more than {MAX_BATCH} in one call")
+        return record, items
 
 
 def _label(dataset: DatasetWriter, dataset_type: DatasetType, item: SampleLabels, user: str, now: int) -> None:

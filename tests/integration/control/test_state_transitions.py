@@ -174,7 +174,7 @@ def test_the_failure_that_was_asked_for_is_told(world: World) -> None:
     poll(lambda: state() == "FAILED")
     [task] = world.api.call("GET", f"/{world.dataset_id}/import-tasks")["import_tasks"]
     assert task["error_code"] == "ModelArts.4356"
-    assert "told to fail before STARTING" in task["error_msg"]
+    assert "fails the import task before STARTING" in task["error_msg"]
 
 
 def test_more_held_tasks_than_workers_leave_room_for_others(world: World, api: Api) -> None:

@@ -164,7 +164,7 @@ def test_a_text_whose_labels_cannot_be_its_own_is_left_out(api: Api, bucket: Pat
 
     manifest = write_manifest(bucket, [line("good", 4), line("bad", 4), line("known", 6)])
     task = imported(api, dataset_id, manifest, import_type="manifest")
-    assert (task["imported_sample_count"], task["error_msg"].count("does not lie inside the text")) == (1, 2)
+    assert (task["imported_sample_count"], task["error_msg"].count("is not inside the text")) == (1, 2)
     assert texts(api, dataset_id) == {"known": [], "good": ["x"]}
     assert (bucket / "in/a.txt").read_text() == "known\n"
 
