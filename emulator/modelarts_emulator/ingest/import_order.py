@@ -17,12 +17,12 @@ from modelarts_emulator.store import DatasetRecord, SampleRecord
 ORIGINS = {"obs": 0, "dws": 1, "dli": 2, "rds": 3, "mrs": 4, "inference": 6}
 """The value of ``@modelarts:import_origin`` for each ``import_origin``."""
 MAX_REPORTED = 5
-"""How many problems the message of a task names."""
+"""The number of problems that the message of a task names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOrder:
-    """What to import, and how. ``source`` is a manifest if ``is_manifest``, otherwise a directory."""
+    """Describe one import. ``source`` is a manifest if ``is_manifest``, otherwise a directory."""
 
     source: ObsPath
     is_manifest: bool

@@ -107,7 +107,7 @@ def merge_upload(stored: SampleRecord | None, candidate: Candidate) -> SampleRec
 
 
 def annotated(sample: SampleRecord, labelling: Labelling) -> SampleRecord:
-    """Return the sample with new labels and metadata; if there are no new labels, its own stay."""
+    """Return the sample with new labels and metadata; without new labels, its own stay."""
     labels = labelling.labels
     if labels:
         sample = with_labels(sample, labels, by=labelling.by, now=labelling.time, status=labelling.status)

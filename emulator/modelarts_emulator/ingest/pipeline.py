@@ -16,7 +16,7 @@ from modelarts_emulator.samples.dataset_labels import ensure_labels
 from modelarts_emulator.store import SampleRecord, Store
 
 BATCH = 1_000
-"""How many samples one transaction of the journal holds: they share its fsync, and progress stays visible."""
+"""The number of samples in one transaction of the journal: they share its fsync, and progress stays visible."""
 
 T = TypeVar("T")
 

@@ -40,7 +40,7 @@ from modelarts_emulator.system.open_files import is_being_written
 log = logging.getLogger(__name__)
 
 MAX_LOGGED = 3
-"""How many unusable lines of one file are logged."""
+"""The number of unusable lines that are logged for each file."""
 
 OnProblem = Callable[[Problem], None]
 

@@ -17,7 +17,7 @@ from modelarts_emulator.store import Unknown
 log = logging.getLogger(__name__)
 
 _MAX_THREADS = 64
-"""How many tasks can have started, including those that have given up their turn."""
+"""The number of tasks that can have started, including those that have given up their turn."""
 
 
 class TaskConflict(Exception):

@@ -29,12 +29,12 @@ TASK_STATES: Mapping[TaskKind, tuple[str, ...]] = {
 """For each kind, the states that a task enters: of the task, of the version, or of the dataset for a switch."""
 
 _CHECK_INTERVAL_S = 0.1
-"""How often a waiting task checks whether its dataset has been deleted."""
+"""The interval in which a waiting task checks whether its dataset has been deleted."""
 _MAX_MS = 24 * 3600 * 1000
 
 
 class TransitionMode(str, Enum):
-    """How a task goes on to its next state."""
+    """The way in which a task goes on to its next state."""
 
     IMMEDIATE = "immediate"
     TIME = "time"
@@ -47,7 +47,7 @@ class TransitionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The transition rule of a kind of task."""
 
     mode: TransitionMode
-    """How the task goes on: at once, after ``ms``, after ``polls``, when released, or as failed."""
+    """The way in which the task goes on: at once, after ``ms``, after ``polls``, when released, or as failed."""
     before: str | None = None
     """The state whose entry the rule applies to, such as ``COMPLETED``; None for every state."""
     ms: int = 0

@@ -16,7 +16,7 @@ from modelarts_emulator.store import SampleRecord, decode_sample
 from modelarts_emulator.util.lru import Lru
 
 MAX_CACHED_ANSWERS = 10_000
-"""How many encoded samples are cached for each variant of the answer: about 5 MB."""
+"""The number of encoded samples that are cached for each variant of the answer: about 5 MB."""
 PREVIEW = "image/resize,m_lfit,h_200"
 """The image operation of a preview URL."""
 

@@ -34,7 +34,7 @@ STATUSES = {
 
 
 def statuses_of(state: SampleState | None) -> frozenset[SampleStatus] | None:
-    """Return the statuses behind a ``sample_state``; none for the team states, since there are no team tasks."""
+    """Return the statuses behind a ``sample_state``; none for the team states, since team tasks do not exist here."""
     return None if state is None else STATUSES.get(state, frozenset())
 
 

@@ -56,7 +56,7 @@ _LONGEST_BELOW = len("/annotation//annotation/.manifest") + 2 * 32 + 255
 """The length of the longest key below a dataset's work path: what a version writes must fit into a key."""
 _LONGEST_DATASET_FOLDER = 120
 _WATCH_TIMEOUT_S = 0.25
-"""How long a create request waits until its input is watched; later the watcher compares the input once more."""
+"""The time that a create request waits until its input is watched; later the watcher compares it once more."""
 
 
 class DatasetDetails(NamedTuple):

@@ -30,7 +30,7 @@ _TYPES_WITH_FIRST_IMPORT = (
 )
 """The dataset types that import the labels of their input when they are created."""
 _MAX_PEEKED = 10_000
-"""How many objects are checked for labels; a larger input is imported without a check."""
+"""The number of objects that are checked for labels; a larger input is imported without a check."""
 
 
 class ImportManagement:
@@ -92,7 +92,7 @@ class ImportManagement:
         return record.import_annotations and record.type in _TYPES_WITH_FIRST_IMPORT and bool(record.data_sources)
 
     def _has_labels(self, record: DatasetRecord, listing: Listing) -> bool:
-        """Return whether the first objects of the input directories include labels, or are too many to tell."""
+        """Return whether the first objects of the input directories include labels, or are too many to check."""
         if not self.may_have_labels(record):
             return False
         if record.type is DatasetType.TABLE:

@@ -14,7 +14,7 @@ from modelarts_emulator.samples.factory import input_directories
 from modelarts_emulator.store import DatasetRecord, DatasetWriter, TaskRecord
 
 WATCH_TIMEOUT_S = 2.0
-"""How long the first synchronization of a dataset waits for its watch; later the watcher compares the input again."""
+"""The time that a first synchronization waits for the watch; later the watcher compares the input again."""
 
 
 class SynchronizationManagement:

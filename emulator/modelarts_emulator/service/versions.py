@@ -79,7 +79,7 @@ class VersionManagement:
         store.delete_version(record.id, version_id)
 
     def switch(self, record: DatasetRecord, version_id: str, change: Callable[[DatasetWriter], None]) -> None:
-        """Start making samples and labels those of a version, in the background; the dataset's status is 7 meanwhile.
+        """Start making samples and labels those of a version, in the background; the dataset's status is 7 until then.
 
         ``change`` is applied in the transaction that starts the switch, or not at all.
         Raises: VERSION_NOT_NORMAL and the error of a conflicting task.
