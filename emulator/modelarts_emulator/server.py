@@ -17,7 +17,7 @@ from flask import Response
 from modelarts_emulator.app import create_app
 from modelarts_emulator.config.settings import Settings, UsageError
 from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
-from modelarts_emulator.control.api import ControlApi
+from modelarts_emulator.control.api import ControlApi, is_short_call
 from modelarts_emulator.control.request_log.log import LoggedRequest
 from modelarts_emulator.control.reset import ResetControl, ResetQuery, delete_datasets
 from modelarts_emulator.control.snapshots.endpoints import SaveQuery, SnapshotsControl
@@ -436,7 +436,13 @@ class Emulator:
         try:
             tls = tls_context(settings, self.runtime.root)
             self._server = WebServer(
-                early, settings.host, settings.port, threads=settings.threads, early=early.reply_at_once, tls=tls
+                early,
+                settings.host,
+                settings.port,
+                threads=settings.threads,
+                early=early.reply_at_once,
+                is_reserved=is_short_call,
+                tls=tls,
             )
         except UsageError:
             self.runtime.stop()

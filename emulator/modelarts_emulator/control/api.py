@@ -19,7 +19,7 @@ from modelarts_emulator.control.access import ControlAccess
 from modelarts_emulator.control.console_calls import HEADER, mark_console_call
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
 from modelarts_emulator.control.event_stream import EventStream
-from modelarts_emulator.control.fault_injection import PENDING_FAULT, Faults
+from modelarts_emulator.control.fault_injection import DELAYED, PENDING_FAULT, Faults
 from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.id_seed import IdsControl
 from modelarts_emulator.control.pages.console import ProjectsControl
@@ -41,6 +41,8 @@ from modelarts_emulator.web import Reply
 
 T = TypeVar("T")
 PREFIX = "/_emulator/"
+# Control calls that wait or take long; the others are answered by threads of their own.
+_LONG_CALLS = tuple(PREFIX + each for each in ("events", "wait-idle", "snapshots", "reset"))
 MAX_BODY_BYTES = 1 << 20
 # Operation -> kind of task that a call of it polls; the status of a dataset polls all kinds.
 _POLLED_TASKS = {
@@ -55,6 +57,11 @@ _POLLED_TASKS = {
 }
 
 
+def is_short_call(path: str) -> bool:
+    """Return True for the path of a control call that ends soon, so that it can have a reserved thread."""
+    return path.startswith(PREFIX) and not path.startswith(_LONG_CALLS)
+
+
 class ControlApi:
     """The control API's areas and request hooks; one for each application."""
 
@@ -63,7 +70,7 @@ class ControlApi:
         self.access = ControlAccess(emu.settings, emu.root)
         self.gate = RequestGate()
         self.log = RequestLog(emu.clock)
-        self.faults = Faults(emu.stopping.wait)
+        self.faults = Faults(emu.stopping)
         self._waiting, self._record = emu.transitions.waiting, self.log.record
         self.areas: tuple[object, ...] = (
             self.faults,
@@ -97,8 +104,8 @@ class ControlApi:
             return None
         if HEADER in environ or "HTTP_REFERER" in environ:
             mark_console_call(environ)
-        if self.faults.active and CONSOLE_CALL not in environ:
-            environ[STARTED_AT] = perf_counter()
+        if (self.faults.active and CONSOLE_CALL not in environ) or DELAYED in environ:
+            environ.setdefault(STARTED_AT, perf_counter())
             if (answer := self.faults.before(current)) is not None:
                 return answer
         self.gate.enter()
@@ -132,7 +139,7 @@ class ControlApi:
         That is so while there are faults or transitions that wait for polls, and for the console's own calls. Without
         ``may_wait`` also while the gate is closed.
         """
-        if self.faults.active or self._waiting:
+        if self.faults.active or self._waiting or DELAYED in environ:
             return False
         mark_console_call(environ)
         if CONSOLE_CALL in environ:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from modelarts_emulator.contract.errors import INTERNAL_ERROR, ApiError, Error, 
 from modelarts_emulator.control.errors import FAULT_NOT_FOUND, TOO_MANY_FAULTS
 from modelarts_emulator.control.request_log.log import OPERATIONS, Service, service_of
 from modelarts_emulator.s3.xml import document
-from modelarts_emulator.web import Disconnect
+from modelarts_emulator.web import CAN_TRY_LATER, Disconnect, TryLater
 
 MAX_FAULTS = 1000
 MAX_DELAY_MS = 600_000
@@ -29,6 +29,10 @@ STATUS_NOT_SENT = "0 no answer"
 """The status of a response that is never sent; the request log shows it as 0."""
 PENDING_FAULT = "emulator.faults"
 """Key in a request's environment: the fault that hits its response."""
+
+
+DELAYED = "emulator.delayed"
+"""Key in a request's environment: the faults that hit it, while it is delayed."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -162,10 +166,10 @@ class _ActiveFault:
 
 
 class Faults:
-    """The active faults. Thread-safe. ``sleep`` waits for a number of seconds, or until the emulator stops."""
+    """The active faults. Thread-safe. Delays end when ``stopping`` is set."""
 
-    def __init__(self, sleep: Callable[[float], object]) -> None:
-        self._sleep = sleep
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
         self._lock = threading.Lock()
         self._number = 0
         self.active: tuple[_ActiveFault, ...] = ()
@@ -176,9 +180,11 @@ class Faults:
     def before(self, request: Request) -> Response | None:
         """Delay a request that a fault hits; return the response if the fault answers in place of the operation."""
         service = service_of(request.endpoint, request.path)
-        hitting = self._hitting(request, service)
-        if delay_ms := sum(each.fault.delay_ms for each in hitting):
-            self._sleep(min(delay_ms, MAX_DELAY_MS) / 1000)
+        hitting = request.environ.pop(DELAYED, None)
+        if hitting is None:
+            hitting = self._hitting(request, service)
+            if delay_ms := sum(each.fault.delay_ms for each in hitting):
+                self._delay(request, hitting, min(delay_ms, MAX_DELAY_MS) / 1000)
         if not hitting or hitting[-1].is_delay:
             return None
         each = hitting[-1]
@@ -188,6 +194,13 @@ class Faults:
         if each.fault.cut == "before":
             return _marked(Response(_cut_at((), 0), STATUS_NOT_SENT), each)
         return _marked(_answer(each, service), each)
+
+    def _delay(self, request: Request, hitting: list[_ActiveFault], seconds: float) -> None:
+        """Wait without a thread if the server can; ``before`` is called again afterwards, and finds the faults."""
+        if CAN_TRY_LATER in request.environ and not self._stopping.is_set():
+            request.environ[DELAYED] = hitting
+            raise TryLater(seconds)
+        self._stopping.wait(seconds)
 
     def after(self, request: Request, response: Response) -> Response:
         """Return the response, cut or truncated if a fault hits it."""

@@ -7,15 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
-from flask import Response
+from flask import Response, request
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.control.errors import NOT_IDLE
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.web import CAN_TRY_LATER, TryLater
 
 MAX_MS = 600_000
 # Seconds between two checks whether the emulator is stopping.
 _CHECK_S = 0.25
+# Work that ends within the first wait is reported at once; after that the request waits without a thread.
+_FIRST_WAIT_S = 0.03
+_POLL_S = 0.02
+_WAITING = "emulator.wait-idle"
+"""Key in a request's environment: start, ``monotonic`` time, and datasets of a wait that goes on."""
 
 
 class IdleQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -81,10 +87,22 @@ class WaitIdleControl:
         """
         if not 0 <= query.timeout_ms <= MAX_MS:
             raise ApiError(PARAMETER_INVALID, f"timeout_ms must be from 0 to {MAX_MS}")
-        start = time.monotonic()
-        if not wait_idle(self._emu, query.timeout_ms / 1000, query.project_id):
-            return not_idle_response(self._emu, query.project_id)
-        return IdleResponse(waited_ms=round((time.monotonic() - start) * 1000))
+        environ, timeout_s = request.environ, query.timeout_ms / 1000
+        if (waiting := environ.get(_WAITING)) is not None:
+            start, ids = waiting
+            is_idle = _is_idle(self._emu, 0, ids)
+        else:
+            start, ids = time.monotonic(), _ids(self._emu, query.project_id)
+            can_try_later = CAN_TRY_LATER in environ
+            is_idle = _wait(self._emu, min(timeout_s, _FIRST_WAIT_S) if can_try_later else timeout_s, ids)
+            if can_try_later:
+                environ[_WAITING] = start, ids
+        waited_s = time.monotonic() - start
+        if is_idle:
+            return IdleResponse(waited_ms=round(waited_s * 1000))
+        if waited_s < timeout_s and _WAITING in environ and not self._emu.stopping.is_set():
+            raise TryLater(min(_POLL_S, timeout_s - waited_s))
+        return not_idle_response(self._emu, query.project_id)
 
 
 def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> bool:
@@ -92,23 +110,27 @@ def wait_idle(emu: Runtime, timeout_s: float, project_id: str | None = None) -> 
 
     Returns False if the time is over first or the emulator is stopping.
     """
+    return _wait(emu, timeout_s, _ids(emu, project_id))
+
+
+def _wait(emu: Runtime, timeout_s: float, ids: set[str] | None) -> bool:
     deadline = time.monotonic() + timeout_s
-    ids = _ids(emu, project_id)
     if emu.settings.automatic:
         # Scan every input folder: events of recent writes may not have arrived yet.
         emu.watcher.flush(0, ids)
     while not emu.stopping.is_set():
-        remaining = min(_CHECK_S, max(0.0, deadline - time.monotonic()))
-        # Ask the watcher again after the tasks: a task may write files, but a file does not start a task.
-        if (
-            emu.watcher.wait_idle(remaining, ids)
-            and emu.tasks.wait_idle(remaining, ids)
-            and emu.watcher.wait_idle(0, ids)
-        ):
+        if _is_idle(emu, min(_CHECK_S, max(0.0, deadline - time.monotonic())), ids):
             return True
         if time.monotonic() >= deadline:
             return False
     return False
+
+
+def _is_idle(emu: Runtime, timeout_s: float, ids: set[str] | None) -> bool:
+    # Ask the watcher again after the tasks: a task may write files, but a file does not start a task.
+    return (
+        emu.watcher.wait_idle(timeout_s, ids) and emu.tasks.wait_idle(timeout_s, ids) and emu.watcher.wait_idle(0, ids)
+    )
 
 
 def not_idle_response(emu: Runtime, project_id: str | None = None) -> Response:

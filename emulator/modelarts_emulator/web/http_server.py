@@ -7,6 +7,8 @@ bytes keeps a worker; only a body that is generated piece by piece does.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
 import os
 import selectors
@@ -27,7 +29,7 @@ from modelarts_emulator.web.bodies import Chunked, Sized
 from modelarts_emulator.web.connection import BLOCKED, Connection, Output, drop
 from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, RequestHead, parse_head, require_beginning
 from modelarts_emulator.web.listening import close_all, listen
-from modelarts_emulator.web.responses import FileBody, Reply
+from modelarts_emulator.web.responses import CAN_TRY_LATER, FileBody, Reply
 from modelarts_emulator.web.workers import CONTINUE, Application, Request, Workers, plain_response, reply_bytes
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ _WAITING_BYTES = 1 << 16
 _ACCEPTED_AT_ONCE = 64
 _SWEEP_S = 1.0
 _STOPPING_S = 0.1
+_RESERVED_THREADS = 2
 _LISTENER, _WAKER = "listener", "waker"
 
 Early = Callable[[dict[str, Any]], Reply | None]
@@ -63,7 +66,9 @@ class WebServer:
     """An HTTP/1.1 server that listens from its construction on, and answers between ``start`` and ``stop``.
 
     ``early`` may answer a request on the thread of the loop, and must not wait for anything; None leaves the request to
-    the application. With ``tls`` connections are encrypted. Several servers can run in a process. Raises OSError.
+    the application. Requests whose path ``is_reserved`` accepts have two threads of their own, so that they are
+    answered while all other threads wait; they should be short. With ``tls`` connections are encrypted. Several servers
+    can run in a process. Raises OSError.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class WebServer:
         *,
         threads: int = 8,
         early: Early | None = None,
+        is_reserved: Callable[[str], bool] | None = None,
         tls: ssl.SSLContext | None = None,
         limits: Limits | None = None,
     ) -> None:
@@ -83,7 +89,20 @@ class WebServer:
         self._listeners = listen(host, port)
         self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in self._listeners]
         """Where it listens: address and port."""
-        self._workers = Workers(application, self._finish, threads, self._limits.idle_s)
+        self._is_reserved = is_reserved
+        stall_s = self._limits.idle_s
+        self._workers = Workers(application, self._finish, self._postpone, threads=threads, stall_s=stall_s)
+        self._reserved_workers = Workers(
+            application,
+            self._finish,
+            self._postpone,
+            threads=_RESERVED_THREADS if is_reserved else 0,
+            stall_s=stall_s,
+            name="http-reserved",
+        )
+        self._postponed: list[tuple[float, int, Connection, Request]] = []
+        """Heap of requests that wait for a time."""
+        self._postponed_numbers = itertools.count()
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -111,11 +130,13 @@ class WebServer:
             "wsgi.run_once": False,
             "wsgi.input_terminated": True,
             "wsgi.file_wrapper": FileBody,
+            CAN_TRY_LATER: True,
         }
 
     def start(self) -> None:
         """Answer requests, in threads."""
         self._workers.start()
+        self._reserved_workers.start()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
 
@@ -131,6 +152,7 @@ class WebServer:
             self._call(lambda: self._begin_stop(grace_s))
             self._thread.join()
             self._workers.stop(grace_s)
+            self._reserved_workers.stop(grace_s)
         for connection in self._connections:
             connection.discard()
         self._connections.clear()
@@ -155,6 +177,9 @@ class WebServer:
                         self._wake_out.recv(4096)
             while self._calls:
                 self._calls.popleft()()
+            while self._postponed and (self._postponed[0][0] <= self._now or self._is_stopping):
+                _, _, connection, request = heapq.heappop(self._postponed)
+                self._give_to_worker(connection, request)
             if self._now >= sweep:
                 sweep = self._now + _SWEEP_S
                 self._sweep()
@@ -166,6 +191,9 @@ class WebServer:
         try:
             is_idle = not self._connections and self._is_accepting
             pause = 0 if self._calls else _STOPPING_S if self._is_stopping else None if is_idle else _SWEEP_S
+            if self._postponed and pause != 0:
+                due = max(0.0, self._postponed[0][0] - time.monotonic())
+                pause = due if pause is None else min(due, pause)
             return self._selector.select(pause)
         finally:
             self._is_asleep = False
@@ -415,7 +443,17 @@ class WebServer:
         connection.busy = True
         if connection.is_tls:
             self._watch(connection, 0)  # OpenSSL allows one thread at a time
-        self._workers.put((connection, request))
+        self._give_to_worker(connection, request)
+
+    def _give_to_worker(self, connection: Connection, request: Request) -> None:
+        is_reserved = self._is_reserved is not None and self._is_reserved(request.environ["PATH_INFO"])
+        (self._reserved_workers if is_reserved else self._workers).put((connection, request))
+
+    def _postpone(self, connection: Connection, request: Request, after_s: float) -> None:
+        """Have a request handled again after a time; called by workers."""
+        due = time.monotonic() + after_s
+        entry = (due, next(self._postponed_numbers), connection, request)
+        self._call(lambda: heapq.heappush(self._postponed, entry))
 
     def _request(self, connection: Connection, head: RequestHead, body: Sized | Chunked | None) -> Request:
         fields = head.fields

@@ -29,6 +29,22 @@ class Disconnect(Exception):
     """Raised by an application's body to end the connection at once, without the rest of the response."""
 
 
+CAN_TRY_LATER = "modelarts_emulator.can_try_later"
+"""Key of an environment whose server supports ``TryLater``."""
+
+
+class TryLater(BaseException):
+    """Raised by an application that has to wait: the server calls it again with the same environment after a time.
+
+    The request does not occupy a thread in between. Nothing of the response may have been produced. Derived from
+    BaseException, so that frameworks pass it on to the server.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__(f"in {after_s} s")
+        self.after_s = after_s
+
+
 class FileBody:
     """A body that is the rest of a file, from its position on: ``wsgi.file_wrapper``.
 

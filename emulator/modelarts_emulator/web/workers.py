@@ -18,6 +18,7 @@ from modelarts_emulator.web.responses import (
     FileSlice,
     Headers,
     Reply,
+    TryLater,
     encode_head,
     file_size,
     has_body,
@@ -30,6 +31,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Finish = Callable[[Connection, deque[Output], bool], None]
+Postpone = Callable[[Connection, "Request", float], None]
 
 
 class Request(NamedTuple):
@@ -44,11 +46,24 @@ class Request(NamedTuple):
 
 
 class Workers:
-    """The threads. ``finish`` takes a connection back, with output still to be sent and whether it is kept."""
+    """The threads. ``finish`` takes a connection back, with output still to be sent and whether it is kept.
 
-    def __init__(self, application: Application, finish: Finish, threads: int, stall_s: float) -> None:
+    ``postpone`` takes a request that has to be handled again after a time, in seconds.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        finish: Finish,
+        postpone: Postpone,
+        *,
+        threads: int,
+        stall_s: float,
+        name: str = "http-worker",
+    ) -> None:
         self._application = application
-        self._finish = finish
+        self._finish, self._postpone = finish, postpone
+        self._name = name
         self._count = threads
         self._stall_s = stall_s
         self._queue: SimpleQueue[tuple[Connection, Request] | None] = SimpleQueue()
@@ -58,7 +73,7 @@ class Workers:
     def start(self) -> None:
         """Start the threads."""
         for number in range(1, self._count + 1):
-            thread = threading.Thread(target=self._run, name=f"http-worker-{number}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -76,7 +91,11 @@ class Workers:
         while (task := self._queue.get()) is not None:
             connection, request = task
             exchange = Exchange(connection, request, self._stall_s)
-            exchange.run(self._application)
+            try:
+                exchange.run(self._application)
+            except TryLater as later:
+                self._postpone(connection, request, later.after_s)
+                continue
             self._finish(connection, exchange.output, exchange.keeps_alive)
 
 
@@ -99,9 +118,15 @@ class Exchange:
         self._is_bodiless = False
 
     def run(self, application: Application) -> None:
-        """Call the application and send its response, or as much as can be sent without waiting for the client."""
+        """Call the application and send its response, or as much as can be sent without waiting for the client.
+
+        Raises TryLater, and the request is as it was before.
+        """
         try:
             self._answer(application)
+        except TryLater:
+            self._request.environ.pop("werkzeug.request", None)
+            raise
         except (Disconnect, OSError) as problem:
             if isinstance(problem, OSError):
                 log.debug("A client has gone: %s", problem)
@@ -112,8 +137,7 @@ class Exchange:
             self.keeps_alive = False
             if not self._is_begun:
                 self.output.append(plain_response(500, "Internal Server Error"))
-        finally:
-            self._request.body.close()
+        self._request.body.close()
 
     def start_response(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
         """Take status and headers; they are sent with the first bytes of the body (PEP 3333)."""
