@@ -1,7 +1,7 @@
-"""The size of a picture from the first bytes of its file, for the many that are as one expects.
+"""Parse the size of a picture from the first bytes of its file, for ordinary JPEG and PNG files.
 
-Whatever is unusual, cut short or broken is left to Pillow, whose answer is the one that counts. Reading a header as
-Pillow does takes ten times as long, and a first synchronization is little more than that.
+Unusual, truncated and broken files are left to Pillow, whose result is authoritative. Pillow takes ten times as long,
+and a first synchronization spends most of its time on headers.
 """
 
 from __future__ import annotations
@@ -9,24 +9,27 @@ from __future__ import annotations
 import zlib
 
 Shape = tuple[int, int, int]
-"""Width, height and depth (channels)."""
+"""Width and height in pixels, and number of channels."""
 
 START_BYTES = 16_384
-"""How much of a file is looked at."""
+"""Number of bytes at the start of a file that are parsed."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-# Channels by colour type; palettes count as the colours they stand for.
+# Channels by colour type; a palette counts as its colours.
 _PNG_DEPTHS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _PNG_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _JPEG_SCAN = 0xDA
 _JPEG_QUANTIZATION = 0xDB
-# Other tables, restart intervals, comments and what applications add: a length, and as much to pass over.
-_JPEG_PASSED_OVER = frozenset({0xC4, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+# Other tables, restart intervals, comments and application data: skipped by their length.
+_JPEG_SKIPPED = frozenset({0xC4, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 
 
 def parse_shape(start: bytes) -> Shape | None:
-    """The shape of the picture that begins with these bytes; None where somebody else must tell."""
+    """Parse width, height and channels from the first bytes of a JPEG or PNG file.
+
+    Return None if the header is unusual; the caller then uses Pillow.
+    """
     if start.startswith(b"\xff\xd8\xff"):
         return _jpeg(start)
     if start.startswith(_PNG):
@@ -35,7 +38,7 @@ def parse_shape(start: bytes) -> Shape | None:
 
 
 def _jpeg(start: bytes) -> Shape | None:
-    """From marker to marker, up to the picture's data, so that a file cut short before it is no picture."""
+    """Walk the JPEG segments up to the image data (SOS). A file truncated before it is not accepted."""
     shape: Shape | None = None
     place, end = 2, len(start) - 10
     while place < end and start[place] == 0xFF:
@@ -51,14 +54,14 @@ def _jpeg(start: bytes) -> Shape | None:
         elif marker == _JPEG_QUANTIZATION:
             if (length - 2) % 65 or any(start[place + 4 : place + 2 + length : 65].translate(None, b"\0\1\2\3")):
                 return None
-        elif marker not in _JPEG_PASSED_OVER or length < 2:
+        elif marker not in _JPEG_SKIPPED or length < 2:
             return None
         place += 2 + length
     return None
 
 
 def _png(start: bytes) -> Shape | None:
-    """The header, whose checksum must be right, and that the picture's data follow."""
+    """Parse the PNG header. Its checksum must be right, and the image data (IDAT) must follow."""
     place = start.find(b"IDAT", 33)
     header = start[12:29]
     if place < 0 or start[8:16] != b"\0\0\0\x0dIHDR" or zlib.crc32(header) != int.from_bytes(start[29:33], "big"):
@@ -71,7 +74,7 @@ def _png(start: bytes) -> Shape | None:
 
 
 def _are_plain_chunks(start: bytes, data: int) -> bool:
-    """Whether whole chunks with right checksums lead from the header to the picture's data."""
+    """Return whether complete chunks with right checksums fill the space between the header and the image data."""
     place = 33
     while place + 8 < data:
         length = int.from_bytes(start[place : place + 4], "big")

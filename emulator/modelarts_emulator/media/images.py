@@ -1,4 +1,4 @@
-"""Pictures: their size from the header alone, and what ``x-image-process`` asks for: resizing, or what they are.
+"""Pictures: read their size from the header, and process them for ``x-image-process`` (resize, info).
 
 Reference: OBS user guide, "Image Processing", resizing and obtaining image information.
 """
@@ -21,11 +21,11 @@ from modelarts_emulator.media.image_headers import START_BYTES, Shape, parse_sha
 if TYPE_CHECKING:
     from PIL import Image
 
-# Pillow is imported when the first picture needs it: most headers are parsed without it, and a start needs none.
+# Pillow is imported when the first picture needs it: most headers are parsed without it, and starting needs none.
 
-# Whatever a broken or hostile picture makes Pillow say.
+# All exceptions that Pillow raises for a broken or hostile picture.
 _BROKEN = (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError, struct.error)
-# Larger pictures are not decoded: a few kilobytes can claim to be gigabytes.
+# Larger pictures are not decoded: a file of a few kilobytes can need gigabytes of memory.
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 4096 * 4
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp"}
@@ -33,7 +33,7 @@ _MODES = ("lfit", "mfit", "fill", "pad", "fixed")
 
 
 def read_header(path: str | Path) -> Shape | None:
-    """Width, height and depth (channels) of a picture file; None where it is no JPEG, PNG or BMP that can be read."""
+    """Return width, height and number of channels of a picture file; None if it is not a valid JPEG, PNG or BMP."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  (a Path takes as long as the reading)
             return read_header_of(file)
@@ -42,7 +42,7 @@ def read_header(path: str | Path) -> Shape | None:
 
 
 def read_header_of(file: io.FileIO) -> Shape | None:
-    """As ``read_header``, of a file just opened. Raises OSError."""
+    """Return what ``read_header`` does for an open file at its start. Raises OSError."""
     shape = parse_shape(file.read(START_BYTES))
     if shape is None:
         file.seek(0)
@@ -52,7 +52,7 @@ def read_header_of(file: io.FileIO) -> Shape | None:
 
 
 def read_header_bytes(data: bytes) -> Shape | None:
-    """As ``read_header``, of a picture in memory."""
+    """Return what ``read_header`` does for a picture in memory."""
     return parse_shape(data[:START_BYTES]) or _header(io.BytesIO(data))
 
 
@@ -65,9 +65,9 @@ def _header(file: BinaryIO) -> Shape | None:
 
 
 def _opened(file: BinaryIO) -> Image.Image:
-    """A picture, its header read and nothing decoded. Raises one of _BROKEN.
+    """Open a picture: read its header and decode nothing. Raises one of _BROKEN.
 
-    Pillow's own ``open`` tries every format and refuses or warns of large pictures; here the header may claim anything.
+    ``PIL.Image.open`` would try every format, and refuse large pictures although their header is readable.
     """
     magic = file.read(8)
     file.seek(0)
@@ -95,21 +95,26 @@ def _depth(image: Image.Image) -> int:
 
 
 def process(path: str | Path, parameter: str) -> tuple[bytes, str]:
-    """A processed picture and its content type; ``parameter`` is such as ``image/resize,m_lfit,h_200``.
+    """Process a picture; return the result and its content type.
 
-    ``image/info`` gives no picture but JSON that describes it. Raises PARAMETER_INVALID where the parameter or the
-    picture cannot be used.
+    Args:
+        path: the picture file.
+        parameter: the value of ``x-image-process``: ``image/info`` returns a description as JSON, and
+            ``image/resize,m_lfit,h_200`` a picture.
+
+    Raises:
+        ApiError: PARAMETER_INVALID for the parameter or the picture.
     """
     options = None if parameter == "image/info" else _options(parameter)
     try:
         with Path(path).open("rb") as file:
             return _info(file) if options is None else _resized(_opened(file), options)
     except _BROKEN as error:
-        raise ApiError(PARAMETER_INVALID, f"x-image-process: not a picture that can be read: {error}") from None
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: the picture cannot be read: {error}") from None
 
 
 def _info(file: BinaryIO) -> tuple[bytes, str]:
-    """Format, sides in pixels and size in bytes, as the header has them, so that a picture may have any size."""
+    """Describe format, sides in pixels and size in bytes from the header: a picture of any size is accepted."""
     image = _opened(file)
     size = file.seek(0, io.SEEK_END)
     about = {"format": image.format, "height": image.height, "size": size, "width": image.width}
@@ -124,7 +129,7 @@ def _options(parameter: str) -> dict[str, str]:
     for part in parts:
         key, separator, value = part.partition("_")
         if not separator or key not in ("m", "w", "h", "p", "limit", "color", "l", "s"):
-            raise ApiError(PARAMETER_INVALID, f"x-image-process: {part[:40]!r} is no option of resize")
+            raise ApiError(PARAMETER_INVALID, f"x-image-process: {part[:40]!r} is not an option of resize")
         options[key] = value
     if options["m"] not in _MODES:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: m_{options['m'][:20]} is not one of {', '.join(_MODES)}")
@@ -147,7 +152,7 @@ def _resized(image: Image.Image, options: dict[str, str]) -> tuple[bytes, str]:
     percent = _number(options, "p", 1000)
     wanted = _number(options, "w", MAX_SIDE), _number(options, "h", MAX_SIDE)
     target = _target(image.size, wanted, percent, options)
-    image.draft(image.mode, target)  # lets a JPEG be decoded at an eighth, quarter or half of its size
+    image.draft(image.mode, target)  # a JPEG is then decoded at an eighth, quarter or half of its size
     if image.mode in ("P", "1"):
         image = image.convert("RGB")
     out = io.BytesIO()
@@ -171,7 +176,7 @@ def _target(
     if max(target) > MAX_SIDE:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: a side would be longer than {MAX_SIDE}")
     if target[0] * target[1] > MAX_PIXELS:
-        raise ApiError(PARAMETER_INVALID, f"x-image-process: it would have more than {MAX_PIXELS} pixels")
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: the result would have more than {MAX_PIXELS} pixels")
     return max(1, target[0]), max(1, target[1])
 
 
@@ -196,7 +201,7 @@ def _fitted(image: Image.Image, target: tuple[int, int], options: dict[str, str]
 
 
 class ImageCache:
-    """Keeps the latest results up to a number of bytes. Thread-safe."""
+    """Keeps the most recently used results, up to a number of bytes. Thread-safe."""
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
         self._max_bytes = max_bytes
@@ -205,7 +210,7 @@ class ImageCache:
         self._results: OrderedDict[Hashable, tuple[bytes, str]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], tuple[bytes, str]]) -> tuple[bytes, str]:
-        """The result kept under ``key``, or that of ``make``, which is called outside the lock."""
+        """Return the result of a key; a missing one is made with ``make()``, without the lock, and kept."""
         with self._lock:
             if key in self._results:
                 self._results.move_to_end(key)

@@ -1,6 +1,6 @@
 """OBS paths: ``/bucket/key``, ``obs://bucket/key`` and ``s3://bucket/key`` name the same object.
 
-A path that exists as an :class:`ObsPath` has been checked: it cannot climb, and a file system can hold its names.
+Every :class:`ObsPath` is valid: it has no ``..`` and no empty segment, and its names fit a POSIX file system.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from functools import lru_cache
 from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
 
 MAX_SEGMENT_BYTES = 255
+"""Longest name between two ``/``, in bytes of UTF-8; the limit of most file systems."""
 MAX_KEY_BYTES = 1024
+"""Longest key, in bytes of UTF-8; the limit of OBS and S3."""
 
 _SCHEMES = ("obs://", "s3://")
-# OBS itself wants lower case and no underscore; a folder mounted as a bucket may have both.
+# OBS requires lower case and no underscore; a folder mounted as a bucket may have both.
 _BUCKET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{2,62}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -29,7 +31,18 @@ class InvalidBucketName(ApiError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObsPath:
-    """A bucket (``key`` is empty), a directory (``key`` ends in ``/``) or an object. Raises ``PATH_INVALID``."""
+    """A bucket (``key`` is empty), a directory (``key`` ends in ``/``) or an object.
+
+    Raises:
+        ApiError: PATH_INVALID.
+
+    Example:
+        >>> path = ObsPath.parse("obs://bucket/in/cat.jpg")
+        >>> str(path), path.name, path.object_name
+        ('/bucket/in/cat.jpg', 'cat.jpg', 'bucket/in/cat.jpg')
+        >>> str(path.parent / "dog.jpg")
+        '/bucket/in/dog.jpg'
+    """
 
     bucket: str
     key: str = ""
@@ -40,13 +53,17 @@ class ObsPath:
 
     @classmethod
     def parse(cls, text: str) -> ObsPath:
-        """Read ``/bucket/key``, ``obs://bucket/key`` or ``s3://bucket/key``. Raises ``PATH_INVALID``."""
+        """Parse ``/bucket/key``, ``obs://bucket/key`` or ``s3://bucket/key``. Raises ApiError (PATH_INVALID)."""
         bucket, _, key = _without_prefix(text).partition("/")
         return cls(bucket, key)
 
     @classmethod
     def directory(cls, text: str) -> ObsPath:
-        """Read a directory's path; a missing final ``/`` is added. Raises ``PATH_INVALID`` or ``PATH_IS_BUCKET``."""
+        """Parse the path of a directory; a missing final ``/`` is added.
+
+        Raises:
+            ApiError: PATH_INVALID, or PATH_IS_BUCKET for a bucket without a key.
+        """
         path = cls.parse(text)
         if not path.key:
             raise ApiError(PATH_IS_BUCKET, _shown(text))
@@ -60,47 +77,51 @@ class ObsPath:
 
     @property
     def object_name(self) -> str:
-        """``bucket/key``, as sample records have it."""
+        """``bucket/key``, the form that is stored with samples."""
         return f"{self.bucket}/{self.key}"
 
     @property
     def name(self) -> str:
-        """The last name of the key, without ``/``; empty for a bare bucket."""
+        """The last name of the key, without ``/``; empty for a bucket."""
         return self.key.rstrip("/").rpartition("/")[2]
 
     @property
     def parent(self) -> ObsPath:
-        """The directory it lies in; a bare bucket is its own parent."""
+        """The directory that contains it; a bucket is its own parent."""
         head, slash, _ = self.key.rstrip("/").rpartition("/")
         return ObsPath(self.bucket, head + slash)
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is written as a directory or a bare bucket; says nothing about what lies on disk."""
+        """Whether the path is written as a directory or bucket; the disk is not consulted."""
         return not self.key or self.key.endswith("/")
 
     def as_directory(self) -> ObsPath:
-        """The same path with a final ``/``."""
+        """Return the path with a final ``/``."""
         return self if self.is_directory else ObsPath(self.bucket, f"{self.key}/")
 
     def uri(self, scheme: str = "obs") -> str:
-        """``obs://bucket/key``."""
+        """Return ``obs://bucket/key``."""
         return f"{scheme}://{self.bucket}/{self.key}"
 
     def join(self, name: str) -> ObsPath:
-        """What has the relative key ``name`` (``a.jpg``, ``sub/a.jpg``, ``sub/``) below it. Raises ``PATH_INVALID``."""
+        """Return the path of a relative key below this one: ``a.jpg``, ``sub/a.jpg`` or ``sub/``.
+
+        Raises:
+            ApiError: PATH_INVALID.
+        """
         if not name:
             raise ApiError(PATH_INVALID, f"an empty name below {self}")
         return ObsPath(self.bucket, self.as_directory().key + name)
 
     def contains(self, other: ObsPath) -> bool:
-        """Whether ``other`` is this very place or lies below it."""
+        """Return whether ``other`` is this path or is located below it."""
         return self.bucket == other.bucket and other.as_directory().key.startswith(self.as_directory().key)
 
 
 @lru_cache(maxsize=1024)
 def require_bucket_name(name: str) -> str:
-    """Return ``name`` if it can name a bucket. Raises InvalidBucketName (``PATH_INVALID``)."""
+    """Return ``name`` if it can name a bucket. Raises InvalidBucketName."""
     if not _BUCKET.fullmatch(name) or ".." in name:
         why = "a bucket name has 3 to 63 letters, digits, '.', '-' or '_' and does not begin with '.' or '-'"
         raise InvalidBucketName(f"{_shown(name)}: {why}")
@@ -108,7 +129,7 @@ def require_bucket_name(name: str) -> str:
 
 
 def is_object_name(name: str) -> bool:
-    """Whether a file of this name (no ``/``) can be an object: OBS and the file system can both hold it."""
+    """Return whether a file of this name, without ``/``, can be an object."""
     return _fault_of_segment(name) is None
 
 
@@ -124,7 +145,7 @@ def _without_prefix(text: str) -> str:
 def _require_key(key: str) -> None:
     if not key:
         return
-    # No more than the limit is looked at: a hostile key may be megabytes long.
+    # The number of characters is compared first: a hostile key may be megabytes long.
     if len(key) > MAX_KEY_BYTES or len(key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
         raise ApiError(PATH_INVALID, f"{_shown(key)}: longer than {MAX_KEY_BYTES} bytes")
     for segment in key.removesuffix("/").split("/"):
@@ -145,6 +166,6 @@ def _fault_of_segment(segment: str) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """The text as an error message can carry it: short, printable, encodable."""
+    """Return a text for an error message: short, printable and encodable."""
     short = f"{text[:80]}…" if len(text) > 80 else text
     return short if short.isprintable() else ascii(short)

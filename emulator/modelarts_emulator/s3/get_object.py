@@ -116,7 +116,7 @@ def find_object(call: Call) -> OpenObject:
         return _directory(call)
     file, stat = open_object(call)
     try:
-        return OpenObject(file, stat, call.storage.metadata.of(call.path.object_name, stat, file))
+        return OpenObject(file, stat, call.storage.metadata.get_or_compute(call.path.object_name, stat, file))
     except BaseException:
         file.close()
         raise
@@ -146,7 +146,7 @@ def listed_metadata(call: Call, key: ListedKey) -> Metadata:
     listed = replace(call, key=key.key)
     file, stat = open_object(listed)
     with file:
-        return call.storage.metadata.of(listed.path.object_name, stat, file)
+        return call.storage.metadata.get_or_compute(listed.path.object_name, stat, file)
 
 
 def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Talks HTTP to a running emulator. Not by way of any proxy: nothing here leaves the machine unless its URL does."""
+"""An HTTP client for a running emulator. It does not use the proxies of the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMEOUT_S = 600.0
 
 
 class HttpResponse(NamedTuple):
-    """An answer of any status."""
+    """A response of any status."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -24,15 +24,21 @@ class HttpResponse(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The body as JSON, None where it is empty. Raises CommandFailed for anything else."""
+        """The decoded JSON body; None if it is empty. Raises CommandFailed if it is not JSON."""
         try:
             return json.loads(self.body) if self.body else None
         except ValueError:
-            raise CommandFailed("what answers there is no ModelArts emulator") from None
+            raise CommandFailed("unexpected response: not a ModelArts emulator") from None
 
 
 class Client:
-    """Calls one emulator over one connection. Raises NotRunning where nobody answers."""
+    """Sends requests to one emulator over one connection.
+
+    Example::
+
+        with Client("http://127.0.0.1:8765") as client:
+            print(client.call("GET", "/_emulator/health")["version"])
+    """
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         parts = urlsplit(url)
@@ -50,7 +56,12 @@ class Client:
         self._connection.close()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Send JSON, and return the JSON of the answer. Raises CommandFailed with what the emulator says."""
+        """Send a JSON request and return the decoded response.
+
+        Raises:
+            CommandFailed: the emulator responds with an error.
+            NotRunning: no connection.
+        """
         data = None if body is None else json.dumps(body).encode()
         answer = self.send(method, path, data, {"Content-Type": "application/json"})
         if answer.status >= 400:
@@ -60,26 +71,31 @@ class Client:
     def send(
         self, method: str, path: str, body: bytes | IO[bytes] | None = None, headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
-        """Send bytes or a file and return the answer, whatever its status. Raises NotRunning, CommandFailed."""
+        """Send bytes or a file and return the response, whatever its status.
+
+        Raises:
+            CommandFailed: no response within ``TIMEOUT_S``.
+            NotRunning: no connection.
+        """
         try:
             self._connection.request(method, self._path + path, body, {**self.headers, **(headers or {})})
             answer = self._connection.getresponse()
             return HttpResponse(answer.status, answer.headers, answer.read())
         except TimeoutError:
             self._connection.close()
-            raise CommandFailed(f"{self.url} has not answered for {TIMEOUT_S:.0f} s") from None
+            raise CommandFailed(f"{self.url} has not responded for {TIMEOUT_S:.0f} s") from None
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             why = getattr(error, "strerror", None) or error or type(error).__name__
-            raise NotRunning(f"nothing answers at {self.url}: {why}") from None
+            raise NotRunning(f"no response from {self.url}: {why}") from None
         except BaseException:
-            # Interrupted before the answer has come: it must not be taken for that of the next request.
+            # Interrupted before the response: the connection is closed, or the next request would receive it.
             self._connection.close()
             raise
 
 
 def error_text(answer: HttpResponse) -> str:
-    """Why an answer is an error, in one line."""
+    """Return the message and code of an error response, in one line."""
     with suppress(CommandFailed, AttributeError):
         body = answer.document
         error = body.get("error") or {}
@@ -91,5 +107,5 @@ def error_text(answer: HttpResponse) -> str:
 
 
 def quote_segment(name: str) -> str:
-    """A name as one segment of a path."""
+    """Quote a name as one segment of a URL path."""
     return quote(name, safe="")

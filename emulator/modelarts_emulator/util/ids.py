@@ -1,4 +1,4 @@
-"""The one source of ids and randomness, and the ids that are derived rather than drawn."""
+"""The source of all ids and secrets: random ids of the documented shapes, and sample ids that are derived."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 class Ids:
-    """Draws ids of the documented shapes; with a seed the same calls give the same ids. Thread-safe."""
+    """Generates ids. With a seed, the same calls generate the same ids. Thread-safe.
+
+    Example:
+        >>> Ids(seed=7).entity() == Ids(seed=7).entity()
+        True
+    """
 
     def __init__(self, seed: int | str | None = None) -> None:
         self._lock = threading.Lock()
@@ -20,10 +25,14 @@ class Ids:
         self.seed(seed)
 
     def seed(self, seed: int | str | None, taken: Collection[str] = ()) -> None:
-        """Begin again from a seed, or draw at random with None. ``taken`` are ids in use, which are passed over.
+        """Restart the sequence of ids.
 
-        Ids of datasets, versions and tasks are drawn apart from those of uploads, so that one more upload does not
-        change them. Secrets go on as they were: what somebody has is never given to anybody else.
+        Ids of datasets, versions and tasks have a sequence of their own, so that uploads do not change them. The
+        sequence of secrets is not restarted: an issued secret is never issued again.
+
+        Args:
+            seed: the seed, or None for random ids.
+            taken: ids in use, which are skipped.
         """
         with self._lock:
             self._taken = frozenset(taken)
@@ -32,29 +41,29 @@ class Ids:
 
     @property
     def is_seeded(self) -> bool:
-        """Whether the ids to come are known beforehand."""
+        """Whether the ids are predictable."""
         return self._seed is not None
 
     def entity(self) -> str:
-        """A dataset, version or export task id: 19 characters of ``[A-Za-z0-9]``."""
+        """Generate the id of a dataset, version or export task: 19 characters of ``[A-Za-z0-9]``."""
         with self._lock:
-            while (drawn := "".join(self._entities.choices(_ALPHABET, k=19))) in self._taken:
+            while (generated := "".join(self._entities.choices(_ALPHABET, k=19))) in self._taken:
                 pass
-            return drawn
+            return generated
 
     def import_task(self, dataset_id: str) -> str:
-        """An import task id: ``<dataset_id>_<19 characters>``."""
+        """Generate the id of an import task: ``<dataset_id>_<19 characters>``."""
         return f"{dataset_id}_{self.entity()}"
 
     def upload(self) -> str:
-        """An id of an upload in parts: 32 lower-case hex digits."""
+        """Generate the id of a multipart upload: 32 lower-case hexadecimal digits."""
         with self._lock:
-            while (drawn := _hexadecimal(self._digits, 32)) in self._taken:
+            while (generated := _hexadecimal(self._digits, 32)) in self._taken:
                 pass
-            return drawn
+            return generated
 
     def secret(self, digits: int = 32) -> str:
-        """Lower-case hex digits for tokens and keys; ``seed`` does not bring them back."""
+        """Generate lower-case hexadecimal digits for a token or key; ``seed`` does not repeat them."""
         with self._lock:
             return _hexadecimal(self._secrets, digits)
 
@@ -68,9 +77,17 @@ def _source(seed: int | str | None, use: str) -> random.Random:
 
 
 def sample_id(dataset_id: str, path: str, content: str = "", occurrence: int = 0) -> str:
-    """The id of a sample: 32 lower-case hex digits, the same for the same object in the same dataset for ever.
+    """Return the id of a sample: 32 lower-case hexadecimal digits that depend on the arguments only.
 
-    A text line or table row is known by its content, not by its position; ``occurrence`` tells equal lines apart.
+    Args:
+        dataset_id: the dataset.
+        path: ``bucket/key`` of the object.
+        content: the content of a text line or table row, which identifies it in its file.
+        occurrence: number of equal lines or rows before it in the file.
+
+    Example:
+        >>> sample_id("dataset", "bucket/in/1.jpg") == sample_id("dataset", "bucket/in/1.jpg")
+        True
     """
     parts = (dataset_id, path, content, str(occurrence) if occurrence else "")
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""A bounded memory of what was made already."""
+"""A cache with a maximum number of values."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ V = TypeVar("V")
 
 
 class Lru(Generic[V]):
-    """Keeps the values that were used latest, up to a number of them. Thread-safe."""
+    """Keeps the most recently used values. Thread-safe.
+
+    Example:
+        >>> squares: Lru[int] = Lru(2)
+        >>> squares.get(3, lambda: 9)
+        9
+    """
 
     def __init__(self, size: int) -> None:
+        """Make an empty cache for at most ``size`` values."""
         self._size = size
         self._lock = threading.Lock()
         self._values: OrderedDict[Hashable, V] = OrderedDict()
 
     def get_all(self, keys: Sequence[K], make: Callable[[K], V]) -> list[V]:
-        """The values kept under keys; those that are not are of ``make``, which gets the key."""
+        """Return the values of keys; a missing value is made with ``make(key)`` and kept. None is not a value."""
         with self._lock:
             values = list(map(self._values.get, keys))
-            # The order of use only matters when something has to go soon.
+            # The order of use is not updated while the cache is less than half full: nothing is evicted soon.
             if 2 * len(self._values) > self._size:
                 for key, value in zip(keys, values, strict=True):
                     if value is not None:
@@ -35,7 +42,10 @@ class Lru(Generic[V]):
         return [value if value is not None else self.get(key, partial(make, key)) for key, value in pairs]
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """The value kept under ``key``, or that of ``make``, which is called outside the lock."""
+        """Return the value of a key; a missing value is made with ``make()`` and kept.
+
+        ``make`` is called without the lock: concurrent callers may each make the value.
+        """
         with self._lock:
             value = self._values.get(key)
             if value is not None:

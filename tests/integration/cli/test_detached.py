@@ -206,7 +206,7 @@ def test_status_by_url_works_and_stop_by_url_is_refused(shell: Shell) -> None:
 def test_status_of_a_closed_port_exits_with_three(shell: Shell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-    assert f"nothing answers at http://127.0.0.1:{port}" in shell.run(
+    assert f"no response from http://127.0.0.1:{port}" in shell.run(
         "status", "--url", f"http://127.0.0.1:{port}", code=3
     )
 

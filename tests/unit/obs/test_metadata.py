@@ -28,9 +28,9 @@ def test_it_does_not_count_for_another_file_of_the_name(store, stat):
 
 
 def test_a_dropped_file_gets_its_md5_once(store):
-    first = store.of("bucket/a.jpg", STAT, io.BytesIO(b"hello"))
+    first = store.get_or_compute("bucket/a.jpg", STAT, io.BytesIO(b"hello"))
     assert first == Metadata("5d41402abc4b2a76b9719d911017c592", "image/jpeg")
-    assert store.of("bucket/a.jpg", STAT, io.BytesIO(b"not read")) == first
+    assert store.get_or_compute("bucket/a.jpg", STAT, io.BytesIO(b"not read")) == first
 
 
 def test_removed_is_forgotten(store):
