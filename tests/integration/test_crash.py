@@ -72,7 +72,7 @@ class Client(threading.Thread):
         self.uploaded[name] = data
 
 
-def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, bucket: Path) -> None:
+def test_kill_acknowledged_changes_are_kept(tmp_path: Path, bucket: Path) -> None:
     chance = random.Random(5)
     for number in range(SAMPLES):
         (bucket / f"in/{number:02d}.png").write_bytes(picture())

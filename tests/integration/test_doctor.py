@@ -63,7 +63,9 @@ def found(root: Path) -> list[tuple[str, str, bool]]:
     return [(each.path, each.kind, each.repairable) for each in doctor.examine(root, {}).problems]
 
 
-def test_a_healthy_directory_is_well_and_not_touched(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_healthy_directory_has_no_faults_and_is_unchanged(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = looks(root)
     assert main(["doctor", str(root)]) == 0
     assert looks(root) == before
@@ -76,7 +78,7 @@ def test_a_healthy_directory_is_well_and_not_touched(root: Path, capsys: pytest.
     assert lines[-1] == "no faults"
 
 
-def test_the_report_is_json_for_machines(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_json_report_has_datasets_and_problems(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "datasets" / ID / "dataset.json.tmp").write_bytes(b"half")
     assert main(["doctor", "--json", str(root)]) == 1
     report = json.loads(capsys.readouterr().out)
@@ -138,7 +140,7 @@ MENDED: list[tuple[Callable[[Path], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "path", "kind"), MENDED, ids=[f"{kind} {path}" for _, path, kind in MENDED])
-def test_what_can_be_mended_is_told_and_mended_when_asked(
+def test_doctor_repairable_fault_is_reported_and_repaired(
     root: Path, spoil: Callable[[Path], None], path: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(root)
@@ -167,7 +169,9 @@ REPORTED: list[tuple[Callable[[Path], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "path", "kind"), REPORTED, ids=[f"{kind} {path}" for _, path, kind in REPORTED])
-def test_what_cannot_be_mended_is_told_only(root: Path, spoil: Callable[[Path], None], path: str, kind: str) -> None:
+def test_doctor_other_fault_is_reported_and_kept(
+    root: Path, spoil: Callable[[Path], None], path: str, kind: str
+) -> None:
     spoil(root)
     assert (path, kind, False) in found(root)
     assert main(["doctor", "--repair", str(root)]) == 1
@@ -186,7 +190,7 @@ WORTH_KNOWING: list[tuple[Callable[[Path], None], str, str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "path", "kind"), WORTH_KNOWING, ids=[path for _, path, _ in WORTH_KNOWING])
-def test_what_nobody_owns_is_no_fault_and_stays(
+def test_doctor_unknown_file_is_reported_and_kept(
     root: Path, spoil: Callable[[Path], None], path: str, kind: str
 ) -> None:
     spoil(root)
@@ -196,14 +200,14 @@ def test_what_nobody_owns_is_no_fault_and_stays(
     assert before <= looks(root).keys()
 
 
-def test_a_version_that_no_dataset_has_is_an_orphan(root: Path) -> None:
+def test_doctor_file_of_an_unknown_version_is_an_orphan(root: Path) -> None:
     store = opened(root)
     store.save_version(ID, "w", map(encode_sample, [sample(1)]))
     store.close()
     assert found(root) == [(f"{FOLDER}/versions/w.json", "orphan", False)]
 
 
-def test_a_dataset_beyond_repair_is_told_and_the_others_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_unreadable_dataset_is_reported_with_the_others(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (root / FOLDER).glob("dataset*.json"):
         path.write_bytes(b"{")
     assert main(["doctor", str(root)]) == 1
@@ -215,7 +219,7 @@ def test_a_dataset_beyond_repair_is_told_and_the_others_too(root: Path, capsys: 
     assert list(root.glob(f"{ID}.damaged-*"))
 
 
-def test_a_later_format_is_told_and_left_alone(root: Path) -> None:
+def test_doctor_later_format_is_reported_and_unchanged(root: Path) -> None:
     file = root / FOLDER / "dataset.json"
     file.write_text(file.read_text().replace('"format":1', '"format":99'))
     before = looks(root)
@@ -224,7 +228,7 @@ def test_a_later_format_is_told_and_left_alone(root: Path) -> None:
     assert looks(root) == before
 
 
-def test_samples_of_a_bucket_that_is_not_named_are_not_said_to_be_gone(root: Path, tmp_path: Path) -> None:
+def test_doctor_missing_bucket_is_reported_once(root: Path, tmp_path: Path) -> None:
     (root / "obs/bkt").rename(tmp_path / "mounted")
     (tmp_path / "mounted/in/3.png").unlink()
     assert found(root) == [("/bkt/", "unknown", False)]
@@ -232,7 +236,7 @@ def test_samples_of_a_bucket_that_is_not_named_are_not_said_to_be_gone(root: Pat
     assert main(["doctor", str(root), "--bucket", f"bkt={tmp_path / 'mounted'}"]) == 1
 
 
-def test_a_directory_in_use_is_refused(emu: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_directory_in_use_is_refused(emu: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     for options in ([], ["--repair"]):
         assert main(["doctor", *options, str(emu.settings.data_dir)]) == 2
         out, err = capsys.readouterr()
@@ -241,7 +245,7 @@ def test_a_directory_in_use_is_refused(emu: Emulator, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file", "empty"])
-def test_what_is_no_data_directory_is_refused_and_not_made_one(
+def test_doctor_other_directory_is_refused_and_unchanged(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -254,12 +258,12 @@ def test_what_is_no_data_directory_is_refused_and_not_made_one(
 
 
 @pytest.mark.parametrize("text", ["bkt", "bkt=/nowhere/at/all", "../x=/tmp"])
-def test_a_bucket_that_cannot_be_one_is_refused(root: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_invalid_bucket_option_is_refused(root: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", str(root), "--bucket", text]) == 2
     assert "--bucket" in capsys.readouterr().err
 
 
-def test_a_directory_that_a_real_emulator_has_left_is_well(settings: Settings, bucket: Path) -> None:
+def test_doctor_directory_of_a_stopped_emulator_has_no_faults(settings: Settings, bucket: Path) -> None:
     for number in range(3):
         (bucket / f"in/{number}.png").write_bytes(picture())
     with Emulator(settings) as emulator:

@@ -21,7 +21,7 @@ def names(api: Api, dataset_id: str) -> set[str]:
     return {sample["sample_name"] for sample in api.samples(dataset_id)["samples"]}
 
 
-def test_every_change_of_the_folder_is_followed(api: Api, bucket: Path, tmp_path: Path) -> None:
+def test_sync_every_change_of_the_folder_is_applied(api: Api, bucket: Path, tmp_path: Path) -> None:
     folder = bucket / "in"
     dataset_id = api.dataset()
     (folder / "a.png").write_bytes(picture())
@@ -56,7 +56,7 @@ def test_every_change_of_the_folder_is_followed(api: Api, bucket: Path, tmp_path
     poll(lambda: names(api, dataset_id) == {"f.png"}, "input path made again")
 
 
-def test_only_what_has_changed_is_looked_at(emu: Emulator, api: Api, bucket: Path) -> None:
+def test_sync_only_changed_files_are_read(emu: Emulator, api: Api, bucket: Path) -> None:
     dataset_id = api.dataset()
     emu.runtime.watcher.stop()
     folder = bucket / "in"
@@ -84,7 +84,7 @@ def test_only_what_has_changed_is_looked_at(emu: Emulator, api: Api, bucket: Pat
 
 
 @pytest.mark.slow
-def test_after_many_changes_of_all_kinds_folder_and_dataset_agree(api: Api, bucket: Path) -> None:
+def test_sync_many_changes_dataset_matches_folder(api: Api, bucket: Path) -> None:
     folder = bucket / "in"
     dataset_id = api.dataset()
     chance = Random(7)
@@ -126,7 +126,7 @@ def all_of(api: Api, dataset_id: str) -> list[Any]:
     return list(api.samples(dataset_id, "?limit=100")["samples"])
 
 
-def test_a_picture_being_written_is_not_taken_half(api: Api, bucket: Path) -> None:
+def test_sync_file_being_written_waits_for_its_end(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset()
     data = picture(300, 200)
     with (bucket / "in/slow.png").open("wb", buffering=0) as file:
@@ -140,7 +140,7 @@ def test_a_picture_being_written_is_not_taken_half(api: Api, bucket: Path) -> No
     assert sizes["slow.png"] == [300, 200, 3]
 
 
-def test_what_is_in_the_output_is_no_sample(api: Api, bucket: Path) -> None:
+def test_sync_files_in_the_work_path_are_not_samples(api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     inner = api.dataset(work_path="/bucket/out/")
     api.publish(inner, export_images=True)
@@ -150,7 +150,7 @@ def test_what_is_in_the_output_is_no_sample(api: Api, bucket: Path) -> None:
     assert api.samples(above)["sample_count"] == 0
 
 
-def test_manual_synchronization_waits_to_be_asked(settings: Settings, bucket: Path) -> None:
+def test_sync_manual_applies_changes_on_request_only(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
         api = Api(emu.url)
         dataset_id = api.dataset()
@@ -166,7 +166,7 @@ def test_manual_synchronization_waits_to_be_asked(settings: Settings, bucket: Pa
         api.session.close()
 
 
-def test_a_dataset_is_synchronized_at_creation(api: Api) -> None:
+def test_sync_new_dataset_has_existing_files(api: Api) -> None:
     dataset_id = api.dataset()
     assert api.call("GET", f"/{dataset_id}/sync-data/status")["status"] == "COMPLETED"
     assert api.refused("GET", "/nope/sync-data/status") == "ModelArts.4352"
@@ -174,7 +174,7 @@ def test_a_dataset_is_synchronized_at_creation(api: Api) -> None:
 
 
 @pytest.mark.parametrize("durability", ["full", "process"])
-def test_everything_is_there_after_a_restart(settings: Settings, bucket: Path, durability: str) -> None:
+def test_sync_after_restart_includes_changes_made_before(settings: Settings, bucket: Path, durability: str) -> None:
     settings = replace(settings, durability=durability)
     for name in ("kept.png", "gone.png"):
         (bucket / "in" / name).write_bytes(picture())
@@ -200,7 +200,9 @@ def test_everything_is_there_after_a_restart(settings: Settings, bucket: Path, d
         api.session.close()
 
 
-def test_a_dataset_outlives_its_bucket(settings: Settings, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_sync_missing_bucket_keeps_the_dataset(
+    settings: Settings, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     with Emulator(settings) as emu:
         api = Api(emu.url)
@@ -225,7 +227,7 @@ def test_a_dataset_outlives_its_bucket(settings: Settings, bucket: Path, caplog:
         api.session.close()
 
 
-def test_a_folder_outside_the_buckets_is_never_read(api: Api, bucket: Path, tmp_path: Path) -> None:
+def test_sync_folder_outside_the_buckets_is_not_read(api: Api, bucket: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/a.png").write_bytes(picture())
     (bucket / "in/link").symlink_to(tmp_path / "secret")

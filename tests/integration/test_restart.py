@@ -95,7 +95,7 @@ def after(settings: Settings, dataset_id: str, path: str) -> tuple[Any, Any]:
     return details, answer
 
 
-def test_an_interrupted_export_is_taken_back(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+def test_restart_interrupted_export_is_rolled_back(tmp_path: Path, bucket: Path, settings: Settings) -> None:
     dataset_id = prepared(settings, bucket)
     (bucket / "exported").mkdir()
     (bucket / "exported/0.xml").write_text("of the user")
@@ -109,7 +109,9 @@ def test_an_interrupted_export_is_taken_back(tmp_path: Path, bucket: Path, setti
     assert not list(bucket.rglob(".~*"))
 
 
-def test_an_interrupted_publication_is_an_error_without_files(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+def test_restart_interrupted_publication_is_an_error_without_files(
+    tmp_path: Path, bucket: Path, settings: Settings
+) -> None:
     dataset_id = prepared(settings, bucket)
     killed(tmp_path, f"/{dataset_id}/versions", "{}", 5)
     assert list(bucket.rglob("*.xml"))
@@ -122,7 +124,7 @@ def test_an_interrupted_publication_is_an_error_without_files(tmp_path: Path, bu
     assert not list(bucket.rglob("*.manifest"))
 
 
-def test_a_publication_that_could_not_tell_its_end_is_taken_back(
+def test_restart_publication_without_stored_end_is_rolled_back(
     tmp_path: Path, bucket: Path, settings: Settings
 ) -> None:
     dataset_id = prepared(settings, bucket)
@@ -137,7 +139,9 @@ def test_a_publication_that_could_not_tell_its_end_is_taken_back(
     assert not list(versions.iterdir())
 
 
-def test_what_was_told_stays_when_another_task_is_interrupted(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+def test_restart_finished_task_is_kept_when_another_was_interrupted(
+    tmp_path: Path, bucket: Path, settings: Settings
+) -> None:
     dataset_id = prepared(settings, bucket)
     with Emulator(settings) as emu:
         api = Api(emu.url)
@@ -155,7 +159,7 @@ def test_what_was_told_stays_when_another_task_is_interrupted(tmp_path: Path, bu
     assert not list(bucket.rglob(".~*"))
 
 
-def test_a_new_dataset_of_an_interrupted_export_is_taken_back(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+def test_restart_dataset_of_an_interrupted_export_is_deleted(tmp_path: Path, bucket: Path, settings: Settings) -> None:
     dataset_id = prepared(settings, bucket)
     parameters = {
         "export_dest": "NEW_DATASET",
@@ -173,7 +177,7 @@ def test_a_new_dataset_of_an_interrupted_export_is_taken_back(tmp_path: Path, bu
         api.session.close()
 
 
-def test_a_file_that_is_being_written_has_no_name(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+def test_restart_interrupted_write_leaves_no_file(tmp_path: Path, bucket: Path, settings: Settings) -> None:
     dataset_id = prepared(settings, bucket)
     killed(tmp_path, f"/{dataset_id}/export-tasks", '{"path": "/bucket/exported/"}', 3, "ObjectTree._time_ns")
     assert len(list((bucket / "exported").iterdir())) == 2
@@ -181,7 +185,7 @@ def test_a_file_that_is_being_written_has_no_name(tmp_path: Path, bucket: Path, 
     assert not list((bucket / "exported").iterdir())
 
 
-def test_an_interrupted_import_has_failed_and_every_file_is_whole(
+def test_restart_interrupted_import_has_failed_with_complete_files(
     tmp_path: Path, bucket: Path, settings: Settings
 ) -> None:
     dataset_id = prepared(settings, bucket)
@@ -195,7 +199,7 @@ def test_an_interrupted_import_has_failed_and_every_file_is_whole(
         assert path.read_bytes() == (bucket / "else/cat" / path.name).read_bytes()
 
 
-def test_tasks_can_be_started_again_afterwards(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+def test_restart_interrupted_tasks_can_be_started_again(tmp_path: Path, bucket: Path, settings: Settings) -> None:
     dataset_id = prepared(settings, bucket)
     killed(tmp_path, f"/{dataset_id}/versions", "{}", 5)
     with Emulator(settings) as emu:

@@ -71,7 +71,7 @@ def busy_folder(folder: Path, stop: threading.Event) -> None:
         stop.wait(0.002)
 
 
-def test_everything_agrees_in_the_end(emu: Emulator, api: Api, bucket: Path) -> None:
+def test_concurrent_clients_dataset_is_consistent(emu: Emulator, api: Api, bucket: Path) -> None:
     for number in range(50):
         (bucket / f"in/first-{number}.png").write_bytes(picture())
     dataset_id = api.dataset()

@@ -40,7 +40,7 @@ def pictures() -> Iterator[bytes]:
 PICTURES = list(pictures())
 
 
-def test_usual_pictures_are_told_and_right() -> None:
+def test_parse_shape_ordinary_pictures_match_pillow() -> None:
     told = [parse_shape(data[:START_BYTES]) for data in PICTURES]
     assert all(shape in (None, by_pillow(data)) for shape, data in zip(told, PICTURES, strict=True))
     assert sum(shape is not None for shape in told) > 0.75 * len(told)
@@ -48,7 +48,7 @@ def test_usual_pictures_are_told_and_right() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(4))
-def test_of_broken_and_cut_pictures_nothing_is_told_that_pillow_does_not(seed: int) -> None:
+def test_parse_shape_broken_pictures_never_contradict_pillow(seed: int) -> None:
     chance = Random(seed)
     for data in PICTURES:
         for _ in range(40):
@@ -61,7 +61,7 @@ def test_of_broken_and_cut_pictures_nothing_is_told_that_pillow_does_not(seed: i
             assert parse_shape(start) in (None, by_pillow(bytes(broken))), start
 
 
-def test_a_header_beyond_the_first_bytes_is_left_to_pillow() -> None:
+def test_parse_shape_long_header_returns_none() -> None:
     out = io.BytesIO()
     Image.new("RGB", (5, 6)).save(out, "JPEG", comment=b"x" * 60_000)
     assert parse_shape(out.getvalue()[:START_BYTES]) is None

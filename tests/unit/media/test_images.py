@@ -28,13 +28,13 @@ def claims(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
 @pytest.mark.parametrize(("mode", "depth"), [("RGB", 3), ("L", 1)])
-def test_width_height_and_depth_are_read(tmp_path: Path, kind: str, mode: str, depth: int) -> None:
+def test_read_header_returns_width_height_and_channels(tmp_path: Path, kind: str, mode: str, depth: int) -> None:
     path = tmp_path / "a"
     Image.new(mode, (31, 17)).save(path, kind)
     assert read_header(path) == read_header_bytes(path.read_bytes()) == (31, 17, depth)
 
 
-def test_a_header_may_claim_anything(tmp_path: Path) -> None:
+def test_read_header_huge_picture_is_not_decoded(tmp_path: Path) -> None:
     assert read_header_bytes(claims(60_000, 60_000)) == (60_000, 60_000, 3)
     (tmp_path / "huge.png").write_bytes(claims(60_000, 60_000))
     with pytest.raises(ApiError) as refusal:
@@ -43,7 +43,7 @@ def test_a_header_may_claim_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
-def test_a_header_cut_anywhere_is_no_picture_or_the_right_one(kind: str) -> None:
+def test_read_header_truncated_file_returns_none_or_the_right_shape(kind: str) -> None:
     data = picture(31, 17, kind=kind)
     found = {read_header_bytes(data[:end]) for end in range(len(data))}
     assert found <= {None, (31, 17, 3)}
@@ -51,7 +51,7 @@ def test_a_header_cut_anywhere_is_no_picture_or_the_right_one(kind: str) -> None
     assert read_header_bytes(b"a text file") is None
 
 
-def test_a_missing_file_is_no_picture(tmp_path: Path) -> None:
+def test_read_header_missing_file_returns_none(tmp_path: Path) -> None:
     assert read_header(tmp_path / "missing.png") is None
 
 
@@ -70,7 +70,9 @@ def test_a_missing_file_is_no_picture(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_resizing(tmp_path: Path, parameter: str, size: tuple[int, int], kind: str) -> None:
+def test_process_resize_modes_return_the_documented_size(
+    tmp_path: Path, parameter: str, size: tuple[int, int], kind: str
+) -> None:
     path = tmp_path / "a"
     path.write_bytes(picture(40, 30, kind=kind))
     data, content_type = process(path, parameter)
@@ -91,14 +93,14 @@ def test_resizing(tmp_path: Path, parameter: str, size: tuple[int, int], kind: s
         "image/info,w_5",
     ],
 )
-def test_a_parameter_that_cannot_be_used_is_refused(tmp_path: Path, parameter: str) -> None:
+def test_process_invalid_parameter_is_refused(tmp_path: Path, parameter: str) -> None:
     (tmp_path / "a.png").write_bytes(picture())
     with pytest.raises(ApiError):
         process(tmp_path / "a.png", parameter)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
-def test_information_about_a_picture(tmp_path: Path, kind: str) -> None:
+def test_process_info_returns_format_size_and_sides(tmp_path: Path, kind: str) -> None:
     data = picture(40, 30, kind=kind)
     (tmp_path / "a").write_bytes(data)
     body, content_type = process(tmp_path / "a", "image/info")
@@ -106,7 +108,7 @@ def test_information_about_a_picture(tmp_path: Path, kind: str) -> None:
     assert content_type == "application/json"
 
 
-def test_a_picture_beyond_the_limit_is_described_and_not_decoded(tmp_path: Path) -> None:
+def test_process_too_large_picture_is_described_but_not_resized(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(claims(40_000, 30_000))
     assert json.loads(process(tmp_path / "a.png", "image/info")[0])["width"] == 40_000
     with pytest.raises(ApiError, match="pixels"):
@@ -114,19 +116,19 @@ def test_a_picture_beyond_the_limit_is_described_and_not_decoded(tmp_path: Path)
 
 
 @pytest.mark.parametrize("mode", ["m_fixed", "m_fill", "m_pad"])
-def test_a_small_picture_is_not_made_huge(tmp_path: Path, mode: str) -> None:
+def test_process_resize_too_large_result_is_refused(tmp_path: Path, mode: str) -> None:
     (tmp_path / "a.png").write_bytes(picture())
     with pytest.raises(ApiError, match="pixels"):
         process(tmp_path / "a.png", f"image/resize,{mode},w_16000,h_16000")
 
 
-def test_what_is_no_picture_has_no_information(tmp_path: Path) -> None:
+def test_process_info_of_a_text_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"text")
     with pytest.raises(ApiError):
         process(tmp_path / "a.png", "image/info")
 
 
-def test_the_cache_is_bounded_and_makes_once() -> None:
+def test_image_cache_is_bounded_and_makes_each_result_once() -> None:
     cache, made = ImageCache(max_bytes=100), []
 
     def make(name: str) -> tuple[bytes, str]:

@@ -34,14 +34,14 @@ def everything(root, limit=1000, **options):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 1000])
-def test_keys_come_in_the_order_of_their_bytes(root, limit):
+def test_list_keys_returns_keys_in_byte_order(root, limit):
     assert everything(root, limit) == sorted(KEYS, key=str.encode)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 @pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "a/b/", "b", "photos/2026/", "nothing", "a.txt", "a.txt/"])
 @pytest.mark.parametrize("delimiter", ["", "/", "2", "/2", "."])
-def test_prefix_and_delimiter_do_what_the_definition_says(root, prefix, delimiter, limit):
+def test_list_keys_prefix_and_delimiter_match_the_definition(root, prefix, delimiter, limit):
     expected = set()
     for key in KEYS:
         if key.startswith(prefix):
@@ -51,22 +51,22 @@ def test_prefix_and_delimiter_do_what_the_definition_says(root, prefix, delimite
 
 
 @pytest.mark.parametrize("after", ["a", "a.txt", "a/", "a/1.jpg", "a/1.jpg0", "a/b", "b/", "y", "zz", "photos/2026/1"])
-def test_a_page_begins_after_its_marker(root, after):
+def test_list_keys_after_marker_returns_later_keys(root, after):
     assert keys(list_keys(root, after=after)) == [key for key in sorted(KEYS) if key > after]
 
 
-def test_a_full_last_page_has_no_successor(root):
+def test_list_keys_full_last_page_has_no_marker(root):
     assert list_keys(root, limit=len(KEYS)).last is None
     assert list_keys(root, limit=len(KEYS) - 1).last == sorted(KEYS)[-2]
 
 
-def test_sizes_and_times_are_the_files(root):
+def test_list_keys_returns_size_and_time_of_the_file(root):
     (found,) = list_keys(root, prefix="z").keys
     stat = Path(root, "z").stat()
     assert (found.size, found.mtime_ns, found.local) == (1, stat.st_mtime_ns, root + "/z")
 
 
-def test_a_folder_counts_only_if_it_was_put_as_an_object(root, tmp_path):
+def test_list_keys_folder_counts_only_if_created_as_an_object(root, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "empty/" not in keys(list_keys(root))
     assert list_keys(root, delimiter="/").prefixes == ["a/", "b-c/", "b/", "photos/"]
@@ -75,13 +75,13 @@ def test_a_folder_counts_only_if_it_was_put_as_an_object(root, tmp_path):
     assert keys(list_keys(root, prefix="empty/", delimiter="/", directories={"empty/"})) == ["empty/"]
 
 
-def test_hidden_files_are_objects_and_unfinished_ones_are_not(root, tmp_path):
+def test_list_keys_hidden_files_are_listed_unfinished_ones_not(root, tmp_path):
     (tmp_path / ".keep").touch()
     (tmp_path / ".~abc").touch()
     assert keys(list_keys(root, prefix=".")) == [".keep"]
 
 
-def test_links_that_leave_the_bucket_or_lead_in_circles_are_left_out(root, tmp_path, tmp_path_factory):
+def test_list_keys_links_out_of_the_bucket_or_in_circles_are_skipped(root, tmp_path, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     (outside / "secret").touch()
     (tmp_path / "leave").symlink_to(outside)
@@ -92,6 +92,6 @@ def test_links_that_leave_the_bucket_or_lead_in_circles_are_left_out(root, tmp_p
     assert everything(root) == sorted([*KEYS, "inside/x"])
 
 
-def test_names_that_no_object_can_have_are_left_out(root):
+def test_list_keys_impossible_names_are_skipped(root):
     Path(root, os.fsdecode(b"\xff.jpg")).touch()
     assert everything(root) == sorted(KEYS)

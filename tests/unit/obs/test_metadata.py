@@ -16,36 +16,36 @@ def store(request, tmp_path):
     made.close()
 
 
-def test_what_was_put_is_there(store):
+def test_get_stored_metadata_is_returned(store):
     store.put("bucket/a.jpg", STAT, KNOWN)
     assert store.get("bucket/a.jpg", STAT) == KNOWN
 
 
 @pytest.mark.parametrize("stat", [ObjectStat(6, 1_000), ObjectStat(5, 1_001)])
-def test_it_does_not_count_for_another_file_of_the_name(store, stat):
+def test_get_other_size_or_time_returns_none(store, stat):
     store.put("bucket/a.jpg", STAT, KNOWN)
     assert store.get("bucket/a.jpg", stat) is None
 
 
-def test_a_dropped_file_gets_its_md5_once(store):
+def test_get_or_compute_dropped_file_is_read_once(store):
     first = store.get_or_compute("bucket/a.jpg", STAT, io.BytesIO(b"hello"))
     assert first == Metadata("5d41402abc4b2a76b9719d911017c592", "image/jpeg")
     assert store.get_or_compute("bucket/a.jpg", STAT, io.BytesIO(b"not read")) == first
 
 
-def test_removed_is_forgotten(store):
+def test_remove_deletes_the_metadata(store):
     store.put("bucket/a.jpg", STAT, KNOWN)
     store.remove("bucket/a.jpg")
     assert store.get("bucket/a.jpg", STAT) is None
 
 
-def test_directories_of_one_bucket(store):
+def test_directories_returns_those_of_one_bucket(store):
     for path in ("one/a/", "one/a/b/", "one/file", "one-more/x/", "two/y/"):
         store.put(path, ObjectStat(0, 0), KNOWN)
     assert store.directories("one") == {"a/", "a/b/"}
 
 
-def test_a_file_outlives_the_process(tmp_path):
+def test_metadata_store_file_is_read_again(tmp_path):
     file = tmp_path / "objects.sqlite"
     first = MetadataStore(file)
     first.put("bucket/a.jpg", STAT, KNOWN)
@@ -55,7 +55,7 @@ def test_a_file_outlives_the_process(tmp_path):
     second.close()
 
 
-def test_etag_of_parts():
+def test_etag_of_parts_is_the_md5_of_md5s_and_the_number():
     assert etag_of_parts(["5d41402abc4b2a76b9719d911017c592"]) == "62109206880d38a4010a98e11243924a-1"
 
 
@@ -68,5 +68,5 @@ def test_etag_of_parts():
         ("a.txt", "text/plain"),
     ],
 )
-def test_types_follow_names(name, expected):
+def test_guess_type_uses_the_extension(name, expected):
     assert guess_type(name) == expected

@@ -65,7 +65,7 @@ def names(folder: Path) -> list[str]:
 # Buckets
 
 
-def test_buckets_are_folders(tree: ObjectTree, tmp_path: Path) -> None:
+def test_buckets_are_the_folders_with_valid_names(tree: ObjectTree, tmp_path: Path) -> None:
     (tmp_path / "obs" / "by-hand").mkdir()
     (tmp_path / "obs" / ".hidden").mkdir()
     (tmp_path / "obs" / "file").write_text("no bucket")
@@ -73,7 +73,7 @@ def test_buckets_are_folders(tree: ObjectTree, tmp_path: Path) -> None:
     assert [tree.has_bucket(name) for name in ("by-hand", "file", "none", "..", "", "a/b")] == [True] + 5 * [False]
 
 
-def test_a_bucket_is_made_once_and_deleted_when_empty(tree: ObjectTree) -> None:
+def test_bucket_is_created_once_and_deleted_when_empty(tree: ObjectTree) -> None:
     assert [tree.create_bucket("new"), tree.create_bucket("new")] == [True, False]
     tree.write(ObsPath("new", "a"), b"")
     assert refusal(tree.delete_bucket, "new") is OBS_ERROR
@@ -84,7 +84,7 @@ def test_a_bucket_is_made_once_and_deleted_when_empty(tree: ObjectTree) -> None:
     assert refusal(tree.create_bucket, "../x") is PATH_INVALID
 
 
-def test_an_existing_folder_becomes_a_bucket(tmp_path: Path) -> None:
+def test_mount_existing_folder_is_a_bucket(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.jpg").write_bytes(b"a")
     tree = ObjectTree(tmp_path / "obs", {"Mine_1": tmp_path / "pictures"})
@@ -95,13 +95,13 @@ def test_an_existing_folder_becomes_a_bucket(tmp_path: Path) -> None:
     assert tree.locate(tmp_path / "pictures" / "a.jpg") == ObsPath("Mine_1", "a.jpg")
 
 
-def test_a_mount_must_be_a_folder_with_a_name_for_a_bucket(tmp_path: Path) -> None:
+def test_mount_missing_folder_or_invalid_name_raises(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="missing"):
         ObjectTree(tmp_path / "obs", {"bucket": tmp_path / "missing"})
     assert refusal(ObjectTree, tmp_path / "obs", {"a/b": tmp_path}) is PATH_INVALID
 
 
-def test_a_linked_folder_is_no_bucket_unless_it_is_mounted(tmp_path: Path, secret: Path) -> None:
+def test_has_bucket_linked_folder_counts_only_if_mounted(tmp_path: Path, secret: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(secret)
     tree = ObjectTree(tmp_path / "obs", {"mounted": link})
@@ -114,7 +114,7 @@ def test_a_linked_folder_is_no_bucket_unless_it_is_mounted(tmp_path: Path, secre
 # Objects
 
 
-def test_what_is_written_is_read(tree: ObjectTree, bucket: Path) -> None:
+def test_write_object_is_read_back_with_its_stat(tree: ObjectTree, bucket: Path) -> None:
     written = tree.write(OBJECT, b"12345")
     assert tree.stat(OBJECT) == written
     found = (bucket / "dir" / "a.jpg").stat()
@@ -125,7 +125,7 @@ def test_what_is_written_is_read(tree: ObjectTree, bucket: Path) -> None:
     assert names(bucket / "dir") == ["a.jpg"]
 
 
-def test_writing_streams_and_replaces_whole(tree: ObjectTree) -> None:
+def test_write_chunks_replace_the_object_in_one_step(tree: ObjectTree) -> None:
     tree.write(OBJECT, b"old")
     seen = []
 
@@ -138,7 +138,7 @@ def test_writing_streams_and_replaces_whole(tree: ObjectTree) -> None:
     assert (seen, tree.read(OBJECT)) == ([b"old"], b"new")
 
 
-def test_a_write_that_fails_leaves_what_was_there(tree: ObjectTree, bucket: Path) -> None:
+def test_write_failing_source_keeps_the_old_object(tree: ObjectTree, bucket: Path) -> None:
     tree.write(OBJECT, b"old")
 
     def chunks() -> Iterator[bytes]:
@@ -153,7 +153,7 @@ def test_a_write_that_fails_leaves_what_was_there(tree: ObjectTree, bucket: Path
 
 @pytest.mark.parametrize("unnamed", [True, False], ids=["unnamed", "named"])
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
-def test_a_taken_name_is_kept(
+def test_write_without_overwrite_keeps_the_existing_object(
     tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, links: bool, unnamed: bool
 ) -> None:
     monkeypatch.setattr(features, "HAS_UNNAMED_FILES", unnamed and features.HAS_UNNAMED_FILES)
@@ -169,7 +169,7 @@ def test_a_taken_name_is_kept(
 
 
 @pytest.mark.parametrize("way", ["refused", "no /proc"])
-def test_where_files_need_a_name_a_new_one_has_a_hidden_one(
+def test_write_without_unnamed_files_uses_a_hidden_name(
     tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     if way == "refused":
@@ -188,7 +188,7 @@ def test_where_files_need_a_name_a_new_one_has_a_hidden_one(
     assert names(bucket / "dir") == ["a.jpg"]
 
 
-def test_a_new_file_is_not_there_before_it_is_whole(tree: ObjectTree, bucket: Path) -> None:
+def test_write_new_object_has_no_name_before_it_is_complete(tree: ObjectTree, bucket: Path) -> None:
     """And not even hidden: who is killed leaves nothing."""
 
     def chunks() -> Iterator[bytes]:
@@ -199,7 +199,7 @@ def test_a_new_file_is_not_there_before_it_is_whole(tree: ObjectTree, bucket: Pa
     assert stat.S_IMODE((bucket / "dir/a.jpg").stat().st_mode) & 0o600 == 0o600
 
 
-def test_of_many_who_want_one_name_one_gets_it(tree: ObjectTree) -> None:
+def test_write_concurrent_without_overwrite_has_one_winner(tree: ObjectTree) -> None:
     barrier = threading.Barrier(8)
 
     def attempt(number: int) -> int | None:
@@ -217,7 +217,7 @@ def test_of_many_who_want_one_name_one_gets_it(tree: ObjectTree) -> None:
 
 
 @pytest.mark.slow
-def test_a_reader_never_sees_half_a_write(tree: ObjectTree) -> None:
+def test_read_concurrent_with_overwrites_returns_complete_objects(tree: ObjectTree) -> None:
     tree.write(OBJECT, b"\0" * 50_000)
     done = threading.Event()
 
@@ -236,7 +236,7 @@ def test_a_reader_never_sees_half_a_write(tree: ObjectTree) -> None:
     assert all(len(each) == 50_000 and len(set(each)) == 1 for each in contents)
 
 
-def test_delete_and_copy(tree: ObjectTree) -> None:
+def test_copy_and_delete_objects(tree: ObjectTree) -> None:
     tree.write(OBJECT, b"x" * 3_000_000)
     copied = tree.copy(OBJECT, ObsPath("other", "new/b.jpg"))
     assert copied.size == 3_000_000
@@ -245,7 +245,7 @@ def test_delete_and_copy(tree: ObjectTree) -> None:
     assert tree.read(ObsPath("other", "new/b.jpg"), 2) == b"xx"
 
 
-def test_what_is_missing_is_said_so(tree: ObjectTree) -> None:
+def test_missing_object_directory_and_bucket_have_their_errors(tree: ObjectTree) -> None:
     assert tree.stat(OBJECT) is None
     assert tree.stat(ObsPath("bucket")) is None
     assert refusal(tree.read, OBJECT) is FILE_NOT_FOUND
@@ -256,7 +256,7 @@ def test_what_is_missing_is_said_so(tree: ObjectTree) -> None:
     assert refusal(tree.write, ObsPath("nowhere", "x"), b"") is BUCKET_NOT_FOUND
 
 
-def test_files_and_directories_are_not_mixed_up(tree: ObjectTree, bucket: Path) -> None:
+def test_file_in_place_of_a_directory_is_path_invalid(tree: ObjectTree, bucket: Path) -> None:
     tree.write(OBJECT, b"file")
     below = ObsPath("bucket", "dir/a.jpg/b.jpg")
     assert refusal(tree.require_directory, OBJECT) is PATH_INVALID
@@ -274,7 +274,7 @@ def test_files_and_directories_are_not_mixed_up(tree: ObjectTree, bucket: Path) 
     assert names(bucket / "dir") == ["a.jpg"]
 
 
-def test_directories_are_made_with_those_above(tree: ObjectTree, bucket: Path) -> None:
+def test_make_directory_creates_parents(tree: ObjectTree, bucket: Path) -> None:
     path = ObsPath("bucket", "a/b/c/")
     assert tree.make_directory(path) == bucket / "a" / "b" / "c" == tree.require_directory(path)
     tree.make_directory(path)
@@ -282,7 +282,7 @@ def test_directories_are_made_with_those_above(tree: ObjectTree, bucket: Path) -
     assert tree.locate(bucket) == ObsPath("bucket")
 
 
-def test_a_full_disk_is_a_documented_error_and_leaves_nothing(
+def test_write_full_disk_is_obs_error_and_keeps_the_old_object(
     tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write(OBJECT, b"old")
@@ -303,9 +303,7 @@ def test_a_full_disk_is_a_documented_error_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("target", ["/etc", "/", "..", "../other", "../../outside", "sub/../../../outside"])
-def test_a_link_that_leaves_the_bucket_is_never_followed(
-    tree: ObjectTree, bucket: Path, secret: Path, target: str
-) -> None:
+def test_link_out_of_the_bucket_is_path_invalid(tree: ObjectTree, bucket: Path, secret: Path, target: str) -> None:
     tree.write(ObsPath("other", "secret.txt"), b"secret")
     (bucket / "sub").mkdir()
     (bucket / "link").symlink_to(target)
@@ -321,7 +319,7 @@ def test_a_link_that_leaves_the_bucket_is_never_followed(
     assert names(secret) == ["secret.txt"]
 
 
-def test_a_linked_file_outside_is_neither_read_nor_changed(tree: ObjectTree, bucket: Path, secret: Path) -> None:
+def test_linked_file_outside_is_neither_read_nor_changed(tree: ObjectTree, bucket: Path, secret: Path) -> None:
     (bucket / "a.jpg").symlink_to(secret / "secret.txt")
     (bucket / "dangling").symlink_to(secret / "new.txt")
     path = ObsPath("bucket", "a.jpg")
@@ -338,7 +336,7 @@ def test_a_linked_file_outside_is_neither_read_nor_changed(tree: ObjectTree, buc
     assert (secret / "secret.txt").read_text() == "secret"
 
 
-def test_links_inside_the_bucket_are_followed(tree: ObjectTree, bucket: Path) -> None:
+def test_link_inside_the_bucket_is_followed(tree: ObjectTree, bucket: Path) -> None:
     tree.write(OBJECT, b"data")
     (bucket / "link").symlink_to("dir")
     (bucket / "b.jpg").symlink_to(bucket / "dir" / "a.jpg")
@@ -349,7 +347,7 @@ def test_links_inside_the_bucket_are_followed(tree: ObjectTree, bucket: Path) ->
     assert names(bucket / "dir") == ["a.jpg", "c.jpg"]
 
 
-def test_a_circle_of_links_is_refused(tree: ObjectTree, bucket: Path) -> None:
+def test_link_circle_is_path_invalid(tree: ObjectTree, bucket: Path) -> None:
     (bucket / "one").symlink_to("two")
     (bucket / "two").symlink_to("one")
     for action in (tree.read, tree.stat, tree.local, tree.require_directory):
@@ -358,7 +356,7 @@ def test_a_circle_of_links_is_refused(tree: ObjectTree, bucket: Path) -> None:
     assert refusal(tree.write, ObsPath("bucket", "one/x"), b"") is PATH_INVALID
 
 
-def test_a_link_swapped_in_after_the_check_is_refused(
+def test_folder_swapped_for_a_link_after_the_check_is_refused(
     tree: ObjectTree, bucket: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder was judged while it was one; when it is opened it has become a link to somewhere else."""
@@ -382,7 +380,7 @@ def test_a_link_swapped_in_after_the_check_is_refused(
     assert (secret / "secret.txt").read_text() == "secret"
 
 
-def test_a_file_that_becomes_a_link_after_the_check_is_refused(
+def test_file_swapped_for_a_link_after_the_check_is_refused(
     tree: ObjectTree, bucket: Path, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write(OBJECT, b"public")
@@ -397,7 +395,9 @@ def test_a_file_that_becomes_a_link_after_the_check_is_refused(
     assert tree.stat(OBJECT) is None
 
 
-def test_a_batch_is_flushed_once(tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_batch_flushes_the_directory_once(
+    tree: ObjectTree, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree.make_directory(DIRECTORY)
     synced: list[bool] = []
     fsync = os.fsync
@@ -408,7 +408,7 @@ def test_a_batch_is_flushed_once(tree: ObjectTree, bucket: Path, monkeypatch: py
     assert synced in ([], 10 * [False] + [True])
 
 
-def test_no_descriptor_is_left_open(tree: ObjectTree, bucket: Path) -> None:
+def test_object_tree_leaves_no_descriptor_open(tree: ObjectTree, bucket: Path) -> None:
     descriptors = Path("/proc/self/fd")
     if not descriptors.exists():
         pytest.skip("this system does not list them")
@@ -423,13 +423,13 @@ def test_no_descriptor_is_left_open(tree: ObjectTree, bucket: Path) -> None:
     assert len(list(descriptors.iterdir())) == before
 
 
-def test_what_is_no_file_is_refused_without_waiting(tree: ObjectTree, bucket: Path) -> None:
+def test_open_named_pipe_is_refused_without_waiting(tree: ObjectTree, bucket: Path) -> None:
     os.mkfifo(bucket / "pipe")
     assert refusal(tree.read, ObsPath("bucket", "pipe")) is PATH_INVALID
     assert tree.stat(ObsPath("bucket", "pipe")) is None
 
 
-def test_a_place_outside_or_with_an_odd_name_has_no_path(tree: ObjectTree, bucket: Path, secret: Path) -> None:
+def test_locate_outside_or_impossible_name_returns_none(tree: ObjectTree, bucket: Path, secret: Path) -> None:
     assert tree.locate(secret) is None
     assert tree.locate(Path("/")) is None
     assert tree.locate(bucket / "a\nb") is None
@@ -439,7 +439,7 @@ def test_a_place_outside_or_with_an_odd_name_has_no_path(tree: ObjectTree, bucke
 # Walking
 
 
-def test_a_walk_gives_every_object_below_with_size_and_time(tree: ObjectTree, bucket: Path) -> None:
+def test_walk_returns_objects_with_size_and_time(tree: ObjectTree, bucket: Path) -> None:
     for key in ("dir/b.jpg", "dir/a.jpg", "dir/sub/c.jpg", "elsewhere/d.jpg"):
         tree.write(ObsPath("bucket", key), key.encode())
     entries = list(tree.walk(DIRECTORY))
@@ -449,7 +449,7 @@ def test_a_walk_gives_every_object_below_with_size_and_time(tree: ObjectTree, bu
         assert Path(entry.local).read_bytes().decode() == entry.path.removeprefix("bucket/")
 
 
-def test_a_walk_leaves_out_what_it_is_told_to(tree: ObjectTree, bucket: Path) -> None:
+def test_walk_skip_leaves_directories_out(tree: ObjectTree, bucket: Path) -> None:
     for key in ("dir/a.jpg", "dir/work/b.jpg", "dir/working/c.jpg"):
         tree.write(ObsPath("bucket", key), b"")
     (bucket / "dir" / "zlink").symlink_to("work")
@@ -457,7 +457,7 @@ def test_a_walk_leaves_out_what_it_is_told_to(tree: ObjectTree, bucket: Path) ->
     assert [entry.path for entry in found] == ["bucket/dir/a.jpg", "bucket/dir/working/c.jpg"]
 
 
-def test_what_is_left_out_is_left_out_through_links_too(tree: ObjectTree, bucket: Path) -> None:
+def test_walk_skip_applies_through_links(tree: ObjectTree, bucket: Path) -> None:
     for key in ("dir/a.jpg", "out/work/b.jpg", "out/work/deep/c.jpg", "out/d.jpg"):
         tree.write(ObsPath("bucket", key), b"")
     (bucket / "dir" / "work").symlink_to("../out/work")
@@ -474,7 +474,7 @@ def test_what_is_left_out_is_left_out_through_links_too(tree: ObjectTree, bucket
     assert list(tree.walk(DIRECTORY, skip=[ObsPath("bucket", "own/")])) == []
 
 
-def test_a_place_in_what_is_left_out_is_left_out(tree: ObjectTree, bucket: Path) -> None:
+def test_walk_at_path_in_a_skipped_directory_is_left_out(tree: ObjectTree, bucket: Path) -> None:
     for key in ("dir/a/b/c.jpg", "dir/d.jpg"):
         tree.write(ObsPath("bucket", key), b"")
     (bucket / "link").symlink_to("dir/a")

@@ -9,7 +9,7 @@ from modelarts_emulator.obs.paths import ObsPath, is_object_name
 
 
 @pytest.mark.parametrize("text", ["/bucket/dir/a.jpg", "obs://bucket/dir/a.jpg", "s3://bucket/dir/a.jpg"])
-def test_three_spellings_name_one_object(text: str) -> None:
+def test_parse_three_forms_are_equal(text: str) -> None:
     path = ObsPath.parse(text)
     assert path == ObsPath("bucket", "dir/a.jpg")
     assert (str(path), path.uri(), path.uri("s3"), path.object_name, path.name) == (
@@ -22,7 +22,7 @@ def test_three_spellings_name_one_object(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["/bucket", "/bucket/", "obs://bucket", "s3://bucket/"])
-def test_a_bare_bucket_is_no_directory_of_a_dataset(text: str) -> None:
+def test_directory_of_a_bucket_is_path_is_bucket(text: str) -> None:
     assert ObsPath.parse(text) == ObsPath("bucket", "")
     with pytest.raises(ApiError) as refused:
         ObsPath.directory(text)
@@ -30,7 +30,7 @@ def test_a_bare_bucket_is_no_directory_of_a_dataset(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["/bucket/dir", "/bucket/dir/", "obs://bucket/dir"])
-def test_a_directory_ends_in_a_slash(text: str) -> None:
+def test_directory_gets_a_final_slash(text: str) -> None:
     assert str(ObsPath.directory(text)) == "/bucket/dir/"
 
 
@@ -79,7 +79,7 @@ def test_a_directory_ends_in_a_slash(text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("read", [ObsPath.parse, ObsPath.directory])
-def test_what_cannot_be_a_path_is_refused_in_one_short_line(read, text: str) -> None:
+def test_parse_invalid_path_is_refused_in_one_short_line(read, text: str) -> None:
     with pytest.raises(ApiError) as refused:
         read(text)
     assert refused.value.error is PATH_INVALID
@@ -105,16 +105,16 @@ def test_what_cannot_be_a_path_is_refused_in_one_short_line(read, text: str) -> 
         "trailing. ",
     ],
 )
-def test_unusual_names_are_kept_as_they_are(key: str) -> None:
+def test_parse_unusual_valid_names_are_unchanged(key: str) -> None:
     assert ObsPath.parse(f"/bucket/{key}").key == key
 
 
 @pytest.mark.parametrize("bucket", ["abc", "My_Bucket", "a.b-c", "0" * 63])
-def test_bucket_names_are_read_leniently(bucket: str) -> None:
+def test_parse_lenient_bucket_names_are_accepted(bucket: str) -> None:
     assert ObsPath.parse(f"/{bucket}/key").bucket == bucket
 
 
-def test_paths_are_built_and_taken_apart() -> None:
+def test_path_parts_and_join_are_inverse() -> None:
     directory = ObsPath.directory("/bucket/a/b")
     assert directory / "c.jpg" == ObsPath("bucket", "a/b/c.jpg")
     assert ObsPath("bucket", "a/b") / "c/" == ObsPath("bucket", "a/b/c/")
@@ -127,7 +127,7 @@ def test_paths_are_built_and_taken_apart() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "/etc/passwd", "a//b", "a\0", "a/../../.."])
-def test_joining_cannot_climb(name: str) -> None:
+def test_join_with_dots_is_refused(name: str) -> None:
     with pytest.raises(ApiError):
         ObsPath.directory("/bucket/dir").join(name)
 
@@ -145,10 +145,10 @@ def test_joining_cannot_climb(name: str) -> None:
         ("/bucket/a/", "/bucket2/a/", False),
     ],
 )
-def test_contains_is_about_places_and_not_about_letters(outer: str, inner: str, expected: bool) -> None:
+def test_contains_compares_whole_segments(outer: str, inner: str, expected: bool) -> None:
     assert ObsPath.parse(outer).contains(ObsPath.parse(inner)) is expected
 
 
-def test_names_of_objects() -> None:
+def test_is_object_name_table() -> None:
     assert is_object_name("a b.jpg")
     assert not any(map(is_object_name, ["", ".", "..", "a\n", "a\\b", "\udcff", "x" * 256]))

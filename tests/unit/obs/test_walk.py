@@ -21,7 +21,7 @@ def put(folder: Path, *keys: str) -> None:
         (folder / key).write_text(key)
 
 
-def test_the_order_is_fixed(tmp_path: Path) -> None:
+def test_walk_order_is_files_by_name_then_directories(tmp_path: Path) -> None:
     put(tmp_path, "b/2", "b/1", "a/x/1", "a/1", "z", "c", "a-b/1")
     assert paths(tmp_path) == [
         "bucket/c",
@@ -35,19 +35,19 @@ def test_the_order_is_fixed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".hidden", ".~tmp", "~$a.docx", "a.jpg.part", "a.tmp", "a.jpg.crdownload"])
-def test_hidden_and_unfinished_files_are_left_out(tmp_path: Path, name: str) -> None:
+def test_walk_hidden_and_unfinished_files_are_skipped(tmp_path: Path, name: str) -> None:
     put(tmp_path, name, f"{name}.d/../a.jpg", f"folder/{name}")
     (tmp_path / "dir").mkdir()
     assert is_ignored(name)
     assert [path for path in paths(tmp_path) if not path.startswith(f"bucket/{name}.d")] == ["bucket/a.jpg"]
 
 
-def test_hidden_folders_are_left_out(tmp_path: Path) -> None:
+def test_walk_hidden_folders_are_skipped(tmp_path: Path) -> None:
     put(tmp_path, ".git/a.jpg", "a.jpg")
     assert paths(tmp_path) == ["bucket/a.jpg"]
 
 
-def test_entries_tell_size_time_and_place(tmp_path: Path) -> None:
+def test_walk_entries_have_size_time_and_path(tmp_path: Path) -> None:
     put(tmp_path, "dir/a.jpg")
     os.utime(tmp_path / "dir" / "a.jpg", ns=(1, 1_600_000_000_123_456_789))
     assert list(walk(str(tmp_path), "bucket/", within=str(tmp_path))) == [
@@ -55,7 +55,7 @@ def test_entries_tell_size_time_and_place(tmp_path: Path) -> None:
     ]
 
 
-def test_links_within_are_followed_and_those_that_leave_are_not(tmp_path: Path) -> None:
+def test_walk_links_within_are_followed_others_not(tmp_path: Path) -> None:
     bucket = tmp_path / "bucket"
     put(tmp_path, "outside/secret.jpg", "bucket/dir/a.jpg", "bucket-2/b.jpg")
     (bucket / "link").symlink_to("dir")
@@ -67,7 +67,7 @@ def test_links_within_are_followed_and_those_that_leave_are_not(tmp_path: Path) 
     assert paths(bucket) == ["bucket/one.jpg", "bucket/dir/a.jpg", "bucket/link/a.jpg"]
 
 
-def test_a_link_upwards_is_not_followed(tmp_path: Path) -> None:
+def test_walk_link_to_a_parent_is_not_followed(tmp_path: Path) -> None:
     put(tmp_path, "a/b/1", "a/2")
     (tmp_path / "a" / "b" / "up").symlink_to("..")
     (tmp_path / "a" / "b" / "top").symlink_to(tmp_path)
@@ -75,7 +75,7 @@ def test_a_link_upwards_is_not_followed(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["bucket/a/2", "bucket/a/b/1"]
 
 
-def test_circles_of_links_end(tmp_path: Path) -> None:
+def test_walk_link_circles_end(tmp_path: Path) -> None:
     put(tmp_path, "a/1", "b/2", "c/3")
     (tmp_path / "a" / "up").symlink_to("..")
     (tmp_path / "a" / "self").symlink_to(".")
@@ -88,9 +88,7 @@ def test_circles_of_links_end(tmp_path: Path) -> None:
     assert len(found) < 10
 
 
-def test_names_that_no_object_can_have_are_left_out_and_logged_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_walk_impossible_names_are_skipped_and_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     put(tmp_path, "a.jpg", "日本.jpg", "new\nline", "back\\slash")
     (tmp_path / os.fsdecode(b"\xff\xfe.jpg")).write_text("")
     reported = WarnOnce()
@@ -101,7 +99,7 @@ def test_names_that_no_object_can_have_are_left_out_and_logged_once(
     caplog.text.encode()
 
 
-def test_keys_that_grow_too_long_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_walk_too_long_keys_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path
     for _ in range(5):
         folder /= "d" * 230
@@ -111,7 +109,7 @@ def test_keys_that_grow_too_long_are_left_out(tmp_path: Path, caplog: pytest.Log
     assert [len(path) for path in found] == [243, 474, 705, 936]
 
 
-def test_what_vanishes_during_the_walk_is_left_out(tmp_path: Path) -> None:
+def test_walk_file_deleted_during_the_walk_is_skipped(tmp_path: Path) -> None:
     put(tmp_path, *(f"a/{n}" for n in range(9)), "b/1", "c/1")
     walked = walk(str(tmp_path), "", within=str(tmp_path))
     first = next(walked)
@@ -124,18 +122,18 @@ def test_what_vanishes_during_the_walk_is_left_out(tmp_path: Path) -> None:
     assert paths(tmp_path / "nowhere") == []
 
 
-def test_pipes_and_sockets_are_no_objects(tmp_path: Path) -> None:
+def test_walk_pipes_and_sockets_are_skipped(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert paths(tmp_path) == []
 
 
-def test_nothing_below_a_skipped_folder(tmp_path: Path) -> None:
+def test_walk_skipped_folder_yields_nothing(tmp_path: Path) -> None:
     put(tmp_path, "in/1", "work/2", "workshop/3")
     assert paths(tmp_path, skip=[str(tmp_path / "work")]) == ["bucket/in/1", "bucket/workshop/3"]
     assert paths(tmp_path, skip=[str(tmp_path)]) == []
 
 
-def test_a_disk_that_fails_is_not_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_walk_failing_disk_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a/1")
     open_ = os.open
 
@@ -149,7 +147,7 @@ def test_a_disk_that_fails_is_not_an_empty_folder(tmp_path: Path, monkeypatch: p
         paths(tmp_path)
 
 
-def test_a_folder_that_may_not_be_read_is_left_out(
+def test_walk_unreadable_folder_is_skipped_and_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(tmp_path, "a/1", "b/2")
@@ -165,7 +163,7 @@ def test_a_folder_that_may_not_be_read_is_left_out(
     assert "no permission to read it" in caplog.text
 
 
-def test_an_abandoned_walk_holds_no_folder_open(tmp_path: Path) -> None:
+def test_walk_abandoned_iterator_closes_its_folder(tmp_path: Path) -> None:
     put(tmp_path, "a", "b")
     before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     walked = walk(str(tmp_path), "", within=str(tmp_path))

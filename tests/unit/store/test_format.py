@@ -65,7 +65,7 @@ def kept(tmp_path: Path) -> Path:
     return Path(shutil.copytree(KEPT, tmp_path / "data"))
 
 
-def test_a_data_directory_of_format_1_is_read_for_ever(kept: Path) -> None:
+def test_store_format_1_directory_is_read(kept: Path) -> None:
     store = opened(kept)
     assert [entry.record.name for entry in store.entries()] == ["folded", "interrupted"]
     counts = store.entry(FOLDED).counts
@@ -91,7 +91,7 @@ def test_a_data_directory_of_format_1_is_read_for_ever(kept: Path) -> None:
 
 
 @pytest.mark.skipif(formats.FORMAT > 1, reason="this release writes a later format")
-def test_this_release_writes_what_is_kept(tmp_path: Path) -> None:
+def test_store_format_1_files_have_the_kept_layout(tmp_path: Path) -> None:
     write_data_directory(tmp_path / "data")
     for path in KEPT.rglob("*"):
         if path.is_file() and path.name != "index.json":  # that one tells modification times
@@ -104,7 +104,7 @@ def _layout(text: str) -> list[str]:
     return [line if '"path":' in line else line[:20] for line in text.splitlines() if '"c":' not in line]
 
 
-def test_every_file_says_its_format() -> None:
+def test_kept_files_each_state_format_1() -> None:
     files = [path for path in KEPT.rglob("*") if path.is_file()]
     assert len(files) >= 6
     for path in files:
@@ -129,7 +129,7 @@ def _newer(path: Path) -> None:
         f"datasets/{INTERRUPTED}/journal-0.jsonl",
     ],
 )
-def test_a_later_format_is_refused_and_left_alone(kept: Path, name: str) -> None:
+def test_store_later_format_is_refused_and_unchanged(kept: Path, name: str) -> None:
     _newer(kept / name)
     before = (kept / name).read_bytes()
     with pytest.raises(FormatTooNew, match=f"{name} has format 99, written by a later release; this one reads up to 1"):
@@ -138,7 +138,7 @@ def test_a_later_format_is_refused_and_left_alone(kept: Path, name: str) -> None
     assert not list(kept.rglob("*.damaged-*"))
 
 
-def test_a_version_of_a_later_format_is_refused(kept: Path) -> None:
+def test_version_later_format_is_refused(kept: Path) -> None:
     _newer(kept / "datasets" / FOLDED / "versions" / f"{'v' * 19}.json")
     store = opened(kept)
     with pytest.raises(FormatTooNew), store.version(FOLDED, "v" * 19):
@@ -146,7 +146,7 @@ def test_a_version_of_a_later_format_is_refused(kept: Path) -> None:
     store.close()
 
 
-def test_an_earlier_format_is_upgraded(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_earlier_format_is_upgraded_once(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the next release had renamed a label and moved every sample."""
 
     def upgrade(table: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def test_an_earlier_format_is_upgraded(kept: Path, monkeypatch: pytest.MonkeyPat
         opened(kept)
 
 
-def test_an_upgrade_that_is_killed_is_done_again(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_interrupted_upgrade_is_repeated(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written after it lies in a journal of the new format, behind one of the old."""
     monkeypatch.setattr(formats, "FORMAT", 2)
     monkeypatch.setitem(formats.UPGRADES, 1, lambda table, document: {**document, "size": document.get("size", 0) + 1})
@@ -193,7 +193,7 @@ def test_an_upgrade_that_is_killed_is_done_again(kept: Path, monkeypatch: pytest
     store.close()
 
 
-def test_the_kept_directory_opens_as_tinydb() -> None:
+def test_dataset_db_kept_directory_reads_samples() -> None:
     with DatasetDB(KEPT / "datasets" / INTERRUPTED) as db:
         assert [row["id"] for row in db.table("samples")] == [sample(2).id]
 

@@ -9,7 +9,7 @@ import pytest
 from modelarts_emulator.store.id_table import IdTable
 
 
-def test_ids_are_found_again() -> None:
+def test_id_table_random_operations_match_a_dictionary() -> None:
     chance, documents, table = random.Random(1), [None], IdTable(200)
     known: dict[str, int] = {}
     for _ in range(1_000):

@@ -221,7 +221,7 @@ class AgainstAModel(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_the_store_agrees_with_plain_dictionaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_random_operations_match_dictionaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORE_MODEL_FOLDER", str(tmp_path))
     examples = int(os.environ.get("MODEL_EXAMPLES", "40"))  # more for a longer look
     profile = settings(max_examples=examples, stateful_step_count=25, deadline=None, database=None)

@@ -49,7 +49,7 @@ from tests.helpers.stores import ID, OTHER, dataset, numbers, opened, put, sampl
     return done.stdout.splitlines()
 
 
-def test_a_full_disk_refuses_checkpoints_datasets_and_versions_and_keeps_what_there_is(root: Path) -> None:
+def test_store_full_disk_refuses_writes_and_keeps_data(root: Path) -> None:
     """A limit on the size of files stands for the disk: every write beyond 2,000 bytes of a file fails."""
     script = """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -94,7 +94,7 @@ store.close()
     again.close()
 
 
-def test_a_clean_stop_with_a_full_disk_says_so_and_loses_nothing(root: Path) -> None:
+def test_close_full_disk_logs_and_loses_nothing(root: Path) -> None:
     script = """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
@@ -112,7 +112,7 @@ store.close()
 
 
 @pytest.mark.slow
-def test_a_read_only_directory_refuses_and_works_again_when_it_is_writable() -> None:
+def test_store_read_only_directory_refuses_until_writable() -> None:
     """In a process without root's rights: those would write all the same."""
     folder = Path(tempfile.mkdtemp(prefix="store-readonly-"))
     script = """
@@ -164,7 +164,7 @@ again.close()
 
 
 @pytest.mark.parametrize("name", ["data", "data/datasets", "data/lock"])
-def test_something_else_in_the_place_of_the_directory_is_an_error(tmp_path: Path, name: str) -> None:
+def test_store_file_in_place_of_a_directory_raises(tmp_path: Path, name: str) -> None:
     place = tmp_path / name
     place.parent.mkdir(exist_ok=True)
     if name.endswith("lock"):
@@ -177,9 +177,7 @@ def test_something_else_in_the_place_of_the_directory_is_an_error(tmp_path: Path
     opened(tmp_path / "data").close()
 
 
-def test_after_a_failed_sync_nothing_is_acknowledged_before_all_is_written_anew(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writing_after_failed_flush_writes_a_checkpoint_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may forget what it could not write, and say that the next sync went well."""
     store = Store(root, clock=SystemClock())
     store.create(dataset())
@@ -205,9 +203,7 @@ def _refuse(*arguments: object, **options: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-def test_a_group_that_cannot_be_taken_back_is_not_followed_by_another(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_writing_after_failed_rollback_uses_a_new_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(root)
     store.create(dataset())
     put(store, 1)
@@ -231,7 +227,7 @@ def test_a_group_that_cannot_be_taken_back_is_not_followed_by_another(
 
 
 @pytest.mark.slow
-def test_a_checkpoint_cut_anywhere_in_its_tail_is_rebuilt(root: Path) -> None:
+def test_store_truncated_checkpoint_is_rebuilt(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     put(store, 1, 2)
@@ -251,9 +247,7 @@ def test_a_checkpoint_cut_anywhere_in_its_tail_is_rebuilt(root: Path) -> None:
         shutil.copytree(kept, root)
 
 
-def test_a_dataset_beyond_repair_is_set_aside_and_the_others_serve_on(
-    root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_store_unreadable_dataset_is_quarantined_and_others_work(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = opened(root)
     for each in (ID, OTHER):
         store.create(dataset(each[:3], each))
@@ -272,7 +266,7 @@ def test_a_dataset_beyond_repair_is_set_aside_and_the_others_serve_on(
     store.close()
 
 
-def test_a_damaged_document_is_damage_too(root: Path) -> None:
+def test_store_damaged_document_is_rebuilt(root: Path) -> None:
     """A file that is laid out as it should be, with one document that is no JSON."""
     store = opened(root)
     store.create(dataset())
@@ -288,7 +282,7 @@ def test_a_damaged_document_is_damage_too(root: Path) -> None:
     assert list(file.parent.glob("dataset.json.damaged-*"))
 
 
-def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_version_damaged_file_is_quarantined_once(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = opened(root)
     store.create(dataset())
     store.save_version(ID, "v", map(encode_sample, [sample(1)]))
@@ -302,7 +296,7 @@ def test_a_damaged_version_is_set_aside(root: Path, caplog: pytest.LogCaptureFix
     assert len([record for record in caplog.records if "quarantined" in record.message]) == 1
 
 
-def test_a_checkpoint_in_the_maintenance_keeps_nobody_waiting(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maintenance_checkpoint_does_not_block_readers_and_writers(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it writes, others read and write; the journal is folded in the end."""
     started, may_go_on = threading.Event(), threading.Event()
 
@@ -334,7 +328,7 @@ def test_a_checkpoint_in_the_maintenance_keeps_nobody_waiting(root: Path, monkey
     assert "store-maintenance" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_journals_do_not_grow_without_bound(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maintenance_many_writes_keep_journals_small(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.MIN_OVERSIZED_BYTES", 2_000)
     store = opened(root)
     store.create(dataset())
@@ -351,7 +345,7 @@ def test_journals_do_not_grow_without_bound(root: Path, monkeypatch: pytest.Monk
     again.close()
 
 
-def test_a_failed_checkpoint_in_the_maintenance_is_said_and_tried_again(
+def test_maintenance_failed_checkpoint_is_logged_and_repeated(
     root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("modelarts_emulator.store.tinydb_storage.MIN_OVERSIZED_BYTES", 500)
@@ -375,7 +369,7 @@ def test_a_failed_checkpoint_in_the_maintenance_is_said_and_tried_again(
     again.close()
 
 
-def test_numbers_are_given_out_again_before_they_run_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_numbers_of_removed_samples_are_reused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelarts_emulator.store.index.REUSE_FROM", 20)
     monkeypatch.setattr("modelarts_emulator.store.index.MAX_NUMBER", 31)
     store = opened(root)

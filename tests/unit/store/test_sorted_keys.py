@@ -19,7 +19,7 @@ def small_chunks() -> object:
 
 @settings(max_examples=150, deadline=None, database=None)
 @given(st.sets(st.integers(0, 60), max_size=30), st.lists(st.integers(0, 60), max_size=80))
-def test_keys_are_those_of_a_sorted_set(first: set[int], toggled: list[int]) -> None:
+def test_sorted_keys_random_operations_match_a_sorted_set(first: set[int], toggled: list[int]) -> None:
     keys, model = SortedKeys(sorted(first)), set(first)
     for key in toggled:
         if key in model:
@@ -36,14 +36,14 @@ def test_keys_are_those_of_a_sorted_set(first: set[int], toggled: list[int]) -> 
             assert keys.slice(start, stop) == wanted[max(0, start) : max(0, stop)]
 
 
-def test_keys_have_64_bits() -> None:
+def test_sorted_keys_accept_64_bits() -> None:
     keys = SortedKeys([0])
     keys.add(2**64 - 1)
     assert list(keys) == [0, 2**64 - 1]
 
 
 @pytest.mark.parametrize("key", [0, 3, 9])
-def test_a_key_that_is_not_there_cannot_be_removed(key: int) -> None:
+def test_remove_missing_key_raises_and_changes_nothing(key: int) -> None:
     keys = SortedKeys([1, 2, 5])
     with pytest.raises(KeyError):
         keys.remove(key)

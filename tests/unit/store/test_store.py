@@ -45,7 +45,7 @@ def store(request: pytest.FixtureRequest, root: Path) -> Iterator[Store]:
     store.close()
 
 
-def test_indexes_follow_every_change(store: Store) -> None:
+def test_indexes_after_changes_match_the_samples(store: Store) -> None:
     with store.writing(ID) as writer:
         writer.put_samples([sample(1, "a"), sample(2, "a", "b"), sample(3), sample(4, path="b/in/deep/4.png")])
     with store.writing(ID) as writer:
@@ -77,7 +77,7 @@ def test_indexes_follow_every_change(store: Store) -> None:
     assert store.entry(ID).counts == counts
 
 
-def test_a_failed_change_changes_nothing(store: Store) -> None:
+def test_writing_exception_discards_all_changes(store: Store) -> None:
     with pytest.raises(RuntimeError), store.writing(ID) as writer:
         writer.put_sample(sample(1))
         writer.put_label(Label(name="x", type=LabelType.IMAGE_CLASSIFICATION))
@@ -89,7 +89,7 @@ def test_a_failed_change_changes_nothing(store: Store) -> None:
         assert reader.labels == []
 
 
-def test_a_deleted_dataset_is_gone(store: Store, root: Path) -> None:
+def test_delete_dataset_removes_its_folder(store: Store, root: Path) -> None:
     store.delete(ID)
     with pytest.raises(Unknown):
         store.entry(ID)
@@ -98,7 +98,7 @@ def test_a_deleted_dataset_is_gone(store: Store, root: Path) -> None:
     assert not root.exists() or not list((root / "datasets").iterdir())
 
 
-def test_a_version_stays_as_it_was(store: Store) -> None:
+def test_version_later_changes_do_not_affect_it(store: Store) -> None:
     store.save_version(ID, "v", map(encode_sample, [sample(1, "a"), sample(2)]))
     with store.writing(ID) as writer:
         writer.put_sample(sample(1, "b"))
@@ -111,7 +111,7 @@ def test_a_version_stays_as_it_was(store: Store) -> None:
         pass
 
 
-def test_large_groups_are_what_small_ones_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commit_large_group_has_the_same_result_as_a_small_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large group is applied to a copy that takes the place of what readers see."""
     seen = []
     for large in (1, 1_000_000):
@@ -140,7 +140,7 @@ def test_large_groups_are_what_small_ones_are(root: Path, monkeypatch: pytest.Mo
     assert seen[0] == seen[1]
 
 
-def test_memory_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_in_memory_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = opened(None)
     store.create(dataset())
@@ -150,7 +150,7 @@ def test_memory_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_stock_tinydb_reads_the_files_of_a_stopped_store(root: Path) -> None:
+def test_close_files_are_readable_with_tinydb(root: Path) -> None:
     store = opened(root)
     store.create(dataset(), [Label(name="a", type=LabelType.IMAGE_CLASSIFICATION)])
     with store.writing(ID) as writer:
@@ -171,7 +171,7 @@ def test_stock_tinydb_reads_the_files_of_a_stopped_store(root: Path) -> None:
     again.close()
 
 
-def test_an_acknowledged_change_survives_the_process(root: Path) -> None:
+def test_writing_acknowledged_change_survives_a_kill(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     with store.writing(ID) as writer:
@@ -189,7 +189,7 @@ def test_an_acknowledged_change_survives_the_process(root: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_journal_cut_anywhere_loses_whole_groups_only(root: Path, tmp_path: Path) -> None:
+def test_journal_truncated_anywhere_loses_only_complete_groups(root: Path, tmp_path: Path) -> None:
     store = opened(root)
     store.create(dataset())
     for group in range(3):
@@ -210,7 +210,7 @@ def test_a_journal_cut_anywhere_loses_whole_groups_only(root: Path, tmp_path: Pa
         assert journal.stat().st_size <= length
 
 
-def test_a_damaged_journal_is_set_aside_and_its_good_part_used(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_journal_damaged_is_quarantined_and_its_valid_part_used(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = opened(root)
     store.create(dataset())
     for group in range(3):
@@ -229,7 +229,7 @@ def test_a_damaged_journal_is_set_aside_and_its_good_part_used(root: Path, caplo
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"meta":{}}', b"\0" * 100])
-def test_a_damaged_file_is_rebuilt_from_the_one_before(
+def test_checkpoint_damaged_is_rebuilt_from_the_previous_one(
     root: Path, damage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = opened(root)
@@ -256,7 +256,7 @@ def test_a_damaged_file_is_rebuilt_from_the_one_before(
     third.close()
 
 
-def test_a_kill_in_the_middle_of_a_checkpoint_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoint_interrupted_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(root)
     store.create(dataset())
     for number in range(3):
@@ -280,7 +280,7 @@ def _interrupted(*arguments: object, **options: object) -> None:
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"nonsense"])
-def test_a_lost_index_is_rebuilt_from_the_folders(root: Path, damage: bytes | None) -> None:
+def test_index_missing_or_damaged_is_rebuilt(root: Path, damage: bytes | None) -> None:
     store = opened(root)
     store.create(dataset())
     with store.writing(ID) as writer:
@@ -295,7 +295,7 @@ def test_a_lost_index_is_rebuilt_from_the_folders(root: Path, damage: bytes | No
     again.close()
 
 
-def test_a_folder_that_is_gone_leaves_the_index(root: Path) -> None:
+def test_index_missing_folder_is_dropped(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     store.create(dataset("two", "e" * 19))
@@ -306,7 +306,7 @@ def test_a_folder_that_is_gone_leaves_the_index(root: Path) -> None:
     again.close()
 
 
-def test_a_newer_format_is_refused(root: Path) -> None:
+def test_index_later_format_is_refused(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     store.close()
@@ -318,7 +318,7 @@ def test_a_newer_format_is_refused(root: Path) -> None:
         opened(root)
 
 
-def test_a_data_directory_has_one_store(root: Path) -> None:
+def test_store_second_store_on_a_directory_is_refused(root: Path) -> None:
     store = opened(root)
     with pytest.raises(DataDirectoryInUse, match=str(os.getpid())):
         opened(root)
@@ -326,7 +326,7 @@ def test_a_data_directory_has_one_store(root: Path) -> None:
     opened(root).close()
 
 
-def test_what_was_not_used_for_long_is_put_away(root: Path) -> None:
+def test_eviction_least_recently_used_datasets_are_evicted(root: Path) -> None:
     store = opened(root, max_loaded_samples=15)
     for letter in "abc":
         store.create(dataset(letter, letter * 19))
@@ -340,7 +340,7 @@ def test_what_was_not_used_for_long_is_put_away(root: Path) -> None:
     store.close()
 
 
-def test_what_is_in_use_is_not_put_away_and_loses_nothing(root: Path) -> None:
+def test_eviction_concurrent_writers_lose_nothing(root: Path) -> None:
     """Three datasets, room for one: six writers and the evictions they cause all the time."""
     store = opened(root, max_loaded_samples=1)
     names = [letter * 19 for letter in "abc"]
@@ -367,7 +367,7 @@ def test_what_is_in_use_is_not_put_away_and_loses_nothing(root: Path) -> None:
         abandon(checked)
 
 
-def test_a_dataset_that_is_being_read_stays_loaded(root: Path) -> None:
+def test_eviction_dataset_in_use_stays_loaded(root: Path) -> None:
     store = opened(root, max_loaded_samples=1)
     for letter in "ab":
         store.create(dataset(letter, letter * 19))
@@ -383,7 +383,7 @@ def test_a_dataset_that_is_being_read_stays_loaded(root: Path) -> None:
     store.close()
 
 
-def test_a_group_with_another_checksum_is_not_used(root: Path) -> None:
+def test_journal_group_with_wrong_checksum_is_ignored(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     for number in range(3):
@@ -397,7 +397,7 @@ def test_a_group_with_another_checksum_is_not_used(root: Path) -> None:
     again.close()
 
 
-def test_a_checkpoint_of_nothing_new_writes_nothing(root: Path) -> None:
+def test_checkpoint_without_changes_writes_nothing(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     with store.writing(ID) as writer:
@@ -410,7 +410,7 @@ def test_a_checkpoint_of_nothing_new_writes_nothing(root: Path) -> None:
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_nothing_is_left_open(root: Path) -> None:
+def test_close_leaves_no_descriptor_open(root: Path) -> None:
     descriptors = Path("/proc/self/fd")
     before = len(list(descriptors.iterdir()))
     for _ in range(3):
@@ -428,7 +428,7 @@ def test_nothing_is_left_open(root: Path) -> None:
     assert len(list(descriptors.iterdir())) == before
 
 
-def test_labels_of_one_name_on_one_sample_are_counted_each(root: Path) -> None:
+def test_label_stats_count_repeated_labels_of_a_sample(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     with store.writing(ID) as writer:
@@ -442,7 +442,7 @@ def test_labels_of_one_name_on_one_sample_are_counted_each(root: Path) -> None:
     store.close()
 
 
-def test_what_several_indexes_tell_follows_every_change(store: Store) -> None:
+def test_page_combined_selection_follows_every_change(store: Store) -> None:
     both = Selection(label=("a", None), statuses=frozenset({SampleStatus.MANUAL_ANNOTATION}), directory="b/in/")
     for number in range(3):
         with store.writing(ID) as writer:
@@ -452,7 +452,7 @@ def test_what_several_indexes_tell_follows_every_change(store: Store) -> None:
             assert (total, page) == (number + 1, [sample(number, "a")])
 
 
-def test_a_batch_is_seen_whole_or_not_at_all(root: Path) -> None:
+def test_writing_batch_is_visible_all_or_nothing(root: Path) -> None:
     store = opened(root)
     store.create(dataset())
     with store.writing(ID) as writer:
@@ -480,7 +480,7 @@ def test_a_batch_is_seen_whole_or_not_at_all(root: Path) -> None:
     store.close()
 
 
-def test_concurrent_writers_lose_nothing(root: Path) -> None:
+def test_writing_concurrent_writers_lose_nothing(root: Path) -> None:
     store = Store(root, clock=SystemClock())
     store.create(dataset())
 
@@ -500,7 +500,7 @@ def test_concurrent_writers_lose_nothing(root: Path) -> None:
     again.close()
 
 
-def test_a_full_disk_is_an_error_that_loses_nothing_and_passes(root: Path) -> None:
+def test_writing_full_disk_raises_and_works_again_later(root: Path) -> None:
     """In a process of its own, whose files may not grow: the journal's write fails half-way."""
     script = """
 import resource, signal, sys

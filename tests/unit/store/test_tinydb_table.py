@@ -36,7 +36,7 @@ def looks(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("opening", [DatasetDB, lambda folder: TinyDB(folder, storage=DatasetStorage)])
-def test_queries_see_checkpoint_and_journal_and_change_nothing(folder: Path, opening: type[DatasetDB]) -> None:
+def test_dataset_db_queries_include_the_journal_and_change_nothing(folder: Path, opening: type[DatasetDB]) -> None:
     before = looks(folder)
     with opening(folder) as db:
         samples = db.table("samples")
@@ -51,7 +51,7 @@ def test_queries_see_checkpoint_and_journal_and_change_nothing(folder: Path, ope
     assert looks(folder) == before
 
 
-def test_a_change_is_one_group_of_the_journal_with_what_it_touched(folder: Path) -> None:
+def test_dataset_db_update_appends_only_changed_documents(folder: Path) -> None:
     journal = folder / "journal-1.jsonl"
     before = journal.stat().st_size
     with DatasetDB(folder, access_mode="r+") as db:
@@ -73,7 +73,7 @@ def test_a_change_is_one_group_of_the_journal_with_what_it_touched(folder: Path)
     store.close()
 
 
-def test_tables_can_be_truncated_and_dropped(folder: Path) -> None:
+def test_dataset_db_truncate_and_drop_remove_documents(folder: Path) -> None:
     with DatasetDB(folder, access_mode="r+") as db:
         db.table("samples").truncate()
         assert db.table("samples").all() == []
@@ -84,7 +84,7 @@ def test_tables_can_be_truncated_and_dropped(folder: Path) -> None:
     store.close()
 
 
-def test_a_torn_end_is_told_but_left_alone_when_reading(folder: Path) -> None:
+def test_dataset_db_torn_journal_is_reported_and_repaired_only_when_writing(folder: Path) -> None:
     journal = folder / "journal-1.jsonl"
     with journal.open("ab") as file:
         file.write(b'{"t":"samples","k":1')
@@ -99,7 +99,7 @@ def test_a_torn_end_is_told_but_left_alone_when_reading(folder: Path) -> None:
     assert journal.read_bytes() == before[journal.name][1].removesuffix(b'{"t":"samples","k":1')
 
 
-def test_documents_that_another_program_has_laid_out_are_read(folder: Path) -> None:
+def test_store_documents_in_another_layout_are_read(folder: Path) -> None:
     store = opened(folder.parents[1])
     store.close()
     with TinyDB(folder / "dataset.json", indent=2, sort_keys=True) as db:

@@ -14,7 +14,7 @@ from modelarts_emulator.system.open_files import is_being_written
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
 
-def test_a_file_is_being_written_until_it_is_closed(tmp_path: Path) -> None:
+def test_is_being_written_until_the_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     with path.open("wb") as file:
         file.write(b"half")
@@ -27,7 +27,7 @@ def test_a_file_is_being_written_until_it_is_closed(tmp_path: Path) -> None:
         assert is_being_written(str(path))
 
 
-def test_another_process_is_seen_too(tmp_path: Path) -> None:
+def test_is_being_written_by_another_process_returns_true(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     script = "import sys; f = open(sys.argv[1], 'wb'); print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
@@ -39,7 +39,7 @@ def test_another_process_is_seen_too(tmp_path: Path) -> None:
     assert not is_being_written(path)
 
 
-def test_what_cannot_be_known_is_not_being_written(tmp_path: Path) -> None:
+def test_is_being_written_unknown_returns_false(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert not is_being_written(tmp_path / "nowhere")
     assert not is_being_written(tmp_path / "pipe")
@@ -47,7 +47,7 @@ def test_what_cannot_be_known_is_not_being_written(tmp_path: Path) -> None:
     assert not is_being_written("/proc/self/status")
 
 
-def test_a_writer_that_comes_at_that_very_moment_does_no_harm(tmp_path: Path) -> None:
+def test_is_being_written_concurrent_open_does_not_signal_the_process(tmp_path: Path) -> None:
     """The lease is broken by whoever opens the file for writing; both go on."""
     path = tmp_path / "a.jpg"
     path.write_bytes(b"")

@@ -15,7 +15,7 @@ class Hand:
         return self.at
 
 
-def test_it_shows_the_other_clocks_time() -> None:
+def test_clock_unadjusted_shows_the_time_of_its_base() -> None:
     hand = Hand()
     clock = AdjustableClock(hand)
     assert (clock.now_ms(), clock.offset_ms, clock.is_frozen) == (1000, 0, False)
@@ -24,7 +24,7 @@ def test_it_shows_the_other_clocks_time() -> None:
     assert abs(AdjustableClock().now_ms() - SystemClock().now_ms()) < 60_000
 
 
-def test_it_goes_on_from_where_it_was_moved() -> None:
+def test_clock_set_and_advanced_continues_from_there() -> None:
     hand = Hand()
     clock = AdjustableClock(hand)
     clock.advance(500)
@@ -36,7 +36,7 @@ def test_it_goes_on_from_where_it_was_moved() -> None:
     assert clock.now_ms() == 9010
 
 
-def test_frozen_it_moves_only_by_hand() -> None:
+def test_clock_frozen_changes_only_when_set() -> None:
     hand = Hand()
     clock = AdjustableClock(hand)
     clock.freeze()
@@ -48,7 +48,7 @@ def test_frozen_it_moves_only_by_hand() -> None:
     assert (clock.now_ms(), clock.is_frozen) == (7000, True)
 
 
-def test_it_goes_on_from_where_it_stands_or_is_put_right() -> None:
+def test_clock_unfrozen_continues_or_returns_to_real_time() -> None:
     hand = Hand()
     clock = AdjustableClock(hand)
     clock.freeze()

@@ -7,7 +7,7 @@ import re
 from modelarts_emulator.util.ids import Ids, sample_id
 
 
-def test_ids_have_the_documented_shapes() -> None:
+def test_ids_have_the_documented_form() -> None:
     ids = Ids()
     assert re.fullmatch(r"[A-Za-z0-9]{19}", ids.entity())
     assert re.fullmatch(r"abc_[A-Za-z0-9]{19}", ids.import_task("abc"))
@@ -18,7 +18,7 @@ def test_ids_have_the_documented_shapes() -> None:
     assert not ids.is_seeded
 
 
-def test_a_seed_gives_the_same_ids_again() -> None:
+def test_seed_repeats_the_sequence() -> None:
     ids = Ids("seed")
     first = [ids.entity() for _ in range(5)]
     ids.seed("seed")
@@ -31,14 +31,14 @@ def test_a_seed_gives_the_same_ids_again() -> None:
     assert not ids.is_seeded
 
 
-def test_tokens_and_uploads_do_not_change_the_ids_of_datasets() -> None:
+def test_seed_dataset_ids_do_not_depend_on_uploads_and_secrets() -> None:
     one, other = Ids(1), Ids(1)
     one.secret(64)
     one.upload()
     assert one.entity() == other.entity()
 
 
-def test_ids_in_use_are_passed_over() -> None:
+def test_seed_taken_ids_are_skipped() -> None:
     first, second, third = (lambda ids: [ids.entity() for _ in range(3)])(Ids(1))
     ids = Ids()
     ids.seed(1, taken={first, third})
@@ -46,7 +46,7 @@ def test_ids_in_use_are_passed_over() -> None:
     assert ids.entity() != third
 
 
-def test_a_seed_gives_nobody_the_secret_of_somebody_else() -> None:
+def test_seed_does_not_repeat_secrets() -> None:
     ids = Ids()
     ids.seed(1)
     uploads, secrets = [ids.upload()], [ids.secret()]

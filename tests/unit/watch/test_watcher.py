@@ -103,7 +103,7 @@ def running(mirror: Mirror) -> Iterator[Mirror]:
 # Every kind of change
 
 
-def test_create_overwrite_rename_and_delete(mirror: Mirror) -> None:
+def test_watcher_create_overwrite_rename_and_delete_are_reported(mirror: Mirror) -> None:
     path = mirror.folder / "a.jpg"
     path.write_bytes(b"1")
     mirror.expect("a.jpg")
@@ -115,7 +115,7 @@ def test_create_overwrite_rename_and_delete(mirror: Mirror) -> None:
     mirror.expect()
 
 
-def test_move_in_and_out(mirror: Mirror, tmp_path: Path) -> None:
+def test_watcher_move_in_and_out_are_reported(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"1")
     (tmp_path / "a.jpg").rename(mirror.folder / "a.jpg")
     mirror.expect("a.jpg")
@@ -123,7 +123,7 @@ def test_move_in_and_out(mirror: Mirror, tmp_path: Path) -> None:
     mirror.expect()
 
 
-def test_move_over_another_file(mirror: Mirror, tmp_path: Path) -> None:
+def test_watcher_move_over_a_file_is_reported(mirror: Mirror, tmp_path: Path) -> None:
     (mirror.folder / "a.jpg").write_bytes(b"1")
     mirror.expect("a.jpg")
     (tmp_path / "new").write_bytes(b"22")
@@ -131,7 +131,7 @@ def test_move_over_another_file(mirror: Mirror, tmp_path: Path) -> None:
     mirror.until(lambda: mirror.seen["a.jpg"][0] == 2)
 
 
-def test_hard_links_and_symbolic_links(mirror: Mirror, tmp_path: Path) -> None:
+def test_watcher_new_links_are_reported(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"1")
     os.link(tmp_path / "a.jpg", mirror.folder / "hard.jpg")
     mirror.expect("hard.jpg")
@@ -141,7 +141,7 @@ def test_hard_links_and_symbolic_links(mirror: Mirror, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files have names here")
 @pytest.mark.parametrize("named_first", [True, False])
-def test_a_file_that_is_given_its_name_late(mirror: Mirror, tmp_path: Path, named_first: bool) -> None:
+def test_watcher_unnamed_file_that_gets_a_name_is_reported(mirror: Mirror, tmp_path: Path, named_first: bool) -> None:
     """Written without a name, and closed before or after it has got one."""
     writer = os.open(mirror.folder, os.O_WRONLY | os.O_TMPFILE, 0o666)
     os.write(writer, b"1")
@@ -161,7 +161,7 @@ def test_a_file_that_is_given_its_name_late(mirror: Mirror, tmp_path: Path, name
     mirror.expect("late.jpg")
 
 
-def test_a_file_from_the_future_does_not_hide_what_is_written_now(mirror: Mirror) -> None:
+def test_watcher_file_with_a_future_time_does_not_hide_later_writes(mirror: Mirror) -> None:
     (mirror.folder / "future.jpg").write_bytes(b"1")
     ahead = time.time() + 10 * 365 * 24 * 3600
     os.utime(mirror.folder / "future.jpg", (ahead, ahead))
@@ -174,7 +174,7 @@ def test_a_file_from_the_future_does_not_hide_what_is_written_now(mirror: Mirror
     mirror.expect("future.jpg", "now.jpg", "other.jpg")  # closing it changes neither its size nor its time
 
 
-def test_new_folders_with_files_made_at_once(mirror: Mirror) -> None:
+def test_watcher_files_in_new_folders_are_reported(mirror: Mirror) -> None:
     for number in range(20):
         deep = mirror.folder / f"{number}" / "deep" / "er"
         deep.mkdir(parents=True)
@@ -184,7 +184,7 @@ def test_new_folders_with_files_made_at_once(mirror: Mirror) -> None:
     mirror.until(lambda: len(mirror.seen) == 21)
 
 
-def test_folders_moved_in_renamed_moved_out_and_deleted(mirror: Mirror, tmp_path: Path) -> None:
+def test_watcher_moved_renamed_and_deleted_folders_are_reported(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "new" / "sub").mkdir(parents=True)
     (tmp_path / "new" / "sub" / "a.jpg").write_bytes(b"1")
     (tmp_path / "new").rename(mirror.folder / "in")
@@ -203,7 +203,7 @@ def test_folders_moved_in_renamed_moved_out_and_deleted(mirror: Mirror, tmp_path
     mirror.expect()
 
 
-def test_a_folder_that_is_removed_and_made_again(mirror: Mirror) -> None:
+def test_watcher_recreated_folder_is_watched_again(mirror: Mirror) -> None:
     for attempt in range(3):
         (mirror.folder / f"{attempt}.jpg").write_bytes(b"1")
         mirror.expect(f"{attempt}.jpg")
@@ -212,7 +212,7 @@ def test_a_folder_that_is_removed_and_made_again(mirror: Mirror) -> None:
         mirror.folder.mkdir()
 
 
-def test_a_folder_that_is_replaced_at_once(mirror: Mirror, tmp_path: Path) -> None:
+def test_watcher_replaced_folder_is_watched_again(mirror: Mirror, tmp_path: Path) -> None:
     (mirror.folder / "old.jpg").write_bytes(b"1")
     mirror.expect("old.jpg")
     (tmp_path / "next").mkdir()
@@ -224,7 +224,7 @@ def test_a_folder_that_is_replaced_at_once(mirror: Mirror, tmp_path: Path) -> No
     mirror.expect("new.jpg", "newer.jpg")
 
 
-def test_a_folder_above_that_is_moved_away_and_back(tmp_path: Path) -> None:
+def test_watcher_parent_moved_away_and_back_is_watched_again(tmp_path: Path) -> None:
     above = tmp_path / "above"
     (above / "watched").mkdir(parents=True)
     for mirror in running(Mirror(above / "watched")):
@@ -238,7 +238,7 @@ def test_a_folder_above_that_is_moved_away_and_back(tmp_path: Path) -> None:
         mirror.expect("a.jpg", "b.jpg")
 
 
-def test_a_folder_that_comes_later(tmp_path: Path) -> None:
+def test_watcher_folder_created_later_is_watched(tmp_path: Path) -> None:
     for mirror in running(Mirror(tmp_path / "later")):
         (tmp_path / "later").mkdir()
         (tmp_path / "later" / "a.jpg").write_bytes(b"1")
@@ -250,7 +250,7 @@ def test_a_folder_that_comes_later(tmp_path: Path) -> None:
 # Not too soon, not too often
 
 
-def test_a_picture_still_being_written_is_told_when_it_is_closed(mirror: Mirror) -> None:
+def test_watcher_file_being_written_is_reported_when_closed(mirror: Mirror) -> None:
     with (mirror.folder / "slow.jpg").open("wb") as file:
         file.write(b"half")
         file.flush()
@@ -259,7 +259,7 @@ def test_a_picture_still_being_written_is_told_when_it_is_closed(mirror: Mirror)
     mirror.expect("other.jpg", "slow.jpg")
 
 
-def test_opening_a_file_for_writing_is_no_reason_to_call(listening: Mirror) -> None:
+def test_watcher_file_opened_for_writing_is_not_reported(listening: Mirror) -> None:
     calls = listening.settled()
     with (listening.folder / "slow.jpg").open("wb") as file:
         file.write(b"half")
@@ -274,7 +274,7 @@ def test_opening_a_file_for_writing_is_no_reason_to_call(listening: Mirror) -> N
     assert listening.settled() == calls + 2
 
 
-def test_a_burst_ends_right_with_few_calls(listening: Mirror) -> None:
+def test_watcher_burst_ends_complete_with_few_calls(listening: Mirror) -> None:
     before = listening.settled()
     for number in range(3_000):
         (listening.folder / f"{number}.jpg").write_bytes(b"1")
@@ -282,9 +282,7 @@ def test_a_burst_ends_right_with_few_calls(listening: Mirror) -> None:
     assert listening.settled() - before < 30
 
 
-def test_a_burst_that_may_have_overflowed_the_queue_is_read_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_watcher_possible_queue_overflow_is_scanned_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Events are lost here: the handler is deaf. What it counts is enough to look again."""
     monkeypatch.setattr(inotify, "_queue_length", lambda: 400)
     monkeypatch.setattr(inotify._InotifyHandler, "_is_relevant", lambda *_: False)
@@ -295,7 +293,7 @@ def test_a_burst_that_may_have_overflowed_the_queue_is_read_again(
         mirror.expect(*names)
 
 
-def test_what_was_made_in_a_folder_just_before_its_rename_is_followed(listening: Mirror) -> None:
+def test_watcher_files_created_just_before_a_rename_are_reported(listening: Mirror) -> None:
     """By the time watchdog reads that a folder was made, it lies elsewhere: it is watched all the same."""
     (listening.folder / "one").mkdir()
     (listening.folder / "one/a.jpg").write_bytes(b"1")
@@ -310,7 +308,7 @@ def test_what_was_made_in_a_folder_just_before_its_rename_is_followed(listening:
     listening.expect("two/a.jpg", "two/inner/b.jpg")
 
 
-def test_the_end_of_a_watch_is_no_news(listening: Mirror, caplog: pytest.LogCaptureFixture) -> None:
+def test_watcher_removed_watch_logs_nothing(listening: Mirror, caplog: pytest.LogCaptureFixture) -> None:
     observer = listening.watcher._registry._events._observer
     emitter = next(iter(observer.emitters))
     observer.unschedule(emitter.watch)
@@ -318,7 +316,7 @@ def test_the_end_of_a_watch_is_no_news(listening: Mirror, caplog: pytest.LogCapt
     assert caplog.messages == []
 
 
-def test_a_small_burst_is_not_read_again() -> None:
+def test_rescan_tracker_small_burst_is_not_pending() -> None:
     rescans = RescanTracker(threshold=3)
     rescans.count("a", FileClosedEvent("a/1"))
     rescans.count("a", FileClosedEvent("a/2"))
@@ -330,7 +328,7 @@ def test_a_small_burst_is_not_read_again() -> None:
     assert not rescans.take_due(["a", "b"])  # not yet at rest
 
 
-def test_doubts_wait_for_a_rest_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rescan_tracker_waits_for_the_end_of_a_burst_at_most_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(inotify, "time", SimpleNamespace(monotonic=lambda: now))
     rescans = RescanTracker(threshold=1_000)
@@ -346,7 +344,7 @@ def test_doubts_wait_for_a_rest_but_not_for_ever(monkeypatch: pytest.MonkeyPatch
     assert rescans.take_due(["b"]) == []  # watched no longer
 
 
-def test_changes_during_a_call_lead_to_one_more(tmp_path: Path) -> None:
+def test_watcher_changes_during_a_call_cause_one_more_call(tmp_path: Path) -> None:
     entered, leave, calls = threading.Event(), threading.Event(), []
 
     def slow(key: str, paths: object) -> None:
@@ -368,7 +366,7 @@ def test_changes_during_a_call_lead_to_one_more(tmp_path: Path) -> None:
     watcher.stop()
 
 
-def test_a_file_that_is_closed_is_told_soon(listening: Mirror) -> None:
+def test_watcher_closed_file_is_reported_soon(listening: Mirror) -> None:
     delays = []
     for number in range(20):
         calls = listening.settled()
@@ -382,7 +380,7 @@ def test_a_file_that_is_closed_is_told_soon(listening: Mirror) -> None:
 # Keys
 
 
-def test_keys_share_folders_and_are_told_apart(tmp_path: Path) -> None:
+def test_watcher_keys_with_shared_folders_are_called_separately(tmp_path: Path) -> None:
     for name in ("one", "two/inner"):
         (tmp_path / name).mkdir(parents=True)
     calls: list[str] = []
@@ -415,7 +413,7 @@ def test_keys_share_folders_and_are_told_apart(tmp_path: Path) -> None:
     watcher.stop()
 
 
-def test_flush_tells_what_lies_on_disk(mirror: Mirror) -> None:
+def test_flush_reports_existing_files(mirror: Mirror) -> None:
     for number in range(50):
         (mirror.folder / f"{number}.jpg").write_bytes(b"1")
         if number % 10 == 0:
@@ -423,7 +421,7 @@ def test_flush_tells_what_lies_on_disk(mirror: Mirror) -> None:
             assert len(mirror.seen) == number + 1
 
 
-def test_what_raises_is_logged_and_the_next_change_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_watcher_raising_callback_is_logged_and_called_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[object] = []
 
     def failing(key: str, paths: object) -> None:
@@ -444,7 +442,7 @@ def test_what_raises_is_logged_and_the_next_change_is_told(tmp_path: Path, caplo
     assert "broken once" in caplog.text
 
 
-def test_what_has_changed_is_told(listening: Mirror, tmp_path: Path) -> None:
+def test_watcher_callback_receives_the_changed_paths(listening: Mirror, tmp_path: Path) -> None:
     told: list[Collection[str] | None] = []
     look = listening.look
 
@@ -472,7 +470,7 @@ def test_what_has_changed_is_told(listening: Mirror, tmp_path: Path) -> None:
 # Beginning and end
 
 
-def test_off_until_started_and_after_the_stop(folder: Path) -> None:
+def test_watcher_is_off_before_start_and_after_stop(folder: Path) -> None:
     mirror = Mirror(folder)
     assert (mirror.watcher.mode, mirror.watcher.pending) == ("off", 0)
     mirror.watcher.stop()
@@ -489,7 +487,7 @@ def test_off_until_started_and_after_the_stop(folder: Path) -> None:
         assert mirror.watcher.mode == "off"
 
 
-def test_stopping_from_within_a_call(tmp_path: Path) -> None:
+def test_stop_within_a_call_ends_the_watcher(tmp_path: Path) -> None:
     watcher = Watcher(lambda key, paths: watcher.stop())
     watcher.start()
     watcher.watch("key", [tmp_path])
@@ -502,7 +500,7 @@ def test_stopping_from_within_a_call(tmp_path: Path) -> None:
 # Without inotify
 
 
-def test_without_inotify_it_polls_and_says_so_once(
+def test_watcher_without_events_polls_and_logs_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object) -> None:
@@ -518,7 +516,7 @@ def test_without_inotify_it_polls_and_says_so_once(
     assert "fs.inotify.max_user_watches" in caplog.text
 
 
-def test_when_watches_run_out_later_it_goes_on_polling(
+def test_watcher_without_watches_left_continues_polling(
     listening: Mirror, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only the root's watch is refused loudly by watchdog, so the limit is asked for after new folders."""
