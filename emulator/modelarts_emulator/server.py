@@ -482,7 +482,11 @@ def _object_path(name: str) -> ObsPath:
 def _runtime(settings: Settings) -> Runtime:
     try:
         return Runtime(settings)
-    except (DataDirectoryInUse, FormatTooNew, Damaged) as error:
+    except DataDirectoryInUse as error:
+        raise UsageError(
+            f"{error}; stop it with: modelarts-emulator stop --data-dir {settings.data_dir}, or use another --data-dir"
+        ) from None
+    except (FormatTooNew, Damaged) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"cannot use the data directory {settings.data_dir}: {error.strerror or error}") from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from modelarts_emulator.config.settings import Settings, UsageError
+from modelarts_emulator.embedding.certificates import ca_bundle
 from modelarts_emulator.iam.accounts import DEFAULT_DOMAIN, AccessKey, User
 
 CLOUD = "modelarts-emulator"
@@ -18,6 +19,15 @@ REGION = "eu-de"
 _DEMO_USER = User("demo", password="demo")
 _DEMO_KEY = AccessKey("demo", "demo", "demo")
 _PROJECT = "demo"
+# requests, boto3, Python's ssl, the OpenStack SDK, curl and Node.js each read another one.
+_CA_VARIABLES = (
+    "REQUESTS_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "OS_CACERT",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+)
 _NO_KEY = "# No --access-key is configured for this user: object storage accepts the token of a login instead.\n"
 
 
@@ -28,6 +38,8 @@ class Login:
     url: str
     user: User = _DEMO_USER
     key: AccessKey | None = field(default=_DEMO_KEY)
+    ca_file: Path | None = None
+    """The authorities to verify an https server with, if the system does not trust its certificate."""
 
     @property
     def project(self) -> str:
@@ -35,13 +47,15 @@ class Login:
         return self.user.project.name if self.user.project else _PROJECT
 
 
-def login(settings: Settings, url: str | None = None) -> Login:
+def login(settings: Settings, url: str | None = None, ca_file: Path | None = None) -> Login:
     """Return the login for an emulator with these settings. Raises UsageError if its URL is not known."""
     user = settings.users[0] if settings.users else _DEMO_USER
     key = next((key for key in settings.access_keys if key.user == user.name), None)
     if key is None and not settings.strict:
         key = _DEMO_KEY
-    return Login(url or _url(settings), user, key)
+    return Login(
+        url or _url(settings), user, key, ca_file or ca_bundle(settings.data_dir if settings.uses_tls else None)
+    )
 
 
 def _url(settings: Settings) -> str:
@@ -56,7 +70,8 @@ def _url(settings: Settings) -> str:
         raise UsageError("with --port 0, pass --url, or the --ready-file of the running emulator")
     # A server on all addresses is reached at the loopback address.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(settings.host, settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    scheme = "https" if settings.uses_tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def clouds_yaml(login: Login) -> str:
@@ -75,7 +90,7 @@ clouds:
     region_name: {text(REGION)}
     identity_api_version: 3
     vendor_hook: otcextensions.sdk:load
-"""
+{f"    cacert: {text(str(login.ca_file))}" + chr(10) if login.ca_file else ""}"""
 
 
 def environment_variables(login: Login, environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -101,6 +116,8 @@ def environment_variables(login: Login, environment: Mapping[str, str] | None = 
             "OBS_ACCESS_KEY_ID": login.key.id,
             "OBS_SECRET_ACCESS_KEY": login.key.secret,
         }
+    if login.ca_file:
+        known |= dict.fromkeys(_CA_VARIABLES, str(login.ca_file))
     return known | no_proxy(login.url, os.environ if environment is None else environment)
 
 

@@ -27,7 +27,7 @@ def connect(options: dict[str, Any]) -> Client:
     """Return a client of the selected emulator's control API. Raises NotRunning, UsageError."""
     found = require_started(find_emulator(options))
     key = options["control_key"] or os.environ.get(ENVIRONMENT_PREFIX + "CONTROL_KEY") or _stored_key(found)
-    return Client(found.url, {KEY_HEADER: key} if key else {})
+    return found.client({KEY_HEADER: key} if key else {})
 
 
 def require_started(found: RunningEmulator) -> RunningEmulator:

@@ -19,9 +19,9 @@ from modelarts_emulator.util.http_client import Client, quote_segment
 
 
 class SeedTarget(NamedTuple):
-    """The emulator to seed: its URL, the user and project, and how to upload objects and to reach its control API."""
+    """The emulator to seed: clients of its API and control API, the user and project, and how to upload objects."""
 
-    url: str
+    client: Callable[[], Client]
     user: User | None
     project: str | None
     uploader: Callable[[Client], ObjectUploader]
@@ -59,7 +59,7 @@ def run_seeds(target: SeedTarget, paths: Sequence[Path], out: Output) -> SeedRes
 
 def _seed(target: SeedTarget, source: SeedSource, out: Output) -> list[SeededDataset]:
     counter = StepCounter()
-    with Client(target.url) as client, out.progress("seeding", lambda: (counter.value, source.steps)):
+    with target.client() as client, out.progress("seeding", lambda: (counter.value, source.steps)):
         project = log_in(client, target.user, target.project or source.project)
         seeder = Seeder(client, project, target.uploader(client), counter.step)
         return [seeder.seed(plan) for plan in source.plans]

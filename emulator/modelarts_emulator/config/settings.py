@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,10 @@ class Settings:
         """Whether only configured users and access keys are accepted."""
         return self.auth == "strict"
 
-    def accounts(self) -> Accounts:
-        """Return the accounts that may call. Raises UsageError."""
+    def accounts(self, used_project_ids: Collection[str] = ()) -> Accounts:
+        """Return the accounts that may call; ``used_project_ids`` are those of stored datasets. Raises UsageError."""
         try:
-            return Accounts(self.users, self.access_keys, strict=self.strict)
+            return Accounts(self.users, self.access_keys, strict=self.strict, used_project_ids=used_project_ids)
         except ValueError as error:
             raise UsageError(str(error)) from None
 

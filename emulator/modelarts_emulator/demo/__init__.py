@@ -48,18 +48,17 @@ def image_source() -> str:
     )
 
 
-def seed(base_url: str, objects: ObjectUploader, user: User | None = None) -> list[str]:
+def seed(client: Client, uploader: ObjectUploader, user: User | None = None) -> list[str]:
     """Create the datasets that do not exist, and return three commands to try. Raises CommandFailed."""
-    with Client(base_url) as client:
-        project = log_in(client, user, PROJECT if user is None else None)
-        seeder = Seeder(client, project, objects)
-        made = {plan.name: seeder.seed(plan).dataset_id for plan in plans()}
-    base = f"{base_url}/v2/{project}/datasets"
+    project = log_in(client, user, PROJECT if user is None else None)
+    seeder = Seeder(client, project, uploader)
+    created = {plan.name: seeder.seed(plan).dataset_id for plan in plans()}
+    base = f"{client.url}/v2/{project}/datasets"
     # In strict mode a command needs the token of a login.
     curl = "curl -s" + (" -H X-Auth-Token:$TOKEN" if user else "")
     condition = quote('{"sample_name":"digit-0001"}')
     return [
         f"{curl} '{base}?with_labels=true'",
-        f"{curl} '{base}/{made['digits']}/data-annotations/samples?limit=2&search_conditions={condition}'",
-        f"{curl} '{base}/{made['scenes']}/data-annotations/samples?sample_state=ALL&limit=1'",
+        f"{curl} '{base}/{created['digits']}/data-annotations/samples?limit=2&search_conditions={condition}'",
+        f"{curl} '{base}/{created['scenes']}/data-annotations/samples?sample_state=ALL&limit=1'",
     ]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FOLDER = "tls"
 CA_FILE = "ca.pem"
 """The certificate of the authority; clients need it to verify the server."""
+BUNDLE_FILE = "ca-bundle.pem"
+"""The same with the authorities that the system trusts, so that clients reach other servers as well."""
 _CHAIN_FILE, _KEY_FILE = "server.pem", "server-key.pem"
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _NEEDED = "--tls self-signed needs the package trustme: pip install 'modelarts-emulator[tls]'"
@@ -42,6 +44,12 @@ def tls_context(settings: Settings, directory: Path) -> ssl.SSLContext | None:
 def ca_file(settings: Settings, directory: Path) -> Path | None:
     """Return the file with the certificate of the emulator's own authority; None if it has none."""
     return directory / FOLDER / CA_FILE if settings.tls == "self-signed" else None
+
+
+def ca_bundle(directory: Path | None) -> Path | None:
+    """Return the bundle of authorities below the directory of an emulator; None if it has no certificate of its own."""
+    path = directory / FOLDER / BUNDLE_FILE if directory else None
+    return path.absolute() if path and path.is_file() else None
 
 
 def _refuse_password() -> str:
@@ -72,7 +80,8 @@ def _write_files(folder: Path, authority: trustme.CA, certificate: trustme.LeafC
     contents = {
         _CHAIN_FILE: b"".join(blob.bytes() for blob in certificate.cert_chain_pems),
         _KEY_FILE: certificate.private_key_pem.bytes(),
-        CA_FILE: authority.cert_pem.bytes(),
+        BUNDLE_FILE: _system_authorities() + authority.cert_pem.bytes(),
+        CA_FILE: authority.cert_pem.bytes(),  # the last one: a complete set has it
     }
     for name, content in contents.items():
         new = folder / f".{name}.tmp"
@@ -80,3 +89,11 @@ def _write_files(folder: Path, authority: trustme.CA, certificate: trustme.LeafC
         with os.fdopen(file, "wb") as stream:
             stream.write(content)
         new.replace(folder / name)
+
+
+def _system_authorities() -> bytes:
+    path = ssl.get_default_verify_paths().cafile
+    try:
+        return Path(path).read_bytes().rstrip() + b"\n" if path else b""
+    except OSError:
+        return b""

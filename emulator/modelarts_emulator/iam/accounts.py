@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from modelarts_emulator.contract.errors import ApiError, Error
@@ -20,6 +21,7 @@ WRONG_PASSWORD = Error(401, "Unauthorized", "The username or password is wrong."
 NO_SUCH_PROJECT = Error(401, "Unauthorized", "The user is not authorized for this project.")
 
 _MAX_PROJECTS = 10_000
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _Item = TypeVar("_Item")
 
 
@@ -32,7 +34,16 @@ class AccountProject:
 
     @classmethod
     def named(cls, name: str) -> AccountProject:
-        """Return the project with a name. Its id, 32 hex digits, is derived from the name and never changes."""
+        """Return the project with a name, which is also its id.
+
+        So ``/v2/my-project`` and a login to ``project_name="my-project"`` mean the same project. Only a name that is
+        not 1 to 64 letters, digits, ``_`` and ``-`` has an id of 32 hex digits that is derived from it.
+        """
+        return cls(name, name) if _PLAIN_NAME.fullmatch(name) else cls.hashed(name)
+
+    @classmethod
+    def hashed(cls, name: str) -> AccountProject:
+        """Return the project with a name and the id of 32 hex digits that is derived from it."""
         return cls(derived_id("project", name), name)
 
 
@@ -93,16 +104,23 @@ ANONYMOUS = Principal(User("anonymous"), unlimited=True)
 class Accounts:
     """The users and access keys of one emulator. Thread-safe.
 
-    Without ``strict`` every user name, password and access key is accepted.
+    Without ``strict`` every user name, password and access key is accepted. ``used_project_ids`` are those of stored
+    datasets.
 
     Raises ValueError if two users or two keys have the same name, or if a key belongs to an unknown user.
     """
 
     def __init__(
-        self, users: Iterable[User] = (), access_keys: Iterable[AccessKey] = (), *, strict: bool = False
+        self,
+        users: Iterable[User] = (),
+        access_keys: Iterable[AccessKey] = (),
+        *,
+        strict: bool = False,
+        used_project_ids: Collection[str] = (),
     ) -> None:
         self.strict = strict
-        self._users = _by_name("user", ((user.name, user) for user in users))
+        self._used_ids = frozenset(used_project_ids)
+        self._users = _by_name("user", ((user.name, self._with_used_id(user)) for user in users))
         self._keys = _by_name("access key", ((key.id, key) for key in access_keys))
         for key in self._keys.values():
             if strict and key.user not in self._users:
@@ -165,7 +183,17 @@ class Accounts:
     def _named(self, name: str) -> AccountProject:
         with self._lock:
             known = (project for project in self._projects.values() if project.name == name)
-            return next(known, None) or AccountProject.named(name)
+            return next(known, None) or self._with_name(name)
+
+    def _with_name(self, name: str) -> AccountProject:
+        """Return the project with a name; one whose datasets an earlier version stored under a hashed id keeps that."""
+        hashed = AccountProject.hashed(name)
+        return hashed if hashed.id in self._used_ids and name not in self._used_ids else AccountProject.named(name)
+
+    def _with_used_id(self, user: User) -> User:
+        if user.project is None or (project := self._with_name(user.project.name)) == user.project:
+            return user
+        return replace(user, project=project)
 
     def _remember(self, project: AccountProject) -> None:
         with self._lock:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -38,14 +40,22 @@ class Client:
 
         with Client("http://127.0.0.1:8765") as client:
             print(client.call("GET", "/_emulator/health")["version"])
+
+    ``ca_file`` has the authorities to verify an https server with, instead of those of the system.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None, *, ca_file: Path | None = None) -> None:
         parts = urlsplit(url)
         self.url, self._path = url, parts.path
         self.headers = dict(headers or {})
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        host = parts.hostname or ""
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca_file)
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, parts.port, timeout=TIMEOUT_S, context=context
+            )
+        else:
+            self._connection = http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
 
     def __enter__(self) -> Client:
         return self

@@ -17,6 +17,7 @@ from modelarts_emulator.formats import voc
 from modelarts_emulator.iam.accounts import parse_user
 from modelarts_emulator.seeding.object_upload import TreeUploader
 from modelarts_emulator.server import Emulator
+from modelarts_emulator.util.http_client import Client
 from tests.helpers.api import Api
 
 pytestmark = pytest.mark.slow
@@ -42,7 +43,8 @@ def described(api: Api) -> dict[str, Any]:
 
 
 def seeded(emu: Emulator) -> list[str]:
-    return demo.seed(emu.url, TreeUploader(emu.runtime.tree))
+    with Client(emu.url) as client:
+        return demo.seed(client, TreeUploader(emu.runtime.tree))
 
 
 def test_seed_twice_creates_datasets_once(settings: Settings) -> None:
@@ -153,7 +155,8 @@ def test_seed_in_strict_mode_logs_in_as_a_user() -> None:
     user = parse_user("ada:secret:red")
     settings = Settings(port=0, data_dir=None, auth="strict", users=(user,), control_key="of-the-test")
     with Emulator(settings) as emu:
-        commands = demo.seed(emu.url, TreeUploader(emu.runtime.tree), user)
+        with Client(emu.url) as client:
+            commands = demo.seed(client, TreeUploader(emu.runtime.tree), user)
         token = {"user": {"name": "ada", "password": "secret", "domain": {"name": "local"}}}
         scope = {"project": {"name": "red", "domain": {"name": "local"}}}
         body = {"auth": {"identity": {"methods": ["password"], "password": token}, "scope": scope}}

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from modelarts_emulator.contract.errors import ApiError
@@ -42,10 +44,22 @@ def test_a_strict_one_refuses_all_others(strict, name, password):
     assert caught.value.error is WRONG_PASSWORD
 
 
-def test_ids_are_derived_from_names_for_ever():
-    assert AccountProject.named("demo").id == AccountProject.named("demo").id != AccountProject.named("Demo").id
-    assert len(AccountProject.named("demo").id) == len(User("demo").id) == 32
-    assert AccountProject.named("demo").id != User("demo").id
+def test_project_id_is_its_name_if_that_can_be_one():
+    assert AccountProject.named("my-project_2").id == "my-project_2"
+    for name in ("eu de", "a/b", "", "ü", "x" * 65):
+        assert re.fullmatch("[0-9a-f]{32}", AccountProject.named(name).id)
+        assert AccountProject.named(name) == AccountProject.hashed(name)
+    assert len(User("demo").id) == 32 and User("demo").id != AccountProject.hashed("demo").id
+
+
+def test_project_with_datasets_under_its_hashed_id_keeps_that():
+    hashed = AccountProject.hashed("red")
+    accounts = Accounts([ALICE, BOB], strict=True, used_project_ids=[hashed.id])
+    assert accounts.log_in("alice", "secret-a").project == hashed
+    assert accounts.project(BOB, name="red") == hashed
+    assert accounts.project(BOB, name="blue").id == "blue"
+    both = Accounts(used_project_ids=[hashed.id, "red"])
+    assert both.project(BOB, name="red").id == "red"
 
 
 def test_a_project_is_named_by_id_or_name(strict):
@@ -54,7 +68,7 @@ def test_a_project_is_named_by_id_or_name(strict):
     assert Accounts().project(BOB, id="f" * 32) == AccountProject("f" * 32, "f" * 32)
 
 
-@pytest.mark.parametrize("asked", [{"name": "blue"}, {"id": "f" * 32}, {"id": "red"}, {"name": ""}])
+@pytest.mark.parametrize("asked", [{"name": "blue"}, {"id": "f" * 32}, {"id": "blue"}, {"name": ""}])
 def test_a_user_with_a_project_gets_no_other(strict, asked):
     with pytest.raises(ApiError) as caught:
         strict.project(ALICE, **asked)

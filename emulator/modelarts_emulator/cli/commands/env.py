@@ -8,7 +8,7 @@ from typing import Any
 
 from modelarts_emulator.cli import OK, PROGRAM, client_profiles
 from modelarts_emulator.cli.output import Output
-from modelarts_emulator.cli.process.discovery import find_emulator
+from modelarts_emulator.cli.process.discovery import RunningEmulator, find_emulator
 from modelarts_emulator.config.options import Parser, add_settings, base_url
 from modelarts_emulator.config.settings import Settings, settings_from
 from modelarts_emulator.exceptions import NotRunning
@@ -41,7 +41,10 @@ def parser(prog: str) -> Parser:
 def run(options: dict[str, Any], out: Output) -> int:
     """Print or write the settings. Raises UsageError."""
     settings = settings_from(options)
-    login = client_profiles.login(settings, options["url"] or _running_url(settings))
+    running = None if options["url"] else _running(settings)
+    login = client_profiles.login(
+        settings, options["url"] or (running and running.url), running.ca_file if running else None
+    )
     if options["write"] is None:
         text = client_profiles.FORMATS[options["format"]](login)
         out.result(client_profiles.environment_variables(login), text.rstrip("\n"))
@@ -51,12 +54,12 @@ def run(options: dict[str, Any], out: Output) -> int:
     return OK
 
 
-def _running_url(settings: Settings) -> str | None:
-    """Return the URL of the emulator running on the data directory; None if the settings determine the URL."""
+def _running(settings: Settings) -> RunningEmulator | None:
+    """Return the emulator running on the data directory; None if the settings determine the URL."""
     if settings.public_url or settings.ready_file or settings.data_dir is None:
         return None
     if settings.port and settings.port != Settings.port:
         return None
     with suppress(NotRunning):
-        return find_emulator({"data_dir": settings.data_dir}).url or None
+        return find_emulator({"data_dir": settings.data_dir})
     return None

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from modelarts_emulator.cli import INTERRUPTED
+from modelarts_emulator.cli.logs import log_to
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.init_scripts import run_command
-from modelarts_emulator.cli.process.serve import child_environment, handle_signals, log_to, started_emulator
+from modelarts_emulator.cli.process.serve import child_environment, handle_signals, started_emulator
 from modelarts_emulator.config.options import Parser, add_settings
 from modelarts_emulator.config.settings import Settings, settings_from
 
@@ -39,7 +40,7 @@ def run(options: dict[str, Any], out: Output) -> int:
         settings = replace(settings, port=0)
     if options["data_dir"] is None:
         settings = replace(settings, data_dir=None)
-    log_to(options["log_file"], settings.log_level)
+    log_to(options["log_file"], settings.log_level, settings.log_format)
     handle_signals()
     # The standard output belongs to the command.
     quiet = Output(quiet=True)

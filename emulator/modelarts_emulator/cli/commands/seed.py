@@ -38,9 +38,9 @@ def run(options: dict[str, Any], out: Output) -> int:
     from modelarts_emulator.cli.seed_runner import SeedTarget, run_seeds  # noqa: PLC0415
     from modelarts_emulator.seeding.object_upload import HttpUploader  # noqa: PLC0415
 
-    url = require_started(find_emulator(options)).url
+    found = require_started(find_emulator(options))
     user = options["user"] or _first_user()
-    target = SeedTarget(url, user, options["project"], HttpUploader, lambda: connect(options))
+    target = SeedTarget(found.client, user, options["project"], HttpUploader, lambda: connect(options))
     result = run_seeds(target, options["paths"], out)
     out.result(result.document(), result.text())
     return OK

@@ -10,7 +10,6 @@ from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.discovery import add_emulator_options, find_emulator
 from modelarts_emulator.config.options import Parser
 from modelarts_emulator.exceptions import NotRunning
-from modelarts_emulator.util.http_client import Client
 
 SETTINGS = False
 
@@ -35,7 +34,7 @@ def run(options: dict[str, Any], out: Output) -> int:
         if not found.url:
             out.result({"running": True, "ready": False, **process}, f"starting (process {found.pid})")
             return FAILED
-        with Client(found.url) as client:
+        with found.client() as client:
             answer = client.send("GET", f"{CONTROL}/ready")
     except NotRunning as error:
         out.result({"running": False, "ready": False, "reason": str(error)}, str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from modelarts_emulator.cli.process.ready_file import EmulatorProcess, read_ready_file
 from modelarts_emulator.config.options import ENVIRONMENT_PREFIX, Parser, base_url
 from modelarts_emulator.config.settings import Settings
+from modelarts_emulator.embedding.certificates import ca_bundle
 from modelarts_emulator.exceptions import CommandFailed, NotRunning, UsageError
+from modelarts_emulator.util.http_client import Client
 
 PROCESS_FILE = "running"
 """The ready file that every emulator process has in its data directory, or in its temporary directory."""
@@ -31,6 +33,15 @@ class RunningEmulator(NamedTuple):
     def pid(self) -> int:
         """The process id, 0 if it is not known."""
         return self.process.pid if self.process else 0
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The authorities with which clients verify its certificate; None without one of its own."""
+        return ca_bundle(self.data_dir) if self.url.startswith("https:") else None
+
+    def client(self, headers: Mapping[str, str] | None = None) -> Client:
+        """Return a client for its API."""
+        return Client(self.url, headers, ca_file=self.ca_file)
 
 
 def add_emulator_options(parser: Parser) -> None:

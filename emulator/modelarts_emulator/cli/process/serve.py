@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelarts_emulator.cli import OK, client_profiles
+from modelarts_emulator.cli.logs import log_to
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.discovery import PROCESS_FILE
 from modelarts_emulator.cli.process.init_scripts import find_scripts, run_script
 from modelarts_emulator.cli.process.ready_file import ReadyFile
 from modelarts_emulator.config.settings import Settings, UsageError
+from modelarts_emulator.embedding.certificates import ca_bundle
 from modelarts_emulator.util.http_client import Client
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def serve(
     settings: Settings, out: Output, log_file: Path | None = None, on_ready: Callable[[str], None] = lambda url: None
 ) -> int:
     """Run an emulator until SIGINT or SIGTERM; ``on_ready`` receives its URL. Raises UsageError, CommandFailed."""
-    log_to(log_file, settings.log_level)
+    log_to(log_file, settings.log_level, settings.log_format)
     handle_signals()
     with suppress(KeyboardInterrupt), started_emulator(settings, out) as emulator:
         if out.json:
@@ -104,7 +106,9 @@ def reachable_url(emulator: Emulator) -> str:
 def child_environment(emulator: Emulator) -> dict[str, str]:
     """Return the environment variables for init scripts and ``exec``: those of ``env``, and those for the commands."""
     settings, key = emulator.settings, emulator.control_key
-    known = client_profiles.environment_variables(client_profiles.login(settings, reachable_url(emulator)))
+    known = client_profiles.environment_variables(
+        client_profiles.login(settings, reachable_url(emulator), ca_bundle(emulator.directory))
+    )
     if settings.data_dir:
         known["MODELARTS_EMULATOR_DATA_DIR"] = str(settings.data_dir.absolute())
     return {**known, "MODELARTS_EMULATOR_CONTROL_KEY": key} if key else known
@@ -123,8 +127,8 @@ def _fill(emulator: Emulator, scripts: Sequence[Path], out: Output) -> None:
 
         emulator.set_stage("demo")
         target = seed_target(emulator)
-        with Client(target.url) as client, out.progress("creating the demo"):
-            commands = demo.seed(target.url, target.uploader(client), target.user)
+        with target.client() as client, out.progress("creating the demo"):
+            commands = demo.seed(client, target.uploader(client), target.user)
         out.say(demo.image_source())
         for command in commands:
             out.say(f"try: {command}")
@@ -145,13 +149,13 @@ def seed_target(emulator: Emulator) -> SeedTarget:
     settings, key = emulator.settings, emulator.control_key
     # Without fsync: a seed can be copied again, so it need not wait for the disk after each file.
     tree = ObjectTree(emulator.directory / "obs", settings.buckets, fsync=False)
-    url = reachable_url(emulator)
+    url, ca_file = reachable_url(emulator), emulator.ca_file
     return SeedTarget(
-        url,
+        lambda: Client(url, ca_file=ca_file),
         settings.users[0] if settings.strict else None,
         None,
         lambda _: TreeUploader(tree),
-        lambda: Client(url, {KEY_HEADER: key} if key else {}),
+        lambda: Client(url, {KEY_HEADER: key} if key else {}, ca_file=ca_file),
     )
 
 
@@ -190,15 +194,3 @@ def _interrupt(number: int, frame: object) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def log_to(file: Path | None, level: str) -> None:
-    """Log to a file, or to standard error. Raises UsageError."""
-    try:
-        handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler()
-    except OSError as error:
-        raise UsageError(f"cannot write the log file {file}: {error.strerror}") from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for logger in (logging.getLogger("modelarts_emulator"), logging.getLogger("modelarts-emulator")):
-        logger.addHandler(handler)
-        logger.setLevel(level.upper())

@@ -11,6 +11,7 @@ from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from logging import INFO
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,8 @@ from flask import Request, Response
 from werkzeug.datastructures import Headers
 
 from modelarts_emulator.api.routes import ROUTES
+from modelarts_emulator.control.request_log.access_log import log as access_log
+from modelarts_emulator.control.request_log.access_log import log_request
 from modelarts_emulator.control.request_log.masking import masked_body, masked_headers, masked_url
 from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.util.clock import Clock
@@ -166,12 +169,16 @@ class RequestLog:
         # Drop references to the body and the connection.
         environ.pop("wsgi.input", None)
         environ.pop("werkzeug.request", None)
+        number = next(self._numbers)
+        seconds = 0.0 if started is None else perf_counter() - started
+        if access_log.isEnabledFor(INFO):
+            log_request(number, endpoint if endpoint in OPERATIONS else None, environ, status, seconds)
         # The fields of _Entry; a plain tuple is made in a fraction of the time.
         self._entries.append(
             (
-                next(self._numbers),
+                number,
                 self._clock.now_ms(),
-                0.0 if started is None else perf_counter() - started,
+                seconds,
                 endpoint,
                 arguments,
                 environ,
