@@ -3,7 +3,7 @@
 import { h, show } from "./core/dom.js";
 import { control, session } from "./core/http.js";
 import { events } from "./core/live.js";
-import { attempt } from "./core/notes.js";
+import { attempt, clearNotes } from "./core/notes.js";
 import { controlPage } from "./pages/control.js";
 import { datasetPage } from "./pages/dataset.js";
 import { datasetsPage } from "./pages/datasets.js";
@@ -23,6 +23,7 @@ let page = {};
 function open() {
   const [name, ...rest] = parts(location.hash);
   page.leave?.();
+  clearNotes();
   for (const box of document.querySelectorAll("dialog[open]")) /** @type {HTMLDialogElement} */ (box).close();
   for (const link of document.querySelectorAll("#pages a")) {
     if (/** @type {HTMLAnchorElement} */ (link).hash === `#/${name || "datasets"}`) link.setAttribute("aria-current", "page");

@@ -112,10 +112,16 @@ export function button(text, onclick, attributes = {}) {
   return h("button", { type: "button", class: kind, onclick, ...rest }, text);
 }
 
-/** @param {string[]} names @param {HTMLElement[]} rows @param {string} [kind] @returns {HTMLTableElement} */
+/**
+ * Make a table. A name that begins with `.` is for screen readers alone, one that begins with `#` is over numbers.
+ * @param {string[]} names
+ * @param {HTMLElement[]} rows
+ * @param {string} [kind]
+ * @returns {HTMLTableElement}
+ */
 export function table(names, rows, kind) {
   return h("table", { class: kind },
-    h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name.startsWith(".") ? h("span.hidden-text", {}, name.slice(1)) : name)))),
+    h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col", class: name.startsWith("#") && name[1] ? "number" : null }, name.startsWith(".") ? h("span.hidden-text", {}, name.slice(1)) : name[1] ? name.replace(/^#/, "") : name)))),
     h("tbody", {}, rows));
 }
 

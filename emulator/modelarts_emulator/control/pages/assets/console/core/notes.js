@@ -10,6 +10,9 @@ function host() {
   return open?.querySelector(".notes") ?? /** @type {HTMLElement} */ (document.getElementById("notes"));
 }
 
+/** Remove all messages of the page, as when another one is shown. */
+export const clearNotes = () => document.getElementById("notes")?.replaceChildren();
+
 /** A live region for the messages of a dialog. */
 export const notesRegion = () => h("div.notes", { role: "status", "aria-live": "polite" });
 

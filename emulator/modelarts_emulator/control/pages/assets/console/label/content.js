@@ -25,6 +25,18 @@ export const textOf = (sample) => (sample.source ?? "").replace(/^content:\/\//,
  */
 export const underlines = (given, places, labels) => places.map((place, depth) => `0 ${2 + depth * 4}px 0 0 ${colourOf(given[place], labels)}`).join(", ");
 
+/** @type {HTMLAudioElement | null} */
+let playing = null;
+
+/** Play a sound, or stop it where it is the one that plays. @param {string} source */
+function play(source) {
+  const was = playing && !playing.paused ? playing.src : "";
+  playing?.pause();
+  if (was === new URL(source, location.href).href) return;
+  playing = new Audio(source);
+  playing.play().catch(() => {});
+}
+
 /** @param {Sample} sample @param {SampleLabel[]} given @param {Label[]} labels */
 function marked(sample, given, labels) {
   const text = [...textOf(sample)].slice(0, MOST_CHARACTERS).join("");
@@ -48,7 +60,7 @@ export function preview(sample, type, given, labels) {
     case "picture": return h("div.picture", {}, thumbnail(source), overlay(sample, given, labels));
     case "text": return h("p.text", {}, marked(sample, given, labels));
     case "row": return h("p.text.cells", {}, (sample.sample_data ?? []).map((cell) => h("span", {}, cell)));
-    case "sound": return h("p.glyph", { "aria-hidden": "true" }, "♪");
+    case "sound": return h("p.glyph", {}, h("button.play", { type: "button", tabindex: "-1", "aria-label": `Play ${sample.sample_name ?? ""}`, onclick: () => play(source) }, "▶"));
     case "video": return sample.sample_type === 0 ? h("div.picture", {}, thumbnail(source), overlay(sample, given, labels)) : h("p.glyph", { "aria-hidden": "true" }, "▶");
     default: return h("p.glyph", { "aria-hidden": "true" }, "▤");
   }

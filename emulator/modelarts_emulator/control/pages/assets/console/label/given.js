@@ -16,6 +16,7 @@ export function givenList(editor) {
   const list = h("ul.given", { "aria-label": "Labels of the sample" });
   /** What is shown of each label, to be kept as long as it stays the same. @type {Array<{key: any[], element: HTMLElement}>} */
   let rows = [];
+  let isFresh = true;
 
   /** @param {SampleLabel} label @param {number} place */
   function row(label, place) {
@@ -24,7 +25,7 @@ export function givenList(editor) {
     return h(isChosen ? "li.chosen" : "li", { style: { "--colour": colourOf(label, editor.labels) } },
       h("button.pick", {
         type: "button", "aria-pressed": String(isChosen),
-        onclick: (/** @type {MouseEvent} */ event) => editor.choose(event.ctrlKey || event.metaKey ? [...editor.chosen, place] : isChosen ? [] : [place]),
+        onclick: (/** @type {MouseEvent} */ event) => editor.choose(event.ctrlKey || event.metaKey ? [...editor.chosen, place] : [place]),
       }, h("span.chip", {}, nameOf(label)), about ? h("span.faint", {}, about) : null,
       label.score === undefined || label.score === null ? null : h("span.faint", { title: "Confidence" }, `${Math.round(label.score * 100)} %`)),
       h("button.quiet", { type: "button", "aria-label": `Remove ${nameOf(label)}`, onclick: () => editor.remove([place]) }, "✕"));
@@ -35,7 +36,8 @@ export function givenList(editor) {
     update() {
       const { given, chosen, labels, sample } = editor;
       const focused = rows.findIndex(({ element }) => element.contains(document.activeElement));
-      if (rows.length !== given.length) show(list, rows.slice(0, given.length).map(({ element }) => element), given.length ? null : h("li.faint", {}, editor.kind.tool ? "No labels yet" : "Samples of this type take no labels"));
+      if (isFresh || rows.length !== given.length) show(list, rows.slice(0, given.length).map(({ element }) => element), given.length ? null : h("li.faint", {}, editor.kind.tool ? "No labels yet" : "Samples of this type take no labels"));
+      isFresh = false;
       rows = given.map((label, place) => {
         // A relation is described by the entities that it is between.
         const key = [label, chosen.has(place), labels, sample, label.property?.[FROM] ? given : null];

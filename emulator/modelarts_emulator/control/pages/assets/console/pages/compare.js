@@ -79,6 +79,6 @@ function counts(first, second) {
   const stats = (/** @type {Json} */ version) => new Map((version.label_stats ?? []).map((/** @type {Json} */ each) => [each.name, each.sample_count]));
   const [before, after] = [stats(first), stats(second)];
   for (const name of new Set([...before.keys(), ...after.keys()])) rows.push([String(name), before.get(name) ?? 0, after.get(name) ?? 0]);
-  return table(["What", first.version_name, second.version_name, "Difference"], rows.slice(0, 50).map(([name, left, right]) => h("tr", {}, h("th", { scope: "row" }, name), h("td.number", {}, count(left)), h("td.number", {}, count(right)),
+  return table(["What", `#${first.version_name}`, `#${second.version_name}`, "#Difference"], rows.slice(0, 50).map(([name, left, right]) => h("tr", {}, h("th", { scope: "row" }, name), h("td.number", {}, count(left)), h("td.number", {}, count(right)),
     h("td", { class: right === left ? "number faint" : "number" }, right > left ? `+${right - left}` : `${right - left}`))));
 }

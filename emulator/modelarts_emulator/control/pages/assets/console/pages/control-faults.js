@@ -81,7 +81,7 @@ export function faultsPanel() {
     const rows = found.faults.map((/** @type {Json} */ { id, matched, hits, fault: each }) => h("tr", {}, h("th", { scope: "row" }, id),
       h("td", {}, h("code", {}, JSON.stringify(each))), h("td.number", {}, h("strong", {}, hits), ` of ${matched}`),
       h("td", {}, button("End", async () => { await attempt(() => control("DELETE", `faults/${id}`)); load(); }, { class: "quiet", "aria-label": `End ${id}` }))));
-    show(list, rows.length ? [table(["Fault", "For", "Hits", ".Do"], rows), h("div.buttons", {}, button("End all", async () => { await attempt(() => control("DELETE", "faults")); load(); }))]
+    show(list, rows.length ? [table(["Fault", "For", "#Hits", ".Do"], rows), h("div.buttons", {}, button("End all", async () => { await attempt(() => control("DELETE", "faults")); load(); }))]
       : h("p.faint", {}, "No fault is active: everything works."));
   }
 

@@ -3,7 +3,7 @@
 import { formDialog } from "../core/dialog.js";
 import { button, count, debounced, field, h, show } from "../core/dom.js";
 import { api } from "../core/http.js";
-import { attempt, note } from "../core/notes.js";
+import { attempt, clearNotes, note } from "../core/notes.js";
 import { Workspace } from "../label/workspace.js";
 import { STATUS, typeOf } from "../model/types.js";
 import { labelsTab } from "./labels.js";
@@ -32,8 +32,9 @@ export function datasetPage(target, id, name) {
   const soon = debounced(async () => { if (await reload()) tab?.changed?.(); }, 150);
 
   async function reload() {
-    const [dataset, labels] = (await attempt(() => Promise.all([api("GET", `/${id}`), api("GET", `/${id}/data-annotations/labels`)]))) ?? [];
+    const dataset = await attempt(() => api("GET", `/${id}`));
     if (!dataset) return false;
+    const labels = await attempt(() => api("GET", `/${id}/data-annotations/labels`));
     context.dataset = dataset;
     // The same list as before stays the same, with all that hangs on it.
     const known = labels?.labels ?? [];
@@ -80,6 +81,7 @@ export function datasetPage(target, id, name) {
 
   (async () => {
     if (!(await reload())) {
+      clearNotes();
       missing();
       return;
     }

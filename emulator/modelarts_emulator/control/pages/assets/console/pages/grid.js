@@ -271,7 +271,7 @@ export class Grid {
       status === "saved" ? "" : status, proposed ? "to be confirmed" : "", isHard(metadata) ? "hard" : ""].filter(Boolean).join("; "));
     if (status !== "saved") cell.classList.add(status);
     cell.append(preview(sample, this.context.dataset.dataset_type, labels, this.workspace.labels),
-      chips(labels, this.workspace.labels),
+      typeOf(this.context.dataset.dataset_type).tool ? chips(labels, this.workspace.labels) : "",
       h("div.cell-foot", {},
         h("span.name", { title: name }, name),
         isHard(metadata) ? h("span", { title: "hard example" }, "★") : null,
@@ -292,7 +292,7 @@ export class Grid {
   /** @param {MouseEvent} event */
   click(event) {
     const place = this.placeUnder(event);
-    if (place < 0) return;
+    if (place < 0 || /** @type {Element} */ (event.target).closest(".play")) return;
     const isTick = /** @type {Element} */ (event.target).closest(".tick") !== null;
     this.focusAt(place);
     if (event.shiftKey) this.selectTo(place);

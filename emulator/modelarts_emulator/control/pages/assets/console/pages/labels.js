@@ -1,7 +1,7 @@
 // The labels of a dataset: colours, names, shortcuts, and how often they are used.
 
 import { confirmed, formDialog } from "../core/dialog.js";
-import { button, check, count, debounced, field, h, select, show, table } from "../core/dom.js";
+import { button, check, count, debounced, field, h, isTyping, select, show, table } from "../core/dom.js";
 import { api, requireAll } from "../core/http.js";
 import { attempt } from "../core/notes.js";
 import { COLOUR, SHORTCUT } from "../core/wire.js";
@@ -36,10 +36,10 @@ export function labelsTab(target, context) {
   }
 
   function draw() {
-    if (body.contains(document.activeElement)) return; // what is being typed stays
+    if (body.contains(document.activeElement) && isTyping(document.activeElement)) return; // what is being typed stays
     const found = matching(context.labels, search.value);
     show(body,
-      table(["Colour", "Name", ...(kind.relation === undefined ? [] : ["Type"]), "Key", "Labels", "Samples", ".Do"], found.slice(0, SHOWN).map(row)),
+      table(["Colour", "Name", ...(kind.relation === undefined ? [] : ["Type"]), "Key", "#Labels", "#Samples", ".Do"], found.slice(0, SHOWN).map(row)),
       found.length > SHOWN ? h("p.faint", {}, `${count(found.length - SHOWN)} more: search for them.`) : null,
       found.length ? null : h("div.empty", {}, h("p", {}, context.labels.length ? "No label matches." : "No labels yet: add one above, or while you label.")));
   }

@@ -22,9 +22,6 @@ export function objectsPage(target, place) {
     bucket ? [button("Copy the path", () => copyText(obsOf(`/${bucket}/${prefix}`), "The path is copied."), {}), button("New folder", newFolder), button("Upload", () => files.click(), { class: "main" }), files]
       : button("New bucket", newBucket, { class: "main" })), progress, body);
 
-  /** @param {string} where @param {string} [folder] */
-  const linkTo = (where, folder = "") => `#/objects/${[where, ...folder.split("/").filter(Boolean)].map(encodeURIComponent).join("/")}`;
-
   function crumbs() {
     if (!bucket) return null;
     return h("nav.crumbs", { "aria-label": "Folders" }, h("a", { href: "#/objects" }, "buckets"), " / ", h("a", { href: linkTo(bucket) }, bucket),
@@ -50,7 +47,7 @@ export function objectsPage(target, place) {
       return;
     }
     const rows = [...found.folders.map(folderRow), ...found.objects.map(objectRow)];
-    const grid = table(["Name", "Size", "Changed", ".Do"], rows);
+    const grid = table(["Name", "#Size", "Changed", ".Do"], rows);
     const more = h("div.buttons", {});
     show(body, rows.length ? [grid, more] : h("div.empty", {}, h("p", {}, "This folder is empty."), h("p.faint", {}, "Drop files here."), button("Upload", () => files.click(), { class: "main" })));
     next(found.next);
@@ -147,6 +144,9 @@ export function objectsPage(target, place) {
   load();
   return {};
 }
+
+/** @param {string} where @param {string} [folder] */
+const linkTo = (where, folder = "") => `#/objects/${[where, ...folder.split("/").filter(Boolean)].map(encodeURIComponent).join("/")}`;
 
 /** @param {Blob} blob */
 async function textOf(blob) {

@@ -47,7 +47,7 @@ export function requestsPage(target) {
     options(project, "every project", requests.map((request) => request.project_id));
     options(client, "every client", requests.map(clientOf));
     shown.textContent = `${found.length} of ${requests.length}${missed ? `, ${missed} missed` : ""}`;
-    show(list, requests.length || held.length ? table(["#", "Time", "Method", "What", "Status", "ms", "Client", "Warnings", ".Pin"], [...held.reverse(), ...found.slice(-SHOWN).reverse()].map(row), "log")
+    show(list, requests.length || held.length ? table(["#", "Time", "Method", "What", "Status", "#ms", "Client", "Warnings", ".Pin"], [...held.reverse(), ...found.slice(-SHOWN).reverse()].map(row), "log")
       : h("div.empty", {}, h("p", {}, "No client has sent a request yet."), h("p.faint", {}, "Requests appear here as they come in. The console's own are left out.")),
     found.length > SHOWN ? h("p.faint.foot", {}, `The latest ${SHOWN}; narrow the filter for others.`) : null);
     if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-number="${focused}"]`))?.focus({ preventScroll: true });
@@ -69,9 +69,9 @@ export function requestsPage(target) {
     const isConsole = request.request.headers["x-emulator-console"] !== undefined;
     return h("tr", { class: [number === chosen ? "chosen" : "", isPinned ? "pinned" : ""].join(" ").trim() || null },
       h("td.number", {}, number), h("td", {}, new Date(request.time_ms).toLocaleTimeString()), h("td", {}, request.method),
-      h("td", {}, button(request.operation ?? request.service, () => choose(request), { class: "quiet", "data-number": number, "aria-current": number === chosen ? "true" : null }), h("small.faint", {}, pathOf(request))),
+      h("td", {}, button(request.operation ?? request.service, () => choose(request), { class: "quiet", "data-number": number, "aria-current": number === chosen ? "true" : null }), h("small.faint.any", {}, pathOf(request))),
       h("td", {}, h(request.status >= 400 || request.status === 0 ? "span.tag.bad" : "span.tag.good", {}, request.status || "cut"),
-        request.error_code ? h("small", {}, ` ${request.error_code}`) : null, request.fault ? h("span.tag.busy", {}, request.fault) : null),
+        request.error_code ? h("small.code", {}, request.error_code) : null, request.fault ? h("span.tag.busy", {}, request.fault) : null),
       h("td.number", {}, request.duration_ms.toFixed(1)), h("td", {}, isConsole ? "console" : clientOf(request)), h("td", {}, h("small", {}, request.warnings ?? "")),
       h("td", {}, button(isPinned ? "★" : "☆", () => pin(request), { class: "quiet", "aria-pressed": String(isPinned), "aria-label": `Pin request ${number}`, title: "Keep it in sight" })));
   }

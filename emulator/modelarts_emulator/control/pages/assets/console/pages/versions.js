@@ -30,7 +30,7 @@ export function versionsTab(target, context) {
     chosen = chosen.filter((each) => versions.some((version) => version.version_id === each));
     compare.disabled = chosen.length !== 2;
     show(target, h("div.bar", {}, compare, versions.length > 1 && !chosen.length ? h("span.faint", {}, "Tick two versions.") : null),
-      versions.length ? table(["Compare", "Name", "Status", "Samples", "Labelled", "Added", "Deleted", "Changed", "Training", "Format", "Made", "Do"], versions.map(row)) : h("div.empty", {},
+      versions.length ? table(["Compare", "Name", "Status", "#Samples", "#Labelled", "#Added", "#Deleted", "#Changed", "#Training", "Format", "Made", ".Do"], versions.map(row)) : h("div.empty", {},
         h("p", {}, "Nothing has been published yet."), h("p.faint", {}, "A version keeps the samples and labels as they are, with a manifest for training."), button("Publish", () => publishDialog(context), { class: "main" })));
   }
 
