@@ -7,6 +7,12 @@ from tests.helpers.places import ROOT
 PACKAGE = ROOT / "emulator/modelarts_emulator"
 TESTS = ROOT / "tests/unit"
 
+
+def module_name(path: str) -> str:
+    """Return the import name of a module that is named by its path in the package."""
+    return f"{PACKAGE.name}." + path.removesuffix(".py").replace("/", ".")
+
+
 AREAS: dict[str, list[str]] = {
     "samples/label_rules.py": ["samples/test_label_rules.py"],
     "samples/train_eval_split.py": ["samples/test_train_eval_split.py"],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
+
+from tests.mutation.areas import PACKAGE
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -38,26 +39,26 @@ _WORDING = {"ApiError", "_refusal", "InvalidBucketName"}
 class Mutant(NamedTuple):
     """One faulty copy of a module. ``before`` and ``after`` are the source of the changed node."""
 
-    path: Path
+    module: str
     line: int
     before: str
     after: str
     tree: ast.Module
 
     def __str__(self) -> str:
-        return f"{self.path.name}:{self.line}: {self.before}  ->  {self.after}"
+        return f"{self.module}:{self.line}: {self.before}  ->  {self.after}"
 
 
-def mutants(path: Path) -> Iterator[Mutant]:
-    """Yield every mutant of a module, in the order of its source."""
-    tree = ast.parse(path.read_text("utf-8"), str(path))
+def mutants(module: str) -> Iterator[Mutant]:
+    """Yield every mutant of a module, in the order of its source. ``module`` is its path in the package."""
+    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     for number, node in enumerate(_nodes(tree)):
         for change in _changes(node):
             mutated = copy.deepcopy(tree)
             twin = next(twin for place, twin in enumerate(_nodes(mutated)) if place == number)
             change(twin)
             ast.fix_missing_locations(mutated)
-            yield Mutant(path, node.lineno, _shown(node), _shown(twin), mutated)
+            yield Mutant(module, node.lineno, _shown(node), _shown(twin), mutated)
 
 
 def _shown(node: ast.AST) -> str:

@@ -15,7 +15,7 @@ from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT
 from tests.helpers.contract.answers import DATA, OPERATIONS
 from tests.helpers.contract.effects import datasets, exports, imports, labels, samples, versions
 from tests.helpers.contract.effects.without import WITHOUT
-from tests.helpers.contract.world import Case, World, running
+from tests.helpers.contract.project import Case, ContractProject, running
 
 EFFECTS: dict[str, dict[str, Case]] = {
     operation: cases
@@ -33,21 +33,21 @@ def cases(table: dict[str, dict[str, Case]]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running(tmp_path_factory.mktemp("effects")) as (world, _):
-        yield world
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractProject]:
+    with running(tmp_path_factory.mktemp("effects")) as (project, _):
+        yield project
 
 
 @pytest.mark.parametrize(("path", "case"), cases(EFFECTS))
-def test_the_member_has_an_effect(world: World, path: str, case: Case) -> None:
-    assert world.outcome(case.do, case.with_it) != world.steady_outcome(case.do, case.without)
+def test_the_member_has_an_effect(project: ContractProject, path: str, case: Case) -> None:
+    assert project.outcome(case.do, case.with_it) != project.steady_outcome(case.do, case.without)
 
 
 @pytest.mark.parametrize(("path", "case"), cases(WITHOUT))
-def test_what_is_listed_changes_nothing_and_is_told(world: World, path: str, case: Case) -> None:
-    without = world.steady_outcome(case.do, case.without)
-    assert world.outcome(case.do, case.with_it) == without
-    assert f"{path} has no effect" in world.warned
+def test_what_is_listed_changes_nothing_and_is_told(project: ContractProject, path: str, case: Case) -> None:
+    without = project.steady_outcome(case.do, case.without)
+    assert project.outcome(case.do, case.with_it) == without
+    assert f"{path} has no effect" in project.warned
 
 
 def members(fields: Any, prefix: str = "", inside: tuple[str, ...] = ()) -> Iterator[str]:

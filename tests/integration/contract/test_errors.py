@@ -35,7 +35,7 @@ LOG_IN = {
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 1], [90, 90]]}
 
 
-class World:
+class RefusalProject:
     """An emulator with datasets of pictures and triplets, and one that lets nobody in."""
 
     def __init__(self, emu: Emulator, strict: Emulator, bucket: Path) -> None:
@@ -137,7 +137,7 @@ RELATION = {"name": "relation", "type": 102, "property": {"@modelarts:from": "E1
 _SYNC, _IMPORT = ("POST", "/{p}/sync-data", {}), ("POST", "/{p}/import-tasks", {"import_path": "/bucket/in/"})
 _LABELS = ("POST", "/{p}/data-annotations/labels", {"labels": [{"name": "c"}]})
 
-PROVOKED: dict[str, Callable[[World], Any]] = {
+PROVOKED: dict[str, Callable[[RefusalProject], Any]] = {
     "NOT_FOUND": lambda w: w.call("GET", "/{p}/nothing/of/this/name"),
     "METHOD_NOT_ALLOWED": lambda w: w.call("PATCH", "/{p}"),
     "PARAMETER_ERROR": lambda w: w.call("POST", "", data=b"{", headers={"Content-Type": "application/json"}),
@@ -153,7 +153,7 @@ PROVOKED: dict[str, Callable[[World], Any]] = {
     "NO_VALID_FILE": lambda w: w.import_("/bucket/table/"),
     "FILE_NOT_FOUND": lambda w: w.upload(data_source={"data_path": "/bucket/in/missing.png"}),
     "WORK_PATH_TOO_LONG": lambda w: w.create(work_path=f"/bucket/{'x' * 230}/{'y' * 230}/{'z' * 200}/"),
-    "FILE_TOO_LARGE": World.with_too_large_a_file,
+    "FILE_TOO_LARGE": RefusalProject.with_too_large_a_file,
     "DATASET_EXISTS": lambda w: w.create(dataset_name="pictures"),
     "DATASET_NOT_FOUND": lambda w: w.call("GET", "/nothing"),
     "UNSUPPORTED_TYPE": lambda w: w.call("POST", "/{t}/export-tasks", {"path": "/bucket/exported/"}),
@@ -166,7 +166,7 @@ PROVOKED: dict[str, Callable[[World], Any]] = {
     "SYNC_RUNNING": lambda w: w.while_("sync", *_IMPORT),
     "IMPORT_RUNNING": lambda w: w.while_("import", *_SYNC),
     "PUBLISHING_ANNOTATION": lambda w: w.while_("publish", *_LABELS),
-    "IMPORT_FAILED": World.with_a_broken_manifest,
+    "IMPORT_FAILED": RefusalProject.with_a_broken_manifest,
     "INVALID_EXPORT_PATH": lambda w: w.export(path="/bucket/in/"),
     "EXPORT_NOT_FOUND": lambda w: w.call("GET", "/{p}/export-tasks/nothing"),
     "INVALID_EXPORT_PARAMETER": lambda w: w.export(export_params={"export_dest": "NEW_DATASET"}),
@@ -183,8 +183,8 @@ PROVOKED: dict[str, Callable[[World], Any]] = {
     "VERSION_NOT_FOUND": lambda w: w.call("GET", "/{p}/versions/nothing"),
     "VERSION_EXISTS": lambda w: w.call("POST", "/{p}/versions", {"version_name": "taken"}),
     "SPLIT_RULES": lambda w: w.call("POST", "/{p}/versions", {"train_evaluate_sample_ratio": "0.5"}),
-    "PUBLISH_FAILED": World.version_that_failed,
-    "VERSION_NOT_NORMAL": World.switch_to_what_failed,
+    "PUBLISH_FAILED": RefusalProject.version_that_failed,
+    "VERSION_NOT_NORMAL": RefusalProject.switch_to_what_failed,
 }
 # What needs a disk that refuses, a restart, or half a gigabyte.
 ELSEWHERE = {
@@ -198,7 +198,7 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RefusalProject]:
     root = tmp_path_factory.mktemp("errors")
     for name in ("in", "text", "table", "out"):
         (root / "bucket" / name).mkdir(parents=True)
@@ -206,9 +206,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     settings = Settings(port=0, data_dir=root / "data", buckets={"bucket": root / "bucket"}, durability="process")
     user = User("me", password="secret")
     with Emulator(settings) as emu, Emulator(Settings(port=0, data_dir=None, auth="strict", users=(user,))) as strict:
-        world = World(emu, strict, root / "bucket")
-        yield world
-        world.api.session.close()
+        refusing = RefusalProject(emu, strict, root / "bucket")
+        yield refusing
+        refusing.api.session.close()
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -220,9 +220,9 @@ def test_the_row_is_the_one_of_the_error_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVOKED)
-def test_the_error_is_provoked(world: World, name: str) -> None:
+def test_the_error_is_provoked(refusing: RefusalProject, name: str) -> None:
     row = ROWS[name]
-    answer = PROVOKED[name](world)
+    answer = PROVOKED[name](refusing)
     if isinstance(answer, dict):  # what a task has come to
         assert row.message in answer["error_msg"]
         return
@@ -243,14 +243,14 @@ def test_each_row_is_provoked() -> None:
 
 
 def test_unexpected_exception_is_logged_and_answered_as_internal_error(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    refusing: RefusalProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def crash(*arguments: Any) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(world.emu.runtime.store, "entries", crash)
+    monkeypatch.setattr(refusing.emu.runtime.store, "entries", crash)
     with caplog.at_level(logging.ERROR):
-        answer = world.call("GET", "")
+        answer = refusing.call("GET", "")
     row = ROWS["INTERNAL_ERROR"]
     assert (answer.status_code, answer.json()) == (row.status, {"error_code": row.code, "error_msg": row.message})
     assert answer.headers["X-Emulator-Reason"].startswith("INTERNAL_ERROR")

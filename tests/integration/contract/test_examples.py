@@ -28,7 +28,7 @@ EXAMPLES = [
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 1], [5, 5]]}
 
 
-class World:
+class ExampleProject:
     """A project as the examples take it for granted: buckets with files, a dataset with labels, versions and tasks."""
 
     def __init__(self, api: Api, root: Path) -> None:
@@ -116,47 +116,50 @@ class World:
 
 
 @contextmanager
-def prepared(root: Path) -> Iterator[World]:
+def prepared(root: Path) -> Iterator[ExampleProject]:
     (root / "test-obs").mkdir()
     settings = Settings(port=0, data_dir=root / "data", buckets={"test-obs": root / "test-obs"}, durability="process")
     with Emulator(settings) as emu:
         api = Api(emu.url)
         api.session.trust_env = False
         try:
-            yield World(api, root / "test-obs")
+            yield ExampleProject(api, root / "test-obs")
         finally:
             api.session.close()
 
 
 @pytest.fixture(scope="module")
-def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world for all that only asks."""
-    with prepared(tmp_path_factory.mktemp("examples")) as world:
-        yield world
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleProject]:
+    """A documented for all that only asks."""
+    with prepared(tmp_path_factory.mktemp("examples")) as documented:
+        yield documented
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, operation: Any, tmp_path: Path) -> Iterator[World]:
+def documented(request: pytest.FixtureRequest, operation: Any, tmp_path: Path) -> Iterator[ExampleProject]:
     if operation["method"] == "GET":
         yield request.getfixturevalue("unchanged")
         return
-    with prepared(tmp_path) as world:
-        yield world
+    with prepared(tmp_path) as documented:
+        yield documented
 
 
 @pytest.mark.parametrize(("operation", "number"), EXAMPLES)
-def test_an_example_is_answered_as_the_contract_says(world: World, operation: Any, number: int) -> None:
+def test_an_example_is_answered_as_the_contract_says(documented: ExampleProject, operation: Any, number: int) -> None:
     example = operation["examples"]["requests"][number]["body"]
     query = urlsplit(example.partition(" ")[2]).query if isinstance(example, str) else ""
     answers = operation["examples"]["responses"]
     status = int(answers[0]["status"]) if answers else 200
     poll(
-        lambda: not world.api.call("GET", f"/{world.dataset_id}?check_running_task=true")["exist_running_task"], "rest"
+        lambda: (
+            not documented.api.call("GET", f"/{documented.dataset_id}?check_running_task=true")["exist_running_task"]
+        ),
+        "rest",
     )
-    answer = world.api.session.request(
+    answer = documented.api.session.request(
         operation["method"],
-        world.api.url + world.path(operation, query),
-        json=None if isinstance(example, str) else world.body(example),
+        documented.api.url + documented.path(operation, query),
+        json=None if isinstance(example, str) else documented.body(example),
         timeout=10,
     )
     assert answer.status_code == status, answer.text

@@ -15,7 +15,7 @@ from modelarts_emulator.contract.unsupported import WITHOUT_EFFECT
 from tests.helpers.api import Api
 from tests.helpers.contract.answers import OPERATIONS
 from tests.helpers.contract.effects import labels
-from tests.helpers.contract.world import BOX, World, running
+from tests.helpers.contract.project import BOX, ContractProject, running
 
 SIGNED = re.compile(r"\?AccessKeyId=[^\"]*")
 MOMENT = re.compile(r'"\d{13}"')  # the last point of monitoring data is of now
@@ -96,7 +96,7 @@ IN_BODIES = {
 }
 
 
-class Prepared(World):
+class Prepared(ContractProject):
     """Datasets, versions, tasks and a hanging task to be told apart."""
 
     def __init__(self, api: Api, bucket: Path) -> None:
@@ -131,10 +131,10 @@ class Prepared(World):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    with running(tmp_path_factory.mktemp("effects"), Prepared) as (world, emu):
-        assert isinstance(world, Prepared)
-        with emu.runtime.tasks.claim(world.dataset_id, "import"):  # a task that is running all the while
-            yield world
+    with running(tmp_path_factory.mktemp("effects"), Prepared) as (project, emu):
+        assert isinstance(project, Prepared)
+        with emu.runtime.tasks.claim(project.dataset_id, "import"):  # a task that is running all the while
+            yield project
 
 
 CASES = [(operation, name) for operation, effects in EFFECTS.items() for name in effects]

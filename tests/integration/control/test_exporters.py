@@ -28,7 +28,7 @@ OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
 CONDITION = quote(json.dumps({"label_name": {"values": ['it\'s "one"']}}), safe="{}[]:,")
 
 
-class World:
+class RecordedSite:
     """An emulator without anything, and a client of each of its services."""
 
     def __init__(self, emu: Emulator) -> None:
@@ -86,9 +86,9 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def site() -> Iterator[RecordedSite]:
     with Emulator(Settings(port=0, data_dir=None)) as emu:
-        made = World(emu)
+        made = RecordedSite(emu)
         yield made
         made.close()
 
@@ -106,20 +106,20 @@ def body_of_the_picture(folder: Path) -> None:
     (folder / "body").write_bytes(picture())
 
 
-def test_curl_commands_do_the_same_where_ids_are_the_same(world: World, tmp_path: Path) -> None:
-    world.story()
+def test_curl_commands_do_the_same_where_ids_are_the_same(site: RecordedSite, tmp_path: Path) -> None:
+    site.story()
     tool("curl")
-    before, script = world.state(), world.recorded("curl")
-    wait = f"curl -s -X POST {world.url}/_emulator/wait-idle"
+    before, script = site.state(), site.recorded("curl")
+    wait = f"curl -s -X POST {site.url}/_emulator/wait-idle"
     lines = [line + f" && {wait}" if line.startswith("curl") else line for line in split_commands(script)]
     for again in (False, True):
-        world.control.call("POST", "reset")
-        world.control.call("PUT", "ids", json={"seed": 1})
+        site.control.call("POST", "reset")
+        site.control.call("PUT", "ids", json={"seed": 1})
         (tmp_path / "script.sh").write_text("set -eu\n" + "\n".join(lines), "utf-8")
         body_of_the_picture(tmp_path)
-        run(["sh", "script.sh"], world.url, tmp_path, TOKEN="any")
-        assert world.state() == before, again
-        world.recorded("curl")  # what curl has sent can be written down as well
+        run(["sh", "script.sh"], site.url, tmp_path, TOKEN="any")
+        assert site.state() == before, again
+        site.recorded("curl")  # what curl has sent can be written down as well
 
 
 def split_commands(script: str) -> list[str]:
@@ -134,21 +134,21 @@ def split_commands(script: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["python", "pytest"])
-def test_a_script_does_the_same_with_other_ids(world: World, tmp_path: Path, form: str) -> None:
-    world.story()
-    before, script = world.state(), world.recorded(form)
+def test_a_script_does_the_same_with_other_ids(site: RecordedSite, tmp_path: Path, form: str) -> None:
+    site.story()
+    before, script = site.state(), site.recorded(form)
     script = script.replace("requests.request(", "request(") + HELPER
-    world.control.call("POST", "reset")
+    site.control.call("POST", "reset")
     (tmp_path / "test_script.py").write_text(script, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     if form == "python":
         command = [sys.executable, "test_script.py"]
         lines = script.removesuffix(HELPER)
         (tmp_path / "test_script.py").write_text(lines.replace("import requests\n", "import requests\n" + HELPER, 1))
-    run([*command, *(["test_script.py"] if form == "pytest" else [])], world.url, tmp_path)
-    assert world.state() == before
+    run([*command, *(["test_script.py"] if form == "pytest" else [])], site.url, tmp_path)
+    assert site.state() == before
     ids = [
-        each["dataset_id"] for each in world.control.call("GET", "requests?operation=CreateDatasetVersion")["requests"]
+        each["dataset_id"] for each in site.control.call("GET", "requests?operation=CreateDatasetVersion")["requests"]
     ]
     assert len(ids) == 1
 
@@ -165,65 +165,65 @@ def request(method, url, **arguments):
 """
 
 
-def test_a_script_runs_as_it_stands(world: World, tmp_path: Path) -> None:
-    world.put("/bucket")
-    world.put("/bucket/in/", b"")
-    dataset_id = world.api.create(import_annotations=False)
-    world.api.call("GET", f"/{dataset_id}")
-    world.api.call("PUT", f"/{dataset_id}", json={"description": "new"})
-    script = world.recorded("pytest")
-    world.control.call("POST", "reset")
+def test_a_script_runs_as_it_stands(site: RecordedSite, tmp_path: Path) -> None:
+    site.put("/bucket")
+    site.put("/bucket/in/", b"")
+    dataset_id = site.api.create(import_annotations=False)
+    site.api.call("GET", f"/{dataset_id}")
+    site.api.call("PUT", f"/{dataset_id}", json={"description": "new"})
+    script = site.recorded("pytest")
+    site.control.call("POST", "reset")
     (tmp_path / "test_script.py").write_text(script, "utf-8")
-    run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_script.py"], world.url, tmp_path)
-    [dataset] = world.api.call("GET")["datasets"]
+    run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_script.py"], site.url, tmp_path)
+    [dataset] = site.api.call("GET")["datasets"]
     assert dataset["dataset_id"] != dataset_id
     assert dataset["description"] == "new"
 
 
-def test_an_answer_that_has_changed_fails_the_test(world: World, tmp_path: Path) -> None:
-    world.api.call("GET")
-    script = world.recorded("pytest")
-    world.control.call("POST", "faults", 201, json={"status": 503})
+def test_an_answer_that_has_changed_fails_the_test(site: RecordedSite, tmp_path: Path) -> None:
+    site.api.call("GET")
+    script = site.recorded("pytest")
+    site.control.call("POST", "faults", 201, json={"status": 503})
     (tmp_path / "test_script.py").write_text(script, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_script.py"]
     with pytest.raises(AssertionError, match="503"):
-        run(command, world.url, tmp_path)
+        run(command, site.url, tmp_path)
 
 
-def test_nothing_is_nothing(world: World, tmp_path: Path) -> None:
-    assert world.recorded("curl") == ""
+def test_nothing_is_nothing(site: RecordedSite, tmp_path: Path) -> None:
+    assert site.recorded("curl") == ""
     for form in ("python", "pytest"):
-        (tmp_path / "script.py").write_text(world.recorded(form), "utf-8")
-        run([sys.executable, "script.py"], world.url, tmp_path)
-    assert json.loads(world.recorded("har"))["log"]["entries"] == []
+        (tmp_path / "script.py").write_text(site.recorded(form), "utf-8")
+        run([sys.executable, "script.py"], site.url, tmp_path)
+    assert json.loads(site.recorded("har"))["log"]["entries"] == []
 
 
-def test_names_that_want_to_be_code_are_none(world: World, tmp_path: Path) -> None:
+def test_names_that_want_to_be_code_are_none(site: RecordedSite, tmp_path: Path) -> None:
     """What a client sends is written down so that it is never run."""
     evil = '\'; touch evil; "$(touch evil)`touch evil`\n"""\\'
-    world.session.post(
-        f"{world.url}/v2/{quote(evil, safe='')}/datasets?x={quote(evil)}",
+    site.session.post(
+        f"{site.url}/v2/{quote(evil, safe='')}/datasets?x={quote(evil)}",
         data=json.dumps({evil: evil, "password": evil}),
         headers={"X-`touch evil`": "$(touch evil)", "X-Auth-Token": "a", "Content-Type": "application/json"},
         timeout=30,
     )
-    world.session.post(f"{world.url}/v2/p/datasets", data=evil.encode(), timeout=30)
-    world.control.call("POST", "faults", 201, json={"status": 500, "body": {"error_code": "x\nimport evil", "e": evil}})
-    world.api.session.get(world.api.base, timeout=30)
-    world.control.call("DELETE", "faults", 204)
+    site.session.post(f"{site.url}/v2/p/datasets", data=evil.encode(), timeout=30)
+    site.control.call("POST", "faults", 201, json={"status": 500, "body": {"error_code": "x\nimport evil", "e": evil}})
+    site.api.session.get(site.api.base, timeout=30)
+    site.control.call("DELETE", "faults", 204)
     for form, command in (("python", [sys.executable]), ("pytest", [sys.executable]), ("curl", ["sh"])):
         if shutil.which(command[0]):
-            (tmp_path / form).write_text(world.recorded(form), "utf-8")
+            (tmp_path / form).write_text(site.recorded(form), "utf-8")
             (tmp_path / "body").touch()
-            run([*command, form], world.url, tmp_path, TOKEN="any")
+            run([*command, form], site.url, tmp_path, TOKEN="any")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["body", "curl", "pytest", "python"]
 
 
-def test_an_archive_that_browsers_show(world: World) -> None:
-    world.story()
-    log = json.loads(world.recorded("har"))["log"]
+def test_an_archive_that_browsers_show(site: RecordedSite) -> None:
+    site.story()
+    log = json.loads(site.recorded("har"))["log"]
     assert log["version"] == "1.2"
-    requested = world.control.call("GET", "requests")["requests"]
+    requested = site.control.call("GET", "requests")["requests"]
     assert len(log["entries"]) == len(requested)
     for entry, request in zip(log["entries"], requested, strict=True):
         assert {"startedDateTime", "time", "request", "response", "cache", "timings"} <= set(entry)

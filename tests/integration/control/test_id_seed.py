@@ -39,7 +39,7 @@ def log_in(url: str) -> str:
 
 
 @pytest.fixture
-def world(pictures: Path) -> Path:
+def place(pictures: Path) -> Path:
     (pictures / "more").mkdir()
     (pictures / "more/other.png").write_bytes(picture())
     return pictures
@@ -47,19 +47,19 @@ def world(pictures: Path) -> Path:
 
 @pytest.mark.parametrize("seed", [7, "seven"])
 def test_the_same_calls_give_the_same_ids(
-    emu: Emulator, api: Api, control: Control, world: Path, seed: int | str
+    emu: Emulator, api: Api, control: Control, place: Path, seed: int | str
 ) -> None:
     stories = []
     for _ in range(2):
         control.call("POST", "reset")
-        (world / "in/other.png").unlink(missing_ok=True)
+        (place / "in/other.png").unlink(missing_ok=True)
         assert control.call("PUT", "ids", json={"seed": seed}) == {"seed": seed}
         stories.append(story(emu, api, control))
     assert stories[0] == stories[1]
     assert len(stories[0]) == 6
 
 
-def test_others_without_a_seed_or_with_another(emu: Emulator, api: Api, control: Control, world: Path) -> None:
+def test_others_without_a_seed_or_with_another(emu: Emulator, api: Api, control: Control, place: Path) -> None:
     made = set()
     for seed in (1, 2, "1 ", None, None):
         control.call("POST", "reset")
@@ -69,19 +69,19 @@ def test_others_without_a_seed_or_with_another(emu: Emulator, api: Api, control:
 
 
 def test_logging_in_changes_nothing_and_tokens_are_never_the_same(
-    emu: Emulator, api: Api, control: Control, world: Path
+    emu: Emulator, api: Api, control: Control, place: Path
 ) -> None:
     stories = []
     for logins in (1, 3):
         control.call("POST", "reset")
-        (world / "in/other.png").unlink(missing_ok=True)
+        (place / "in/other.png").unlink(missing_ok=True)
         control.call("PUT", "ids", json={"seed": 1})
         stories.append(story(emu, api, control, logins=logins))
     assert stories[0][:6] == stories[1][:6]
     assert not {*stories[0][6:]} & {*stories[1][6:]}
 
 
-def test_the_same_seed_again_takes_no_id_that_is_in_use(emu: Emulator, api: Api, control: Control, world: Path) -> None:
+def test_the_same_seed_again_takes_no_id_that_is_in_use(emu: Emulator, api: Api, control: Control, place: Path) -> None:
     """Without a reset between them."""
     made: list[Any] = []
     for number in range(4):

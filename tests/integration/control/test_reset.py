@@ -25,7 +25,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-class World:
+class ResetSite:
     """An emulator, and what the tests put into it."""
 
     def __init__(self, emu: Emulator) -> None:
@@ -55,19 +55,19 @@ class World:
 
 
 @pytest.fixture
-def world(own_settings: Settings) -> Iterator[World]:
+def site(own_settings: Settings) -> Iterator[ResetSite]:
     with Emulator(own_settings) as emu:
-        made = World(emu)
+        made = ResetSite(emu)
         yield made
         made.close()
 
 
-def test_everything_is_gone(world: World) -> None:
-    control, root = world.control, world.emu.runtime.root
-    world.bucket()
-    dataset_id = world.dataset()
-    world.apis["red"].publish(dataset_id)
-    upload = requests.post(f"{world.emu.url}/own/big?uploads", timeout=30)
+def test_everything_is_gone(site: ResetSite) -> None:
+    control, root = site.control, site.emu.runtime.root
+    site.bucket()
+    dataset_id = site.dataset()
+    site.apis["red"].publish(dataset_id)
+    upload = requests.post(f"{site.emu.url}/own/big?uploads", timeout=30)
     assert upload.status_code == 200
     control.call("POST", "faults", 201, json={"status": 500, "path": "/nowhere"})
     control.call("PUT", "transitions", json={"sync": HOLD})
@@ -76,65 +76,65 @@ def test_everything_is_gone(world: World) -> None:
 
     assert control.call("POST", "reset") == {"datasets": 1, "buckets": 1}
 
-    assert world.apis["red"].call("GET")["total_number"] == 0
-    world.apis["red"].refused("GET", f"/{dataset_id}")
-    assert world.get("/own/in/a.png").status_code == 404
+    assert site.apis["red"].call("GET")["total_number"] == 0
+    site.apis["red"].refused("GET", f"/{dataset_id}")
+    assert site.get("/own/in/a.png").status_code == 404
     assert not files(root / "obs")
     assert not (root / "uploads").exists() or not files(root / "uploads")
     assert control.call("GET", "faults")["faults"] == []
     assert control.call("GET", "transitions")["transitions"]["sync"] == {"mode": "immediate"}
     assert control.call("GET", "clock")["frozen"] is False
-    assert not world.emu.runtime.ids.is_seeded
+    assert not site.emu.runtime.ids.is_seeded
     paths = [each["url"] for each in control.call("GET", "requests")["requests"]]
     assert len(paths) == 3  # those since
 
 
-def test_the_same_can_be_done_again(world: World) -> None:
+def test_the_same_can_be_done_again(site: ResetSite) -> None:
     for _ in range(3):
-        world.bucket()
-        dataset_id = world.dataset()
-        assert world.apis["red"].samples(dataset_id)["sample_count"] == 1
-        world.put("/own/in/b.png", picture())
-        poll(lambda dataset_id=dataset_id: world.apis["red"].samples(dataset_id)["sample_count"] == 2, "followed")
-        assert world.control.call("POST", "reset") == {"datasets": 1, "buckets": 1}
-    assert world.control.call("POST", "reset") == {"datasets": 0, "buckets": 0}
+        site.bucket()
+        dataset_id = site.dataset()
+        assert site.apis["red"].samples(dataset_id)["sample_count"] == 1
+        site.put("/own/in/b.png", picture())
+        poll(lambda dataset_id=dataset_id: site.apis["red"].samples(dataset_id)["sample_count"] == 2, "followed")
+        assert site.control.call("POST", "reset") == {"datasets": 1, "buckets": 1}
+    assert site.control.call("POST", "reset") == {"datasets": 0, "buckets": 0}
 
 
 def test_it_is_gone_after_a_restart_too(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
     with Emulator(settings) as emu:
-        world = World(emu)
-        world.bucket()
-        world.dataset()
-        world.control.call("POST", "reset")
-        world.bucket("new")
-        kept = world.dataset("blue", "new")
-        world.close()
+        site = ResetSite(emu)
+        site.bucket()
+        site.dataset()
+        site.control.call("POST", "reset")
+        site.bucket("new")
+        kept = site.dataset("blue", "new")
+        site.close()
     with Emulator(settings) as emu:
-        world = World(emu)
-        assert world.apis["red"].call("GET")["total_number"] == 0
-        assert world.apis["blue"].samples(kept)["sample_count"] == 1
-        world.close()
+        site = ResetSite(emu)
+        assert site.apis["red"].call("GET")["total_number"] == 0
+        assert site.apis["blue"].samples(kept)["sample_count"] == 1
+        site.close()
 
 
-def test_of_one_project_and_no_other(world: World) -> None:
-    control = world.control
-    world.bucket()
-    red, blue = world.dataset("red"), world.dataset("blue")
+def test_of_one_project_and_no_other(site: ResetSite) -> None:
+    control = site.control
+    site.bucket()
+    red, blue = site.dataset("red"), site.dataset("blue")
     for project in ("red", "blue"):
         control.call("POST", "faults", 201, json={"project_id": project, "status": 503, "nth": 1000})
         control.call("PUT", f"transitions?project_id={project}", json={"publish": HOLD})
     control.call("PUT", "clock", json={"freeze": True})
-    output = world.emu.runtime.root / "obs/own"
-    details = world.apis["blue"].call("GET", f"/{blue}")
+    output = site.emu.runtime.root / "obs/own"
+    details = site.apis["blue"].call("GET", f"/{blue}")
     listed = {each["number"] for each in control.call("GET", "requests?project_id=blue")["requests"]}
 
     assert control.call("POST", "reset?project_id=red") == {"datasets": 1, "buckets": 0}
 
-    world.apis["red"].refused("GET", f"/{red}")
-    assert world.apis["red"].call("GET")["total_number"] == 0
-    assert world.apis["blue"].call("GET", f"/{blue}") == details
-    assert world.apis["blue"].samples(blue)["sample_count"] == 1
+    site.apis["red"].refused("GET", f"/{red}")
+    assert site.apis["red"].call("GET")["total_number"] == 0
+    assert site.apis["blue"].call("GET", f"/{blue}") == details
+    assert site.apis["blue"].samples(blue)["sample_count"] == 1
     assert [each["fault"]["project_id"] for each in control.call("GET", "faults")["faults"]] == ["blue"]
     for project, rule in (("red", {"mode": "immediate"}), ("blue", HOLD)):
         shown = control.call("GET", f"transitions?project_id={project}")["transitions"]
@@ -160,30 +160,30 @@ def test_a_mounted_folder_keeps_its_files(
     assert api.dataset()
 
 
-def test_objects_can_be_left_alone(world: World) -> None:
-    world.bucket()
-    world.apis["red"].publish(world.dataset())
-    before = files(world.emu.runtime.root / "obs")
-    assert world.control.call("POST", "reset?objects=false") == {"datasets": 1, "buckets": 0}
-    assert files(world.emu.runtime.root / "obs") == before
-    assert world.get("/own/in/a.png").content == picture()
+def test_objects_can_be_left_alone(site: ResetSite) -> None:
+    site.bucket()
+    site.apis["red"].publish(site.dataset())
+    before = files(site.emu.runtime.root / "obs")
+    assert site.control.call("POST", "reset?objects=false") == {"datasets": 1, "buckets": 0}
+    assert files(site.emu.runtime.root / "obs") == before
+    assert site.get("/own/in/a.png").content == picture()
 
 
 @pytest.mark.parametrize("kind", ["publish", "sync"])
-def test_a_held_task_is_no_hindrance_and_writes_nothing_more(world: World, kind: str) -> None:
-    world.bucket()
-    dataset_id = world.dataset()
-    world.control.call("PUT", "transitions", json={kind: HOLD})
+def test_a_held_task_is_no_hindrance_and_writes_nothing_more(site: ResetSite, kind: str) -> None:
+    site.bucket()
+    dataset_id = site.dataset()
+    site.control.call("PUT", "transitions", json={kind: HOLD})
     path, status = {"publish": ("versions", 201), "sync": ("sync-data", 200)}[kind]
-    world.apis["red"].call("POST", f"/{dataset_id}/{path}", status, json={})
-    poll(lambda: world.control.call("GET", "transitions")["held"], "held")
-    world.control.call("POST", "reset?objects=false")
-    assert world.emu.runtime.tasks.open == 0
-    assert world.control.call("GET", "transitions")["held"] == []
-    assert not [path for path in files(world.emu.runtime.root / "obs") if path.endswith(".manifest")]
+    site.apis["red"].call("POST", f"/{dataset_id}/{path}", status, json={})
+    poll(lambda: site.control.call("GET", "transitions")["held"], "held")
+    site.control.call("POST", "reset?objects=false")
+    assert site.emu.runtime.tasks.open == 0
+    assert site.control.call("GET", "transitions")["held"] == []
+    assert not [path for path in files(site.emu.runtime.root / "obs") if path.endswith(".manifest")]
 
 
-def test_while_clients_are_writing(world: World) -> None:
+def test_while_clients_are_writing(site: ResetSite) -> None:
     """Requests meet either what was before or what is after it, and never anything in between."""
     ends = threading.Event()
     wrong: list[tuple[int, str]] = []
@@ -198,43 +198,43 @@ def test_while_clients_are_writing(world: World) -> None:
                     ("POST", f"/v2/{name}/datasets", {"json": body}),
                     ("GET", f"/v2/{name}/datasets", {}),
                 ):
-                    answer = session.request(method, world.emu.url + path, timeout=30, **given)
+                    answer = session.request(method, site.emu.url + path, timeout=30, **given)
                     if answer.status_code >= 500:
                         wrong.append((answer.status_code, answer.text))
 
-    world.bucket()
+    site.bucket()
     threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "three")]
     for thread in threads:
         thread.start()
     for _ in range(8):
-        world.control.call("POST", "reset")
-        world.put("/own", **{"x-obs-date": "now"})
-        world.put("/own/in/a.png", picture())
+        site.control.call("POST", "reset")
+        site.put("/own", **{"x-obs-date": "now"})
+        site.put("/own/in/a.png", picture())
     ends.set()
     for thread in threads:
         thread.join(60)
     assert not wrong
-    world.control.call("POST", "reset")
-    assert not files(world.emu.runtime.root / "obs")
-    assert world.emu.runtime.store.entries() == []
-    world.bucket()
-    assert world.apis["red"].samples(world.dataset())["sample_count"] == 1
+    site.control.call("POST", "reset")
+    assert not files(site.emu.runtime.root / "obs")
+    assert site.emu.runtime.store.entries() == []
+    site.bucket()
+    assert site.apis["red"].samples(site.dataset())["sample_count"] == 1
 
 
 @pytest.mark.parametrize("query", ["project=red", "objects=maybe", "project_id=red&all=true"])
-def test_a_mistyped_reset_removes_nothing(world: World, query: str) -> None:
-    world.bucket()
-    world.dataset()
-    world.control.refused("POST", f"reset?{query}")
-    assert world.apis["red"].call("GET")["total_number"] == 1
+def test_a_mistyped_reset_removes_nothing(site: ResetSite, query: str) -> None:
+    site.bucket()
+    site.dataset()
+    site.control.refused("POST", f"reset?{query}")
+    assert site.apis["red"].call("GET")["total_number"] == 1
 
 
 def test_in_manual_mode_nothing_noted_is_left(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
-        world = World(emu)
-        world.dataset(bucket="bucket")
+        site = ResetSite(emu)
+        site.dataset(bucket="bucket")
         (bucket / "in/a.png").write_bytes(picture())
         poll(lambda: emu.runtime.synchronizer.pending, "noted")
-        world.control.call("POST", "reset")
+        site.control.call("POST", "reset")
         assert not emu.runtime.synchronizer.pending
-        world.close()
+        site.close()

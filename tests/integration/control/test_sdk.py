@@ -32,7 +32,7 @@ HOLD = {"mode": "hold"}
 HOUR_MS = 3600 * 1000
 
 
-class World:
+class SdkSession:
     """The SDK, logged in to an emulator over a folder with three pictures."""
 
     def __init__(self, emu: Emulator, control: Control, project: str = "demo") -> None:
@@ -96,11 +96,11 @@ def settings(request: pytest.FixtureRequest, settings: Settings, pictures: Path)
 
 
 @pytest.fixture
-def world(emu: Emulator, control: Control, settings: Settings) -> Iterator[World]:
+def sdk(emu: Emulator, control: Control, settings: Settings) -> Iterator[SdkSession]:
     if settings.strict:
         assert settings.data_dir
         control.session.headers["X-Emulator-Key"] = (settings.data_dir / "control-key").read_text().strip()
-    made = World(emu, control)
+    made = SdkSession(emu, control)
     yield made
     made.cloud.close()
 
@@ -108,158 +108,158 @@ def world(emu: Emulator, control: Control, settings: Settings) -> Iterator[World
 # Faults
 
 
-def test_it_tries_again_where_the_service_is_not_available(world: World) -> None:
-    world.api.status_code_retries = 3
-    world.fault(operation="ListDatasets", status=503, times=2)
-    assert list(world.api.datasets()) == []
-    assert world.statuses("?operation=ListDatasets") == [503, 503, 200]
+def test_it_tries_again_where_the_service_is_not_available(sdk: SdkSession) -> None:
+    sdk.api.status_code_retries = 3
+    sdk.fault(operation="ListDatasets", status=503, times=2)
+    assert list(sdk.api.datasets()) == []
+    assert sdk.statuses("?operation=ListDatasets") == [503, 503, 200]
 
 
-def test_it_gives_up_in_the_end(world: World) -> None:
-    world.api.status_code_retries = 2
-    world.fault(operation="ListDatasets", status=503)
+def test_it_gives_up_in_the_end(sdk: SdkSession) -> None:
+    sdk.api.status_code_retries = 2
+    sdk.fault(operation="ListDatasets", status=503)
     with pytest.raises(exceptions.HttpException) as failure:
-        list(world.api.datasets())
+        list(sdk.api.datasets())
     assert failure.value.status_code == 503
-    assert world.statuses("?operation=ListDatasets") == [503] * 3
+    assert sdk.statuses("?operation=ListDatasets") == [503] * 3
 
 
-def test_it_tries_again_where_the_connection_is_cut(world: World) -> None:
-    dataset_id = world.dataset()
-    world.fault(operation="DescDataset", cut="before", times=2)
-    world.api.connect_retries = 3
-    assert world.api.get_dataset(dataset_id).id == dataset_id
-    assert world.statuses("?operation=DescDataset")[-3:] == [0, 0, 200]
-    world.fault(operation="DescDataset", cut="after")
-    world.api.connect_retries = 0
+def test_it_tries_again_where_the_connection_is_cut(sdk: SdkSession) -> None:
+    dataset_id = sdk.dataset()
+    sdk.fault(operation="DescDataset", cut="before", times=2)
+    sdk.api.connect_retries = 3
+    assert sdk.api.get_dataset(dataset_id).id == dataset_id
+    assert sdk.statuses("?operation=DescDataset")[-3:] == [0, 0, 200]
+    sdk.fault(operation="DescDataset", cut="after")
+    sdk.api.connect_retries = 0
     with pytest.raises(ConnectFailure):
-        world.api.get_dataset(dataset_id)
+        sdk.api.get_dataset(dataset_id)
 
 
-def test_it_tells_an_error_of_the_catalogue_as_it_would_the_services_own(world: World) -> None:
-    dataset_id = world.dataset()
-    world.fault(operation="DescDataset", error="DATASET_NOT_FOUND")
+def test_it_tells_an_error_of_the_catalogue_as_it_would_the_services_own(sdk: SdkSession) -> None:
+    dataset_id = sdk.dataset()
+    sdk.fault(operation="DescDataset", error="DATASET_NOT_FOUND")
     with pytest.raises(exceptions.BadRequestException, match=r"4352|not exist"):
-        world.api.get_dataset(dataset_id)
+        sdk.api.get_dataset(dataset_id)
 
 
-def test_a_login_can_fail_too(world: World) -> None:
-    world.fault(service="iam", method="POST", status=500, times=1)
-    world.cloud.session.invalidate()
+def test_a_login_can_fail_too(sdk: SdkSession) -> None:
+    sdk.fault(service="iam", method="POST", status=500, times=1)
+    sdk.cloud.session.invalidate()
     with pytest.raises(InternalServerError):
-        list(world.api.datasets())
-    assert list(world.api.datasets()) == []
+        list(sdk.api.datasets())
+    assert list(sdk.api.datasets()) == []
 
 
 # Transitions
 
 
-def test_it_waits_until_a_version_is_released(world: World) -> None:
-    dataset_id = world.dataset()
-    project = world.control.call("GET", "requests?operation=CreateDataset")["requests"][0]["project_id"]
-    world.control.call("PUT", f"transitions?project_id={project}", json={"publish": HOLD})
-    version_id = world.publish(dataset_id)
-    poll(lambda: world.control.call("GET", "transitions")["held"], "held")
-    assert [world.version(dataset_id, version_id).status for _ in range(3)] == [0, 0, 0]
-    assert world.api.get_dataset(dataset_id).status == 6
-    world.control.call("PUT", f"transitions?project_id={project}", json={})
-    assert poll(lambda: (v := world.version(dataset_id, version_id)).status == 1 and v).manifest_path
+def test_it_waits_until_a_version_is_released(sdk: SdkSession) -> None:
+    dataset_id = sdk.dataset()
+    project = sdk.control.call("GET", "requests?operation=CreateDataset")["requests"][0]["project_id"]
+    sdk.control.call("PUT", f"transitions?project_id={project}", json={"publish": HOLD})
+    version_id = sdk.publish(dataset_id)
+    poll(lambda: sdk.control.call("GET", "transitions")["held"], "held")
+    assert [sdk.version(dataset_id, version_id).status for _ in range(3)] == [0, 0, 0]
+    assert sdk.api.get_dataset(dataset_id).status == 6
+    sdk.control.call("PUT", f"transitions?project_id={project}", json={})
+    assert poll(lambda: (v := sdk.version(dataset_id, version_id)).status == 1 and v).manifest_path
 
 
-def test_it_waits_until_it_has_asked_often_enough(world: World) -> None:
-    world.control.call("PUT", "transitions", json={"sync": {"mode": "polls", "polls": 2, "before": "COMPLETED"}})
-    dataset_id = world.create()
-    poll(lambda: world.control.call("GET", "transitions")["held"], "held")
+def test_it_waits_until_it_has_asked_often_enough(sdk: SdkSession) -> None:
+    sdk.control.call("PUT", "transitions", json={"sync": {"mode": "polls", "polls": 2, "before": "COMPLETED"}})
+    dataset_id = sdk.create()
+    poll(lambda: sdk.control.call("GET", "transitions")["held"], "held")
     seen = []
     for _ in iterate_timeout(20, "status 1", wait=0.01):
-        seen.append(world.api.get_dataset(dataset_id).status)
+        seen.append(sdk.api.get_dataset(dataset_id).status)
         if seen[-1] == 1:
             break
     assert seen[:2] == [5, 5]
 
 
-def test_it_sees_a_version_fail(world: World) -> None:
-    dataset_id = world.dataset()
-    world.control.call("PUT", "transitions", json={"publish": {"mode": "fail", "code": "ModelArts.4712"}})
-    version_id = world.publish(dataset_id)
-    version = poll(lambda: (v := world.version(dataset_id, version_id)).status != 0 and v, "failed")
+def test_it_sees_a_version_fail(sdk: SdkSession) -> None:
+    dataset_id = sdk.dataset()
+    sdk.control.call("PUT", "transitions", json={"publish": {"mode": "fail", "code": "ModelArts.4712"}})
+    version_id = sdk.publish(dataset_id)
+    version = poll(lambda: (v := sdk.version(dataset_id, version_id)).status != 0 and v, "failed")
     assert version.status == 4
-    assert world.settled(dataset_id)
+    assert sdk.settled(dataset_id)
 
 
 # Clock
 
 
-def test_it_logs_in_again_when_its_token_has_expired(world: World) -> None:
-    assert list(world.api.datasets()) == []
-    world.control.call("DELETE", "requests", 204)
-    world.control.call("PUT", "clock", json={"advance_ms": 23 * HOUR_MS})
-    assert list(world.api.datasets()) == []
-    assert world.statuses() == [200]
-    world.control.call("PUT", "clock", json={"advance_ms": HOUR_MS})
-    assert list(world.api.datasets()) == []
-    assert world.statuses() == [200, 401, 201, 200]
+def test_it_logs_in_again_when_its_token_has_expired(sdk: SdkSession) -> None:
+    assert list(sdk.api.datasets()) == []
+    sdk.control.call("DELETE", "requests", 204)
+    sdk.control.call("PUT", "clock", json={"advance_ms": 23 * HOUR_MS})
+    assert list(sdk.api.datasets()) == []
+    assert sdk.statuses() == [200]
+    sdk.control.call("PUT", "clock", json={"advance_ms": HOUR_MS})
+    assert list(sdk.api.datasets()) == []
+    assert sdk.statuses() == [200, 401, 201, 200]
 
 
-def test_time_stamps_are_those_of_the_clock(world: World) -> None:
-    world.control.call("PUT", "clock", json={"at": "2031-01-01T00:00:00Z", "freeze": True})
-    world.cloud.session.invalidate()  # the token of before is not valid for so long
-    dataset = world.settled(world.create())
+def test_time_stamps_are_those_of_the_clock(sdk: SdkSession) -> None:
+    sdk.control.call("PUT", "clock", json={"at": "2031-01-01T00:00:00Z", "freeze": True})
+    sdk.cloud.session.invalidate()  # the token of before is not valid for so long
+    dataset = sdk.settled(sdk.create())
     assert dataset.create_time == 1_924_992_000_000
 
 
 # Ids
 
 
-def test_it_gets_the_same_ids_again(world: World) -> None:
+def test_it_gets_the_same_ids_again(sdk: SdkSession) -> None:
     seen = []
     for _ in range(2):
-        world.control.call("POST", "reset")
-        world.control.call("PUT", "ids", json={"seed": "again"})
-        dataset_id = world.dataset()
-        seen.append((dataset_id, world.samples(dataset_id), world.publish(dataset_id)))
-        world.settled(dataset_id)
+        sdk.control.call("POST", "reset")
+        sdk.control.call("PUT", "ids", json={"seed": "again"})
+        dataset_id = sdk.dataset()
+        seen.append((dataset_id, sdk.samples(dataset_id), sdk.publish(dataset_id)))
+        sdk.settled(dataset_id)
     assert seen[0] == seen[1]
 
 
 # Snapshots
 
 
-def test_it_finds_everything_as_it_was(world: World) -> None:
-    dataset_id = world.dataset()
-    world.label(dataset_id, "cat")
-    version_id = world.publish(dataset_id)
-    world.control.call("PUT", "snapshots/labelled")
-    before = world.settled(dataset_id).to_dict()
-    world.label(dataset_id, "dog")
-    world.api.delete_dataset(dataset_id)
-    world.dataset("others")
-    world.control.call("POST", "snapshots/labelled")
-    assert [dataset.id for dataset in world.api.datasets()] == [dataset_id]
-    assert world.labels(dataset_id) == ["cat"]
-    assert len(world.samples(dataset_id)) == 3
-    assert world.version(dataset_id, version_id).status == 1
-    after = world.api.get_dataset(dataset_id).to_dict()
+def test_it_finds_everything_as_it_was(sdk: SdkSession) -> None:
+    dataset_id = sdk.dataset()
+    sdk.label(dataset_id, "cat")
+    version_id = sdk.publish(dataset_id)
+    sdk.control.call("PUT", "snapshots/labelled")
+    before = sdk.settled(dataset_id).to_dict()
+    sdk.label(dataset_id, "dog")
+    sdk.api.delete_dataset(dataset_id)
+    sdk.dataset("others")
+    sdk.control.call("POST", "snapshots/labelled")
+    assert [dataset.id for dataset in sdk.api.datasets()] == [dataset_id]
+    assert sdk.labels(dataset_id) == ["cat"]
+    assert len(sdk.samples(dataset_id)) == 3
+    assert sdk.version(dataset_id, version_id).status == 1
+    after = sdk.api.get_dataset(dataset_id).to_dict()
     assert {name: value for name, value in after.items() if before[name] != value} == {}
 
 
 # The log
 
 
-def test_what_it_sends_is_there_without_its_secrets(world: World) -> None:
-    world.dataset()
-    found = world.control.call("GET", "requests?operation=CreateDataset")["requests"]
+def test_what_it_sends_is_there_without_its_secrets(sdk: SdkSession) -> None:
+    sdk.dataset()
+    found = sdk.control.call("GET", "requests?operation=CreateDataset")["requests"]
     assert found[0]["request"]["headers"]["x-auth-token"] == "***"
     assert "openstacksdk" in found[0]["request"]["headers"]["user-agent"]
-    text = world.control.send("GET", "requests").text
+    text = sdk.control.send("GET", "requests").text
     assert "pw-a" not in text
-    token = world.cloud.session.get_token()
+    token = sdk.cloud.session.get_token()
     assert token
     assert token not in text
 
 
-def test_a_folder_can_grow_meanwhile(world: World, bucket: Path) -> None:
-    dataset_id = world.dataset()
+def test_a_folder_can_grow_meanwhile(sdk: SdkSession, bucket: Path) -> None:
+    dataset_id = sdk.dataset()
     (bucket / "in/late.png").write_bytes(picture())
-    world.control.call("POST", "wait-idle")
-    assert sorted(world.samples(dataset_id)) == ["0.png", "1.png", "2.png", "late.png"]
+    sdk.control.call("POST", "wait-idle")
+    assert sorted(sdk.samples(dataset_id)) == ["0.png", "1.png", "2.png", "late.png"]

@@ -31,7 +31,7 @@ COMPLETE = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{}</E
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
 
 
-class World:
+class SnapshotSite:
     """An emulator with a bucket of its own, and clients of two projects."""
 
     def __init__(self, emu: Emulator, bucket: str = "own") -> None:
@@ -134,80 +134,80 @@ class World:
 
 
 @pytest.fixture
-def world(own_settings: Settings) -> Iterator[World]:
+def site(own_settings: Settings) -> Iterator[SnapshotSite]:
     with Emulator(own_settings) as emu:
-        made = World(emu)
+        made = SnapshotSite(emu)
         yield made
         made.close()
 
 
 @pytest.fixture
-def mounted(emu: Emulator) -> Iterator[World]:
+def mounted(emu: Emulator) -> Iterator[SnapshotSite]:
     """The bucket is a folder of the user's."""
-    made = World(emu, "bucket")
+    made = SnapshotSite(emu, "bucket")
     yield made
     made.close()
 
 
-def test_everything_is_put_back(world: World) -> None:
-    world.fill()
-    before = world.state()
-    saved = world.control.call("PUT", "snapshots/one")
+def test_everything_is_put_back(site: SnapshotSite) -> None:
+    site.fill()
+    before = site.state()
+    saved = site.control.call("PUT", "snapshots/one")
     assert (saved["name"], saved["datasets"], saved["objects"]) == ("one", 2, True)
     assert saved["files"] == len([name for name in before if name.startswith("object ") and name[-1] != "/"])
     for _ in range(2):
-        world.spoil()
-        assert world.state() != before
-        assert world.control.call("POST", "snapshots/one") == saved
-        assert world.state() == before
-        world.control.call("POST", "wait-idle")
-        assert world.state() == before
+        site.spoil()
+        assert site.state() != before
+        assert site.control.call("POST", "snapshots/one") == saved
+        assert site.state() == before
+        site.control.call("POST", "wait-idle")
+        assert site.state() == before
 
 
-def test_what_was_put_back_lives(world: World) -> None:
-    world.fill()
-    world.control.call("PUT", "snapshots/one")
-    world.spoil()
-    world.control.call("POST", "snapshots/one")
-    [dataset] = world.red.call("GET")["datasets"]
+def test_what_was_put_back_lives(site: SnapshotSite) -> None:
+    site.fill()
+    site.control.call("PUT", "snapshots/one")
+    site.spoil()
+    site.control.call("POST", "snapshots/one")
+    [dataset] = site.red.call("GET")["datasets"]
     dataset_id = dataset["dataset_id"]
-    world.put("in/late.png", picture())
-    poll(lambda: world.red.samples(dataset_id)["sample_count"] == 5, "followed")
-    ids = world.red.ids(dataset_id)
-    assert world.red.label(dataset_id, {ids["late.png"]: [{"name": "cat"}]})["success"]
-    assert world.red.publish(dataset_id)["version_name"] == "V003"
-    versions = world.red.call("GET", f"/{dataset_id}/versions")["versions"]
-    world.red.call("PUT", f"/{dataset_id}", json={"current_version_id": versions[-1]["version_id"]})
-    world.control.call("POST", "wait-idle")
-    labels = {each["sample_name"]: len(each.get("labels", ())) for each in world.red.samples(dataset_id)["samples"]}
+    site.put("in/late.png", picture())
+    poll(lambda: site.red.samples(dataset_id)["sample_count"] == 5, "followed")
+    ids = site.red.ids(dataset_id)
+    assert site.red.label(dataset_id, {ids["late.png"]: [{"name": "cat"}]})["success"]
+    assert site.red.publish(dataset_id)["version_name"] == "V003"
+    versions = site.red.call("GET", f"/{dataset_id}/versions")["versions"]
+    site.red.call("PUT", f"/{dataset_id}", json={"current_version_id": versions[-1]["version_id"]})
+    site.control.call("POST", "wait-idle")
+    labels = {each["sample_name"]: len(each.get("labels", ())) for each in site.red.samples(dataset_id)["samples"]}
     assert labels["2.png"] == 0
     assert (
-        world.send(
-            "POST", f"/own/big?uploadId={world.upload_id}", data=COMPLETE.format(md5(b"part").hexdigest())
+        site.send(
+            "POST", f"/own/big?uploadId={site.upload_id}", data=COMPLETE.format(md5(b"part").hexdigest())
         ).status_code
         == 200
     )
-    assert world.send("GET", "/own/big").content == b"part"
+    assert site.send("GET", "/own/big").content == b"part"
 
 
-def test_without_its_objects_the_buckets_stay(world: World) -> None:
-    world.fill()
-    before = world.state(objects=False)
-    saved = world.control.call("PUT", "snapshots/one?objects=false")
+def test_without_its_objects_the_buckets_stay(site: SnapshotSite) -> None:
+    site.fill()
+    before = site.state(objects=False)
+    saved = site.control.call("PUT", "snapshots/one?objects=false")
     assert (saved["objects"], saved["files"], saved["bytes"]) == (False, 0, 0)
-    for dataset in world.blue.call("GET")["datasets"]:
-        world.blue.call("DELETE", f"/{dataset['dataset_id']}", 204)
-    world.put("kept.txt", b"1")
-    world.control.call("POST", "snapshots/one")
-    assert world.state(objects=False) == before
-    assert world.send("GET", "/own/kept.txt").content == b"1"
+    for dataset in site.blue.call("GET")["datasets"]:
+        site.blue.call("DELETE", f"/{dataset['dataset_id']}", 204)
+    site.put("kept.txt", b"1")
+    site.control.call("POST", "snapshots/one")
+    assert site.state(objects=False) == before
+    assert site.send("GET", "/own/kept.txt").content == b"1"
 
 
-def test_they_are_listed_replaced_and_forgotten(world: World) -> None:
-    control = world.control
+def test_they_are_listed_replaced_and_forgotten(site: SnapshotSite) -> None:
+    control = site.control
     assert control.call("GET", "snapshots") == {"snapshots": []}
     first = control.call("PUT", "snapshots/b")
-    world.fill()
+    site.fill()
     control.call("PUT", "snapshots/a")
     second = control.call("PUT", "snapshots/b")
     assert (first["datasets"], second["datasets"]) == (0, 2)
@@ -218,66 +218,66 @@ def test_they_are_listed_replaced_and_forgotten(world: World) -> None:
         assert "a" in control.refused(method, "snapshots/a", 404)
     control.refused("GET", "snapshots/a/archive", 404)
     assert control.call("GET", "snapshots")["snapshots"] == [second]
-    left = sorted(path.name for path in (world.emu.runtime.root / "snapshots").iterdir())
+    left = sorted(path.name for path in (site.emu.runtime.root / "snapshots").iterdir())
     assert left == ["b"]
 
 
 @pytest.mark.parametrize("name", [".hidden", "a b", "ä", "a" * 65, "a\\b", "a%00"])
-def test_what_is_no_name_is_refused(world: World, name: str) -> None:
+def test_what_is_no_name_is_refused(site: SnapshotSite, name: str) -> None:
     for path in (f"snapshots/{name}", f"snapshots/{name}/archive"):
-        answer = world.control.send("PUT", path, data=b"")
+        answer = site.control.send("PUT", path, data=b"")
         assert answer.status_code in (400, 404, 405)
-    assert world.control.call("GET", "snapshots") == {"snapshots": []}
+    assert site.control.call("GET", "snapshots") == {"snapshots": []}
 
 
-def test_what_is_held_is_told_and_nothing_is_kept(world: World) -> None:
-    world.fill()
-    [dataset] = world.red.call("GET")["datasets"]
-    world.control.call("PUT", "transitions", json={"publish": {"mode": "hold"}})
-    world.red.call("POST", f"/{dataset['dataset_id']}/versions", 201, json={})
-    body = world.control.call("PUT", "snapshots/one?timeout_ms=100", 504)
+def test_what_is_held_is_told_and_nothing_is_kept(site: SnapshotSite) -> None:
+    site.fill()
+    [dataset] = site.red.call("GET")["datasets"]
+    site.control.call("PUT", "transitions", json={"publish": {"mode": "hold"}})
+    site.red.call("POST", f"/{dataset['dataset_id']}/versions", 201, json={})
+    body = site.control.call("PUT", "snapshots/one?timeout_ms=100", 504)
     assert [task["dataset_id"] for task in body["open"]["tasks"]] == [dataset["dataset_id"]]
-    assert world.control.call("GET", "snapshots") == {"snapshots": []}
-    assert "timeout_ms" in world.control.refused("PUT", "snapshots/one?timeout_ms=-1")
-    world.control.call("PUT", "transitions", json={})
-    world.control.call("PUT", "snapshots/one")
+    assert site.control.call("GET", "snapshots") == {"snapshots": []}
+    assert "timeout_ms" in site.control.refused("PUT", "snapshots/one?timeout_ms=-1")
+    site.control.call("PUT", "transitions", json={})
+    site.control.call("PUT", "snapshots/one")
 
 
-def test_a_held_task_does_not_outlive_what_it_worked_on(world: World) -> None:
-    world.fill()
-    world.control.call("PUT", "snapshots/one")
-    before = world.state()
-    [dataset] = world.red.call("GET")["datasets"]
-    world.control.call("PUT", "transitions", json={"publish": {"mode": "hold"}, "sync": {"mode": "hold"}})
-    world.red.call("POST", f"/{dataset['dataset_id']}/versions", 201, json={})
-    [other] = world.blue.call("GET")["datasets"]
-    world.blue.call("POST", f"/{other['dataset_id']}/sync-data")
-    poll(lambda: len(world.control.call("GET", "transitions")["held"]) == 2, "both are held")
-    world.control.call("POST", "snapshots/one")
-    world.control.call("PUT", "transitions", json={})
-    world.control.call("POST", "wait-idle")
-    assert world.state() == before
+def test_a_held_task_does_not_outlive_what_it_worked_on(site: SnapshotSite) -> None:
+    site.fill()
+    site.control.call("PUT", "snapshots/one")
+    before = site.state()
+    [dataset] = site.red.call("GET")["datasets"]
+    site.control.call("PUT", "transitions", json={"publish": {"mode": "hold"}, "sync": {"mode": "hold"}})
+    site.red.call("POST", f"/{dataset['dataset_id']}/versions", 201, json={})
+    [other] = site.blue.call("GET")["datasets"]
+    site.blue.call("POST", f"/{other['dataset_id']}/sync-data")
+    poll(lambda: len(site.control.call("GET", "transitions")["held"]) == 2, "both are held")
+    site.control.call("POST", "snapshots/one")
+    site.control.call("PUT", "transitions", json={})
+    site.control.call("POST", "wait-idle")
+    assert site.state() == before
 
 
 def test_it_is_all_there_after_a_restart(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
     with Emulator(settings) as emu:
-        world = World(emu)
-        world.fill()
-        before = world.state()
-        world.control.call("PUT", "snapshots/one")
-        world.spoil()
-        world.control.call("POST", "snapshots/one")
-        world.close()
-        upload_id = world.upload_id
+        site = SnapshotSite(emu)
+        site.fill()
+        before = site.state()
+        site.control.call("PUT", "snapshots/one")
+        site.spoil()
+        site.control.call("POST", "snapshots/one")
+        site.close()
+        upload_id = site.upload_id
     for _ in range(2):
         with Emulator(settings) as emu:
-            world = World(emu)
-            world.upload_id = upload_id
-            assert world.state() == before
-            world.spoil()
-            world.control.call("POST", "snapshots/one")
-            world.close()
+            site = SnapshotSite(emu)
+            site.upload_id = upload_id
+            assert site.state() == before
+            site.spoil()
+            site.control.call("POST", "snapshots/one")
+            site.close()
 
 
 def test_restore_that_fails_in_the_middle_is_finished_at_the_next_start(
@@ -288,38 +288,38 @@ def test_restore_that_fails_in_the_middle_is_finished_at_the_next_start(
 
     settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
     with Emulator(settings) as emu:
-        world = World(emu)
-        world.fill()
-        before = world.state()
-        world.control.call("PUT", "snapshots/one")
-        world.spoil()
+        site = SnapshotSite(emu)
+        site.fill()
+        before = site.state()
+        site.control.call("PUT", "snapshots/one")
+        site.spoil()
         with monkeypatch.context() as patched:
             patched.setattr(StagedObjects, "apply", refuse)
-            assert "No space left" in world.control.refused("POST", "snapshots/one", 500)
+            assert "No space left" in site.control.refused("POST", "snapshots/one", 500)
         assert requests.get(f"{emu.url}/_emulator/ready", timeout=10).status_code == 200
-        assert world.control.call("GET", "health")["restoring"] == "one"
-        world.close()
-        upload_id = world.upload_id
+        assert site.control.call("GET", "health")["restoring"] == "one"
+        site.close()
+        upload_id = site.upload_id
     assert "interrupted" not in caplog.text
     with Emulator(settings) as emu:
         assert "snapshot one was interrupted" in caplog.text
-        world = World(emu)
-        world.upload_id = upload_id
-        world.control.call("POST", "wait-idle")
-        assert world.control.call("GET", "health")["restoring"] is None
-        assert world.state() == before
-        world.close()
+        site = SnapshotSite(emu)
+        site.upload_id = upload_id
+        site.control.call("POST", "wait-idle")
+        assert site.control.call("GET", "health")["restoring"] is None
+        assert site.state() == before
+        site.close()
     caplog.clear()
     with Emulator(settings):
         assert "interrupted" not in caplog.text
 
 
-def test_another_emulator_can_have_it(world: World, tmp_path: Path) -> None:
+def test_another_emulator_can_have_it(site: SnapshotSite, tmp_path: Path) -> None:
     """As one file, which is the same each time, so that it can be committed."""
-    world.fill()
-    before = world.state()
-    world.control.call("PUT", "snapshots/one")
-    downloaded = [world.control.send("GET", "snapshots/one/archive") for _ in range(2)]
+    site.fill()
+    before = site.state()
+    site.control.call("PUT", "snapshots/one")
+    downloaded = [site.control.send("GET", "snapshots/one/archive") for _ in range(2)]
     assert downloaded[0].content == downloaded[1].content
     assert downloaded[0].headers["Content-Type"] == "application/zip"
     assert downloaded[0].headers["Content-Disposition"] == 'attachment; filename="one.zip"'
@@ -328,10 +328,10 @@ def test_another_emulator_can_have_it(world: World, tmp_path: Path) -> None:
         assert {"snapshot.json", "objects.json", "buckets/own/notes.txt"} <= set(archive.namelist())
     for number, data_dir in enumerate((None, tmp_path / "other")):
         with Emulator(Settings(port=0, data_dir=data_dir, durability="process")) as emu:
-            other = World(emu)
-            other.upload_id = world.upload_id
+            other = SnapshotSite(emu)
+            other.upload_id = site.upload_id
             uploaded = other.control.call("PUT", "snapshots/two/archive", data=downloaded[0].content)
-            assert uploaded == {**world.control.call("GET", "snapshots/one"), "name": "two"}
+            assert uploaded == {**site.control.call("GET", "snapshots/one"), "name": "two"}
             assert other.control.call("GET", "snapshots")["snapshots"] == [uploaded]
             assert other.red.call("GET")["total_number"] == 0
             other.control.call("POST", "snapshots/two")
@@ -340,7 +340,7 @@ def test_another_emulator_can_have_it(world: World, tmp_path: Path) -> None:
             other.close()
 
 
-def test_a_mounted_folder_gets_back_what_was_in_it_and_keeps_what_is_new(mounted: World, bucket: Path) -> None:
+def test_a_mounted_folder_gets_back_what_was_in_it_and_keeps_what_is_new(mounted: SnapshotSite, bucket: Path) -> None:
     mounted.fill()
     before = mounted.state()
     mounted.control.call("PUT", "snapshots/all?mounts=true")
@@ -363,7 +363,7 @@ def test_a_mounted_folder_gets_back_what_was_in_it_and_keeps_what_is_new(mounted
     assert "1.png" not in mounted.red.ids(dataset["dataset_id"])
 
 
-def test_a_mounted_folder_with_nothing_but_folders_in_it_is_put_back(mounted: World, bucket: Path) -> None:
+def test_a_mounted_folder_with_nothing_but_folders_in_it_is_put_back(mounted: SnapshotSite, bucket: Path) -> None:
     assert not [path for path in bucket.iterdir() if path.is_file()]
     (bucket / "in/empty").mkdir(parents=True)
     (bucket / "in/a.png").write_bytes(picture())
@@ -376,27 +376,27 @@ def test_a_mounted_folder_with_nothing_but_folders_in_it_is_put_back(mounted: Wo
 
 def test_nothing_follows_by_itself_in_manual_mode(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
-        world = World(emu, "bucket")
-        world.fill()
-        world.control.call("PUT", "snapshots/one")
-        [dataset] = world.red.call("GET")["datasets"]
+        site = SnapshotSite(emu, "bucket")
+        site.fill()
+        site.control.call("PUT", "snapshots/one")
+        [dataset] = site.red.call("GET")["datasets"]
         (bucket / "in/late.png").write_bytes(picture())
-        world.control.call("POST", "snapshots/one")
-        world.control.call("POST", "wait-idle")
-        assert "late.png" not in world.red.ids(dataset["dataset_id"])
-        world.red.call("POST", f"/{dataset['dataset_id']}/sync-data")
-        world.control.call("POST", "wait-idle")
-        assert "late.png" in world.red.ids(dataset["dataset_id"])
-        world.close()
+        site.control.call("POST", "snapshots/one")
+        site.control.call("POST", "wait-idle")
+        assert "late.png" not in site.red.ids(dataset["dataset_id"])
+        site.red.call("POST", f"/{dataset['dataset_id']}/sync-data")
+        site.control.call("POST", "wait-idle")
+        assert "late.png" in site.red.ids(dataset["dataset_id"])
+        site.close()
 
 
-def test_while_clients_are_writing(world: World) -> None:
+def test_while_clients_are_writing(site: SnapshotSite) -> None:
     """Each time all is exactly as it was, and every request meets what was before or what is after."""
-    world.fill()
-    world.control.call("PUT", "snapshots/one")
-    before = world.state()
-    [dataset] = world.red.call("GET")["datasets"]
-    base, ids = f"{world.red.base}/{dataset['dataset_id']}", list(world.red.ids(dataset["dataset_id"]).values())
+    site.fill()
+    site.control.call("PUT", "snapshots/one")
+    before = site.state()
+    [dataset] = site.red.call("GET")["datasets"]
+    base, ids = f"{site.red.base}/{dataset['dataset_id']}", list(site.red.ids(dataset["dataset_id"]).values())
     ends, goes_on = threading.Event(), threading.Event()
     goes_on.set()
     wrong: list[Any] = []
@@ -413,7 +413,7 @@ def test_while_clients_are_writing(world: World) -> None:
                 body = {"samples": [{"sample_id": ids[number], "labels": [{"name": f"{number}-{count}"}]}]}
                 for method, url, given in (
                     ("PUT", f"{base}/data-annotations/samples", {"json": body}),
-                    ("PUT", f"{world.emu.url}/own/in/{number}.png", {"data": picture(count % 50 + 1), "headers": OBS}),
+                    ("PUT", f"{site.emu.url}/own/in/{number}.png", {"data": picture(count % 50 + 1), "headers": OBS}),
                     ("POST", f"{base}/versions", {"json": {}}),
                     ("GET", f"{base}/data-annotations/samples", {}),
                 ):
@@ -425,14 +425,14 @@ def test_while_clients_are_writing(world: World) -> None:
     for thread in threads:
         thread.start()
     for _ in range(5):
-        poll(lambda: len(world.red.call("GET", f"/{dataset['dataset_id']}/versions")["versions"]) > 3, "they write")
-        world.control.call("POST", "snapshots/one")
+        poll(lambda: len(site.red.call("GET", f"/{dataset['dataset_id']}/versions")["versions"]) > 3, "they write")
+        site.control.call("POST", "snapshots/one")
         goes_on.clear()
         for _ in threads:
             assert resting.acquire(timeout=60)
-        world.control.call("POST", "snapshots/one")
-        world.control.call("POST", "wait-idle")
-        assert world.state() == before
+        site.control.call("POST", "snapshots/one")
+        site.control.call("POST", "wait-idle")
+        assert site.state() == before
         goes_on.set()
     ends.set()
     goes_on.set()
@@ -441,11 +441,11 @@ def test_while_clients_are_writing(world: World) -> None:
     assert not wrong
 
 
-def test_a_snapshot_in_the_middle_of_it_is_at_rest(world: World) -> None:
+def test_a_snapshot_in_the_middle_of_it_is_at_rest(site: SnapshotSite) -> None:
     """Whatever clients do meanwhile, nothing in it is half done."""
-    world.fill()
-    [dataset] = world.red.call("GET")["datasets"]
-    base = f"{world.red.base}/{dataset['dataset_id']}"
+    site.fill()
+    [dataset] = site.red.call("GET")["datasets"]
+    base = f"{site.red.base}/{dataset['dataset_id']}"
     ends = threading.Event()
 
     def work(path: str) -> None:
@@ -457,21 +457,21 @@ def test_a_snapshot_in_the_middle_of_it_is_at_rest(world: World) -> None:
     for thread in threads:
         thread.start()
     for number in range(4):
-        answer = world.control.send("PUT", f"snapshots/s{number}?timeout_ms=20000")
+        answer = site.control.send("PUT", f"snapshots/s{number}?timeout_ms=20000")
         assert answer.status_code == 200, answer.text
     ends.set()
     for thread in threads:
         thread.join(60)
     for number in range(4):
-        world.control.call("POST", f"snapshots/s{number}")
-        assert world.red.call("GET", f"/{dataset['dataset_id']}")["status"] == 1
-        versions = world.red.call("GET", f"/{dataset['dataset_id']}/versions")["versions"]
+        site.control.call("POST", f"snapshots/s{number}")
+        assert site.red.call("GET", f"/{dataset['dataset_id']}")["status"] == 1
+        versions = site.red.call("GET", f"/{dataset['dataset_id']}/versions")["versions"]
         assert {each["status"] for each in versions} == {1}
 
 
 @pytest.mark.parametrize("name", ["in/c\x01d.png", "in/0.png/below.png"])
 def test_restore_of_a_mounted_folder_with_names_that_cannot_be_objects_changes_nothing(
-    mounted: World, bucket: Path, name: str
+    mounted: SnapshotSite, bucket: Path, name: str
 ) -> None:
     mounted.fill()
     mounted.control.call("PUT", "snapshots/one?mounts=true")
@@ -486,7 +486,9 @@ def test_restore_of_a_mounted_folder_with_names_that_cannot_be_objects_changes_n
     assert (mounted.state(), sorted(bucket.rglob("*"))) == before
 
 
-def test_save_does_not_follow_links_out_of_a_mounted_folder(mounted: World, bucket: Path, tmp_path: Path) -> None:
+def test_save_does_not_follow_links_out_of_a_mounted_folder(
+    mounted: SnapshotSite, bucket: Path, tmp_path: Path
+) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     (bucket / "link.txt").symlink_to(tmp_path / "secret.txt")
     (bucket / "folder").symlink_to(tmp_path, target_is_directory=True)

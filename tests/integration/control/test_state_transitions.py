@@ -22,7 +22,7 @@ HOLD = {"mode": "hold"}
 SHORT_MS = 150
 
 
-class World:
+class TaskDataset:
     """A dataset of three labelled pictures, and every kind of task on it."""
 
     def __init__(self, emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
@@ -70,8 +70,8 @@ class World:
 
 
 @pytest.fixture
-def world(emu: Emulator, api: Api, control: Control, pictures: Path) -> Iterator[World]:
-    made = World(emu, api, control, pictures)
+def tasks(emu: Emulator, api: Api, control: Control, pictures: Path) -> Iterator[TaskDataset]:
+    made = TaskDataset(emu, api, control, pictures)
     yield made
     made.release()
 
@@ -92,112 +92,112 @@ class TestEveryKind:
     """The same rules for tasks of every kind."""
 
     def test_a_held_task_stands_in_the_state_before(
-        self, world: World, kind: str, states: list[str], failed: str
+        self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
-        world.prepare(kind)
+        tasks.prepare(kind)
         for number, coming in enumerate(STATES.get(kind, states[1:])):
-            world.rule(kind, **HOLD, before=coming)
-            state = world.begin(kind)
-            assert world.held() == [
-                {"kind": kind, "dataset_id": world.dataset_id, "before": coming, "mode": "hold"},
+            tasks.rule(kind, **HOLD, before=coming)
+            state = tasks.begin(kind)
+            assert tasks.held() == [
+                {"kind": kind, "dataset_id": tasks.dataset_id, "before": coming, "mode": "hold"},
             ]
             assert state() == states[number]
-            world.release()
+            tasks.release()
             assert poll(lambda state=state: (s := state()) == states[-1] and s) == states[-1]
-            world.emu.runtime.tasks.wait_idle(20)
+            tasks.emu.runtime.tasks.wait_idle(20)
             if kind == "switch":
                 break
 
     def test_a_task_goes_on_when_it_has_been_asked_for_often_enough(
-        self, world: World, kind: str, states: list[str], failed: str
+        self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
-        world.prepare(kind)
-        world.rule(kind, mode="polls", polls=3, before=STATES.get(kind, states[-1:])[0])
-        state = world.begin(kind)
-        world.held()
+        tasks.prepare(kind)
+        tasks.rule(kind, mode="polls", polls=3, before=STATES.get(kind, states[-1:])[0])
+        state = tasks.begin(kind)
+        tasks.held()
         assert [state() for _ in range(3)] == [states[-2]] * 3
         poll(lambda: state() == states[-1], "gone on")
 
-    def test_a_task_waits_its_time(self, world: World, kind: str, states: list[str], failed: str) -> None:
-        world.prepare(kind)
-        world.rule(kind, mode="time", ms=SHORT_MS, before=STATES.get(kind, states[-1:])[0])
+    def test_a_task_waits_its_time(self, tasks: TaskDataset, kind: str, states: list[str], failed: str) -> None:
+        tasks.prepare(kind)
+        tasks.rule(kind, mode="time", ms=SHORT_MS, before=STATES.get(kind, states[-1:])[0])
         start = time.monotonic()
-        state = world.begin(kind)
+        state = tasks.begin(kind)
         poll(lambda: state() == states[-1], "gone on")
         assert time.monotonic() - start >= SHORT_MS / 1000
 
     def test_a_task_that_is_to_fail_fails_as_documented(
-        self, world: World, kind: str, states: list[str], failed: str
+        self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
-        world.prepare(kind)
-        exported = world.bucket / "exported"
-        world.rule(kind, mode="fail", code="ModelArts.4356", before=STATES.get(kind, states[-1:])[0])
-        state = world.begin(kind)
-        world.emu.runtime.tasks.wait_idle(20)
+        tasks.prepare(kind)
+        exported = tasks.bucket / "exported"
+        tasks.rule(kind, mode="fail", code="ModelArts.4356", before=STATES.get(kind, states[-1:])[0])
+        state = tasks.begin(kind)
+        tasks.emu.runtime.tasks.wait_idle(20)
         assert state() == failed
         assert not [each for each in exported.rglob("*") if each.is_file()]
-        details = world.api.call("GET", f"/{world.dataset_id}")
+        details = tasks.api.call("GET", f"/{tasks.dataset_id}")
         assert details["status"] == 1
         if kind in ("sync", "import", "export"):
-            assert world.emu.runtime.store.entry(world.dataset_id).record.open_exports == 0
-        world.release()
-        again = world.begin(kind)
+            assert tasks.emu.runtime.store.entry(tasks.dataset_id).record.open_exports == 0
+        tasks.release()
+        again = tasks.begin(kind)
         poll(lambda: again() == states[-1], "works again")
 
     def test_a_dataset_can_be_deleted_while_its_task_is_held(
-        self, world: World, kind: str, states: list[str], failed: str
+        self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
-        world.prepare(kind)
-        world.rule(kind, **HOLD)
-        world.begin(kind)
-        world.held()
-        world.api.call("DELETE", f"/{world.dataset_id}", 204)
-        assert world.emu.runtime.tasks.wait_idle(20)
-        assert world.control.call("GET", "transitions")["held"] == []
+        tasks.prepare(kind)
+        tasks.rule(kind, **HOLD)
+        tasks.begin(kind)
+        tasks.held()
+        tasks.api.call("DELETE", f"/{tasks.dataset_id}", 204)
+        assert tasks.emu.runtime.tasks.wait_idle(20)
+        assert tasks.control.call("GET", "transitions")["held"] == []
 
     def test_the_end_of_the_emulator_waits_for_no_held_task(
-        self, world: World, kind: str, states: list[str], failed: str
+        self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
-        world.prepare(kind)
-        world.rule(kind, **HOLD)
-        world.begin(kind)
-        world.held()
+        tasks.prepare(kind)
+        tasks.rule(kind, **HOLD)
+        tasks.begin(kind)
+        tasks.held()
         start = time.monotonic()
-        world.emu.runtime.release_waits()
-        assert world.emu.runtime.tasks.wait_idle(20)
+        tasks.emu.runtime.release_waits()
+        assert tasks.emu.runtime.tasks.wait_idle(20)
         assert time.monotonic() - start < 20
 
 
-def test_the_failure_that_was_asked_for_is_told(world: World) -> None:
-    world.rule("import", mode="fail", code="ModelArts.4356")
-    state = world.begin("import")
+def test_the_failure_that_was_asked_for_is_told(tasks: TaskDataset) -> None:
+    tasks.rule("import", mode="fail", code="ModelArts.4356")
+    state = tasks.begin("import")
     poll(lambda: state() == "FAILED")
-    [task] = world.api.call("GET", f"/{world.dataset_id}/import-tasks")["import_tasks"]
+    [task] = tasks.api.call("GET", f"/{tasks.dataset_id}/import-tasks")["import_tasks"]
     assert task["error_code"] == "ModelArts.4356"
     assert "fails the import task before STARTING" in task["error_msg"]
 
 
-def test_more_held_tasks_than_workers_leave_room_for_others(world: World, api: Api) -> None:
-    world.control.call("PUT", "transitions?project_id=project", json={"publish": HOLD})
+def test_more_held_tasks_than_workers_leave_room_for_others(tasks: TaskDataset, api: Api) -> None:
+    tasks.control.call("PUT", "transitions?project_id=project", json={"publish": HOLD})
     others = [api.dataset(dataset_name=f"other-{number}", work_path=f"/bucket/out{number}/") for number in range(4)]
     for dataset_id in others:
         api.call("POST", f"/{dataset_id}/versions", 201, json={})
-    poll(lambda: len(world.control.call("GET", "transitions")["held"]) == 4, "four are held")
-    state = world.begin("sync")
+    poll(lambda: len(tasks.control.call("GET", "transitions")["held"]) == 4, "four are held")
+    state = tasks.begin("sync")
     poll(lambda: state() == "COMPLETED", "another goes on")
-    world.control.call("PUT", "transitions?project_id=project", json={})
-    assert world.emu.runtime.tasks.wait_idle(20)
+    tasks.control.call("PUT", "transitions?project_id=project", json={})
+    assert tasks.emu.runtime.tasks.wait_idle(20)
 
 
-def test_what_is_published_is_what_there_was_when_it_was_asked_for(world: World) -> None:
-    world.rule("publish", **HOLD)
-    state = world.begin("publish")
-    world.held()
-    (world.bucket / "in/late.png").write_bytes(picture())
-    poll(lambda: world.api.samples(world.dataset_id)["sample_count"] == 4, "followed")
-    world.release()
+def test_what_is_published_is_what_there_was_when_it_was_asked_for(tasks: TaskDataset) -> None:
+    tasks.rule("publish", **HOLD)
+    state = tasks.begin("publish")
+    tasks.held()
+    (tasks.bucket / "in/late.png").write_bytes(picture())
+    poll(lambda: tasks.api.samples(tasks.dataset_id)["sample_count"] == 4, "followed")
+    tasks.release()
     poll(lambda: state() == "1", "published")
-    versions = world.api.call("GET", f"/{world.dataset_id}/versions")["versions"]
+    versions = tasks.api.call("GET", f"/{tasks.dataset_id}/versions")["versions"]
     assert [each["total_sample_count"] for each in versions] == [3, 3]
 
 
@@ -207,15 +207,15 @@ def test_every_request_that_asks_after_a_task_is_in_the_table() -> None:
     assert set(_POLLED_TASKS.values()) <= {"", *ALL_KINDS}
 
 
-def test_a_project_has_rules_of_its_own(world: World, emu: Emulator) -> None:
-    world.rule("publish", **HOLD)
-    world.control.call("PUT", "transitions?project_id=free", json={"publish": {"mode": "immediate"}})
+def test_a_project_has_rules_of_its_own(tasks: TaskDataset, emu: Emulator) -> None:
+    tasks.rule("publish", **HOLD)
+    tasks.control.call("PUT", "transitions?project_id=free", json={"publish": {"mode": "immediate"}})
     free = Api(emu.url, "free")
     dataset_id = free.dataset(work_path="/bucket/free/")
     assert free.publish(dataset_id)["status"] == 1
     free.session.close()
-    assert world.control.call("GET", "transitions")["transitions"]["publish"] == HOLD
-    shown = world.control.call("GET", "transitions?project_id=free")["transitions"]
+    assert tasks.control.call("GET", "transitions")["transitions"]["publish"] == HOLD
+    shown = tasks.control.call("GET", "transitions?project_id=free")["transitions"]
     assert shown["publish"] == {"mode": "immediate"}
 
 

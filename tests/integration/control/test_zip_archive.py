@@ -28,7 +28,7 @@ Members = dict[str, bytes]
 OBS = {"x-obs-date": "Thu, 01 Jan 2026 00:00:00 GMT"}
 
 
-class World:
+class ArchiveSite:
     """An emulator with one dataset in a bucket of its own."""
 
     def __init__(self, emu: Emulator) -> None:
@@ -54,30 +54,30 @@ class World:
 
 
 @pytest.fixture(scope="module", params=["memory", "disk"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveSite]:
     folder = tmp_path_factory.mktemp("archive") / "data" if request.param == "disk" else None
     with Emulator(Settings(port=0, data_dir=folder, durability="process")) as emu:
-        made = World(emu)
+        made = ArchiveSite(emu)
         yield made
         made.close()
 
 
 @pytest.fixture(scope="module")
-def good(world: World) -> bytes:
+def good(site: ArchiveSite) -> bytes:
     """A snapshot as it is downloaded."""
-    world.control.call("PUT", "snapshots/good")
-    return world.control.send("GET", "snapshots/good/archive").content
+    site.control.call("PUT", "snapshots/good")
+    return site.control.send("GET", "snapshots/good/archive").content
 
 
 @pytest.fixture
-def unchanged(world: World, good: bytes) -> Iterator[None]:
+def unchanged(site: ArchiveSite, good: bytes) -> Iterator[None]:
     """Nothing but what a test does well has any effect, within the emulator's folder and beside it."""
-    beside = world.emu.runtime.root.parent
-    before = world.state(), sorted(beside.iterdir()) if beside.name == "data" else None
+    beside = site.emu.runtime.root.parent
+    before = site.state(), sorted(beside.iterdir()) if beside.name == "data" else None
     yield
-    assert world.emu.runtime.ready.is_set()
-    assert (world.state(), sorted(beside.iterdir()) if beside.name == "data" else None) == before
-    names = [path.name for path in (world.emu.runtime.root / "snapshots").iterdir()]
+    assert site.emu.runtime.ready.is_set()
+    assert (site.state(), sorted(beside.iterdir()) if beside.name == "data" else None) == before
+    names = [path.name for path in (site.emu.runtime.root / "snapshots").iterdir()]
     assert [name for name in names if name.startswith(".")] == []
 
 
@@ -114,16 +114,16 @@ def with_member(good: bytes, name: str, data: bytes = b"x") -> bytes:
     ],
 )
 @pytest.mark.usefixtures("unchanged")
-def test_names_that_lead_elsewhere(world: World, good: bytes, name: str) -> None:
-    world.control.refused("PUT", "snapshots/bad/archive", data=with_member(good, name))
-    world.control.refused("GET", "snapshots/bad", 404)
+def test_names_that_lead_elsewhere(site: ArchiveSite, good: bytes, name: str) -> None:
+    site.control.refused("PUT", "snapshots/bad/archive", data=with_member(good, name))
+    site.control.refused("GET", "snapshots/bad", 404)
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
 @pytest.mark.usefixtures("unchanged")
-def test_what_is_no_plain_file(world: World, good: bytes, kind: int) -> None:
+def test_what_is_no_plain_file(site: ArchiveSite, good: bytes, kind: int) -> None:
     data = packed({"snapshot.json": b"{}", "buckets/own/link": b"/etc/passwd"}, external_attr=(kind | 0o777) << 16)
-    world.control.refused("PUT", "snapshots/bad/archive", data=data)
+    site.control.refused("PUT", "snapshots/bad/archive", data=data)
 
 
 def bomb(good: bytes) -> bytes:
@@ -183,21 +183,21 @@ NONE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 @pytest.mark.parametrize(("make", "said"), NONE.values(), ids=NONE)
 @pytest.mark.usefixtures("unchanged")
-def test_archives_that_are_none(world: World, good: bytes, make: Callable[[bytes], bytes], said: str) -> None:
-    assert re.search(said, world.control.refused("PUT", "snapshots/bad/archive", data=make(good)))
-    world.control.refused("POST", "snapshots/bad", 404)
+def test_archives_that_are_none(site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes], said: str) -> None:
+    assert re.search(said, site.control.refused("PUT", "snapshots/bad/archive", data=make(good)))
+    site.control.refused("POST", "snapshots/bad", 404)
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_name_that_is_there_twice(world: World, good: bytes) -> None:
+def test_a_name_that_is_there_twice(site: ArchiveSite, good: bytes) -> None:
     out = io.BytesIO(good)
     with zipfile.ZipFile(out, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("snapshot.json", b"{}")
-    assert "appears twice" in world.control.refused("PUT", "snapshots/bad/archive", data=out.getvalue())
+    assert "appears twice" in site.control.refused("PUT", "snapshots/bad/archive", data=out.getvalue())
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_any_damage_is_told_or_does_no_harm(world: World, good: bytes) -> None:
+def test_any_damage_is_told_or_does_no_harm(site: ArchiveSite, good: bytes) -> None:
     draw = random.Random(7)
     for number in range(150):
         data = bytearray(good)
@@ -206,12 +206,12 @@ def test_any_damage_is_told_or_does_no_harm(world: World, good: bytes) -> None:
                 data[draw.randrange(len(data))] = draw.randrange(256)
         else:
             del data[draw.randrange(len(data)) :]
-        answer = world.control.send("PUT", "snapshots/damaged/archive", data=bytes(data))
+        answer = site.control.send("PUT", "snapshots/damaged/archive", data=bytes(data))
         assert answer.status_code in (200, 400), answer.text
         if answer.status_code == 200:
-            restored = world.control.send("POST", "snapshots/damaged")
+            restored = site.control.send("POST", "snapshots/damaged")
             assert restored.status_code in (200, 400), restored.text
-            world.control.call("POST", "snapshots/good")
+            site.control.call("POST", "snapshots/good")
 
 
 # What is in them
@@ -346,15 +346,15 @@ HOSTILE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.usefixtures("unchanged")
-def test_what_cannot_be_used_changes_nothing(world: World, good: bytes, make: Callable[[bytes], bytes]) -> None:
-    answer = world.control.send("PUT", "snapshots/bad/archive", data=make(good))
+def test_what_cannot_be_used_changes_nothing(site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes]) -> None:
+    answer = site.control.send("PUT", "snapshots/bad/archive", data=make(good))
     if answer.status_code == 200:
-        answer = world.control.send("POST", "snapshots/bad")
+        answer = site.control.send("POST", "snapshots/bad")
     assert answer.status_code == 400, answer.text
     assert set(answer.json()) == {"error_code", "error_msg"}
 
 
-def test_uploads_bring_nothing_but_parts(world: World, good: bytes) -> None:
+def test_uploads_bring_nothing_but_parts(site: ArchiveSite, good: bytes) -> None:
     members = members_of(good)
     upload_id = next(name for name in members if name.endswith("/upload.json")).split("/")[1]
     for name in (
@@ -364,34 +364,34 @@ def test_uploads_bring_nothing_but_parts(world: World, good: bytes) -> None:
         f"{upload_id}.claimed/upload.json",
     ):
         members[f"uploads/{name}"] = b"x"
-    world.control.call("PUT", "snapshots/odd/archive", data=packed(members))
-    world.control.call("POST", "snapshots/odd")
-    uploads = world.emu.runtime.root / "uploads"
+    site.control.call("PUT", "snapshots/odd/archive", data=packed(members))
+    site.control.call("POST", "snapshots/odd")
+    uploads = site.emu.runtime.root / "uploads"
     assert {path.relative_to(uploads).as_posix() for path in uploads.rglob("*")} == {
         upload_id,
         f"{upload_id}/upload.json",
     }
 
 
-def test_an_archive_of_another_program_will_do(world: World, good: bytes) -> None:
+def test_an_archive_of_another_program_will_do(site: ArchiveSite, good: bytes) -> None:
     """Members in another order, not compressed, folders left out, documents laid out otherwise."""
-    before = world.state()
+    before = site.state()
     members = {name: data for name, data in reversed(members_of(good).items()) if not name.endswith("/")}
     for name, data in members.items():
         if name.endswith(".json") and not name.startswith("buckets/"):
             members[name] = json.dumps(json.loads(data), indent=2).encode()
-    world.control.call("PUT", "snapshots/other/archive", data=packed(members, compression=zipfile.ZIP_STORED))
-    requests.delete(f"{world.emu.url}/own/in/a.png", headers=OBS, timeout=10)
-    world.control.call("POST", "snapshots/other")
-    assert world.state() == before
+    site.control.call("PUT", "snapshots/other/archive", data=packed(members, compression=zipfile.ZIP_STORED))
+    requests.delete(f"{site.emu.url}/own/in/a.png", headers=OBS, timeout=10)
+    site.control.call("POST", "snapshots/other")
+    assert site.state() == before
 
 
-def test_a_description_that_cannot_be_read_is_left_out_of_the_list(world: World, good: bytes) -> None:
-    folder = world.emu.runtime.root / "snapshots/broken"
+def test_a_description_that_cannot_be_read_is_left_out_of_the_list(site: ArchiveSite, good: bytes) -> None:
+    folder = site.emu.runtime.root / "snapshots/broken"
     folder.mkdir()
     (folder / "snapshot.json").write_text("{")
-    names = [each["name"] for each in world.control.call("GET", "snapshots")["snapshots"]]
+    names = [each["name"] for each in site.control.call("GET", "snapshots")["snapshots"]]
     assert "good" in names
     assert "broken" not in names
-    world.control.refused("POST", "snapshots/broken")
-    world.control.call("DELETE", "snapshots/broken", 204)
+    site.control.refused("POST", "snapshots/broken")
+    site.control.call("DELETE", "snapshots/broken", 204)

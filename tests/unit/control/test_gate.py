@@ -13,7 +13,7 @@ from modelarts_emulator.control.gate import RequestGate
 from tests.helpers.polling import poll
 
 
-class World:
+class GatedCalls:
     """A gate, and requests that stay inside until they are let go."""
 
     def __init__(self) -> None:
@@ -35,56 +35,56 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+def gated() -> Iterator[GatedCalls]:
+    made = GatedCalls()
     yield made
     made.ends.set()
     made.pool.shutdown()
 
 
-def test_who_is_inside_is_waited_for(world: World) -> None:
-    world.request()
-    poll(lambda: world.inside == 1, "inside")
+def test_who_is_inside_is_waited_for(gated: GatedCalls) -> None:
+    gated.request()
+    poll(lambda: gated.inside == 1, "inside")
 
     def close() -> int:
-        with world.gate.exclusive():
-            return world.inside
+        with gated.gate.exclusive():
+            return gated.inside
 
-    closing = world.pool.submit(close)
+    closing = gated.pool.submit(close)
     with pytest.raises(NotYet):
         closing.result(0.1)
-    world.ends.set()
+    gated.ends.set()
     assert closing.result(10) == 0
 
 
-def test_who_is_outside_waits(world: World) -> None:
-    world.ends.set()
-    with world.gate.exclusive():
-        waiting = world.request()
+def test_who_is_outside_waits(gated: GatedCalls) -> None:
+    gated.ends.set()
+    with gated.gate.exclusive():
+        waiting = gated.request()
         with pytest.raises(NotYet):
             waiting.result(0.1)
     waiting.result(10)
 
 
-def test_nobody_slips_in(world: World) -> None:
+def test_nobody_slips_in(gated: GatedCalls) -> None:
     """Many come and go while it is closed and opened again and again."""
-    world.ends.set()
+    gated.ends.set()
     ended = threading.Event()
 
     def come_and_go() -> None:
         while not ended.is_set():
-            world._serve()
+            gated._serve()
 
-    comers = [world.pool.submit(come_and_go) for _ in range(6)]
+    comers = [gated.pool.submit(come_and_go) for _ in range(6)]
     for _ in range(300):
-        with world.gate.exclusive():
-            assert world.inside == 0
+        with gated.gate.exclusive():
+            assert gated.inside == 0
     ended.set()
     for comer in comers:
         comer.result(10)
 
 
-def test_leaving_without_having_entered_has_no_effect(world: World) -> None:
-    world.gate.leave()
-    with world.gate.exclusive():
-        world.gate.leave()
+def test_leaving_without_having_entered_has_no_effect(gated: GatedCalls) -> None:
+    gated.gate.leave()
+    with gated.gate.exclusive():
+        gated.gate.leave()

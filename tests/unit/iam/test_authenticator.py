@@ -41,7 +41,7 @@ HOST = "127.0.0.1:8765"
 PATH = f"/v2/{RED.id}/datasets"
 
 
-class World:
+class Doorway:
     def __init__(self, *, strict):
         self.clock = MovingClock()
         self.tokens = Tokens(self.clock, Ids(seed=1))
@@ -52,12 +52,12 @@ class World:
 
 @pytest.fixture
 def strict():
-    return World(strict=True)
+    return Doorway(strict=True)
 
 
 @pytest.fixture
 def open_():
-    return World(strict=False)
+    return Doorway(strict=False)
 
 
 def environ(method="GET", uri=PATH, headers=None):
@@ -306,16 +306,16 @@ def v2_url(parameter="AccessKeyId", key="AKA", secret="sk-a", expires=None, meth
 
 
 @pytest.mark.parametrize("parameter", ["AccessKeyId", "AWSAccessKeyId"])
-@pytest.mark.parametrize("world", ["strict", "open_"])
-def test_a_signed_url_passes_until_it_expires(parameter, world, request):
-    access = request.getfixturevalue(world)
+@pytest.mark.parametrize("mode", ["strict", "open_"])
+def test_a_signed_url_passes_until_it_expires(parameter, mode, request):
+    access = request.getfixturevalue(mode)
     signed = read_signed_request(environ(uri=v2_url(parameter)))
     assert access.access.authenticate_object(signed).principal.user is ALICE
     access.clock.ahead_ms = 600_000
     assert refused(access.access.authenticate_object, signed) is EXPIRED
 
 
-@pytest.mark.parametrize("world", ["strict", "open_"])
+@pytest.mark.parametrize("mode", ["strict", "open_"])
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -330,21 +330,21 @@ def test_a_signed_url_passes_until_it_expires(parameter, world, request):
         ("AKA", "AKB", SIGNATURE_MISMATCH),
     ],
 )
-def test_a_changed_url_is_refused_also_when_open(world, old, new, expected, request):
+def test_a_changed_url_is_refused_also_when_open(mode, old, new, expected, request):
     uri = v2_url().replace(old, new, 1)
     assert (
-        refused(request.getfixturevalue(world).access.authenticate_object, read_signed_request(environ(uri=uri)))
+        refused(request.getfixturevalue(mode).access.authenticate_object, read_signed_request(environ(uri=uri)))
         is expected
     )
 
 
 def test_our_own_urls_pass_and_only_unchanged(strict, open_):
-    for world in (strict, open_):
-        uri = world.signer.sign("", "bucket/a.jpg", process="image/resize,m_lfit,h_200")
-        world.access.authenticate_object(read_signed_request(environ(uri=uri)))
+    for mode in (strict, open_):
+        uri = mode.signer.sign("", "bucket/a.jpg", process="image/resize,m_lfit,h_200")
+        mode.access.authenticate_object(read_signed_request(environ(uri=uri)))
         wrong = read_signed_request(environ(uri=uri.replace("h_200", "h_900")))
-        assert refused(world.access.authenticate_object, wrong) is SIGNATURE_MISMATCH
-        assert refused(world.access.authenticate_object, read_signed_request(environ("PUT", uri))) is SIGNATURE_MISMATCH
+        assert refused(mode.access.authenticate_object, wrong) is SIGNATURE_MISMATCH
+        assert refused(mode.access.authenticate_object, read_signed_request(environ("PUT", uri))) is SIGNATURE_MISMATCH
 
 
 # Object storage, newer signature, signed by botocore
@@ -417,7 +417,7 @@ def test_a_newer_signature_that_is_wrong(strict, signed, expected):
     assert refused(strict.access.authenticate_object, read_signed_request(signed())) is expected
 
 
-@pytest.mark.parametrize("world", ["strict", "open_"])
+@pytest.mark.parametrize("mode", ["strict", "open_"])
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -428,19 +428,19 @@ def test_a_newer_signature_that_is_wrong(strict, signed, expected):
         ("X-Amz-Signature=", "response-content-type=text%2Fhtml&X-Amz-Signature=", SIGNATURE_MISMATCH),
     ],
 )
-def test_a_newer_url_that_was_changed(world, old, new, expected, request):
+def test_a_newer_url_that_was_changed(mode, old, new, expected, request):
     signed = v4_signed(query=True)
     wrong = changed(signed, REQUEST_URI=signed["REQUEST_URI"].replace(old, new, 1))
     assert wrong != signed
-    assert refused(request.getfixturevalue(world).access.authenticate_object, read_signed_request(wrong)) is expected
+    assert refused(request.getfixturevalue(mode).access.authenticate_object, read_signed_request(wrong)) is expected
 
 
 def test_a_newer_url_expires(strict, open_):
-    for world in (strict, open_):
+    for mode in (strict, open_):
         signed = read_signed_request(v4_signed(query=True))
-        world.access.authenticate_object(signed)
-        world.clock.ahead_ms = 601_000
-        assert refused(world.access.authenticate_object, signed) is EXPIRED
+        mode.access.authenticate_object(signed)
+        mode.clock.ahead_ms = 601_000
+        assert refused(mode.access.authenticate_object, signed) is EXPIRED
 
 
 # Open

@@ -17,7 +17,7 @@ from tests.helpers.polling import poll
 HOLD = TransitionRule(mode=TransitionMode.HOLD)
 
 
-class World:
+class Waiting:
     """Transitions of two datasets, each of a project of its own, and threads that enter states."""
 
     def __init__(self) -> None:
@@ -40,104 +40,104 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+def waiting() -> Iterator[Waiting]:
+    made = Waiting()
     yield made
     made.end()
 
 
-def test_without_a_rule_a_task_goes_on(world: World) -> None:
-    world.transitions.enter("publish", "d1", "RUNNING")
-    world.transitions.put({"sync": HOLD})
-    world.transitions.enter("publish", "d1", "RUNNING")
+def test_without_a_rule_a_task_goes_on(waiting: Waiting) -> None:
+    waiting.transitions.enter("publish", "d1", "RUNNING")
+    waiting.transitions.put({"sync": HOLD})
+    waiting.transitions.enter("publish", "d1", "RUNNING")
 
 
-def test_a_held_task_is_named_and_goes_on_when_it_is_released(world: World) -> None:
-    world.transitions.put({"publish": HOLD})
-    task = world.held()
-    assert world.transitions.held() == [WaitingTask("publish", "d1", "RUNNING", TransitionMode.HOLD)]
-    assert world.transitions.has_waiting
-    world.transitions.put({})
+def test_a_held_task_is_named_and_goes_on_when_it_is_released(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": HOLD})
+    task = waiting.held()
+    assert waiting.transitions.held() == [WaitingTask("publish", "d1", "RUNNING", TransitionMode.HOLD)]
+    assert waiting.transitions.has_waiting
+    waiting.transitions.put({})
     task.result(10)
-    assert world.transitions.held() == []
+    assert waiting.transitions.held() == []
 
 
-def test_only_the_state_that_a_rule_names_is_held(world: World) -> None:
-    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.HOLD, before="COMPLETED")})
-    world.enter(state="RUNNING").result(10)
-    task = world.enter(state="COMPLETED")
-    poll(world.transitions.held, "held")
-    world.transitions.clear()
+def test_only_the_state_that_a_rule_names_is_held(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.HOLD, before="COMPLETED")})
+    waiting.enter(state="RUNNING").result(10)
+    task = waiting.enter(state="COMPLETED")
+    poll(waiting.transitions.held, "held")
+    waiting.transitions.clear()
     task.result(10)
 
 
-def test_putting_the_same_rule_again_releases_nobody(world: World) -> None:
-    world.transitions.put({"publish": HOLD})
-    task = world.held()
-    world.transitions.put({"publish": HOLD, "sync": HOLD})
+def test_putting_the_same_rule_again_releases_nobody(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": HOLD})
+    task = waiting.held()
+    waiting.transitions.put({"publish": HOLD, "sync": HOLD})
     with pytest.raises(NotYet):
         task.result(0.25)
 
 
-def test_time_is_waited_for(world: World) -> None:
-    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.TIME, ms=150)})
+def test_time_is_waited_for(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.TIME, ms=150)})
     start = time.monotonic()
-    world.transitions.enter("publish", "d1", "RUNNING")
+    waiting.transitions.enter("publish", "d1", "RUNNING")
     assert 0.14 < time.monotonic() - start < 5
 
 
-def test_polls_are_counted_for_the_task_alone(world: World) -> None:
-    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.POLLS, polls=3)})
-    task = world.held()
+def test_polls_are_counted_for_the_task_alone(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.POLLS, polls=3)})
+    task = waiting.held()
     for kind, dataset_id in (("publish", "d2"), ("sync", "d1"), ("publish", "d1"), ("", "d1")):
-        world.transitions.record_poll(kind, dataset_id)
+        waiting.transitions.record_poll(kind, dataset_id)
     with pytest.raises(NotYet):
         task.result(0.25)
-    world.transitions.record_poll("publish", "d1")
+    waiting.transitions.record_poll("publish", "d1")
     task.result(10)
 
 
 @pytest.mark.parametrize("code", ["PUBLISH_FAILED", "ModelArts.4712"])
-def test_a_task_fails_with_a_row_of_the_catalogue(world: World, code: str) -> None:
-    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.FAIL, code=code)})
+def test_a_task_fails_with_a_row_of_the_catalogue(waiting: Waiting, code: str) -> None:
+    waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.FAIL, code=code)})
     with pytest.raises(ApiError) as failure:
-        world.transitions.enter("publish", "d1", "RUNNING")
+        waiting.transitions.enter("publish", "d1", "RUNNING")
     assert failure.value.error.code == "ModelArts.4712"
 
 
-def test_a_project_has_rules_of_its_own(world: World) -> None:
-    world.transitions.put({"publish": HOLD}, "red")
-    world.enter("d2").result(10)
-    task = world.held("d1")
-    world.transitions.put({"publish": HOLD})
-    world.transitions.put({"publish": TransitionRule(mode=TransitionMode.IMMEDIATE)}, "red")
+def test_a_project_has_rules_of_its_own(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": HOLD}, "red")
+    waiting.enter("d2").result(10)
+    task = waiting.held("d1")
+    waiting.transitions.put({"publish": HOLD})
+    waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.IMMEDIATE)}, "red")
     task.result(10)
-    blue = world.held("d2")
-    world.transitions.put({}, "red")
-    red = world.held("d1")
-    world.transitions.clear()
+    blue = waiting.held("d2")
+    waiting.transitions.put({}, "red")
+    red = waiting.held("d1")
+    waiting.transitions.clear()
     blue.result(10)
     red.result(10)
 
 
 @pytest.mark.parametrize("release", [Transitions.stop, Transitions.clear])
-def test_the_end_lets_everything_go(world: World, release: Callable[[Transitions], None]) -> None:
-    world.transitions.put({"publish": HOLD})
-    task = world.held()
-    release(world.transitions)
+def test_the_end_lets_everything_go(waiting: Waiting, release: Callable[[Transitions], None]) -> None:
+    waiting.transitions.put({"publish": HOLD})
+    task = waiting.held()
+    release(waiting.transitions)
     task.result(10)
 
 
-def test_after_the_end_nothing_is_held(world: World) -> None:
-    world.transitions.stop()
-    world.transitions.put({"publish": HOLD})
-    world.enter().result(10)
+def test_after_the_end_nothing_is_held(waiting: Waiting) -> None:
+    waiting.transitions.stop()
+    waiting.transitions.put({"publish": HOLD})
+    waiting.enter().result(10)
 
 
-def test_a_task_of_a_dataset_that_is_gone_goes_on(world: World) -> None:
-    world.transitions.put({"publish": HOLD})
-    task = world.held()
-    del world.projects["d1"]
+def test_a_task_of_a_dataset_that_is_gone_goes_on(waiting: Waiting) -> None:
+    waiting.transitions.put({"publish": HOLD})
+    task = waiting.held()
+    del waiting.projects["d1"]
     task.result(10)
 
 

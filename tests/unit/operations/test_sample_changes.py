@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from modelarts_emulator.contract.samples import (
     SampleLabels,
     UpdateSamplesRequest,
 )
-from modelarts_emulator.contract.wire import LabelType, Order, SampleState, SampleStatus
+from modelarts_emulator.contract.wire import DatasetType, LabelType, Order, SampleState, SampleStatus
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.samples import (
     delete_samples,
@@ -99,6 +100,39 @@ class TestBatches:
         put(runtime, context, sample(1), sample(2, deleted=True))
         items = [SampleLabels(sample_id=each, labels=[LABEL]) for each in (sample(1).id, "f" * 32, sample(2).id, None)]
         assert label(runtime, context, *items) == [None, *[SAMPLE_NOT_FOUND.code] * 3]
+
+
+class TestDeleting:
+    @pytest.mark.parametrize(
+        ("dataset_type", "delete_source", "is_left"),
+        [
+            (DatasetType.IMAGE_CLASSIFICATION, False, True),
+            (DatasetType.IMAGE_CLASSIFICATION, True, False),
+            (DatasetType.TEXT_CLASSIFICATION, True, True),  # a line of a file that holds other samples
+            (DatasetType.TABLE, True, True),
+        ],
+    )
+    def test_source_is_deleted_on_request_if_it_is_the_whole_sample(
+        self,
+        runtime: Runtime,
+        create: Callable[..., RequestContext],
+        dataset_type: DatasetType,
+        delete_source: bool,
+        is_left: bool,
+    ) -> None:
+        context = create(dataset_type)
+        (runtime.root / "obs/bucket/in").mkdir()
+        file = runtime.root / "obs/bucket/in/1.png"
+        file.write_bytes(b"content")
+        put(runtime, context, sample(1, path="bucket/in/1.png"))
+        delete_samples(runtime, context, DeleteSamplesRequest(samples=[sample(1).id], delete_source=delete_source))
+        assert file.exists() is is_left
+        with runtime.store.reading(context.dataset_id) as dataset:
+            tombstone = dataset.get(sample(1).id, deleted=True)
+        assert tombstone is not None and tombstone.deleted
+        # With its file, the signature goes too: a file that comes back under this name is a new one.
+        assert (tombstone.signature is None) is not is_left
+        assert page(runtime, context) == (0, [])
 
 
 class TestPages:

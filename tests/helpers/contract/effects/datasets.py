@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 from tests.helpers.contract.effects.parts import ENTITIES, label_members, schema_members, separator_members
-from tests.helpers.contract.world import NAME, Body, Case, World
+from tests.helpers.contract.project import NAME, Body, Case, ContractProject
 
 CAT = {"name": "cat"}
 WORKER = {"worker_id": "x"}
 FORCE = {"workforce_id": "w", "workers": [WORKER]}
 
 
-def create(world: World, body: Body) -> str:
+def create(project: ContractProject, body: Body) -> str:
     """Create a dataset; what it is like, or the refusal."""
     request = {
         "dataset_name": NAME,
@@ -22,19 +22,19 @@ def create(world: World, body: Body) -> str:
         "work_path_type": 0,
         **body,
     }
-    answer = json.loads(world.send("POST", "", request))
-    return world.seen(world.made(answer["dataset_id"])) if "dataset_id" in answer else str(answer)
+    answer = json.loads(project.send("POST", "", request))
+    return project.seen(project.made(answer["dataset_id"])) if "dataset_id" in answer else str(answer)
 
 
-def update(world: World, body: Body) -> str:
+def update(project: ContractProject, body: Body) -> str:
     """Change a triplet dataset that has a label and two versions."""
-    dataset_id = world.dataset(102, "text", labels=ENTITIES)
-    first = world.api.publish(dataset_id)["version_id"]
-    world.api.call("POST", f"/{dataset_id}/data-annotations/labels", json={"labels": [{"name": "later"}]})
-    world.api.publish(dataset_id)
+    dataset_id = project.dataset(102, "text", labels=ENTITIES)
+    first = project.api.publish(dataset_id)["version_id"]
+    project.api.call("POST", f"/{dataset_id}/data-annotations/labels", json={"labels": [{"name": "later"}]})
+    project.api.publish(dataset_id)
     if "current_version_id" in body:
         body = {"current_version_id": first}
-    return world.send("PUT", f"/{dataset_id}", body) + world.seen(dataset_id)
+    return project.send("PUT", f"/{dataset_id}", body) + project.seen(dataset_id)
 
 
 def triplets() -> Body:

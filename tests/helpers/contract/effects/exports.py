@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from tests.helpers.contract.world import BOX, Body, Case, Do, World
+from tests.helpers.contract.project import BOX, Body, Case, ContractProject, Do
 
 NEW = {
     "export_dest": "NEW_DATASET",
@@ -30,29 +30,29 @@ METADATA = {
 def export(kind: int = 0) -> Do:
     """Export a dataset with two labelled samples; a version of it has been published with others."""
 
-    def do(world: World, body: Body) -> str:
-        dataset_id = world.dataset(kind, "boxes" if kind == 1 else "in")
-        ids = world.ids(dataset_id)
+    def do(project: ContractProject, body: Body) -> str:
+        dataset_id = project.dataset(kind, "boxes" if kind == 1 else "in")
+        ids = project.ids(dataset_id)
         property_ = BOX if kind == 1 else {"own": "x"}
         cat, dog = ({"name": name, "property": property_} for name in ("cat", "dog"))
         items = [
             {"sample_id": ids[0], "labels": [{**cat, "score": 0.5}, dog], "metadata": METADATA},
             {"sample_id": ids[1], "labels": [cat], "sample_usage": "TEST"},
         ]
-        world.api.call("PUT", f"/{dataset_id}/data-annotations/samples", json={"samples": items})
-        version_id = world.api.publish(dataset_id)["version_id"]
-        world.api.label(dataset_id, {ids[-1]: [cat]})
+        project.api.call("PUT", f"/{dataset_id}/data-annotations/samples", json={"samples": items})
+        version_id = project.api.publish(dataset_id)["version_id"]
+        project.api.label(dataset_id, {ids[-1]: [cat]})
         request = {"path": "/bucket/target/", **body}
         if "version_id" in body:
             request["version_id"] = version_id
         if "samples" in (body.get("export_params") or {}):
             request["export_params"] = {"samples": [ids[0]]}
-        answer = json.loads(world.send("POST", f"/{dataset_id}/export-tasks", request)).get("error_msg", "")
-        world.rest(dataset_id)
-        for each in world.api.call("GET", "?limit=100")["datasets"]:
+        answer = json.loads(project.send("POST", f"/{dataset_id}/export-tasks", request)).get("error_msg", "")
+        project.rest(dataset_id)
+        for each in project.api.call("GET", "?limit=100")["datasets"]:
             if each["data_sources"][0]["data_path"] == "/bucket/target/":
-                answer += world.seen(world.made(each["dataset_id"]))
-        return answer + world.seen(dataset_id) + world.files("target")
+                answer += project.seen(project.made(each["dataset_id"]))
+        return answer + project.seen(dataset_id) + project.files("target")
 
     return do
 

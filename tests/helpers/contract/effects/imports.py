@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.helpers.contract.effects.parts import schema_members, separator_members
-from tests.helpers.contract.world import Body, Case, Do, World
+from tests.helpers.contract.project import Body, Case, ContractProject, Do
 from tests.helpers.pictures import picture
 
 CAT = {"name": "cat"}
@@ -15,20 +15,20 @@ TABLE = {"schema": [{"name": "x"}, {"name": "y"}]}
 def import_(kind: int = 0, folder: str = "new", **members: Any) -> Do:
     """Import a folder into a dataset without samples; a body's ``import_path`` of None is left out."""
 
-    def do(world: World, body: Body) -> str:
-        dataset_id = world.dataset(kind, "target", **members)
+    def do(project: ContractProject, body: Body) -> str:
+        dataset_id = project.dataset(kind, "target", **members)
         request = {"import_path": f"/bucket/{folder}/", **body}
         sent = {key: value for key, value in request.items() if value is not None}
-        answer = world.send("POST", f"/{dataset_id}/import-tasks", sent)
-        return answer + world.seen(dataset_id) + world.files("target")
+        answer = project.send("POST", f"/{dataset_id}/import-tasks", sent)
+        return answer + project.seen(dataset_id) + project.files("target")
 
     return do
 
 
-def import_known(world: World, body: Body) -> str:
+def import_known(project: ContractProject, body: Body) -> str:
     """Import into a dataset that has one of the samples already."""
-    world.write("target/cat/10.png", picture(colour=(10, 0, 0)))
-    return import_()(world, body)
+    project.write("target/cat/10.png", picture(colour=(10, 0, 0)))
+    return import_()(project, body)
 
 
 def texts(label_format: Body) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.helpers.contract.effects.parts import RELATION, label_members
-from tests.helpers.contract.world import Body, Case, Do, World
+from tests.helpers.contract.project import Body, Case, ContractProject, Do
 from tests.helpers.pictures import picture
 
 OLD = [{"name": "old", "type": 103}, {"name": "old", "type": 102}, {"name": "other", "type": 103}]
@@ -17,9 +17,9 @@ OLD = [{"name": "old", "type": 103}, {"name": "old", "type": 102}, {"name": "oth
 def change(method: str, path: str = "") -> Do:
     """Create, change or delete labels of a triplet dataset that has some."""
 
-    def do(world: World, body: Body) -> str:
-        dataset_id = world.dataset(102, "text", labels=OLD)
-        return world.send(method, f"/{dataset_id}/data-annotations/labels{path}", body) + world.seen(dataset_id)
+    def do(project: ContractProject, body: Body) -> str:
+        dataset_id = project.dataset(102, "text", labels=OLD)
+        return project.send(method, f"/{dataset_id}/data-annotations/labels{path}", body) + project.seen(dataset_id)
 
     return do
 
@@ -27,29 +27,29 @@ def change(method: str, path: str = "") -> Do:
 create, update, delete = change("POST"), change("PUT"), change("POST", "/delete")
 
 
-def update_named(world: World, body: Body) -> str:
+def update_named(project: ContractProject, body: Body) -> str:
     """Change the label that the path names. ``type``: which one of this name."""
     label_type = body.get("type", 102)
     property_ = {key: value for key, value in body.items() if key != "type"}
-    dataset_id = world.dataset(102, "text", labels=OLD)
+    dataset_id = project.dataset(102, "text", labels=OLD)
     path = f"/{dataset_id}/data-annotations/labels/old"
-    return world.send("PUT", path, property_, label_type=label_type) + world.seen(dataset_id)
+    return project.send("PUT", path, property_, label_type=label_type) + project.seen(dataset_id)
 
 
 @cache
 def remove(by_name: bool) -> Do:
     """Delete a label of a picture, or several; ``body`` is the query."""
 
-    def do(world: World, body: Body) -> str:
-        world.write("target/0.png", picture())
-        dataset_id = world.dataset(0, "target")
-        world.api.label(dataset_id, {world.ids(dataset_id)[0]: [{"name": "猫/%"}]})
+    def do(project: ContractProject, body: Body) -> str:
+        project.write("target/0.png", picture())
+        dataset_id = project.dataset(0, "target")
+        project.api.label(dataset_id, {project.ids(dataset_id)[0]: [{"name": "猫/%"}]})
         path = f"/{dataset_id}/data-annotations/labels"
         if by_name:
-            answer = world.send("DELETE", f"{path}/{quote('猫/%', safe='')}", **body)
+            answer = project.send("DELETE", f"{path}/{quote('猫/%', safe='')}", **body)
         else:
-            answer = world.send("POST", f"{path}/delete", {"labels": [{"name": "猫/%"}]}, **body)
-        return answer + world.seen(dataset_id) + world.files("target")
+            answer = project.send("POST", f"{path}/delete", {"labels": [{"name": "猫/%"}]}, **body)
+        return answer + project.seen(dataset_id) + project.files("target")
 
     return do
 

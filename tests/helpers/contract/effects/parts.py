@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.helpers.contract.world import BOX, Body, Case, Do
+from tests.helpers.contract.project import BOX, Body, Case, Do
 
 Wrap = Callable[[Body], Body]
 """Puts an object where the request has it."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from tests.helpers.contract.effects.parts import metadata_members, sample_label_members, separator_members
-from tests.helpers.contract.world import Body, Case, Do, World
+from tests.helpers.contract.project import Body, Case, ContractProject, Do
 from tests.helpers.pictures import picture
 
 FOLDERS = {0: "in", 1: "boxes", 100: "text", 101: "text", 102: "text", 202: "sound", 400: "table"}
@@ -28,13 +28,13 @@ DATA = {0: PNG, 1: PNG, 202: WAV}
 def upload(kind: int = 0) -> Do:
     """Upload one file into a dataset without any."""
 
-    def do(world: World, body: Body) -> str:
-        dataset_id = world.dataset(kind, "target")
+    def do(project: ContractProject, body: Body) -> str:
+        dataset_id = project.dataset(kind, "target")
         top = {key: body[key] for key in ("final_annotation", "label_format", "samples") if key in body}
         sample = {key: value for key, value in body.items() if key not in top}
         request = {"samples": [{"name": NAMES.get(kind, "up.txt"), **sample}], **top}
-        answer = world.send("POST", f"/{dataset_id}/data-annotations/samples", request)
-        return answer + world.seen(dataset_id) + world.files("target")
+        answer = project.send("POST", f"/{dataset_id}/data-annotations/samples", request)
+        return answer + project.seen(dataset_id) + project.files("target")
 
     return do
 
@@ -43,45 +43,45 @@ def upload(kind: int = 0) -> Do:
 def update(kind: int = 0) -> Do:
     """Label one sample, and publish."""
 
-    def do(world: World, body: Body) -> str:
-        dataset_id = world.dataset(kind, FOLDERS[kind])
-        ids = world.ids(dataset_id)
+    def do(project: ContractProject, body: Body) -> str:
+        dataset_id = project.dataset(kind, FOLDERS[kind])
+        ids = project.ids(dataset_id)
         item = {"sample_id": ids[0], **body}
         if "sample_id" in body:
             item["sample_id"] = ids[1]
-        answer = world.send("PUT", f"/{dataset_id}/data-annotations/samples", {"samples": [item][: len(body)]})
-        world.api.publish(dataset_id, remove_sample_usage=False)
-        return answer + world.seen(dataset_id) + world.files("out")
+        answer = project.send("PUT", f"/{dataset_id}/data-annotations/samples", {"samples": [item][: len(body)]})
+        project.api.publish(dataset_id, remove_sample_usage=False)
+        return answer + project.seen(dataset_id) + project.files("out")
 
     return do
 
 
-def update_all(world: World, body: Body) -> str:
+def update_all(project: ContractProject, body: Body) -> str:
     """Label one sample; ``body`` stands beside the samples."""
-    dataset_id = world.dataset()
-    request = {"samples": [{"sample_id": world.ids(dataset_id)[0], "labels": [CAT]}], **body}
-    return world.send("PUT", f"/{dataset_id}/data-annotations/samples", request) + world.seen(dataset_id)
+    dataset_id = project.dataset()
+    request = {"samples": [{"sample_id": project.ids(dataset_id)[0], "labels": [CAT]}], **body}
+    return project.send("PUT", f"/{dataset_id}/data-annotations/samples", request) + project.seen(dataset_id)
 
 
-def delete(world: World, body: Body) -> str:
+def delete(project: ContractProject, body: Body) -> str:
     """Delete one sample of two."""
     for number in range(2):
-        world.write(f"target/{number}.png", picture(colour=(number, 0, 0)))
-    dataset_id = world.dataset(0, "target")
-    ids = world.ids(dataset_id)
+        project.write(f"target/{number}.png", picture(colour=(number, 0, 0)))
+    dataset_id = project.dataset(0, "target")
+    ids = project.ids(dataset_id)
     request = {"samples": [ids[0]], **body}
     if "samples" in body:
         request["samples"] = [ids[1]]
-    answer = world.send("POST", f"/{dataset_id}/data-annotations/samples/delete", request)
-    return answer + world.seen(dataset_id) + world.files("target")
+    answer = project.send("POST", f"/{dataset_id}/data-annotations/samples/delete", request)
+    return answer + project.seen(dataset_id) + project.files("target")
 
 
 @cache
 def uploaded_label(kind: int) -> Do:
     """What uploads a labelled file."""
 
-    def labelled(world: World, body: Body) -> str:
-        return upload(kind)(world, {"data": DATA.get(kind, TXT), **body})
+    def labelled(project: ContractProject, body: Body) -> str:
+        return upload(kind)(project, {"data": DATA.get(kind, TXT), **body})
 
     return labelled
 

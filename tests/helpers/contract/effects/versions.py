@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.helpers.contract.world import Body, Case, Do, World
+from tests.helpers.contract.project import Body, Case, ContractProject, Do
 
 TABLE = {"schema": [{"name": "x"}, {"name": "y"}]}
 
@@ -13,14 +13,14 @@ TABLE = {"schema": [{"name": "x"}, {"name": "y"}]}
 def publish(kind: int = 0) -> Do:
     """Publish labelled pictures, or a table."""
 
-    def do(world: World, body: Body) -> str:
-        dataset_id = world.dataset(kind, "table" if kind == 400 else "in", **(TABLE if kind == 400 else {}))
+    def do(project: ContractProject, body: Body) -> str:
+        dataset_id = project.dataset(kind, "table" if kind == 400 else "in", **(TABLE if kind == 400 else {}))
         if kind == 0:
             about = {"labels": [{"name": "cat"}], "metadata": {"@modelarts:hard": 1}, "sample_usage": "TEST"}
-            items = [{"sample_id": identity, **about} for identity in world.ids(dataset_id)]
-            world.api.call("PUT", f"/{dataset_id}/data-annotations/samples", json={"samples": items})
-        answer = world.send("POST", f"/{dataset_id}/versions", body)
-        return answer + world.seen(dataset_id) + world.files("out")
+            items = [{"sample_id": identity, **about} for identity in project.ids(dataset_id)]
+            project.api.call("PUT", f"/{dataset_id}/data-annotations/samples", json={"samples": items})
+        answer = project.send("POST", f"/{dataset_id}/versions", body)
+        return answer + project.seen(dataset_id) + project.files("out")
 
     return do
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.helpers.contract.effects import datasets, exports, imports, labels, samples
 from tests.helpers.contract.effects.parts import ATTRIBUTE
-from tests.helpers.contract.world import Body, Case, Do
+from tests.helpers.contract.project import Body, Case, Do
 
 OLD = {"name": "old", "type": 103}
 RENAMED = {"property": {"@modelarts:rename_to": "renamed"}}

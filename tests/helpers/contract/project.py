@@ -17,7 +17,7 @@ from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
 Body = dict[str, Any]
-Do = Callable[["World", Body], str]
+Do = Callable[["ContractProject", Body], str]
 """Does something with a body's members, and says all that can be seen of it afterwards."""
 
 
@@ -57,7 +57,7 @@ _ECHOES = {
 }
 
 
-class World:
+class ContractProject:
     """Buckets with files, and what is made of them."""
 
     def __init__(self, api: Api, bucket: Path) -> None:
@@ -172,8 +172,8 @@ class World:
 
 
 @contextmanager
-def running(root: Path, kind: type[World] = World) -> Iterator[tuple[World, Emulator]]:
-    """A world, and the emulator that it is in."""
+def running(root: Path, kind: type[ContractProject] = ContractProject) -> Iterator[tuple[ContractProject, Emulator]]:
+    """A project, and the emulator that it is in."""
     for name in ("in", "out", "own", "target", "elsewhere"):
         (root / "bucket" / name).mkdir(parents=True)
     settings = Settings(port=0, data_dir=root / "data", buckets={"bucket": root / "bucket"}, durability="process")
