@@ -16,6 +16,8 @@ from flask import Request
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.errors import FORBIDDEN, ApiError
 from modelarts_emulator.control.errors import CONTROL_KEY_REQUIRED
+from modelarts_emulator.system.folder import BINARY, CLOEXEC, NOFOLLOW
+from modelarts_emulator.system.processes import is_owned_by_user, restrict_to_owner
 from modelarts_emulator.util.ids import Ids
 
 log = logging.getLogger(__name__)
@@ -105,10 +107,10 @@ def _stored_key(path: Path) -> str:
     Raises:
         OSError: the file belongs to another user or is a link.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW | BINARY | CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
+        if not stat.S_ISREG(status.st_mode) or not is_owned_by_user(status, or_root=True):
             raise PermissionError(f"{path} is not a file of this user; remove it to have a new control key generated")
         content = file.read(1024)
         key = content.decode("ascii", "replace").strip()
@@ -116,7 +118,7 @@ def _stored_key(path: Path) -> str:
             return key
         if content:
             log.warning("%s was damaged or readable by others: a new control key has been generated", path)
-        os.fchmod(descriptor, 0o600)
+        restrict_to_owner(descriptor)
         key = Ids().secret()
         file.seek(0)
         file.truncate()

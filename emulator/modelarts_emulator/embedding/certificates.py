@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.exceptions import UsageError
+from modelarts_emulator.system.folder import BINARY, CLOEXEC
 
 if TYPE_CHECKING:
     import trustme
@@ -85,7 +86,7 @@ def _write_files(folder: Path, authority: trustme.CA, certificate: trustme.LeafC
     }
     for name, content in contents.items():
         new = folder / f".{name}.tmp"
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY | CLOEXEC, 0o600)
         with os.fdopen(file, "wb") as stream:
             stream.write(content)
         new.replace(folder / name)

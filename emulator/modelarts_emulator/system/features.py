@@ -29,4 +29,7 @@ HAS_LEASES = IS_LINUX
 
 HAS_INOTIFY = IS_LINUX
 
+HAS_RECORD_LOCKS = not PORTABLE and not IS_WINDOWS
+"""Whether the system tells which process holds the lock of a file (``F_GETLK``)."""
+
 HAS_FORK = hasattr(os, "fork") and not PORTABLE

@@ -28,6 +28,7 @@ NO_HARD_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.EOPNOT
 BINARY: int = getattr(os, "O_BINARY", 0)
 CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
 NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
+NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 READ = os.O_RDONLY | BINARY | CLOEXEC | NONBLOCK
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY | CLOEXEC
 

@@ -1,6 +1,6 @@
-"""Open a file below a folder in one system call that follows no link: ``openat2`` of Linux 5.6 and later.
+"""Open a file below a folder with one system call that follows no link: ``openat2`` of Linux 5.6 and later.
 
-Opening folder after folder does the same everywhere, at four system calls a folder. Python has no name for this call.
+Elsewhere ``open_folder`` has the same result with four system calls per folder. Python has no function for this call.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import ctypes
 import errno
 import os
 import platform
-import sys
 from collections.abc import Callable
 from functools import cache
+
+from modelarts_emulator.system import features
+from modelarts_emulator.system.folder import CLOEXEC
 
 _SYSCALL = 437  # the same number on every architecture
 _RESOLVE_NO_SYMLINKS = 0x04
@@ -29,15 +31,15 @@ class _OpenHow(ctypes.Structure):
 
 
 def open_beneath(folder: str, path: str, flags: int) -> int | None:
-    """Open ``folder/path`` and return its descriptor, if there is no link in ``path``.
+    """Open ``folder/path`` and return its descriptor; None for any failure, or if a name in ``path`` is a link.
 
-    Returns None for everything else, also where the call is not available: the caller finds out what is the matter.
+    None also if the system call is not available. The caller then opens the file folder by folder, which reports why.
     """
     call = _openat2()
     if call is None:
         return None
     try:
-        root = os.open(folder, _FOLDER | os.O_CLOEXEC)
+        root = os.open(folder, _FOLDER | CLOEXEC)
         try:
             descriptor = call(root, os.fsencode(path), flags)
         finally:
@@ -49,8 +51,8 @@ def open_beneath(folder: str, path: str, flags: int) -> int | None:
 
 @cache
 def _openat2() -> OpenAt2 | None:
-    """Return the system call, or None where the kernel or a sandbox refuses it."""
-    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"):
+    """Return the system call; None if the kernel or a sandbox refuses it."""
+    if not features.IS_LINUX or platform.machine() not in ("x86_64", "aarch64"):
         return None
     syscall = ctypes.CDLL(None, use_errno=True).syscall
     syscall.restype = ctypes.c_long
@@ -61,9 +63,9 @@ def _openat2() -> OpenAt2 | None:
         how = _OpenHow(flags, 0, _RESOLVE_NO_SYMLINKS | _RESOLVE_BENEATH)
         return int(syscall(_SYSCALL, root, path, how, size))
 
-    probe = os.open("/", _FOLDER | os.O_CLOEXEC)
+    probe = os.open("/", _FOLDER | CLOEXEC)
     try:
-        found = call(probe, b".", _FOLDER | os.O_CLOEXEC)
+        found = call(probe, b".", _FOLDER | CLOEXEC)
         if found < 0:
             return None
         os.close(found)

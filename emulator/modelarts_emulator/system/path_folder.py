@@ -12,11 +12,11 @@ import stat
 import sys
 
 from modelarts_emulator.system.durability import flush_folder, replace_file
-from modelarts_emulator.system.folder import Folder, FolderId
+from modelarts_emulator.system.folder import NOFOLLOW, Folder, FolderId
 from modelarts_emulator.system.real_paths import real_path
 
-# On a system that has the flag, a link in the last place is refused by the kernel as well.
-_NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_MAX_REPLACED = 20
+"""How many times a file is opened again if another one replaces it in that moment."""
 
 
 class PathFolder(Folder):
@@ -53,19 +53,21 @@ class PathFolder(Folder):
     def open_file(self, name: str, flags: int) -> int:
         """Open a file and return its descriptor."""
         path = f"{self.path}/{name}"
-        self._verified()
-        if not flags & os.O_EXCL and stat.S_ISLNK(os.lstat(path).st_mode):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        descriptor = os.open(path, flags | _NOFOLLOW, 0o666)
-        try:
+        for _ in range(_MAX_REPLACED):
             self._verified()
-            opened, found = os.fstat(descriptor), os.lstat(path)
-            if (opened.st_dev, opened.st_ino) != (found.st_dev, found.st_ino):
-                raise OSError(errno.ELOOP, "the file was replaced while it was opened", path)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
+            if not flags & os.O_EXCL and stat.S_ISLNK(os.lstat(path).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            descriptor = os.open(path, flags | NOFOLLOW, 0o666)
+            try:
+                self._verified()
+                opened, found = os.fstat(descriptor), os.lstat(path)
+                if (opened.st_dev, opened.st_ino) == (found.st_dev, found.st_ino):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # replaced by another file or a link after it was opened
+        raise OSError(errno.ELOOP, "the file was replaced each time it was opened", path)
 
     def unlink(self, name: str) -> None:
         """Remove a file or a link."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from typing import BinaryIO
 
+from modelarts_emulator.system.temporary_files import temporary_file
 from modelarts_emulator.web.heads import BadRequest, require_fields
 
 MEMORY = 1 << 19
@@ -31,7 +31,7 @@ class Body:
         if self.size > self._limit:
             raise BadRequest(413, "the body is too large")
         if self.size > MEMORY and isinstance(self._file, io.BytesIO):
-            file = tempfile.TemporaryFile(prefix="modelarts-emulator-")  # noqa: SIM115
+            file = temporary_file()
             file.write(self._file.getvalue())
             self._file = file
         self._file.write(data)

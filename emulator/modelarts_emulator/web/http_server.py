@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import os
 import selectors
 import socket
 import ssl
@@ -25,6 +24,7 @@ from functools import partial
 from io import BytesIO
 from typing import Any
 
+from modelarts_emulator.system.sockets import HAS_SENDFILE, MAX_CONNECTIONS
 from modelarts_emulator.web.bodies import Chunked, Sized
 from modelarts_emulator.web.connection import BLOCKED, Connection, Output, drop
 from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, RequestHead, parse_head, require_beginning
@@ -50,8 +50,8 @@ Early = Callable[[dict[str, Any]], Reply | None]
 class Limits:
     """What clients may cost. Times in seconds."""
 
-    connections: int = 500 if sys.platform == "win32" else 1000
-    """More than so many wait in the kernel's queue; ``select`` of Windows takes 512 sockets."""
+    connections: int = MAX_CONNECTIONS
+    """Connections that are served at once; more of them wait in the kernel's queue."""
     body: int = 1 << 40
     """Largest request body in bytes."""
     head_s: float = 30.0
@@ -267,7 +267,7 @@ class WebServer:
             sock.close()
             return
         base = {**self._base, "REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}
-        connection = Connection(sock, base, is_tls=self._tls is not None, by_system=hasattr(os, "sendfile"))
+        connection = Connection(sock, base, is_tls=self._tls is not None, by_system=HAS_SENDFILE)
         connection.deadline = self._now + (self._limits.head_s if connection.is_tls else self._limits.idle_s)
         self._connections.add(connection)
         self._watch(connection, _READ)

@@ -11,6 +11,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, BinaryIO, NamedTuple
 
+from modelarts_emulator.system.sockets import send_file
+
 Headers = list[tuple[str, str]]
 
 SMALL_FILE = 1 << 16
@@ -84,7 +86,7 @@ class FileSlice:
         Raises EOFError where the file has become shorter, BlockingIOError, OSError.
         """
         if by_system:
-            sent = os.sendfile(sock.fileno(), self._descriptor, self._offset, min(self._missing, 1 << 20))
+            sent = send_file(sock, self._descriptor, self._offset, min(self._missing, 1 << 20))
         else:
             self._file.seek(self._offset)
             piece = self._file.read(min(self._missing, _PIECE))

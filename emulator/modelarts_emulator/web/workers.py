@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import select
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NamedTuple
 
+from modelarts_emulator.system.sockets import wait_writable
 from modelarts_emulator.web.connection import Connection, Output
 from modelarts_emulator.web.responses import (
     SMALL_FILE,
@@ -253,7 +253,7 @@ class Exchange:
         """Send all of it, however long the client takes, within limits. Raises OSError."""
         rest = self._connection.send(data)
         while rest:
-            if not _wait_writable(self._connection, self._stall_s):
+            if not wait_writable(self._connection.sock, self._stall_s):
                 raise TimeoutError("the client reads nothing")
             rest = self._connection.send(rest)
 
@@ -285,11 +285,3 @@ def plain_response(status: int, reason: str) -> bytes:
     body = f"{reason}\n".encode()
     headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
     return encode_head(status_line(status), headers, "close") + body
-
-
-def _wait_writable(connection: Connection, timeout_s: float) -> bool:
-    if hasattr(select, "poll"):
-        waiting = select.poll()
-        waiting.register(connection.sock, select.POLLOUT)
-        return bool(waiting.poll(timeout_s * 1000))
-    return bool(select.select([], [connection.sock], [], timeout_s)[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -12,9 +11,11 @@ from typing import Any
 from modelarts_emulator.cli import OK
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.discovery import add_emulator_options, find_emulator
-from modelarts_emulator.cli.process.ready_file import EmulatorProcess, lock_holder
+from modelarts_emulator.cli.process.ready_file import EmulatorProcess
 from modelarts_emulator.config.options import Parser, seconds
 from modelarts_emulator.exceptions import CommandFailed, NotRunning, UsageError
+from modelarts_emulator.system.process_file import ProcessFileReader
+from modelarts_emulator.system.processes import KILL, TERMINATE, signal_process
 
 SETTINGS = False
 _POLL_S = 0.02
@@ -47,25 +48,23 @@ def run(options: dict[str, Any], out: Output) -> int:
 def stop_process(process: EmulatorProcess, timeout_s: float, out: Output, *, kill: bool = False) -> int:
     """Stop the process that holds a ready file, and return its id. Raises NotRunning, CommandFailed."""
     try:
-        file = os.open(process.path, os.O_RDONLY | os.O_CLOEXEC)
+        file = ProcessFileReader(process.path)
     except OSError as error:
         raise NotRunning(f"the emulator has just stopped: {process.path}: {error.strerror}") from None
-    try:
+    with file:
         # The pid is read from the lock of this open file, so a new process with a reused pid is never signalled.
-        pid = lock_holder(file)
+        pid = file.holder()
         if pid is None:
             raise NotRunning(f"the emulator has just stopped: {process.path} is not locked any more")
-        _signal(pid, signal.SIGTERM, process.path)
+        _signal(pid, TERMINATE, process.path)
         with out.progress(f"stopping process {pid}"):
             if _has_exited(file, pid, timeout_s):
                 return pid
             if not kill:
                 raise CommandFailed(f"process {pid} has not exited within {timeout_s:g} s; use --kill to kill it")
-            _signal(pid, signal.SIGKILL, process.path)
+            _signal(pid, KILL, process.path)
             if not _has_exited(file, pid, timeout_s):
                 raise CommandFailed(f"process {pid} could not be killed")
-    finally:
-        os.close(file)
     # A killed process has not removed its file.
     process.path.unlink(missing_ok=True)
     return pid
@@ -75,17 +74,15 @@ def _signal(pid: int, number: signal.Signals, path: Path) -> None:
     if not pid:
         raise CommandFailed(f"the process of {path} is not visible from here; it may run in another container")
     try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it has exited by itself
+        signal_process(pid, number)
     except PermissionError:
         raise CommandFailed(f"process {pid} belongs to another user") from None
 
 
-def _has_exited(file: int, pid: int, timeout_s: float) -> bool:
+def _has_exited(file: ProcessFileReader, pid: int, timeout_s: float) -> bool:
     """Wait until the process has exited; the kernel releases its file lock then."""
     pause, deadline = threading.Event(), time.monotonic() + timeout_s
-    while lock_holder(file) == pid:
+    while file.holder() == pid:
         if time.monotonic() > deadline:
             return False
         pause.wait(_POLL_S)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import sys
 import tempfile
-import traceback
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
-from modelarts_emulator.cli import FAILED, OK, PROGRAM
+from modelarts_emulator.cli import OK, PROGRAM
 from modelarts_emulator.cli.exit_codes import exit_code_of, print_error
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.serve import serve
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.exceptions import CommandFailed, UsageError
+from modelarts_emulator.system.daemon import DaemonProcess, start_daemon
 
 LOG = "emulator.log"
 _LOG_LINES = 5
@@ -45,23 +43,20 @@ def detach(settings: Settings, log_file: Path | None, out: Output) -> int:
 def _start(settings: Settings, log: IO[bytes]) -> tuple[str, int]:
     """Return the URL and the process id of an emulator that is ready. Raises UsageError, CommandFailed."""
     log_start = log.seek(0, os.SEEK_END)
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if not pid:
-        _become_daemon(log.fileno(), writing, lambda: _serve(settings, _ReportPipe(writing)))
-    os.close(writing)
-    report = _read_report(reading, pid)
+    daemon = start_daemon(log, partial(_serve, settings))
+    report = _read_report(daemon)
     if "url" in report:
-        return str(report["url"]), pid
-    _, status = os.waitpid(pid, 0)
+        return str(report["url"]), daemon.pid
+    code = daemon.wait()
     if "error" in report:
         raise (UsageError if report["code"] == UsageError.code else CommandFailed)(report["error"])
     log.seek(max(log_start, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
-    raise _crashed(log.read().decode("utf-8", "replace"), os.waitstatus_to_exitcode(status))
+    raise _crashed(log.read().decode("utf-8", "replace"), code)
 
 
-def _serve(settings: Settings, pipe: _ReportPipe) -> int:
+def _serve(settings: Settings, descriptor: int) -> int:
     """Run the emulator; report its URL or its error to the parent. Runs in the child process."""
+    pipe = _ReportPipe(descriptor)
 
     def report_error(error: UsageError | CommandFailed) -> None:
         print_error(error)  # into the log
@@ -96,35 +91,15 @@ def _open_log(path: Path | None) -> IO[bytes]:
         raise UsageError(f"cannot write the log file {path}: {error.strerror}") from None
 
 
-def _become_daemon(log: int, pipe: int, command: Callable[[], int]) -> NoReturn:
-    """Leave the session and the terminal, close all inherited files, run the command and exit. Never returns."""
-    code = FAILED
-    try:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((null, 0), (log, 1), (log, 2)):
-            os.dup2(source, target)
-        os.closerange(3, pipe)
-        os.closerange(pipe + 1, _MAX_FILES)
-        code = command()
-    except BaseException:
-        traceback.print_exc()  # into the log
-    finally:
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
-
-
-def _read_report(reading: int, pid: int) -> dict[str, Any]:
+def _read_report(daemon: DaemonProcess) -> dict[str, Any]:
     """Return the child's report, empty if it exited without one. An interrupt stops the child as well."""
     try:
-        with os.fdopen(reading, "rb") as pipe:
+        with os.fdopen(daemon.reading, "rb") as pipe:
             found: dict[str, Any] = json.loads(pipe.read() or b"{}")
             return found
     except KeyboardInterrupt:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
+        daemon.terminate()
+        daemon.wait()
         raise
 
 

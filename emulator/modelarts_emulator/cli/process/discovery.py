@@ -15,6 +15,7 @@ from modelarts_emulator.config.options import ENVIRONMENT_PREFIX, Parser, base_u
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.embedding.certificates import ca_bundle
 from modelarts_emulator.exceptions import CommandFailed, NotRunning, UsageError
+from modelarts_emulator.system.processes import own_path
 from modelarts_emulator.util.http_client import Client
 
 PROCESS_FILE = "running"
@@ -129,7 +130,7 @@ def _in_memory() -> Iterator[RunningEmulator]:
     for folder in sorted(Path(tempfile.gettempdir()).glob(TEMPORARY)):
         with suppress(OSError):
             path = folder / PROCESS_FILE
-            is_own = all(each.lstat().st_uid == os.getuid() and not each.is_symlink() for each in (folder, path))
+            is_own = all(map(own_path, (folder, path)))
             if is_own and (process := read_ready_file(path)):
                 yield RunningEmulator(process.url, process, folder)
 

@@ -23,6 +23,9 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.system.folder import READ, Folder
+from modelarts_emulator.system.open_folder import open_root
+from modelarts_emulator.system.real_paths import real_path
 
 FORMAT = 1
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -56,8 +59,8 @@ class FoundFile(NamedTuple):
 
     folder: Path
     name: str
-    descriptor: int
-    """Open descriptor of the folder, valid until the next file is requested."""
+    directory: Folder
+    """The open folder, valid until the next file is requested."""
 
     @property
     def key(self) -> str:
@@ -66,8 +69,7 @@ class FoundFile(NamedTuple):
 
     def open(self) -> BinaryIO:
         """Open the file without following a link. Raises OSError."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.fdopen(os.open(self.name, flags, dir_fd=self.descriptor), "rb")
+        return os.fdopen(self.directory.open_file(self.name, READ), "rb")
 
 
 def write_snapshot(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -> SnapshotHeader:
@@ -123,12 +125,21 @@ def walk_files(root: Path) -> Iterator[FoundFile]:
     Links, special files, unfinished objects and names that are not Unicode are left out. Folders are opened relative to
     their parents, so that a link that is swapped in concurrently is not followed.
     """
-    for place, folders, names, descriptor in os.fwalk(root, follow_symlinks=False):
-        folders[:] = sorted(name for name in folders if _is_unicode(name))
-        folder = Path(place).relative_to(root)
-        files = [name for name in sorted(names) if _is_unicode(name) and not _UNFINISHED.fullmatch(name)]
-        for name in [name for name in files if _is_regular(name, descriptor)] or [""]:
-            yield FoundFile(folder, name, descriptor)
+    yield from _walk_folder(open_root(real_path(root)), Path())
+
+
+def _walk_folder(directory: Folder, relative: Path) -> Iterator[FoundFile]:
+    with directory:
+        names = sorted(name for name in directory.names() if _is_unicode(name))
+        files = [name for name in names if not _UNFINISHED.fullmatch(name) and _is_regular(name, directory)]
+        for name in files or [""]:
+            yield FoundFile(relative, name, directory)
+        for name in names:
+            try:
+                inner = directory.enter(name)
+            except OSError:  # a file, a link, or no permission
+                continue
+            yield from _walk_folder(inner, relative / name)
 
 
 def _copy_bucket(source: Path, target: Path, bucket: str, times: dict[str, int], header: SnapshotHeader) -> None:
@@ -144,9 +155,9 @@ def _copy_bucket(source: Path, target: Path, bucket: str, times: dict[str, int],
                 header.bytes += status.st_size
 
 
-def _is_regular(name: str, descriptor: int) -> bool:
+def _is_regular(name: str, directory: Folder) -> bool:
     try:
-        return stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode)
+        return stat.S_ISREG(directory.lstat(name).st_mode)
     except OSError:
         return False
 

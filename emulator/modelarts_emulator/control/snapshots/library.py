@@ -10,9 +10,7 @@ Hidden names beside the snapshots are steps that a crash may leave behind:
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.errors import INVALID_SNAPSHOT, SNAPSHOT_NOT_FOUND
+from modelarts_emulator.system.durability import flush_file_system
 
 log = logging.getLogger(__name__)
 
@@ -127,12 +126,4 @@ class SnapshotLibrary:
         """Write everything on the folder's file system to the disk, with one call instead of one fsync per file."""
         if not self._fsync:
             return
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-            if syncfs is None:
-                os.sync()
-            elif syncfs(descriptor) != 0:
-                raise OSError(ctypes.get_errno(), "the file system cannot be flushed", str(self.folder))
-        finally:
-            os.close(descriptor)
+        flush_file_system(self.folder)
