@@ -160,7 +160,8 @@ class ObjectEndpoint:
         """Return the unauthenticated call of a plain read of an object, or None for any other request."""
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return None
-        call = self._read_call(environ, environ.get("HTTP_HOST", ""))
+        # Whether the bucket exists, the opening of the object finds out.
+        call = self._read_call(environ, environ.get("HTTP_HOST", ""), requires_bucket=False)
         return call if call is not None and call.key and _subresource(call) in ("", "versionId") else None
 
     def reply_at_once(self, anonymous: Call) -> Reply | None:
@@ -179,17 +180,17 @@ class ObjectEndpoint:
         request_id = f"{self._process_id}{next(self._count):016x}"
         return [(name, request_id) for name in ("x-obs-request-id", "x-amz-request-id", "x-obs-id-2", "x-amz-id-2")]
 
-    def _read_call(self, environ: dict[str, Any], host: str) -> Call | None:
+    def _read_call(self, environ: dict[str, Any], host: str, *, requires_bucket: bool = True) -> Call | None:
         """Return the call of a request that is for object storage, without its caller."""
         bucket = self._bucket_of_host(host)
         # Most requests are for the dataset API: they leave before anything is parsed.
         if not bucket and RESERVED.fullmatch(environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
             return None
         signed = read_signed_request(environ, bucket=bucket)
-        place = self._locate(signed)
+        place = self._locate(signed, requires_bucket=requires_bucket)
         return None if place is None else Call(self._storage, signed, *place, ObjectCaller(ANONYMOUS), environ)
 
-    def _locate(self, signed: SignedRequest) -> tuple[str, str] | None:
+    def _locate(self, signed: SignedRequest, *, requires_bucket: bool) -> tuple[str, str] | None:
         """Return the bucket and key of a request, either may be empty; None if it is for another service."""
         path = unquote(signed.raw_path, errors="surrogateescape").removeprefix("/")
         if signed.bucket:
@@ -200,7 +201,12 @@ class ObjectEndpoint:
         if RESERVED.fullmatch(bucket) or bucket in self._reserved:
             return None
         # Requests without OBS or S3 headers are ours only if the bucket exists or they create one.
-        ours = signed.method == "PUT" or self._storage.tree.has_bucket(bucket) or _is_storage_client(signed)
+        ours = (
+            not requires_bucket
+            or signed.method == "PUT"
+            or self._storage.tree.has_bucket(bucket)
+            or _is_storage_client(signed)
+        )
         return (bucket, key) if ours else None
 
     def is_for_bucket(self, environ: Mapping[str, Any]) -> bool:
