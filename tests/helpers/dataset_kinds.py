@@ -10,12 +10,12 @@ from tests.helpers.api import Api
 from tests.helpers.bucket_files import write
 from tests.helpers.pictures import picture
 
-BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10.5, 12]]}
+BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 
 
 SHAPES = [
     BOX,
-    {"@modelarts:shape": "polygon", "@modelarts:feature": [[1, 1], [20, 1], [20.25, 20], [3, 9]]},
+    {"@modelarts:shape": "polygon", "@modelarts:feature": [[1, 1], [20, 1], [20, 20], [3, 9]]},
     {"@modelarts:shape": "circle", "@modelarts:feature": [[10, 10], [5]]},
     {"@modelarts:shape": "line", "@modelarts:feature": [[1, 1], [20, 20]]},
     {"@modelarts:shape": "dashed", "@modelarts:feature": [[1, 2], [20, 21]]},
@@ -65,7 +65,7 @@ LABELS: dict[int, list[list[dict[str, Any]]]] = {
                     "occluded": "1",
                     "truncated": "1",
                     "pose": "Left",
-                    "@modelarts:hard": "1",
+                    "@modelarts:hard": "true",
                     "@modelarts:hard_coefficient": "0.8",
                 },
             }

@@ -29,6 +29,8 @@ NO_SUCH_KEY = Error(404, "NoSuchKey", "The specified key does not exist.")
 NO_SUCH_UPLOAD = Error(404, "NoSuchUpload", "The specified upload does not exist.")
 NO_SUCH_CONFIGURATION = Error(404, "NoSuchConfiguration", "The specified configuration does not exist.")
 BUCKET_NOT_EMPTY = Error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
+OBJECT_NOT_APPENDABLE = Error(409, "ObjectNotAppendable", "The object is not appendable")
+POSITION_NOT_EQUAL_TO_LENGTH = Error(409, "PositionNotEqualToLength", "Position is not equal to the object length")
 PRECONDITION_FAILED = Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 RANGE_NOT_SATISFIABLE = Error(416, "InvalidRange", "The requested range is not satisfiable")
 

@@ -49,7 +49,9 @@ class _Category(msgspec.Struct):
 
 class _Annotation(msgspec.Struct):
     image_id: Key
-    category_id: Key
+    category_id: Key | None = None
+    id: Key | None = None
+    caption: str | None = None
     bbox: list[float] | None = None
     segmentation: Any = None
     score: float | None = None
@@ -63,6 +65,8 @@ class _Document(msgspec.Struct):
     annotations: list[msgspec.Raw] = []
 
 
+_Found = tuple[str, Key | None, SampleLabel]
+"""The path of a picture, the id of an annotation, and its label."""
 _Item = TypeVar("_Item", _Image, _Category, _Annotation)
 _encode = msgspec.json.Encoder().encode
 
@@ -78,6 +82,8 @@ def read(
     pictures = {entry.path: entry for entry in entries if DATASET_TYPES[DatasetType.OBJECT_DETECTION].holds(entry.path)}
     by_name = _by_name(pictures)
     labels: dict[str, list[SampleLabel]] = defaultdict(list)
+    # COCO's own folder has the same annotations in instances_*.json and person_keypoints_*.json.
+    seen: dict[tuple[str, Key], str] = {}
     for document in documents:
         bases = (document.path[: document.path.rfind("/") + 1], directory)
         try:
@@ -89,8 +95,13 @@ def read(
         for item in _CocoReader(document.path, content).read(find):
             if isinstance(item, Problem):
                 yield item
-            else:
-                labels[item[0]].append(item[1])
+                continue
+            path, annotation_id, label = item
+            if annotation_id is not None:
+                first = seen.setdefault((path, annotation_id), document.path)
+                if first != document.path and label in labels[path]:
+                    continue
+            labels[path].append(label)
     for path in pictures:
         yield SampleRecord(id="", path=path, type=SampleType.IMAGE, time=0, labels=labels.pop(path, []))
 
@@ -135,7 +146,7 @@ class _CocoReader:
         self._images: dict[Key, tuple[str, _Image] | None] = {}
         self._names: dict[Key, str] = {}
 
-    def read(self, find: Callable[[str], str | None]) -> Iterator[tuple[str, SampleLabel] | Problem]:
+    def read(self, find: Callable[[str], str | None]) -> Iterator[_Found | Problem]:
         for image in self._items("images", self._document.images, _Image):
             if isinstance(image, Problem):
                 yield image
@@ -151,15 +162,17 @@ class _CocoReader:
                 self._names[category.id] = str(category.name)
         yield from self._annotations()
 
-    def _annotations(self) -> Iterator[tuple[str, SampleLabel] | Problem]:
+    def _annotations(self) -> Iterator[_Found | Problem]:
         for place, annotation in enumerate(self._items("annotations", self._document.annotations, _Annotation)):
             if isinstance(annotation, Problem):
                 yield annotation
                 continue
+            if annotation.category_id is None and annotation.caption is not None:
+                continue  # captions_*.json describes pictures in sentences, which are not labels
             try:
                 picture = _known(self._images, annotation.image_id, "image_id")
                 if picture is not None:  # a missing picture was reported already
-                    yield picture[0], self._label(annotation, picture[1])
+                    yield picture[0], annotation.id, self._label(annotation, picture[1])
             except ValueError as error:
                 yield Problem(f"{self._path} annotations[{place}]", str(error)[:200])
 
@@ -171,6 +184,8 @@ class _CocoReader:
                 yield Problem(f"{self._path} {member}[{place}]", str(error)[:200])
 
     def _label(self, annotation: _Annotation, image: _Image) -> SampleLabel:
+        if annotation.category_id is None:
+            raise ValueError("has no category_id")
         shape, points = _shape(annotation)
         limits = (image.width or math.inf, image.height or math.inf)
         return SampleLabel(

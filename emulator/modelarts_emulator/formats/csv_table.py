@@ -6,14 +6,13 @@ in front, as the service does. Reading removes that tab. Reference: user manual,
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
+from modelarts_emulator.formats.encodings import encoding_of
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.formats.text import is_utf8
 
 MAX_CELL = 1 << 20
 _FORMULA = ("=", "+", "-", "@")
@@ -22,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@")
 def read(
     stream: BinaryIO, *, columns: int | None = None, order: Sequence[int] | None = None, skip_header: bool = False
 ) -> Iterator[list[str] | Problem]:
-    """Read the rows of a CSV file in UTF-8 or GBK. Empty rows are skipped.
+    """Read the rows of a CSV file in UTF-8, UTF-16 with BOM or GB18030. Empty rows are skipped.
 
     A row without exactly ``columns`` cells is a Problem. ``order`` selects and sorts the cells of a row.
     """
@@ -80,24 +79,29 @@ class _Encoded:
 
 
 def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | Problem]]:
-    if stream.read(3) != codecs.BOM_UTF8:
-        stream.seek(0)
-        encoding = "utf-8" if is_utf8(stream) else "gbk"
-        stream.seek(0)
-    else:
-        encoding = "utf-8"
-    text = io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), encoding, errors="replace", newline="")
+    encoding = encoding_of(stream)
+    # A strict decoder would end at the first bad byte: this one marks it, so that only its row is refused.
+    errors = "strict" if encoding.startswith("utf-16") else "surrogateescape"
+    text = io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), encoding, errors=errors, newline="")
     reader = csv.reader(text)
     number = 0
     try:
         for row in reader:
             if row:
                 number += 1
-                yield number, row
-    except csv.Error as error:
+                if any(_is_invalid(cell) for cell in row):
+                    yield number, Problem(f"row {number}", "neither UTF-8 nor UTF-16 with BOM nor GB18030", number)
+                else:
+                    yield number, row
+    except (csv.Error, UnicodeDecodeError) as error:
         yield number + 1, Problem(f"row {number + 1}", f"{error}: nothing after it is read", number + 1)
     finally:
         text.detach()
+
+
+def _is_invalid(cell: str) -> bool:
+    """Return whether a cell has bytes that could not be decoded."""
+    return not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell)
 
 
 class _Bounded(io.RawIOBase):

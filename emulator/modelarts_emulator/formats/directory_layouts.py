@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES, IMAGES
@@ -14,7 +15,8 @@ from modelarts_emulator.contract.datasets import Field
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
-from modelarts_emulator.formats import coco, label_folders, text, voc, yolo
+from modelarts_emulator.formats import coco, label_folders, labelme, text, voc, yolo
+from modelarts_emulator.formats.label_files import SUFFIXES, LabelFiles
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.walk import ObjectEntry, is_ignored
@@ -44,7 +46,7 @@ def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
     if dataset_type is _D.IMAGE_CLASSIFICATION:
         return any(("/" in name and kind.holds(name)) or name.lower().endswith(label_folders.LABELS) for name in names)
     if dataset_type is _D.OBJECT_DETECTION:
-        return any(name.lower().endswith((".xml", ".json", yolo.DATA)) for name in names)
+        return any(name.lower().endswith((*SUFFIXES, yolo.DATA, yolo.YAML)) for name in names)
     return any(kind.holds(name) for name in names)
 
 
@@ -60,7 +62,10 @@ def read_directory(
         yield from _read_detection(directory, entries, options, open_)
     elif dataset_type in (_D.IMAGE_CLASSIFICATION, _D.SOUND_CLASSIFICATION):
         (label_type,) = kind.labels
-        yield from label_folders.read(directory, entries, kind.holds, kind.sample_type, label_type, open_)
+        files = LabelFiles(entries)
+        find = partial(files.find, suffix=label_folders.LABELS)
+        yield from label_folders.read(directory, entries, kind.holds, kind.sample_type, label_type, open_, find)
+        yield from files.report_unused([entry.path for entry in entries if kind.holds(entry.path)])
     elif dataset_type is _D.TEXT_CLASSIFICATION:
         yield from _read_texts(entries, options, open_)
     elif kind.unit == "line":
@@ -92,23 +97,77 @@ def _read_detection(
     directory: str, entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open
 ) -> SampleItems:
     documents = [entry for entry in entries if entry.path.lower().endswith(".json")]
-    wanted = options.annotation_format or _seen_format(entries, documents)
+    pictures = [entry for entry in entries if DATASET_TYPES[_D.OBJECT_DETECTION].holds(entry.path)]
+    files = LabelFiles(entries)
+    wanted = options.annotation_format or _seen_format(entries, pictures, documents, open_)
     if wanted == "COCO":
+        files.mark_used(entry.path for entry in documents)
         yield from coco.read(directory, entries, documents, open_)
     elif wanted == "YOLO":
+        # The tree's own lists decide which pictures and text files belong to it.
+        files.mark_used(entry.path for entry in entries if entry.path.lower().endswith(".txt"))
         yield from yolo.read(directory, entries, open_)
+    elif wanted in (yolo.YAML, yolo.CLASSES):
+        yield from _read_yolo_pictures(wanted, entries, pictures, files, open_)
     else:
-        yield from _read_voc(entries, open_)
+        yield from _read_beside(pictures, files, open_)
+    if options.annotation_format is None:
+        yield from files.report_unused([entry.path for entry in pictures])
 
 
-def _seen_format(entries: Sequence[ObjectEntry], documents: Sequence[ObjectEntry]) -> str:
+def _seen_format(
+    entries: Sequence[ObjectEntry], pictures: Sequence[ObjectEntry], documents: Sequence[ObjectEntry], open_: Open
+) -> str:
     """Return the annotation format. A VOC file beside a picture takes precedence over JSON, which may be anything."""
-    if any(file_name(entry.path) == yolo.DATA for entry in entries):
+    names = {file_name(entry.path).lower() for entry in entries}
+    if yolo.DATA in names:
         return "YOLO"
-    paths = {entry.path for entry in entries}
-    holds = DATASET_TYPES[_D.OBJECT_DETECTION].holds
-    has_voc = any(holds(entry.path) and f"{stem(entry.path)}.xml" in paths for entry in entries)
-    return "COCO" if documents and not has_voc else "VOC"
+    if yolo.YAML in names:
+        return yolo.YAML
+    files = LabelFiles(entries)
+    if any(files.find(entry.path, ".xml") for entry in pictures):
+        return "VOC"
+    if yolo.CLASSES in names and any(files.find(entry.path, ".txt") for entry in pictures):
+        return yolo.CLASSES
+    beside = {found for entry in pictures if (found := files.find(entry.path, ".json"))}
+    if not documents or (len(beside) == len(documents) and _is_labelme(min(beside), open_)):
+        return "VOC"
+    return "COCO"
+
+
+def _is_labelme(path: str, open_: Open) -> bool:
+    try:
+        with open_(path) as file:
+            return labelme.read(file.read(labelme.MAX_BYTES + 1)) is not None
+    except ApiError:
+        return False
+
+
+def _read_yolo_pictures(
+    kind: str, entries: Sequence[ObjectEntry], pictures: Sequence[ObjectEntry], files: LabelFiles, open_: Open
+) -> SampleItems:
+    """Read pictures with text files of boxes below each file of label names, ``data.yaml`` or ``classes.txt``."""
+    done: set[str] = set()
+    # The deepest file of names first: it takes precedence for the pictures below it.
+    named = [entry for entry in entries if file_name(entry.path).lower() == kind]
+    for entry in sorted(named, key=lambda each: -each.path.count("/")):
+        folder = entry.path[: entry.path.rfind("/") + 1]
+        below = [each for each in pictures if each.path.startswith(folder) and each.path not in done]
+        done.update(each.path for each in below)
+        files.mark_used([entry.path])
+        try:
+            if kind == yolo.YAML:
+                with open_(entry.path) as file:
+                    names = yolo.read_names(file.read(yolo.MAX_YAML_BYTES + 1))
+            else:
+                names = yolo.read_classes(entry.path, open_)
+        except (ValueError, ApiError) as error:
+            yield Problem(entry.path, error.message if isinstance(error, ApiError) else str(error))
+            names = {}
+        yield from yolo.read_pictures(below, lambda path: files.find(path, ".txt"), names, open_)
+    for entry in pictures:
+        if entry.path not in done:
+            yield SampleRecord(id="", path=entry.path, type=SampleType.IMAGE, time=0)
 
 
 def file_name(path: str) -> str:
@@ -116,23 +175,31 @@ def file_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _read_voc(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
-    """Read pictures, each with the VOC file of the same name beside it."""
-    paths = {entry.path for entry in entries}
-    for entry in entries:
-        if not DATASET_TYPES[_D.OBJECT_DETECTION].holds(entry.path):
-            continue
+def _read_beside(pictures: Sequence[ObjectEntry], files: LabelFiles, open_: Open) -> SampleItems:
+    """Read pictures, each with its VOC or labelme file."""
+    for entry in pictures:
         sample = SampleRecord(id="", path=entry.path, type=SampleType.IMAGE, time=0)
-        beside = f"{stem(entry.path)}.xml"
-        if beside in paths:
-            try:
-                with open_(beside) as file:
+        path = files.find(entry.path, ".xml")
+        document = None if path else files.find(entry.path, ".json")
+        try:
+            if path is not None:
+                with open_(path) as file:
                     picture = voc.read(file.read(voc.MAX_BYTES + 1))
                 sample.labels = picture.labels
                 if picture.mask_source is not None:
                     sample.metadata = {voc.MASK_SOURCE: picture.mask_source}
-            except (voc.InvalidVoc, ApiError) as error:
-                yield Problem(beside, error.message if isinstance(error, ApiError) else str(error))
+                yield from (Problem(path, why) for why in picture.problems)
+            elif document is not None:
+                with open_(document) as file:
+                    found = labelme.read(file.read(labelme.MAX_BYTES + 1))
+                if found is None:
+                    yield Problem(document, "neither VOC nor labelme JSON: this label file is not used")
+                else:
+                    sample.labels, problems = found
+                    yield from (Problem(document, why) for why in problems)
+        except (voc.InvalidVoc, ApiError) as error:
+            where = path or document or entry.path
+            yield Problem(where, error.message if isinstance(error, ApiError) else str(error))
         yield sample
 
 

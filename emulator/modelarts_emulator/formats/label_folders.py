@@ -28,17 +28,21 @@ def read(
     sample_type: SampleType,
     label_type: LabelType,
     open_: Open,
+    find: Callable[[str], str | None] | None = None,
 ) -> Iterator[SampleRecord | Problem]:
-    """Read the samples below ``directory`` (``bucket/key/``). Files directly in it have no folder label."""
+    """Read the samples below ``directory`` (``bucket/key/``). Files directly in it have no folder label.
+
+    ``find`` returns the text file of labels of a sample; the default is the one beside it.
+    """
     paths = {entry.path for entry in entries}
     for entry in entries:
         if not holds(entry.path):
             continue
-        beside = stem(entry.path) + LABELS
+        beside = find(entry.path) if find else next((p for p in (stem(entry.path) + LABELS,) if p in paths), None)
         try:
-            names = _names(open_, beside) if beside in paths else _folder_name(directory, entry.path)
+            names = _names(open_, beside) if beside is not None else _folder_name(directory, entry.path)
         except ValueError as error:
-            yield Problem(beside, str(error))
+            yield Problem(str(beside), str(error))
             names = []
         yield SampleRecord(
             id="",

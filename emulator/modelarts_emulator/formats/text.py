@@ -6,7 +6,6 @@ Reference: user manual, "Specifications for Importing Data from an OBS Directory
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from typing import BinaryIO, Final
@@ -14,6 +13,7 @@ from typing import BinaryIO, Final
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.sources import LabelFormat
 from modelarts_emulator.contract.wire import LabelType, SampleType
+from modelarts_emulator.formats.encodings import with_line_feeds
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.store.records import SampleRecord
 
@@ -21,18 +21,19 @@ MAX_LINE_BYTES = 100 * 1024
 RESULT = "_result.txt"
 BESIDE: Final = "0"
 """The ``label_type`` of labels in a file of their own."""
-_CHUNK = 1 << 20
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\\\": "\\"}
 
 Open = Callable[[str], BinaryIO]
 
 
 def read_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
-    """Read the lines of a text, numbered from 0, without their line ends, as UTF-8 or else as GBK.
+    """Read the lines of a text, numbered from 0, without their line ends: LF, CRLF, or CR if there is no LF.
+
+    The encoding is UTF-8, UTF-16 with BOM, or else GB18030.
 
     Blank lines are skipped. A line above 100 KB is a Problem, and so is a line in neither encoding.
     """
-    decode: Callable[[bytes], str] = _decoder(stream)
+    stream, encoding = with_line_feeds(stream)
     number = -1
     while raw := stream.readline(MAX_LINE_BYTES + 3):
         number += 1
@@ -42,12 +43,12 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
                 return
             continue
         try:
-            line = decode(raw.rstrip(b"\r\n"))
+            text = raw.rstrip(b"\r\n").decode(encoding)
         except UnicodeDecodeError:
-            yield Problem(f"line {number + 1}", "neither UTF-8 nor GBK", number + 1)
+            yield Problem(f"line {number + 1}", "neither UTF-8 nor UTF-16 with BOM nor GB18030", number + 1)
             continue
-        if line.strip():
-            yield number, line
+        if text.strip():
+            yield number, text
 
 
 def _skip_line(stream: BinaryIO) -> bool:
@@ -57,29 +58,6 @@ def _skip_line(stream: BinaryIO) -> bool:
         if not raw or raw.endswith(b"\n"):
             return True
     return False
-
-
-def _decoder(stream: BinaryIO) -> Callable[[bytes], str]:
-    """Return the function that decodes lines. The stream is positioned after a BOM afterwards."""
-    start = stream.tell()
-    if stream.read(3) == codecs.BOM_UTF8:
-        return lambda raw: raw.decode("utf-8")
-    stream.seek(start)
-    encoding = "utf-8" if is_utf8(stream) else "gbk"
-    stream.seek(start)
-    return lambda raw: raw.decode(encoding)
-
-
-def is_utf8(stream: BinaryIO) -> bool:
-    """Return whether the rest of a stream is valid UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        while chunk := stream.read(_CHUNK):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def split(line: str, label_format: LabelFormat | None) -> tuple[str, list[str]]:

@@ -5,6 +5,8 @@ Reference: user manual, "Specifications for Importing a Manifest File", tables 4
 
 from __future__ import annotations
 
+import codecs
+import math
 import re
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -24,6 +26,8 @@ SHAPE, FEATURE = "@modelarts:shape", "@modelarts:feature"
 _FLAGS = {"truncated": "0", "difficult": "0", "occluded": "0"}
 _DECLARATION = re.compile(rb"""<\?xml[^>]*?encoding=["']([\w.-]+)["'][^>]*\?>""")
 _FOREIGN = frozenset({"gbk", "gb2312", "gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"})
+# A declaration without an encoding.
+_UNDECLARED = re.compile(rb"""^\s*<\?xml[^>]*\?>""")
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -40,10 +44,12 @@ class VocPicture(msgspec.Struct):
     labels: list[SampleLabel]
     mask_source: str | None = None
     """The URI of the mask of a segmented picture."""
+    problems: list[str] = []
+    """Why objects of the file are not among the labels, such as ``object 2 has no <name>``."""
 
 
 def write(sample: SampleRecord) -> bytes:
-    """Return the VOC file of a picture, in UTF-8."""
+    """Return the VOC file of a picture, in UTF-8. Coordinates are whole pixels, as in the service's own files."""
     root = Element("annotation")
     directory, _, name = sample.path.rpartition("/")
     _add(root, "folder", directory)
@@ -83,22 +89,56 @@ def _add_object(root: Element, label: SampleLabel) -> None:
         _add(item, "confidence", label.score)
     for member in ("hard", "hard_coefficient"):
         if f"@modelarts:{member}" in property_:
-            _add(item, member.replace("_", "-"), property_[f"@modelarts:{member}"])
+            value = property_[f"@modelarts:{member}"]
+            _add(item, member.replace("_", "-"), hard_text(value) if member == "hard" else value)
+    own = {name: value for name, value in property_.items() if _is_user_defined(name, value)}
+    if own:
+        properties = SubElement(item, "properties")
+        for name, value in own.items():
+            entry = SubElement(properties, "property")
+            _add(entry, "key", name)
+            _add(entry, "value", str(value).lower() if isinstance(value, bool) else value)
     if SHAPE in property_:
         _add_shape(SubElement(item, property_[SHAPE]), Shape(property_[SHAPE]), property_[FEATURE])
 
 
+def hard_text(value: object) -> str:
+    """Return a hard-example mark as files have it: ``true`` or ``false``."""
+    return "true" if str(value).strip().lower() in ("true", "1", "1.0") else "false"
+
+
+def _is_user_defined(name: str, value: object) -> bool:
+    """Return whether a member of a label's property is an attribute that a user has given the label."""
+    is_known = name.startswith("@modelarts:") or name in ("pose", MASK_COLOR) or name in _FLAGS
+    return not is_known and isinstance(value, str | int | float)
+
+
 def _add_shape(element: Element, shape: Shape, feature: list[list[float]]) -> None:
     if shape is Shape.BNDBOX:
-        (xmin, ymin), (xmax, ymax) = feature
+        (xmin, xmax), (ymin, ymax) = (_whole_pixels(low, high) for low, high in zip(*feature, strict=True))
         values = {"xmin": xmin, "ymin": ymin, "xmax": xmax, "ymax": ymax}
     elif shape is Shape.CIRCLE:
         (cx, cy), (r,) = feature
-        values = {"cx": cx, "cy": cy, "r": r}
+        values = {"cx": _pixel(cx), "cy": _pixel(cy), "r": max(1, _pixel(r))}
+    elif shape is Shape.POINT:
+        values = {axis: _pixel(value) for axis, value in zip("xy", feature[0], strict=True)}
     else:
-        values = {f"{axis}{n}": v for n, point in enumerate(feature, 1) for axis, v in zip("xy", point, strict=True)}
+        values = {
+            f"{axis}{n}": _pixel(v) for n, point in enumerate(feature, 1) for axis, v in zip("xy", point, strict=True)
+        }
     for tag, value in values.items():
         _add(element, tag, value)
+
+
+def _pixel(value: float) -> int:
+    """Round half up: ``round`` would move 10.5 and 11.5 in opposite directions."""
+    return math.floor(value + 0.5)
+
+
+def _whole_pixels(low: float, high: float) -> tuple[int, int]:
+    """Return the rounded ends of a side. A side that rounding would remove is widened to the pixels it touches."""
+    first, last = _pixel(low), _pixel(high)
+    return (first, last) if first < last else (math.floor(low), math.ceil(high))
 
 
 def read(data: bytes) -> VocPicture:
@@ -111,35 +151,62 @@ def read(data: bytes) -> VocPicture:
         raise InvalidVoc(f"not readable XML: {error!r}") from None
     if root.tag != "annotation":
         raise InvalidVoc(f"the root is <{root.tag[:40]}>, not <annotation>")
+    labels: list[SampleLabel] = []
+    problems: list[str] = []
+    for number, item in enumerate(root.findall("object"), 1):
+        try:
+            labels.append(_read_object(item))
+        except InvalidVoc as error:
+            problems.append(f"object {number}: {error}")
     return VocPicture(
         filename=root.findtext("filename", "").strip(),
         shape=_read_size(root),
-        labels=[_read_object(item) for item in root.findall("object")],
+        labels=labels,
         mask_source=root.findtext("mask_source", "").strip() or None,
+        problems=problems,
     )
 
 
 def _readable(data: bytes) -> bytes:
-    """Return the file in UTF-8 if the XML parser does not know its encoding. Raises ValueError."""
+    """Return the file in UTF-8 if the XML parser could not decode it. Raises ValueError.
+
+    The parser does not know Asian encodings. A file that is not UTF-8 and declares no other encoding is read as
+    GB18030, the usual encoding of Chinese Windows.
+    """
     declared = _DECLARATION.match(data)
-    if declared is None or declared[1].decode().lower() not in _FOREIGN:
-        return data
-    return data[declared.end() :].decode(declared[1].decode()).encode()
+    encoding = declared[1].decode().lower() if declared else "utf-8"
+    body = data[declared.end() :] if declared else data
+    if encoding in _FOREIGN:
+        return body.decode(encoding).encode()
+    if encoding in ("utf-8", "utf8") and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return _UNDECLARED.sub(b"", body, 1).decode("gb18030").encode()
+    return data
 
 
 def _read_size(root: Element) -> tuple[int, int, int] | None:
+    """Return width, height and depth; None without width and height. A missing or odd depth counts as 3."""
     size = root.find("size")
     if size is None:
         return None
-    width, height, depth = (int(_number(size, member)) for member in ("width", "height", "depth"))
-    return width, height, depth
+    try:
+        width, height = int(_number(size, "width")), int(_number(size, "height"))
+    except InvalidVoc:
+        return None
+    try:
+        return width, height, int(_number(size, "depth"))
+    except InvalidVoc:
+        return width, height, 3
 
 
 def _read_object(item: Element) -> SampleLabel:
+    """Return the label of an object. Raises InvalidVoc."""
     name = _read_name(item)
     if not name:
-        raise InvalidVoc("an <object> has no <name>")
-    property_: dict[str, Any] = {}
+        raise InvalidVoc("has no <name>")
+    property_: dict[str, Any] = _read_properties(item)
     for member in ("pose", MASK_COLOR, *_FLAGS):
         value = item.findtext(member, "").strip()
         if value and value not in ("Unspecified", _FLAGS.get(member)):
@@ -147,7 +214,8 @@ def _read_object(item: Element) -> SampleLabel:
     for member in ("hard", "hard_coefficient"):
         if value := item.findtext(member.replace("_", "-"), "").strip():
             property_[f"@modelarts:{member}"] = value
-    for shape in Shape:
+    # A polygon describes the object more closely than the box around it, which some tools write as well.
+    for shape in sorted(Shape, key=lambda each: each is Shape.BNDBOX):
         element = item.find(shape.value)
         if element is not None:
             property_[SHAPE], property_[FEATURE] = shape.value, _read_shape(element, shape)
@@ -159,6 +227,18 @@ def _read_object(item: Element) -> SampleLabel:
         property=property_,
         score=_number(item, "confidence") if score else None,
     )
+
+
+def _read_properties(item: Element) -> dict[str, Any]:
+    """Return the attributes that a user has given a label: as key and value, or as an element with its name."""
+    found: dict[str, Any] = {}
+    for entry in item.findall("properties/*"):
+        is_pair = entry.tag == "property" and entry.find("key") is not None
+        name = (entry.findtext("key") if is_pair else entry.tag) or ""
+        value = (entry.findtext("value") if is_pair else entry.text) or ""
+        if name.strip() and not name.startswith("@modelarts:"):
+            found[name.strip()] = value.strip()
+    return found
 
 
 def _read_name(item: Element) -> str:

@@ -23,6 +23,10 @@ from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
 
 DATA = "obj.data"
+YAML = "data.yaml"
+CLASSES = "classes.txt"
+MAX_YAML_BYTES = 1 << 20
+_USAGES = {"train": Usage.TRAIN, "valid": Usage.EVAL, "val": Usage.EVAL, "test": Usage.TEST}
 MAX_NAMES = 10_000
 MAX_BOXES = 10_000
 _SETS = {"train": Usage.TRAIN, "valid": Usage.EVAL}
@@ -117,23 +121,81 @@ class _Tree:
             yield Problem(where, f"{name[:80]!r} is {'not there' if path is None else 'listed already'}")
             return
         self._seen.add(path)
-        sample = SampleRecord(id="", path=path, type=SampleType.IMAGE, time=0, usage=usage)
         boxes = f"{stem(path)}.txt"
-        if boxes in self._objects:
-            try:
-                sample.labels = self._labels(path, boxes)
-            except (ValueError, ApiError) as error:
-                yield Problem(boxes, _why(error))
-        yield sample
+        boxes = boxes if boxes in self._objects else f"{stem(path)}.TXT"
+        found = boxes if boxes in self._objects else None
+        yield from read_picture(self._objects[path], found, self._names, usage, self._open)
 
-    def _labels(self, picture: str, boxes: str) -> list[SampleLabel]:
-        shape = read_header(self._objects[picture].local)
-        if shape is None:
-            raise ValueError("the picture's size cannot be read")
-        lines = [line for _, line in islice(self._lines(boxes), MAX_BOXES + 1)]
-        if len(lines) > MAX_BOXES:
-            raise ValueError(f"more than {MAX_BOXES} boxes")
-        return [_label(line, self._names, shape[0], shape[1]) for line in lines]
+
+def read_pictures(
+    pictures: Iterable[ObjectEntry], find: Callable[[str], str | None], names: dict[int, str], open_: Open
+) -> Iterator[SampleRecord | Problem]:
+    """Read pictures with text files of boxes, as Ultralytics, Roboflow and labelImg arrange them.
+
+    ``find`` returns the text file of a picture. A folder named ``train``, ``valid``, ``val`` or ``test`` decides what a
+    picture is used for.
+    """
+    for entry in pictures:
+        folders = entry.path.lower().split("/")[:-1]
+        usage = next((_USAGES[name] for name in reversed(folders) if name in _USAGES), None)
+        yield from read_picture(entry, find(entry.path), names, usage, open_)
+
+
+def read_picture(
+    entry: ObjectEntry, boxes: str | None, names: dict[int, str], usage: Usage | None, open_: Open
+) -> Iterator[SampleRecord | Problem]:
+    """Read one picture with its text file of boxes, if it has one. A bad line is a Problem; the others are read."""
+    sample = SampleRecord(id="", path=entry.path, type=SampleType.IMAGE, time=0, usage=usage)
+    if boxes is not None:
+        try:
+            shape = read_header(entry.local)
+            if shape is None:
+                raise ValueError("the picture's size cannot be read")
+            with open_(boxes) as stream:
+                for line in islice(read_lines(stream), MAX_BOXES + 1):
+                    if len(sample.labels) == MAX_BOXES:
+                        sample.labels = []
+                        raise ValueError(f"more than {MAX_BOXES} boxes: none is read")
+                    if isinstance(line, Problem):
+                        yield Problem(f"{boxes} {line.where}", line.why)
+                        continue
+                    try:
+                        sample.labels.append(_label(line[1], names, shape[0], shape[1]))
+                    except ValueError as error:
+                        yield Problem(f"{boxes} line {line[0] + 1}", str(error))
+        except (ValueError, ApiError) as error:
+            yield Problem(boxes, _why(error))
+    yield sample
+
+
+def read_names(data: bytes) -> dict[int, str]:
+    """Read the label names of a ``data.yaml``: a list, or a mapping from numbers. Raises ValueError."""
+    import yaml  # noqa: PLC0415  (only needed for such trees)
+
+    if len(data) > MAX_YAML_BYTES:
+        raise ValueError(f"larger than {MAX_YAML_BYTES} bytes")
+    try:
+        content = yaml.safe_load(data.decode("utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"not readable YAML: {str(error)[:100]}") from None
+    names = content.get("names") if isinstance(content, dict) else None
+    rows = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(rows, dict) or len(rows) > MAX_NAMES:
+        raise ValueError("`names` is neither a list nor a mapping")
+    if not all(isinstance(row, int) and isinstance(name, str | int | float) for row, name in rows.items()):
+        raise ValueError("`names` must map numbers to texts")
+    return {row: str(name).strip() for row, name in rows.items()}
+
+
+def read_classes(path: str, open_: Open) -> dict[int, str]:
+    """Read the label names of a ``classes.txt``, one per line. Raises ApiError, and ValueError at a bad line."""
+    names: dict[int, str] = {}
+    with open_(path) as stream:
+        for line in islice(read_lines(stream), MAX_NAMES):
+            if isinstance(line, Problem):
+                raise ValueError(f"{line.where}: {line.why}")
+            names[line[0]] = line[1].strip()
+    return names
 
 
 def _why(error: ValueError | ApiError) -> str:
@@ -144,13 +206,21 @@ def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleL
     """Parse one line of a picture's boxes. Raises ValueError."""
     parts = line.split()
     try:
-        index, (x, y, w, h) = int(parts[0]), map(float, parts[1:])
+        index, numbers = int(parts[0]), [float(part) for part in parts[1:]]
     except ValueError:
-        raise ValueError(f"{line[:80]!r} is not an index and four numbers") from None
-    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # written so that NaN fails
-        raise ValueError(f"{line[:80]!r}: the numbers of a box must be between 0 and 1")
+        raise ValueError(f"{line[:80]!r} is not an index and numbers") from None
     if index not in names:
         raise ValueError(f"label {index} is not in the file of label names")
+    if len(numbers) >= 6 and len(numbers) % 2 == 0:
+        return _polygon(line, names[index], numbers, width, height)
+    if len(numbers) not in (4, 5):
+        raise ValueError(f"{line[:80]!r} is not an index and four numbers")
+    score = numbers.pop() if len(numbers) == 5 else None
+    if score is not None and not 0 <= score <= 1:
+        raise ValueError(f"{line[:80]!r}: the score must be between 0 and 1")
+    x, y, w, h = numbers
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # written so that NaN fails
+        raise ValueError(f"{line[:80]!r}: the numbers of a box must be between 0 and 1")
     corners = [[(x - w / 2) * width, (y - h / 2) * height], [(x + w / 2) * width, (y + h / 2) * height]]
     # Six decimal digits of a fraction are about a hundredth of a pixel.
     feature = [[snap_to_edge(round(px, 2), width), snap_to_edge(round(py, 2), height)] for px, py in corners]
@@ -160,7 +230,18 @@ def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleL
         name=names[index],
         type=LabelType.OBJECT_DETECTION,
         property={SHAPE: Shape.BNDBOX.value, FEATURE: feature},
+        score=score,
     )
+
+
+def _polygon(line: str, name: str, numbers: list[float], width: int, height: int) -> SampleLabel:
+    """Return the label of a segmentation line: an index, then the points of a polygon. Raises ValueError."""
+    if not all(0 <= value <= 1 for value in numbers):
+        raise ValueError(f"{line[:80]!r}: the numbers of a polygon must be between 0 and 1")
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    feature = [[snap_to_edge(round(x * width, 2), width), snap_to_edge(round(y * height, 2), height)] for x, y in pairs]
+    property_ = {SHAPE: Shape.POLYGON.value, FEATURE: feature}
+    return SampleLabel(name=name, type=LabelType.OBJECT_DETECTION, property=property_)
 
 
 def write(

@@ -27,7 +27,7 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import IMPORT_ORIGIN
 from modelarts_emulator.samples.factory import file_sample, input_directories
-from modelarts_emulator.samples.label_rules import validate_labels
+from modelarts_emulator.samples.label_rules import has_shapes, usable_labels, validate_labels
 from modelarts_emulator.store import DatasetReader, DatasetRecord, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
@@ -82,7 +82,7 @@ class Import:
         tree = self.runtime.tree
         if self.listing is None:
             with tree.open(self.source) as file:
-                yield from manifest.read(file, self.record.type, self._open)
+                yield from manifest.read(file, self.record.type, self._open, self._directory())
         else:
             yield from directory_layouts.read_directory(
                 self.record.type,
@@ -167,6 +167,10 @@ class Import:
         self.copier.flush()
         return candidates
 
+    def _directory(self) -> str:
+        """Return the directory of the manifest as ``bucket/key/``."""
+        return self.source.object_name.rpartition("/")[0] + "/"
+
     def _open(self, uri: str) -> BinaryIO:
         return self.runtime.tree.open(ObsPath.parse(uri))
 
@@ -196,9 +200,12 @@ class FileImport(Import):
         is_frame = self.record.type is DatasetType.VIDEO and item.type is SampleType.IMAGE
         if not is_frame and not self.traits.holds(item.path):
             raise ApiError(TYPE_MISMATCH, f"a file must end in {', '.join(self.traits.extensions)}")
-        if self.order.samples and not self.copier.is_in_input(item.path):
-            is_image = is_frame or self.traits.sample_type is SampleType.IMAGE
-            self.require_valid_labels(item, self._shape_at(item.path) if item.labels and is_image else None)
+        is_image = is_frame or self.traits.sample_type is SampleType.IMAGE
+        shape = self._shape_at(item.path) if item.labels and is_image and self.order.samples else None
+        if item.labels and is_image and self.order.annotations and has_shapes(self.record.type):
+            item = self._with_usable_labels(item, shape)
+        elif self.order.samples and not self.copier.is_in_input(item.path):
+            self.require_valid_labels(item, shape)
         parent = self._import_parent(item) if is_frame else None
         path = self.copy_to_input(item.path)
         identity = sample_id(self.record.id, path)
@@ -207,7 +214,7 @@ class FileImport(Import):
             return None
         sample = None
         if not is_stored:
-            sample = self._read(identity, path, item.type if is_frame else self.traits.sample_type, parent)
+            sample = self._read(identity, path, item.type if is_frame else self.traits.sample_type, parent, shape)
         self.progress.finished_file_count += 1
         return Candidate(identity, sample, self.labelling(item), name=path)
 
@@ -226,8 +233,22 @@ class FileImport(Import):
             raise ApiError(FILE_NOT_FOUND, str(place))
         return read_header(self.runtime.tree.local(place))
 
-    def _read(self, identity: str, path: str, sample_type: SampleType, parent: str | None) -> SampleRecord:
-        """Return the new sample of an object in the input. Raises FILE_NOT_FOUND."""
+    def _with_usable_labels(self, item: SampleRecord, shape: tuple[int, int, int] | None) -> SampleRecord:
+        """Return the item with the labels that fit its picture. The other labels are reported."""
+        labels, errors = usable_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
+        for error in errors:
+            self.refuse(item.path, error)
+        return msgspec.structs.replace(item, labels=labels)
+
+    def _read(
+        self,
+        identity: str,
+        path: str,
+        sample_type: SampleType,
+        parent: str | None,
+        shape: tuple[int, int, int] | None = None,
+    ) -> SampleRecord:
+        """Return the new sample of an object in the input. ``shape`` is its size, if known. Raises FILE_NOT_FOUND."""
         place = ObsPath.parse(f"/{path}")
         stat = self.runtime.tree.stat(place)
         if stat is None:
@@ -235,7 +256,7 @@ class FileImport(Import):
         sample = file_sample(identity, self.traits, path, stat.size, stat.mtime_ns)
         sample.type, sample.parent = sample_type, parent
         if sample_type is SampleType.IMAGE:
-            sample.shape = read_header(self.runtime.tree.local(place))
+            sample.shape = shape or read_header(self.runtime.tree.local(place))
         return sample
 
     def _import_parent(self, item: SampleRecord) -> str | None:

@@ -216,7 +216,7 @@ def _as_published(
         usage = default
     if version.remove_sample_usage or sample.usage is None:
         sample.usage = usage
-    return without_hard_attributes(sample) if version.clear_hard_property and sample.metadata else sample
+    return without_hard_attributes(sample) if version.clear_hard_property else sample
 
 
 def _difference(store: Store, dataset_id: str, version: VersionRecord) -> tuple[int, int, int]:

@@ -47,7 +47,7 @@ class VersionFiles:
         elif self._record.type in _TYPES_WITH_VOC and manifest.has_file(sample):
             name = stem(self._names.unique(file_name(sample.path)))
             path = self._voc_files[sample.id] = self._folder.join(f"annotation/{name}.xml")
-            location = path.uri()
+            location = path.uri(manifest.SCHEME)
         self._lines.add(sample, location)
 
     def write(self, store: Store, output: OutputTransaction) -> None:

@@ -26,6 +26,7 @@ from modelarts_emulator.iam.signed_request import OWN_PREFIXES, SignedRequest, r
 from modelarts_emulator.s3 import buckets
 from modelarts_emulator.s3 import multipart as parts
 from modelarts_emulator.s3 import put_object as objects
+from modelarts_emulator.s3.append_object import append_object
 from modelarts_emulator.s3.call import Call, Storage
 from modelarts_emulator.s3.error_mapping import to_storage_error
 from modelarts_emulator.s3.get_object import as_response, get_known_object, get_object
@@ -46,10 +47,8 @@ Handler = Callable[[Call], Response]
 _UNKNOWN = (
     "accelerate",
     "analytics",
-    "append",
     "attributes",
     "backtosource",
-    "customdomain",
     "directcoldaccess",
     "fileinterface",
     "intelligent-tiering",
@@ -67,8 +66,6 @@ _UNKNOWN = (
     "retention",
     "select",
     "session",
-    "storageClass",
-    "storagePolicy",
     "torrent",
     "truncate",
     "versions",
@@ -91,6 +88,7 @@ _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("object", "PUT", ""): objects.put_object,
     ("object", "PUT", "copy"): objects.copy_object,
     ("object", "DELETE", ""): objects.delete_object,
+    ("object", "POST", "append"): append_object,
     ("object", "POST", "uploads"): parts.start_upload,
     ("object", "PUT", "uploadId"): parts.put_part,
     ("object", "PUT", "uploadId copy"): parts.copy_part,
@@ -243,7 +241,7 @@ def _subresource(call: Call) -> str:
     copy = call.request.method == "PUT" and bool(call.service_header("copy-source"))
     if "uploadId" in names:
         return "uploadId copy" if copy else "uploadId"
-    for name in (*SUBRESOURCES, "uploads", "delete", "location", "versioning", "storageinfo", *_UNKNOWN):
+    for name in (*SUBRESOURCES, "append", "uploads", "delete", "location", "versioning", "storageinfo", *_UNKNOWN):
         if name in names and call.request.method != "HEAD":
             return name
     if copy:

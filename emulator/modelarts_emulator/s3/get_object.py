@@ -29,6 +29,8 @@ from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.conditional import UNCHANGED, failed_condition, if_range_matches
 from modelarts_emulator.web import FileBody, Reply
 
+OBJECT_TYPE, APPENDABLE = "object-type", "Appendable"
+"""The stored header that marks objects made by appending, and its value."""
 _PIECE = 1 << 18
 _MAX_RANGE_DIGITS = 18
 _OVERRIDES = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
@@ -149,7 +151,7 @@ def listed_metadata(call: Call, key: ListedKey) -> Metadata:
         return call.storage.metadata.get_or_compute(listed.path.object_name, stat, file)
 
 
-def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, str]:
+def object_headers(call: Call, metadata: Metadata, mtime_ns: int, size: int = 0) -> dict[str, str]:
     """Return the headers of an object: type, ETag, modification time, and those stored with it."""
     headers = {
         "Content-Type": metadata.content_type,
@@ -161,6 +163,9 @@ def object_headers(call: Call, metadata: Metadata, mtime_ns: int) -> dict[str, s
         "X-Content-Type-Options": "nosniff",
     }
     for name, value in metadata.headers.items():
+        if name == OBJECT_TYPE:
+            headers["x-obs-object-type"], headers["x-obs-next-append-position"] = value, str(size)
+            continue
         headers[call.prefix + name if name.startswith("meta-") else name.title()] = _as_latin1(value)
     for name in _OVERRIDES if call.request.parameters else ():
         if (override := call.parameter(f"response-{name}")) is not None:
@@ -194,7 +199,7 @@ def parse_range(text: str, size: int) -> Range | None:
 
 
 def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Reply:
-    headers = object_headers(call, metadata, stat.mtime_ns)
+    headers = object_headers(call, metadata, stat.mtime_ns, stat.size)
     header = call.request.header
     wanted = parse_range(header("range"), stat.size) if if_range_matches(header, metadata.etag, stat.mtime_ns) else None
     if wanted is not None:

@@ -19,13 +19,13 @@ from modelarts_emulator.contract.storage_errors import (
     NOT_IMPLEMENTED,
     PRECONDITION_FAILED,
 )
-from modelarts_emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE
+from modelarts_emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.conditional import etag_matches, failed_condition
 from modelarts_emulator.s3.error_mapping import to_storage_error
-from modelarts_emulator.s3.get_object import OpenObject, find_object
+from modelarts_emulator.s3.get_object import OBJECT_TYPE, OpenObject, find_object
 from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, parse, text_of
 
 _MAX_DELETED = 1000
@@ -66,7 +66,9 @@ def copy_object(call: Call) -> Response:
             stat = NO_FILE
         else:
             stat = write_object(call, pieces)
-    call.storage.metadata.put(call.path.object_name, stat, replace(given or found.metadata, etag=digest.hexdigest()))
+    call.storage.metadata.put(
+        call.path.object_name, stat, replace(given or _as_normal(found.metadata), etag=digest.hexdigest())
+    )
     modified = stat.mtime_ns or call.storage.clock.now_ms() * 1_000_000
     return call.xml_response(
         "CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')]
@@ -182,6 +184,11 @@ def _require_match(call: Call) -> None:
         found.file.close()
         if not etag_matches(wanted, found.metadata.etag):
             raise ApiError(PRECONDITION_FAILED, "If-Match")
+
+
+def _as_normal(metadata: Metadata) -> Metadata:
+    """Return the metadata for a copy, which is not appendable even if the source is."""
+    return replace(metadata, headers={name: value for name, value in metadata.headers.items() if name != OBJECT_TYPE})
 
 
 def _hashing(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:

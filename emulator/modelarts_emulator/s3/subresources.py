@@ -31,8 +31,11 @@ SUBRESOURCES: dict[str, str] = {
     "object-lock": "ObjectLockConfigurationNotFoundError",
     "publicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
     "ownershipControls": "OwnershipControlsNotFoundError",
+    "customdomain": "ListBucketCustomDomainsResult",
+    "storageClass": "StorageClass",
+    "storagePolicy": "StoragePolicy",
 }
-
+_DEFAULT_CLASS = "STANDARD"
 
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -49,11 +52,22 @@ def get_setting(call: Call, name: str) -> Response:
         return call.xml_response(answer, [("Owner", owner(call)), ("AccessControlList", _full_control(call))])
     if answer == "RequestPaymentConfiguration":
         return call.xml_response(answer, [("Payer", "BucketOwner")])
+    if answer == "StorageClass":
+        return call.xml_response(answer, _DEFAULT_CLASS)
+    if answer == "StoragePolicy":
+        return call.xml_response(answer, [("DefaultStorageClass", _DEFAULT_CLASS)])
+    if name == "encryption" and _is_obs_client(call):
+        answer = "NoSuchEncryptionConfiguration"
     if answer == "Quota":
         return call.xml_response(answer, [("StorageQuota", 0)])
     if answer.startswith("NoSuch") or answer.endswith("Error"):
         raise ApiError(Error(404, answer, "The specified configuration does not exist."), call.bucket)
     return call.xml_response(answer, [])
+
+
+def _is_obs_client(call: Call) -> bool:
+    """Return whether a client of OBS sent the request; in its S3 mode it signs with the older scheme ``AWS``."""
+    return call.is_obs or call.request.header("authorization").startswith("AWS ")
 
 
 def put_setting(call: Call, name: str) -> Response:

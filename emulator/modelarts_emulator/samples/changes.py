@@ -16,6 +16,7 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.samples.hard_examples import HARD_METADATA
 from modelarts_emulator.store import DatasetReader, DatasetWriter, SampleRecord
 
+HARD_KEYS = frozenset(HARD_METADATA)
 IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
 
@@ -49,9 +50,18 @@ def with_remaining_labels(sample: SampleRecord, labels: Sequence[SampleLabel]) -
 
 
 def without_hard_attributes(sample: SampleRecord) -> SampleRecord:
-    """Return the sample without its hard-example attributes."""
+    """Return the sample without the hard-example attributes of its own and of its labels."""
     metadata = {key: value for key, value in sample.metadata.items() if key not in HARD_METADATA}
-    return msgspec.structs.replace(sample, metadata=metadata)
+    labels = sample.labels
+    if any(not HARD_KEYS.isdisjoint(label.property or ()) for label in labels):
+        labels = [
+            msgspec.structs.replace(
+                label,
+                property={key: value for key, value in (label.property or {}).items() if key not in HARD_METADATA},
+            )
+            for label in labels
+        ]
+    return msgspec.structs.replace(sample, metadata=metadata, labels=labels)
 
 
 def require_sample(dataset: DatasetReader, sample_id: str | None) -> SampleRecord:

@@ -16,6 +16,7 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, UNSUPPORTED_TYPE, ApiError
 from modelarts_emulator.contract.samples import SampleLabel, SampleLabelProperty
 from modelarts_emulator.contract.wire import DatasetType, LabelType, Shape
+from modelarts_emulator.formats.coordinates import snap_to_edge
 from modelarts_emulator.store.records import SampleRecord
 
 MAX_NAME_LENGTH = 1024
@@ -55,6 +56,45 @@ def validate_labels(
     if LabelType.TRIPLET_RELATION in kind.labels:
         _check_relations(checked)
     return checked
+
+
+def has_shapes(dataset_type: DatasetType) -> bool:
+    """Return whether labels of a dataset type have shapes on pictures."""
+    return LabelType.OBJECT_DETECTION in DATASET_TYPES[dataset_type].labels or dataset_type is DatasetType.VIDEO
+
+
+def usable_labels(
+    dataset_type: DatasetType, sample: SampleRecord, labels: Sequence[SampleLabel]
+) -> tuple[list[SampleLabel], list[ApiError]]:
+    """Return the labels from a file that fit the sample, and the errors of the others.
+
+    A point outside the picture by less than half a pixel is moved to the edge: other tools round differently.
+    """
+    usable: list[SampleLabel] = []
+    errors: list[ApiError] = []
+    for label in labels:
+        try:
+            usable += validate_labels(dataset_type, sample, [_snapped(label, sample)])
+        except ApiError as error:
+            errors.append(error)
+    return usable, errors
+
+
+def _snapped(label: SampleLabel, sample: SampleRecord) -> SampleLabel:
+    feature = (label.property or {}).get("@modelarts:feature")
+    if sample.shape is None or not isinstance(feature, list):
+        return label
+    limits = sample.shape[:2]
+    try:
+        moved = [
+            [snap_to_edge(value, limit) for value, limit in zip(point, limits, strict=True)]
+            if isinstance(point, list) and len(point) == 2
+            else point
+            for point in feature
+        ]
+    except ValueError:
+        return label  # not a number: the validation reports it
+    return msgspec.structs.replace(label, property={**(label.property or {}), "@modelarts:feature": moved})
 
 
 def require_label_name(name: str | None) -> str:

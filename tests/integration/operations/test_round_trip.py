@@ -51,7 +51,7 @@ def test_a_table_is_published_as_csv_and_comes_back(api: Api, bucket: Path, memb
     version = api.publish(dataset_id, version_format="CSV")
     manifest = bucket / version["manifest_path"].removeprefix("/bucket/")
     (line,) = [json.loads(text) for text in manifest.read_text().splitlines()]
-    written = (bucket / line["source"].removeprefix("obs://bucket/")).read_text()
+    written = (bucket / line["source"].removeprefix("s3://bucket/")).read_text()
     assert written.startswith("name,value,note\n")
     assert "\t=1+1" in written
     (bucket / "new").mkdir()

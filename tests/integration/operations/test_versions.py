@@ -17,7 +17,7 @@ BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 
 
 def local(bucket: Path, path: str) -> Path:
-    return bucket / path.removeprefix("/bucket/").removeprefix("obs://bucket/")
+    return bucket / path.removeprefix("/bucket/").removeprefix("s3://bucket/")
 
 
 def manifest(bucket: Path, version: Any) -> list[Any]:
@@ -39,14 +39,14 @@ def test_a_published_manifest_gives_the_same_labels(api: Api, bucket: Path) -> N
         ("Katze ü", 1, 1),
     ]
     lines = {line["source"]: line for line in manifest(bucket, version)}
-    assert set(lines) == {f"obs://bucket/in/{n}.png" for n in range(4)}
-    first = lines["obs://bucket/in/0.png"]
+    assert set(lines) == {f"s3://bucket/in/{n}.png" for n in range(4)}
+    first = lines["s3://bucket/in/0.png"]
     assert (first["id"], first["usage"], first["sample-type"]) == (ids["0.png"], "TRAIN", 0)
     assert [(a["type"], a["name"], a["annotated-by"]) for a in first["annotation"]] == [
         ("modelarts/image_classification", "cat", "human"),
         ("modelarts/image_classification", "Katze ü", "human"),
     ]
-    assert "annotation" not in lines["obs://bucket/in/3.png"]
+    assert "annotation" not in lines["s3://bucket/in/3.png"]
     details = api.ready(dataset_id)
     assert (details["current_version_id"], details["current_version_name"]) == (version["version_id"], "V001")
     assert (details["dataset_version_count"], details["next_version_num"]) == (1, 2)

@@ -67,7 +67,7 @@ def test_frames_of_a_video(api: Api, bucket: Path) -> None:
     version = api.publish(dataset_id)
     lines = [json.loads(text) for text in (bucket / version["manifest_path"][8:]).read_text().splitlines()]
     line = next(line for line in lines if line["source"].endswith("clip_t1.jpg"))
-    assert line["property"]["@modelarts:parent_source"] == "obs://bucket/in/clip.mp4"
+    assert line["property"]["@modelarts:parent_source"] == "s3://bucket/in/clip.mp4"
     assert line["annotation"][0]["annotation-loc"].endswith("/annotation/V001/annotation/clip_t1.xml")
     (bucket / "new").mkdir()
     other = api.dataset(dataset_name="other", dataset_type=600, data_sources=[{"data_path": "/bucket/new/"}])

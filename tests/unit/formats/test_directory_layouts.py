@@ -142,7 +142,7 @@ def test_names_are_unique_whatever_their_case() -> None:
 @pytest.mark.parametrize("tree", [True, False])
 def test_boxes_come_back(place: Place, tree: bool) -> None:
     wanted = [
-        place.sample("a/1.jpg", BOX, drawn("Tür 名", "polygon", [[0, 0], [64, 0], [7.25, 48]], 0.5)),
+        place.sample("a/1.jpg", BOX, drawn("Tür 名", "polygon", [[0, 0], [64, 0], [7, 48]], 0.5)),
         place.sample("b/1.jpg", drawn("c", "circle", [[20, 20], [5]])),
         place.sample("c/1.jpg"),
     ]
@@ -206,8 +206,9 @@ def test_voc_files_stand_beside_their_pictures(place: Place) -> None:
         place.write(f"{name[:-4]}.xml", voc.write(boxed(place, name)))
     place.write("sub/3.xml", "<annotation><object/></annotation>")
     place.write("alone.xml", voc.write(place.sample("alone.jpg", BOX)))
-    samples, (problem,) = read(place, DETECTION)
-    assert problem == "bucket/data/sub/3.xml: an <object> has no <name>"
+    samples, (problem, unused) = read(place, DETECTION)
+    assert unused == "bucket/data/alone.xml: this label file is not used"
+    assert problem == "bucket/data/sub/3.xml: object 1: has no <name>"
     assert {name: len(sample.labels) for name, sample in samples.items()} == {
         "1.jpg": 1,
         "sub/2.jpg": 1,

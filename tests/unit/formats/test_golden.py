@@ -143,7 +143,7 @@ def test_pycocotools_reads_what_is_written(tmp_path: Path, capsys: pytest.Captur
     other = COCO(str(tmp_path / "annotations.json"))
     box, polygon = other.loadAnns(other.getAnnIds())
     assert other.loadCats([box["category_id"]])[0]["name"] == labels[0].name
-    assert box["bbox"] == [1, 2, 9.5, 10]
+    assert box["bbox"] == [1, 2, 10, 10]
     assert other.annToMask(polygon).sum() > 100
     assert other.loadImgs([1])[0]["file_name"] == "1.png"
 

@@ -79,7 +79,7 @@ def test_real_sounds_in_folders(place: Place) -> None:
     ("data", "why"),
     [
         (b"x" * 200_000, "longer than"),
-        (b"good\n\xff\xfe\xff", "neither UTF-8 nor GBK"),
+        (b"good\n\xff\xfe\xff", "neither UTF-8 nor UTF-16 with BOM nor GB18030"),
         (b"".join(b"%d\n" % number for number in range(1_001)), "more than 1000 labels"),
     ],
 )

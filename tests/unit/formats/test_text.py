@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.helpers.format_place import GOLDEN, Place
 
 KIND = LabelType.TEXT_CLASSIFICATION
 BARS = LabelFormat(text_sample_separator="\\|", text_label_separator=";")
+
+UNREADABLE = "neither UTF-8 nor UTF-16 with BOM nor GB18030"
 
 
 @pytest.fixture
@@ -87,12 +90,21 @@ def test_two_files_are_read_as_text_alone_where_the_request_says_so(place: Place
         (b"one\t\ntwo\t,,\n", [("one", []), ("two", [])]),
         (b"one\ta,a, b ,\n", [("one", ["a", "b"])]),
         (b"one\ta\tb\n", [("one", ["a\tb"])]),
-        ("\u2028 is no line end\n".encode(), [("\u2028 is no line end", [])]),
+        ("\u2028 and \x85 end no line\n".encode(), [("\u2028 and \x85 end no line", [])]),
+        (b"one\rtwo\tx\r", [("one", []), ("two", ["x"])]),
+        (b"one\rtwo\r\nthree", [("one\rtwo", []), ("three", [])]),
+        ("one\tx\r\ntwo\n".encode("utf-16"), [("one", ["x"]), ("two", [])]),
+        (codecs.BOM_UTF16_BE + "一\r二".encode("utf-16-be"), [("一", []), ("二", [])]),
+        (codecs.BOM_UTF16_LE + b"a\0\n\0\0\xd8b", [("a", []), "bucket/data/t.txt line 2: " + UNREADABLE]),
+        ("很好😀\t正面\n".encode("gb18030"), [("很好😀", ["正面"])]),
         (
             b"good\n\xff\xfe\xff\nlast\n",
-            [("good", []), "bucket/data/t.txt line 2: neither UTF-8 nor GBK", ("last", [])],
+            [("good", []), "bucket/data/t.txt line 2: " + UNREADABLE, ("last", [])],
         ),
-        (b"\xef\xbb\xbfgood\n\xff\n", [("good", []), "bucket/data/t.txt line 2: neither UTF-8 nor GBK"]),
+        (
+            b"\xef\xbb\xbfgood\n\xff\n",
+            [("good", []), "bucket/data/t.txt line 2: " + UNREADABLE],
+        ),
         (
             b"one\n" + b"x" * 102_403 + b"\ntwo\n",
             [("one", []), "bucket/data/t.txt line 2: longer than 102400 bytes", ("two", [])],

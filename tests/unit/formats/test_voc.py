@@ -50,12 +50,12 @@ def test_globox_writes_a_file_that_is_read(tmp_path: Path) -> None:
     ]
 
 
-_NUMBER = st.floats(0, 20_000, allow_nan=False).map(lambda value: int(value) if value.is_integer() else value)
+_NUMBER = st.integers(0, 20_000)
 _POINT = st.tuples(_NUMBER, _NUMBER).map(list)
 _FEATURES = {
     "bndbox": st.lists(_POINT, min_size=2, max_size=2),
     "polygon": st.lists(_POINT, min_size=3, max_size=12),
-    "circle": st.tuples(_POINT, st.lists(_NUMBER, min_size=1, max_size=1)).map(list),
+    "circle": st.tuples(_POINT, st.lists(st.integers(1, 20_000), min_size=1, max_size=1)).map(list),
     "line": st.lists(_POINT, min_size=2, max_size=2),
     "dashed": st.lists(_POINT, min_size=2, max_size=2),
     "point": st.lists(_POINT, min_size=1, max_size=1),
@@ -101,14 +101,93 @@ def test_characters_that_xml_cannot_hold_leave_a_file_that_can_be_read() -> None
         "<object><name>a</name><polygon><x1>1</x1></polygon></object>",
         "<object><name>a</name><circle><cx>1</cx><cy>1</cy></circle></object>",
         "<object><name>a</name><confidence>high</confidence></object>",
-        "<size><width>wide</width><height>1</height><depth>1</depth></size>",
-        "<size/>",
     ],
 )
-def test_what_is_no_voc_is_told(inner: str) -> None:
-    with pytest.raises(voc.InvalidVoc) as refusal:
-        voc.read(f"<annotation>{inner}</annotation>".encode())
-    assert len(str(refusal.value)) < 200
+def test_voc_object_that_is_wrong_costs_only_itself(inner: str) -> None:
+    good = "<object><name>good</name></object>"
+    read = voc.read(f"<annotation>{good}{inner}{good}</annotation>".encode())
+    assert [label.name for label in read.labels] == ["good", "good"]
+    (problem,) = read.problems
+    assert problem.startswith("object 2: ")
+    assert len(problem) < 200
+
+
+@pytest.mark.parametrize(
+    ("inner", "shape"),
+    [
+        ("<width>64</width><height>48</height><depth>1</depth>", (64, 48, 1)),
+        ("<width>64</width><height>48</height>", (64, 48, 3)),
+        ("<width>64</width><height>48</height><depth>Unspecified</depth>", (64, 48, 3)),
+        ("<width/><height/><depth/>", None),
+        ("<width>wide</width><height>1</height><depth>1</depth>", None),
+        ("", None),
+    ],
+)
+def test_voc_size_that_is_incomplete_leaves_the_labels(inner: str, shape: tuple[int, int, int] | None) -> None:
+    read = voc.read(f"<annotation><size>{inner}</size><object><name>a</name></object></annotation>".encode())
+    assert (read.shape, [label.name for label in read.labels], read.problems) == (shape, ["a"], [])
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "<property><key>color</key><value>red</value></property><property><key>n</key><value>1</value></property>",
+        "<color>red</color><n>1</n>",
+    ],
+)
+def test_voc_properties_are_attributes_of_the_label_both_ways(properties: str) -> None:
+    xml = f"<annotation><object><name>a</name><properties>{properties}</properties></object></annotation>"
+    (label,) = voc.read(xml.encode()).labels
+    assert label.property == {"color": "red", "n": "1"}
+    sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0, labels=[label])
+    assert voc.read(voc.write(sample)).labels == [label]
+
+
+@pytest.mark.parametrize(
+    ("feature", "written"),
+    [
+        ([[1.5, 2.25], [10.5, 20]], [[2, 2], [11, 20]]),
+        ([[1.2, 2], [1.4, 20]], [[1, 2], [2, 20]]),
+        ([[25.6, 12], [38.4, 36]], [[26, 12], [38, 36]]),
+    ],
+)
+def test_voc_box_with_fractions_is_written_in_whole_pixels(
+    feature: list[list[float]], written: list[list[int]]
+) -> None:
+    sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0, labels=[drawn("a", "bndbox", feature)])
+    (label,) = voc.read(voc.write(sample)).labels
+    assert label.property is not None
+    assert label.property[voc.FEATURE] == written
+
+
+def test_voc_point_is_written_as_x_and_y() -> None:
+    sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0, labels=[drawn("p", "point", [[3, 4]])])
+    point = ElementTree.fromstring(voc.write(sample)).find("object/point")
+    assert point is not None
+    assert [(child.tag, child.text) for child in point] == [("x", "3"), ("y", "4")]
+
+
+def test_voc_polygon_takes_precedence_over_the_box_around_it() -> None:
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    polygon = "<polygon><x1>1</x1><y1>1</y1><x2>9</x2><y2>1</y2><x3>5</x3><y3>9</y3></polygon>"
+    part = f"<part><name>head</name>{box}</part>"
+    xml = f"<annotation><object><name>a</name>{part}{box}{polygon}</object></annotation>"
+    (label,) = voc.read(xml.encode()).labels
+    assert label.property == {voc.SHAPE: "polygon", voc.FEATURE: [[1, 1], [9, 1], [5, 9]]}
+
+
+@pytest.mark.parametrize("declaration", ["", "<?xml version='1.0'?>", "<?xml version='1.0' encoding='UTF-8'?>"])
+def test_voc_in_gbk_without_declaring_it_is_read(declaration: str) -> None:
+    xml = f"{declaration}<annotation><object><name>山羊</name></object></annotation>"
+    assert [label.name for label in voc.read(xml.encode("gbk")).labels] == ["山羊"]
+
+
+@pytest.mark.parametrize(("hard", "written"), [("1", "true"), ("true", "true"), (1.0, "true"), ("0", "false")])
+def test_voc_hard_mark_is_written_as_true_or_false(hard: object, written: str) -> None:
+    label = drawn("a", "point", [[1, 2]])
+    label.property = {**(label.property or {}), "@modelarts:hard": hard}
+    sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0, labels=[label])
+    assert ElementTree.fromstring(voc.write(sample)).findtext("object/hard") == written
 
 
 @pytest.mark.parametrize(

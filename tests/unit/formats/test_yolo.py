@@ -129,7 +129,9 @@ def test_globox_writes_boxes_that_are_read(place: Place) -> None:
         ("-1 0.5 0.5 0.1 0.1", "label -1 is not in"),
         ("0.0 0.5 0.5 0.1 0.1", "not an index"),
         ("0 0.5 0.5 0.1", "not an index"),
-        ("0 0.5 0.5 0.1 0.1 0.9", "not an index"),
+        ("0 0.5 0.5 0.1 0.1 1.9", "score must be between 0 and 1"),
+        ("0 0.5 0.5 0.1 0.1 0.9 2", "between 0 and 1"),
+        ("0 0.5 0.5 0.1 0.1 0.9 0.1 0.2", "not an index and four numbers"),
         ("9" * 10_000 + " 0.5 0.5 0.1 0.1", "not an index"),
         ("cat", "not an index"),
         ("x" * 200_000, "longer than"),
@@ -137,18 +139,27 @@ def test_globox_writes_boxes_that_are_read(place: Place) -> None:
         (LINE * 10_001, "more than 10000 boxes"),
     ],
 )
-def test_boxes_that_are_wrong_leave_their_picture_without_labels(place: Place, line: str, why: str) -> None:
+def test_yolo_line_that_is_wrong_costs_only_its_own_box(place: Place, line: str, why: str) -> None:
     tree(place, boxes=LINE + line, listed="obj_train_data/1.png\nobj_train_data/2.png\n")
     place.write("obj_train_data/2.png", picture(64, 48))
     place.write("obj_train_data/2.txt", LINE)
     samples, (problem,) = read(place)
-    assert problem.startswith("bucket/data/obj_train_data/1.txt: ")
+    assert problem.startswith("bucket/data/obj_train_data/1.txt")
     assert why in problem
     assert len(problem) < 300
     assert {name: shapes(sample) for name, sample in samples.items()} == {
-        "obj_train_data/1.png": [],
+        "obj_train_data/1.png": [] if "more than" in why else FOUND,
         "obj_train_data/2.png": FOUND,
     }
+
+
+def test_yolo_line_with_a_score_or_a_polygon_is_read(place: Place) -> None:
+    tree(place, boxes="0 0.5 0.5 0.25 0.5 0.75\n1 0 0 0.5 0 0.25 1\n")
+    samples, problems = read(place)
+    assert not problems
+    sample = samples["obj_train_data/1.png"]
+    assert [label.score for label in sample.labels] == [0.75, None]
+    assert shapes(sample) == [*FOUND, ("dog", "polygon", [[0, 0], [32, 0], [16, 48]])]
 
 
 def test_a_box_may_stand_out_by_its_rounding(place: Place) -> None:

@@ -1,0 +1,110 @@
+"""Text files of users: recognize the encoding, and read any as UTF-8 with line feeds.
+
+UTF-8 and UTF-16 are recognized by their BOM or, for UTF-8, by their bytes. Other files are read as GB18030, which
+includes GBK, the encoding of Chinese Windows. Bytes that are valid in none of them are reported, never replaced.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Callable
+from typing import BinaryIO
+
+OTHER = "gb18030"
+_CHUNK = 1 << 20
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_INVALID = b"\xff"
+"""A byte that is never valid in UTF-8; it takes the place of what cannot be decoded."""
+
+
+class _Converted(io.RawIOBase):
+    """A stream of bytes that passes each chunk of another stream through a function; ``b""`` is its end."""
+
+    def __init__(self, stream: BinaryIO, convert: Callable[[bytes], bytes]) -> None:
+        self._stream, self._convert = stream, convert
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._ready:
+            chunk = self._stream.read(1 << 16)
+            self._ready = self._convert(chunk)
+            if not chunk:
+                break
+        piece, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def encoding_of(stream: BinaryIO) -> str:
+    """Return the encoding of the rest of a stream, and position it after a BOM."""
+    start = stream.tell()
+    head = stream.read(4)
+    for bom, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if head.startswith(bom):
+            stream.seek(start + len(bom))
+            return name
+    stream.seek(start)
+    found = "utf-8" if is_utf8(stream) else OTHER
+    stream.seek(start)
+    return found
+
+
+def is_utf8(stream: BinaryIO) -> bool:
+    """Return whether the rest of a stream is valid UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        while chunk := stream.read(_CHUNK):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def with_line_feeds(stream: BinaryIO) -> tuple[BinaryIO, str]:
+    """Return a stream with the same lines, each ended by a line feed, and the encoding to decode them with.
+
+    UTF-16 is converted to UTF-8. Lines that end in a carriage return alone, as on old Macs, are converted as well.
+    """
+    encoding = encoding_of(stream)
+    if encoding.startswith("utf-16"):
+        stream = _converted(stream, _utf16_to_utf8(encoding))
+        return stream, "utf-8"
+    start = stream.tell()
+    head = stream.read(_CHUNK)
+    stream.seek(start)
+    if b"\r" in head and b"\n" not in head:
+        stream = _converted(stream, lambda chunk: chunk.replace(b"\r", b"\n"))
+    return stream, encoding
+
+
+def _converted(stream: BinaryIO, convert: Callable[[bytes], bytes]) -> BinaryIO:
+    return io.BufferedReader(_Converted(stream, convert))
+
+
+def _utf16_to_utf8(encoding: str) -> Callable[[bytes], bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    pending_cr = False
+
+    def convert(chunk: bytes) -> bytes:
+        nonlocal pending_cr
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError:
+            decoder.reset()
+            return _INVALID
+        if pending_cr:
+            text = "\r" + text
+        pending_cr = bool(chunk) and text.endswith("\r")
+        text = text[:-1] if pending_cr else text
+        return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "surrogatepass")
+
+    return convert
