@@ -38,7 +38,7 @@ def main() -> int:
         return 0
     os.chdir(ROOT)
     run = MutationRun(areas, chosen.jobs)
-    places = sorted({str(TESTS / each) for tests in areas.values() for each in tests})
+    places = sorted({str(TESTS / each) for area in areas.values() for each in area.tests})
     code = pytest.main(["-qq", "-n", "0", "-p", "no:cacheprovider", *places], plugins=[run])
     if code or not run.scores:
         print(f"the tests fail without any fault: run pytest {' '.join(places)}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from tests.mutation.areas import PACKAGE
+from tests.mutation.areas import AREAS, PACKAGE
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -50,15 +50,30 @@ class Mutant(NamedTuple):
 
 
 def mutants(module: str) -> Iterator[Mutant]:
-    """Yield every mutant of a module, in the order of its source. ``module`` is its path in the package."""
+    """Yield every mutant of an area, in the order of its source. ``module`` is a path in the package."""
     tree = ast.parse((PACKAGE / module).read_text("utf-8"))
+    lines = _lines(tree, AREAS[module].functions)
     for number, node in enumerate(_nodes(tree)):
+        if node.lineno not in lines:
+            continue
         for change in _changes(node):
             mutated = copy.deepcopy(tree)
             twin = next(twin for place, twin in enumerate(_nodes(mutated)) if place == number)
             change(twin)
             ast.fix_missing_locations(mutated)
             yield Mutant(module, node.lineno, _shown(node), _shown(twin), mutated)
+
+
+def _lines(tree: ast.Module, names: Sequence[str]) -> set[int]:
+    """Return the lines of these functions and classes, or all lines if there are no names."""
+    if not names:
+        return set(range(1, (tree.body[-1].end_lineno or 0) + 1))
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    found = [node for node in ast.walk(tree) if isinstance(node, kinds) and node.name in names]
+    missing = set(names) - {node.name for node in found}
+    if missing:
+        raise LookupError(f"not in the module: {', '.join(sorted(missing))}")
+    return {line for node in found for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
 def _shown(node: ast.AST) -> str:

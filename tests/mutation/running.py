@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.mutation.areas import TESTS, module_name
+from tests.mutation.areas import TESTS, Area, module_name
 from tests.mutation.mutants import Mutant, mutants
 
 LONGEST_S = 300
@@ -20,7 +20,7 @@ LONGEST_S = 300
 class MutationRun:
     """A pytest plugin that replaces the run of the collected tests. ``scores`` has module, killed and total."""
 
-    def __init__(self, areas: dict[str, list[str]], jobs: int) -> None:
+    def __init__(self, areas: dict[str, Area], jobs: int) -> None:
         self._areas, self._jobs = areas, jobs
         self.scores: list[tuple[str, int, int]] = []
 
@@ -28,8 +28,8 @@ class MutationRun:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests of every area without a fault, then with each of its mutants."""
         session.config.pluginmanager.unregister(name="terminalreporter")  # thousands of failures are expected
-        for module, tests in self._areas.items():
-            places = [TESTS / each for each in tests]
+        for module, area in self._areas.items():
+            places = [TESTS / each for each in area.tests]
             items = [item for item in session.items if item.path in places]
             if not items or _in_processes([lambda items=items: _passes(items)], 1) != [True]:
                 session.testsfailed = 1
