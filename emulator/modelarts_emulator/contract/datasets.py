@@ -9,6 +9,7 @@ from modelarts_emulator.contract.samples import HardDetail
 from modelarts_emulator.contract.sources import DataSource, LabelFormat
 from modelarts_emulator.contract.versions import DatasetVersion
 from modelarts_emulator.contract.wire import (
+    ChangedDescription,
     DatasetName,
     DatasetType,
     Description,
@@ -204,6 +205,8 @@ class ListDatasetsQuery(Wire, kw_only=True):
     """Whether the answer says if a task is running; false by default."""
     contain_versions: bool | None = None
     """Only datasets with (true) or without (false) published versions."""
+    dataset_version: Literal["v1", "v2", "all"] = "v2"
+    """Generation of the datasets; accepted without effect."""
     dataset_type: DatasetType | None = None
     """Only datasets of this type."""
     file_preview: bool = False
@@ -328,8 +331,8 @@ class UpdateDatasetRequest(Wire, kw_only=True):
     """New display name, 1 to 100 letters, digits, ``_`` and ``-``."""
     delete_labels: list[Label] | None = None
     """Labels to delete, found by name and type."""
-    description: Description | None = None
-    """New free text, up to 256 characters without ``^!<>=&"'``."""
+    description: ChangedDescription | None = None
+    """New free text, up to 256 characters without ``^!<>=&"``."""
     update_labels: list[Label] | None = None
     """Labels to change, found by name and type."""
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from modelarts_emulator.contract.wire import Integer, LabelType, Shape, Wire, prefixed
+from modelarts_emulator.contract.wire import (
+    AttributeName,
+    Integer,
+    LabelLimit,
+    LabelType,
+    Offset,
+    Shape,
+    Wire,
+    prefixed,
+)
 
 
 class LabelAttributeValue(Wire, kw_only=True):
@@ -23,8 +32,8 @@ class LabelAttribute(Wire, kw_only=True):
     """Value of labels that set none."""
     id: str | None = None
     """Identifier of the attribute."""
-    name: str | None = None
-    """Display name of the attribute."""
+    name: AttributeName | None = None
+    """Display name of the attribute, up to 64 characters without ``!<>=&"'``."""
     type: Literal["text", "select"] | None = None
     """Kind of value: ``text`` free text, ``select`` one of ``values``."""
     values: list[LabelAttributeValue] | None = None
@@ -87,18 +96,24 @@ class ListLabelsQuery(Wire, kw_only=True):
     Reference: ``label_management/querying_the_dataset_label_list``.
     """
 
+    limit: LabelLimit = 100_000
+    """Page size, 1 to 100,000; 100,000 by default."""
+    offset: Offset = 0
+    """Number of the page, from 0."""
     version_id: str | None = None
     """Dataset version to read; the dataset itself if absent."""
 
 
 class ListLabelsResponse(Wire, kw_only=True):
-    """All labels of a dataset or version.
+    """A page of the labels of a dataset or version.
 
     Reference: ``label_management/querying_the_dataset_label_list``.
     """
 
     labels: list[Label] | None = None
-    """Labels in their display order."""
+    """Labels on this page, in their display order."""
+    total_number: Integer | None = None
+    """Labels on all pages."""
 
 
 class CreateLabelsRequest(Wire, kw_only=True):

@@ -91,7 +91,7 @@ class _Adapter:
                 if isinstance(kind, inspect.StructType if isinstance(value, dict) else inspect.ListType):
                     return self.adapt(value, kind, path)
             return value
-        if value == "" and not isinstance(kinds[0], inspect.StrType):
+        if value == "" and not _accepts_empty_text(kinds[0]):
             return None
         return None if value is None else self.adapt(value, kinds[0], path)
 
@@ -101,6 +101,12 @@ class _Adapter:
         if not isinstance(value, list):
             return value
         return [self.adapt(item, info.item_type, f"{path}[{number}]") for number, item in enumerate(value)]
+
+
+def _accepts_empty_text(info: inspect.Type) -> bool:
+    if isinstance(info, inspect.EnumType):
+        return any(option.value == "" for option in info.cls)
+    return isinstance(info, inspect.StrType)
 
 
 def _is_textual(info: inspect.Type) -> bool:

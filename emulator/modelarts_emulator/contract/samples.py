@@ -37,6 +37,8 @@ class SampleMetadata(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=
     """How hard the example is, 0 to 1."""
     hard_reasons: list[Integer] | None = None
     """Codes 0 to 30 of the reasons why it is a hard example."""
+    import_origin: Integer | None = None
+    """Kind of source that the sample was imported from: 0 OBS, as in the data type of a source."""
     size: list[int] | None = None
     """Width and height of a picture in pixels, and its number of channels."""
 
@@ -286,7 +288,7 @@ class ListSamplesQuery(Wire, kw_only=True):
     high_score: str = "1"
     """Highest confidence of a label, ``0`` to ``1`` as decimal text; ``1`` by default."""
     label_name: str | None = None
-    """Only samples that have a label of this name."""
+    """Only samples that have a label of this name; ``__none__`` selects samples without a label."""
     label_type: DatasetType | None = None
     """Only samples that have a label of this kind."""
     limit: Limit = 10

@@ -17,12 +17,14 @@ _ONLY_OBS = "only OBS can be read"
 _AS_IT_IS = "the file is stored unchanged"
 _BY_DATASET = "the type of the sample's dataset is used"
 _OWN_SIZE = "the size is read from the picture"
+_ORIGIN = "the source of the import is recorded"
 _NEW_NAME = "a new label has the name in the request"
 _FOUND = "labels are found by name and type"
 _CHOSEN = "labels are selected by name"
 _NO_TABLES = "only table datasets have {}, and these cannot be exported"
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
+    "ListDatasets": {"dataset_version": "all datasets are of one generation"},
     "ListStats": {"email": _TEAM},
     "GetDatasetMetrics": {"workforce_task_id": _TEAM},
     "ListSamples": {"email": _TEAM},
@@ -32,6 +34,7 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         "samples[].sample_type": _BY_DATASET,
         "samples[].source": "a sample's object cannot be replaced",
         "samples[].metadata.@modelarts:size": _OWN_SIZE,
+        "samples[].metadata.@modelarts:import_origin": _ORIGIN,
     },
     "UploadSamplesJson": {
         "samples[].sample_type": _BY_DATASET,
@@ -40,6 +43,7 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         "samples[].data_source.schema_maps": _AS_IT_IS,
         "samples[].data_source.with_column_header": _AS_IT_IS,
         "samples[].metadata.@modelarts:size": _OWN_SIZE,
+        "samples[].metadata.@modelarts:import_origin": _ORIGIN,
     },
     "CreateDataset": {
         "data_sources[].source_info": _ONLY_OBS,

@@ -8,9 +8,11 @@ from modelarts_emulator.contract.labels import LabelStats
 from modelarts_emulator.contract.wire import (
     Integer,
     Long,
+    Offset,
     SampleState,
     VersionDescription,
     VersionFormat,
+    VersionLimit,
     VersionName,
     VersionStatus,
     Wire,
@@ -25,6 +27,12 @@ class DatasetVersion(Wire, kw_only=True):
 
     add_sample_count: Integer | None = None
     """Samples added since the previous version."""
+    analysis_cache_path: str | None = None
+    """OBS folder for intermediate results of a data analysis; absent here."""
+    analysis_status: Literal[0, 1, 2, 3] | None = None
+    """State of the data analysis: 0 initialized, 1 running, 2 completed, 3 failed; absent here."""
+    analysis_task_id: str | None = None
+    """Data analysis task of the version; absent here."""
     annotated_sample_count: Integer | None = None
     """Labelled samples in this version."""
     annotated_sub_sample_count: Integer | None = None
@@ -41,6 +49,8 @@ class DatasetVersion(Wire, kw_only=True):
     """OBS folder of the cropped pictures."""
     crop_rotate_cache_path: str | None = None
     """OBS folder for intermediate pictures of rotating and cropping."""
+    data_analysis: dict[str, Any] | None = None
+    """Results of the data analysis, by name; absent here."""
     data_path: str | None = None
     """OBS folder of the exported samples."""
     data_statistics: dict[str, Any] | None = None
@@ -92,6 +102,8 @@ class DatasetVersion(Wire, kw_only=True):
     """OBS folder of the rotated pictures."""
     sample_state: SampleState | None = None
     """State of the samples in this version."""
+    start_processor_task: bool | None = None
+    """Whether publishing starts a data analysis; absent here."""
     status: VersionStatus | None = None
     """State of the version; 1 once it can be used."""
     tags: list[str] | None = None
@@ -122,6 +134,10 @@ class ListDatasetVersionsQuery(Wire, kw_only=True):
     Reference: ``dataset_version_management/querying_the_dataset_version_list``.
     """
 
+    limit: VersionLimit = 1000
+    """Page size, 1 to 1,000; 1,000 by default."""
+    offset: Offset = 0
+    """Number of the page, from 0."""
     status: VersionStatus | None = None
     """Only versions in this state."""
     train_evaluate_ratio: str | None = None
@@ -131,15 +147,15 @@ class ListDatasetVersionsQuery(Wire, kw_only=True):
 
 
 class ListDatasetVersionsResponse(Wire, kw_only=True):
-    """The versions of a dataset, the latest first.
+    """A page of the versions of a dataset, the latest first.
 
     Reference: ``dataset_version_management/querying_the_dataset_version_list``.
     """
 
     total_number: Integer | None = None
-    """Versions that match the query."""
+    """Matching versions on all pages."""
     versions: list[DatasetVersion] | None = None
-    """Matching versions."""
+    """Versions on this page."""
 
 
 class CreateDatasetVersionRequest(Wire, kw_only=True):

@@ -105,21 +105,30 @@ class RunningTaskType(IntEnum):
 
 
 class SampleState(str, Enum):
-    """State of samples, as a filter; the states of team tasks select nothing without a team task."""
+    """State of samples, as a filter; the states of team tasks select nothing without a team task.
 
-    ALL = "ALL"
-    NONE = "NONE"
-    UNCHECK = "UNCHECK"
-    ACCEPTED = "ACCEPTED"
-    REJECTED = "REJECTED"
-    UNREVIEWED = "UNREVIEWED"
-    REVIEWED = "REVIEWED"
-    WORKFORCE_SAMPLED = "WORKFORCE_SAMPLED"
-    WORKFORCE_SAMPLED_UNCHECK = "WORKFORCE_SAMPLED_UNCHECK"
-    WORKFORCE_SAMPLED_CHECKED = "WORKFORCE_SAMPLED_CHECKED"
-    WORKFORCE_SAMPLED_ACCEPTED = "WORKFORCE_SAMPLED_ACCEPTED"
-    WORKFORCE_SAMPLED_REJECTED = "WORKFORCE_SAMPLED_REJECTED"
-    AUTO_ANNOTATION = "AUTO_ANNOTATION"
+    Also accepted without the underscores, and in lower case. The empty text selects all samples, as no state does.
+    """
+
+    ANY = ""
+    ALL = "__ALL__"
+    NONE = "__NONE__"
+    UNCHECK = "__UNCHECK__"
+    ACCEPTED = "__ACCEPTED__"
+    REJECTED = "__REJECTED__"
+    UNREVIEWED = "__UNREVIEWED__"
+    REVIEWED = "__REVIEWED__"
+    WORKFORCE_SAMPLED = "__WORKFORCE_SAMPLED__"
+    WORKFORCE_SAMPLED_UNCHECK = "__WORKFORCE_SAMPLED_UNCHECK__"
+    WORKFORCE_SAMPLED_CHECKED = "__WORKFORCE_SAMPLED_CHECKED__"
+    WORKFORCE_SAMPLED_ACCEPTED = "__WORKFORCE_SAMPLED_ACCEPTED__"
+    WORKFORCE_SAMPLED_REJECTED = "__WORKFORCE_SAMPLED_REJECTED__"
+    AUTO_ANNOTATION = "__AUTO_ANNOTATION__"
+
+    @classmethod
+    def _missing_(cls, value: object) -> SampleState | None:
+        """Return the state of a text in another spelling, such as ``ALL`` or ``__all__``."""
+        return cls.__members__.get(value.strip("_").upper()) if isinstance(value, str) else None
 
 
 class SampleStatus(str, Enum):
@@ -213,11 +222,17 @@ Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Offset = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+VersionLimit = Annotated[int, Meta(ge=1, le=1000)]
+LabelLimit = Annotated[int, Meta(ge=1, le=100_000)]
+Repetition = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 DatasetName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+\Z")]
 VersionName = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_-]+\Z")]
 TaskName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
 Description = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"']*\Z""")]
+# The newest page allows the apostrophe here.
+ChangedDescription = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"]*\Z""")]
+AttributeName = Annotated[str, Meta(max_length=64, pattern=r"""^[^!<>=&"']*\Z""")]
 VersionDescription = Annotated[str, Meta(max_length=256, pattern=r"""^[^!<>=&"']*\Z""")]
 WorkPath = Annotated[str, Meta(min_length=3, max_length=700)]
 SampleName = Annotated[str, Meta(max_length=1024, pattern=r"""^[^!<>=&"']*\Z""")]

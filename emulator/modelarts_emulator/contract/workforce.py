@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modelarts_emulator.contract.wire import Description, Integer, Long, SampleName, TaskName, Wire
+from modelarts_emulator.contract.wire import Description, Integer, Long, Repetition, SampleName, TaskName, Wire
 
 
 class Worker(Wire, kw_only=True):
@@ -55,7 +55,7 @@ class WorkforceInformation(Wire, kw_only=True):
     """Display name of the task, 1 to 64 letters, digits, ``_`` and ``-``."""
     data_sync_type: Literal[0, 1, 2, 3] | None = None
     """What is passed on to the team later: 0 nothing, 1 new data, 2 new labels, 3 both."""
-    repetition: Integer | None = None
+    repetition: Repetition | None = None
     """How many workers label each sample; at least 1."""
     synchronize_auto_labeling_data: bool | None = None
     """Whether automatically labelled samples are passed on to the team."""

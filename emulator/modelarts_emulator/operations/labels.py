@@ -29,8 +29,13 @@ from modelarts_emulator.service.dataset_service import DatasetService
 
 
 def list_labels(service: DatasetService, context: RequestContext, query: ListLabelsQuery) -> ListLabelsResponse:
-    """Return all labels of a dataset, or of one of its versions. Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND."""
-    return ListLabelsResponse(labels=service.labels.all(context.project_id, context.dataset_id, query.version_id))
+    """Return a page of the labels of a dataset, or of one of its versions.
+
+    Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND.
+    """
+    labels = service.labels.all(context.project_id, context.dataset_id, query.version_id)
+    start = query.offset * query.limit
+    return ListLabelsResponse(labels=labels[start : start + query.limit], total_number=len(labels))
 
 
 def create_labels(

@@ -29,18 +29,20 @@ VERSION_FORMATS = {0: VersionFormat.DEFAULT, 1: VersionFormat.CARBON_DATA, 2: Ve
 def list_versions(
     service: DatasetService, context: RequestContext, query: ListDatasetVersionsQuery
 ) -> ListDatasetVersionsResponse:
-    """Return versions, newest first, filtered by status, format and split ratio. Raises DATASET_NOT_FOUND."""
+    """Return a page of versions, newest first, filtered by status, format and split ratio. Raises DATASET_NOT_FOUND."""
     record, versions = service.versions.all(context.project_id, context.dataset_id)
     low, high = ratio_range(query.train_evaluate_ratio)
     version_format = None if query.version_format is None else VERSION_FORMATS[query.version_format]
     selected = [
-        describe_version(record, version)
+        version
         for version in versions
         if (query.status is None or version.status == query.status)
         and (version_format is None or version.version_format is version_format)
         and low <= Decimal(version.train_evaluate_sample_ratio) <= high
     ]
-    return ListDatasetVersionsResponse(total_number=len(selected), versions=selected)
+    start = query.offset * query.limit
+    page = [describe_version(record, version) for version in selected[start : start + query.limit]]
+    return ListDatasetVersionsResponse(total_number=len(selected), versions=page)
 
 
 def describe_dataset_version(service: DatasetService, context: RequestContext) -> DatasetVersion:

@@ -25,6 +25,8 @@ from modelarts_emulator.store import SampleRecord, Selection
 Test = Callable[[SampleRecord], bool]
 """Returns whether a sample matches."""
 
+NO_LABEL = "__none__"
+"""The ``label_name`` of samples without a label, as URLs of the service's console have it."""
 DAY_MS = 24 * 60 * 60 * 1000
 STATUSES = {
     SampleState.ALL: frozenset({SampleStatus.MANUAL_ANNOTATION}),
@@ -35,7 +37,7 @@ STATUSES = {
 
 def statuses_of(state: SampleState | None) -> frozenset[SampleStatus] | None:
     """Return the statuses behind a ``sample_state``; none for the team states, since team tasks do not exist here."""
-    return None if state is None else STATUSES.get(state, frozenset())
+    return None if not state else STATUSES.get(state, frozenset())
 
 
 def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None = None) -> Selection:
@@ -48,7 +50,12 @@ def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None =
     if query.sample_type is not SampleType.FREE_FORMAT:
         tests.append(lambda sample: sample.type == query.sample_type)
     label_type = query.label_type
-    if label_type is not None and not query.label_name:
+    is_unlabelled = (query.label_name or "").lower() == NO_LABEL
+    if is_unlabelled:
+        tests.append(
+            lambda sample: not any(label_type is None or label.type == int(label_type) for label in sample.labels)
+        )
+    elif label_type is not None and not query.label_name:
         tests.append(
             lambda sample: any(label.type is not None and int(label.type) == int(label_type) for label in sample.labels)
         )
@@ -59,7 +66,7 @@ def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None =
     tests += [matcher(condition, now) for condition in conditions]
     return Selection(
         statuses=statuses_of(query.sample_state),
-        label=(query.label_name, query.label_type) if query.label_name else None,
+        label=(query.label_name, query.label_type) if query.label_name and not is_unlabelled else None,
         predicate=all_of(tests),
     )
 

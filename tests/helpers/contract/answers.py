@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.contract.newer import merge_newer
+
 DATA = json.loads((Path(__file__).parent / "operations.json").read_text("utf-8"))
+merge_newer(DATA)
 OPERATIONS = {operation["operation"]: operation for operation in DATA["operations"]}
 OBJECTS = DATA["response_objects"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 FAULTS: dict[str, str] = {
     r"clear_difficult: not in the contract": "the examples of the status pages show it",
+    r"sample_state: '' is none of the options": "the examples send an empty text, and it is answered as it came",
     r"sample_status: '\w+' is none of the options": "real clients record MANUAL_ANNOTATION and UN_ANNOTATION",
     r"annotated_by: not in the contract": "on every sample that recorded data of real clients shows",
     r"datasets\[\]\.files: not in the contract": "the text of the list's page has it beside samples",
@@ -15,7 +16,7 @@ FAULTS: dict[str, str] = {
 
 MISSING: dict[str, str] = {
     r"labelers": "members of a labelling team; there are no team tasks",
-    r"export_params\.sample_state": "an empty string, as the example's request sends it, is taken as absent",
+    r"export_params\.sample_state": "the example lists an export by state, the test's has none",
     r"export_params\.export_new_dataset_": "the example lists an export to a dataset, the test's is to a directory",
     r"^DeleteLabelAndSamples\.success": "a 204 has no body",
 }
@@ -35,7 +36,10 @@ TYPES: dict[str, str] = {
     r"sample_status: options": "real clients record MANUAL_ANNOTATION and UN_ANNOTATION",
     r"_separator: .* are forbidden": "the text allows any character, the limits do not",
     r"annotated_by: options": "a client may say human/<domain>/<user>, as answers do",
-    r"import_type: options \['dir', 'manifest'\]": "the examples send these words",
+    r"import_type: options \['0', '1'\]": "the older pages have these numbers",
+    r"type: options \['3'\]": "image segmentation is not implemented",
+    r"sample_state: options \[''\]": "the examples send an empty text, and it is answered as it came",
+    r"score: range": "the label rules check it, so that one label that is wrong refuses only its sample",
     r"search_conditions\[\]\.hard: options": "true and false are read as well",
     r"sample_time: options": "the third option is a form, not a value; it is checked",
     r"(start|end)_time: mandatory is True": "the reference's own example goes without",

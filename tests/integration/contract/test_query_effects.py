@@ -67,7 +67,11 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
         "version_id": ("", "version_id={version_id}"),
     },
     "DescribeSample": {"locale": ("", "locale=zh-cn")},
-    "ListLabels": {"version_id": ("", "version_id={version_id}")},
+    "ListLabels": {
+        "version_id": ("", "version_id={version_id}"),
+        "limit": ("", "limit=1"),
+        "offset": ("", "offset=1"),
+    },
     "ListImportTasks": {"limit": ("", "limit=1"), "offset": ("limit=1", "limit=1&offset=1")},
     "GetExportTasksStatusOfDataset": {
         "limit": ("", "limit=1"),
@@ -75,6 +79,8 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
         "export_type": ("", "export_type=1"),
     },
     "ListDatasetVersions": {
+        "limit": ("", "limit=1"),
+        "offset": ("limit=1", "limit=1&offset=1"),
         "status": ("", "status=4"),
         "train_evaluate_ratio": ("", "train_evaluate_ratio=0.1,0.6"),
         "version_format": ("", "version_format=2"),
@@ -82,6 +88,7 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
 }
 # What is listed as being without effect: a query that changes nothing and is told.
 WITHOUT = {
+    "ListDatasets": "dataset_version=v1",
     "ListStats": "email=a@b",
     "GetDatasetMetrics": "workforce_task_id=t",
     "ListSamples": "email=a@b",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,11 +17,11 @@ from modelarts_emulator.control import errors
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
 from modelarts_emulator.control.pages.openapi import document
 from modelarts_emulator.server import Emulator
-from tests.helpers.places import ROOT
+from tests.helpers.contract.answers import OPERATIONS
 
 pytestmark = pytest.mark.slow
 
-CONTRACT = json.loads((ROOT / "tests/helpers/contract/operations.json").read_text("utf-8"))["operations"]
+CONTRACT = list(OPERATIONS.values())
 
 
 ASSETS = ("/_emulator/docs/", "/_emulator/ui/")

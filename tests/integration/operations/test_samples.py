@@ -108,7 +108,7 @@ def test_a_box_that_breaks_the_rules_is_refused(api: Api, bucket: Path, property
     sample_id = api.ids(dataset_id)["0.png"]
     answer = api.label(dataset_id, {sample_id: [{"name": "x", "property": property_}]})
     assert answer["results"][0]["error_code"] == "ModelArts.4413"
-    assert api.call("GET", f"/{dataset_id}/data-annotations/labels") == {"labels": []}
+    assert api.call("GET", f"/{dataset_id}/data-annotations/labels") == {"labels": [], "total_number": 0}
 
 
 def test_every_shape_is_kept_as_it_was_given(api: Api, bucket: Path) -> None:

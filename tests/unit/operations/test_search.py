@@ -68,13 +68,14 @@ class TestStatuses:
         ("state", "statuses"),
         [
             (None, None),
+            (SampleState.ANY, None),
             (SampleState.ALL, {SampleStatus.MANUAL_ANNOTATION}),
             (SampleState.NONE, {SampleStatus.UN_ANNOTATION}),
             (SampleState.AUTO_ANNOTATION, {SampleStatus.AUTO_ANNOTATION}),
             *[
                 (state, set())
                 for state in SampleState
-                if state not in (SampleState.ALL, SampleState.NONE, SampleState.AUTO_ANNOTATION)
+                if state not in (SampleState.ANY, SampleState.ALL, SampleState.NONE, SampleState.AUTO_ANNOTATION)
             ],
         ],
     )

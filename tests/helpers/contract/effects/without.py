@@ -14,6 +14,7 @@ INFO = {"source_info": {"cluster_id": "c", "user_password": "p"}}
 PROPERTY = {"property": {"@modelarts:color": "#123456"}}
 ATTRIBUTES = {"attributes": [ATTRIBUTE]}
 SIZE = {"metadata": {"@modelarts:size": [1, 1, 1]}}
+ORIGIN = {"metadata": {"@modelarts:import_origin": 4}}
 
 
 def _label(do: Do, key: str, label: Body, **more: Any) -> Case:
@@ -34,6 +35,7 @@ WITHOUT: dict[str, dict[str, Case]] = {
         "samples[].sample_type": Case(samples.update(), {"labels": []}, {"labels": [], "sample_type": 6}),
         "samples[].source": Case(samples.update(), {"labels": []}, {"labels": [], "source": "/bucket/in/2.png"}),
         "samples[].metadata.@modelarts:size": Case(samples.update(), {"labels": []}, {"labels": [], **SIZE}),
+        "samples[].metadata.@modelarts:import_origin": Case(samples.update(), {"labels": []}, {"labels": [], **ORIGIN}),
     },
     "UploadSamplesJson": {
         "samples[].sample_type": Case(samples.upload(), samples.given(), samples.given(sample_type=6)),
@@ -42,6 +44,7 @@ WITHOUT: dict[str, dict[str, Case]] = {
         "samples[].data_source.schema_maps": _uploaded(schema_maps=[{"src_name": "a", "dest_name": "b"}]),
         "samples[].data_source.with_column_header": _uploaded(with_column_header=True),
         "samples[].metadata.@modelarts:size": Case(samples.upload(), samples.given(), samples.given(**SIZE)),
+        "samples[].metadata.@modelarts:import_origin": Case(samples.upload(), samples.given(), samples.given(**ORIGIN)),
     },
     "CreateDataset": {
         "data_sources[].source_info": Case(
