@@ -21,7 +21,7 @@ CREATE = {
 }
 
 
-def test_a_new_dataset_has_the_pictures_of_its_input_path(api: Api, bucket: Path) -> None:
+def test_create_dataset_adds_the_images_of_its_input(api: Api, bucket: Path) -> None:
     (bucket / "in/sub").mkdir()
     (bucket / "in/a.png").write_bytes(picture(31, 17))
     (bucket / "in/sub/b.jpg").write_bytes(picture(kind="JPEG"))
@@ -43,14 +43,14 @@ def test_a_new_dataset_has_the_pictures_of_its_input_path(api: Api, bucket: Path
     assert sizes == {"a.png": [31, 17, 3], "b.jpg": [32, 24, 3]}
 
 
-def test_an_id_has_19_letters_and_digits(api: Api) -> None:
+def test_dataset_id_has_19_letters_and_digits(api: Api) -> None:
     dataset_id = api.create()
     assert len(dataset_id) == 19
     assert dataset_id.isalnum()
 
 
 @pytest.mark.parametrize("path", ["obs://bucket/in/", "s3://bucket/in/", "/bucket/in"])
-def test_a_path_has_several_spellings(api: Api, path: str) -> None:
+def test_create_dataset_accepts_every_spelling_of_a_path(api: Api, path: str) -> None:
     details = api.ready(api.create(data_sources=[{"data_path": path}]))
     assert details["data_sources"] == [{"data_path": "/bucket/in/", "data_type": 0}]
 
@@ -83,7 +83,9 @@ def test_a_path_has_several_spellings(api: Api, path: str) -> None:
         ({"labels": [{"name": "x" * 2000}]}, "ModelArts.4413"),
     ],
 )
-def test_bad_input_creates_nothing(api: Api, bucket: Path, change: dict[str, object], code: str) -> None:
+def test_create_dataset_with_bad_input_creates_nothing(
+    api: Api, bucket: Path, change: dict[str, object], code: str
+) -> None:
     assert api.refused("POST", json={**CREATE, **change}) == code
     assert api.call("GET")["total_number"] == 0
     assert not list((bucket / "out").iterdir())
@@ -102,25 +104,25 @@ def test_bad_input_creates_nothing(api: Api, bucket: Path, change: dict[str, obj
         (b'{"dataset_name":{"a":1},"work_path":"/bucket/out/","work_path_type":0}', "ModelArts.4396"),
     ],
 )
-def test_a_body_that_cannot_be_used_is_a_documented_error(api: Api, body: bytes, code: str) -> None:
+def test_unusable_body_is_answered_with_a_documented_error(api: Api, body: bytes, code: str) -> None:
     assert api.refused("POST", data=body) == code
 
 
-def test_scalars_are_read_leniently_and_unknown_members_ignored(api: Api) -> None:
+def test_body_with_loose_scalars_and_unknown_members_is_accepted(api: Api) -> None:
     dataset_id = api.create(
         dataset_type="1", work_path_type="0", ai_project="x", import_annotations="true", labels=None, workspace_id=0
     )
     assert api.ready(dataset_id)["dataset_type"] == 1
 
 
-def test_a_name_is_free_once(api: Api) -> None:
+def test_create_dataset_with_a_taken_name_is_refused(api: Api) -> None:
     dataset_id = api.dataset(dataset_name="one")
     assert api.refused("POST", json={**CREATE, "dataset_name": "one"}) == "ModelArts.4351"
     api.call("DELETE", f"/{dataset_id}", 204)
     api.create(dataset_name="one")
 
 
-def test_another_project_does_not_see_it(api: Api) -> None:
+def test_dataset_of_another_project_is_not_found(api: Api) -> None:
     dataset_id = api.dataset()
     other = Api(api.url, "another")
     assert other.call("GET")["total_number"] == 0
@@ -128,7 +130,7 @@ def test_another_project_does_not_see_it(api: Api) -> None:
     other.session.close()
 
 
-def test_deleting_leaves_the_source_files(api: Api, bucket: Path) -> None:
+def test_delete_dataset_keeps_the_source_files(api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset()
     api.call("DELETE", f"/{dataset_id}", 204)
@@ -137,7 +139,7 @@ def test_deleting_leaves_the_source_files(api: Api, bucket: Path) -> None:
     assert api.refused("DELETE", f"/{dataset_id}") == "ModelArts.4352"
 
 
-def test_lists_are_filtered_sorted_and_paged(api: Api) -> None:
+def test_list_datasets_filters_sorts_and_pages(api: Api) -> None:
     for name in ("beta", "alpha", "gamma"):
         api.dataset(dataset_name=name, dataset_type=1 if name == "gamma" else 0)
 
@@ -156,13 +158,13 @@ def test_lists_are_filtered_sorted_and_paged(api: Api) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "offset=-1", "order=up", "dataset_type=5"])
-def test_a_bad_query_parameter_is_named(api: Api, query: str) -> None:
+def test_list_datasets_with_a_bad_parameter_names_it(api: Api, query: str) -> None:
     body = api.call("GET", f"?{query}", 400)
     assert body["error_code"] == "ModelArts.4396"
     assert query.partition("=")[0] in body["error_msg"]
 
 
-def test_a_list_shows_labels_and_previews_when_asked(api: Api, bucket: Path) -> None:
+def test_list_datasets_on_request_returns_labels_and_previews(api: Api, bucket: Path) -> None:
     for number in range(6):
         (bucket / f"in/{number}.png").write_bytes(picture())
     api.dataset(labels=[{"name": "Cat", "property": {"@modelarts:color": "#3399ff"}}])
@@ -175,14 +177,14 @@ def test_a_list_shows_labels_and_previews_when_asked(api: Api, bucket: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 101, "ü"])
-def test_a_new_name_keeps_the_rules_of_names(api: Api, name: str) -> None:
+def test_update_dataset_with_an_invalid_name_is_refused(api: Api, name: str) -> None:
     dataset_id = api.dataset()
     before = api.call("GET", f"/{dataset_id}")
     assert api.refused("PUT", f"/{dataset_id}", json={"dataset_name": name, "description": "new"}) == "ModelArts.4396"
     assert api.call("GET", f"/{dataset_id}") == before
 
 
-def test_update_changes_name_description_and_labels(api: Api) -> None:
+def test_update_dataset_changes_name_description_and_labels(api: Api) -> None:
     dataset_id = api.dataset(labels=[{"name": "a"}, {"name": "b"}])
     body = {
         "dataset_name": "renamed",
@@ -198,7 +200,7 @@ def test_update_changes_name_description_and_labels(api: Api) -> None:
     assert details["inner_work_path"].startswith("/bucket/out/dataset-457f-")
 
 
-def test_a_refused_update_changes_nothing(api: Api) -> None:
+def test_update_dataset_that_is_refused_changes_nothing(api: Api) -> None:
     dataset_id = api.dataset(labels=[{"name": "a"}])
     before = api.call("GET", f"/{dataset_id}")
     body = {"description": "new", "add_labels": [{"name": "b"}], "delete_labels": [{"name": "missing"}]}
@@ -206,7 +208,7 @@ def test_a_refused_update_changes_nothing(api: Api) -> None:
     assert api.call("GET", f"/{dataset_id}") == before
 
 
-def test_statistics_agree_with_the_lists(api: Api, bucket: Path) -> None:
+def test_statistics_equal_the_counts_of_the_lists(api: Api, bucket: Path) -> None:
     for number in range(5):
         (bucket / f"in/{number}.png").write_bytes(picture())
     dataset_id = api.dataset()
@@ -231,7 +233,7 @@ def test_statistics_agree_with_the_lists(api: Api, bucket: Path) -> None:
     assert details["deleted_sample_count"] == 1
 
 
-def test_a_running_task_is_told_when_asked(api: Api) -> None:
+def test_describe_dataset_on_request_reports_running_tasks(api: Api) -> None:
     dataset_id = api.dataset()
     details = api.call("GET", f"/{dataset_id}?check_running_task=true")
     assert details["exist_running_task"] is False
@@ -239,7 +241,7 @@ def test_a_running_task_is_told_when_asked(api: Api) -> None:
     poll(lambda: api.call("GET", f"/{dataset_id}/sync-data/status")["status"] == "COMPLETED")
 
 
-def test_a_dataset_can_be_deleted_while_it_is_busy(
+def test_delete_dataset_during_a_task_succeeds(
     api: Api, emu: Emulator, bucket: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(100):
@@ -256,11 +258,11 @@ def test_a_dataset_can_be_deleted_while_it_is_busy(
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/x/y/z/nope", 404), ("PATCH", "", 405)])
-def test_what_has_no_route_has_an_error_body(api: Api, method: str, path: str, status: int) -> None:
+def test_unknown_route_is_answered_with_an_error_body(api: Api, method: str, path: str, status: int) -> None:
     api.refused(method, path, status)
 
 
-def test_a_synchronization_tells_how_far_it_is(settings: Settings, bucket: Path) -> None:
+def test_synchronization_reports_its_progress(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
         api = Api(emu.url)
         dataset_id = api.dataset()

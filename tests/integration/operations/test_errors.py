@@ -1,6 +1,6 @@
-"""Errors that need a reason of their own: other tasks in the way, a disk that refuses, what does not exist.
+"""Errors that need a special cause: conflicting tasks, a full disk, missing parts.
 
-With those that the operations' own tests provoke, every row of the catalogue is answered over HTTP at least once.
+Together with the tests of the operations they cause every error of the catalogue over HTTP at least once.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ START: dict[str, tuple[str, str, Any]] = {
     ],
 )
 @pytest.mark.parametrize("wanted", START)
-def test_a_running_task_is_in_the_way_of_others(
+def test_task_during_a_conflicting_task_is_refused(
     emu: Emulator, api: Api, dataset_id: str, running: str, wanted: str, code: str
 ) -> None:
     method, path, body = START[wanted]
@@ -65,7 +65,7 @@ def test_a_running_task_is_in_the_way_of_others(
 
 
 @pytest.mark.parametrize(("running", "code"), [("publish", "ModelArts.4381"), ("switch", "ModelArts.4349")])
-def test_labels_do_not_change_while_versions_are_made_or_switched(
+def test_labelling_during_publish_or_switch_is_refused(
     emu: Emulator, api: Api, dataset_id: str, running: str, code: str
 ) -> None:
     calls = [
@@ -84,9 +84,7 @@ def test_labels_do_not_change_while_versions_are_made_or_switched(
         assert api.refused("POST", f"/{dataset_id}/export-tasks", json={"path": "/bucket/e/"}) == "ModelArts.4349"
 
 
-def test_a_version_that_is_being_made_cannot_be_deleted_or_switched_to(
-    emu: Emulator, api: Api, dataset_id: str
-) -> None:
+def test_version_being_published_cannot_be_deleted_or_switched_to(emu: Emulator, api: Api, dataset_id: str) -> None:
     version_id = api.publish(dataset_id)["version_id"]
     second = api.publish(dataset_id)["version_id"]
     with emu.runtime.store.writing(dataset_id) as dataset:
@@ -98,7 +96,7 @@ def test_a_version_that_is_being_made_cannot_be_deleted_or_switched_to(
     assert api.ready(dataset_id)["current_version_id"] == second
 
 
-def test_a_version_whose_samples_are_lost(emu: Emulator, api: Api, dataset_id: str) -> None:
+def test_version_with_lost_samples_is_not_found(emu: Emulator, api: Api, dataset_id: str) -> None:
     version_id = api.publish(dataset_id)["version_id"]
     api.publish(dataset_id)
     emu.runtime.store.delete_version(dataset_id, version_id)
@@ -107,7 +105,7 @@ def test_a_version_whose_samples_are_lost(emu: Emulator, api: Api, dataset_id: s
     assert api.samples(api.ready(dataset_id)["dataset_id"])["sample_count"] == 1
 
 
-def test_a_relation_needs_its_entities(api: Api, bucket: Path) -> None:
+def test_relation_without_its_entities_is_refused(api: Api, bucket: Path) -> None:
     (bucket / "in/a.txt").write_text("one two\n")
     dataset_id = api.dataset(dataset_type=102)
     (sample,) = api.samples(dataset_id)["samples"]
@@ -126,12 +124,12 @@ def test_a_relation_needs_its_entities(api: Api, bucket: Path) -> None:
         ("PUT", "/v2/p/datasets/x/versions", 405, "ModelArts.0101"),
     ],
 )
-def test_unknown_calls(emu: Emulator, method: str, path: str, status: int, code: str) -> None:
+def test_unknown_call_is_answered_with_an_error(emu: Emulator, method: str, path: str, status: int, code: str) -> None:
     answer = requests.request(method, emu.url + path, timeout=10)
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
 
 
-def test_a_body_that_is_too_large_is_refused_by_its_length(
+def test_body_that_is_too_large_is_refused_by_its_length(
     emu: Emulator, api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("modelarts_emulator.api.dispatch.MAX_BODY_BYTES", 100)
@@ -149,7 +147,9 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, target: Any, name: str) -> Iterat
         yield
 
 
-def test_a_disk_that_refuses(emu: Emulator, api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_fails_requests_and_tasks(
+    emu: Emulator, api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = f"/{dataset_id}/data-annotations/labels"
     with full_disk(monkeypatch, emu.runtime.store, "writing"):
         assert api.refused("POST", path, 500, json=LABEL) == "ModelArts.0010"
@@ -175,7 +175,7 @@ def test_a_disk_that_refuses(emu: Emulator, api: Api, dataset_id: str, monkeypat
 
 
 @pytest.mark.parametrize("kind", ["sync", "import", "export", "publish", "switch"])
-def test_a_task_that_ends_unexpectedly_says_so(
+def test_task_with_an_unexpected_error_fails_and_is_logged(
     emu: Emulator,
     api: Api,
     dataset_id: str,
@@ -183,7 +183,7 @@ def test_a_task_that_ends_unexpectedly_says_so(
     caplog: pytest.LogCaptureFixture,
     kind: str,
 ) -> None:
-    """A defect of ours leaves a traceback in the log, and nobody waiting for ever."""
+    """A bug of the emulator leaves a traceback in the log, and no client waits for ever."""
     version_id = api.publish(dataset_id)["version_id"]
     api.publish(dataset_id)
     runtime, place = emu.runtime, f"/{dataset_id}"
@@ -214,7 +214,7 @@ def test_a_task_that_ends_unexpectedly_says_so(
     assert api.publish(dataset_id)["status"] == 1
 
 
-def test_an_object_that_the_disk_refuses(api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_to_a_full_disk_is_refused(api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
     with full_disk(monkeypatch, Folder, "new_file"):
         answer = api.call(
@@ -224,7 +224,7 @@ def test_an_object_that_the_disk_refuses(api: Api, dataset_id: str, monkeypatch:
     assert api.samples(dataset_id)["sample_count"] == 1
 
 
-def test_every_row_of_the_catalogue_has_a_test() -> None:
+def test_every_error_of_the_catalogue_has_a_test() -> None:
     text = "".join(path.read_text("utf-8") for path in TESTS.rglob("test_*.py"))
     rows = {name: row for name, row in vars(errors).items() if isinstance(row, errors.Error)}
     assert not {

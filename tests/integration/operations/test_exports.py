@@ -1,4 +1,4 @@
-"""Exports over HTTP: trees and tiles on disk, new datasets, what is chosen, what is refused."""
+"""Exports over HTTP: trees and tiles on disk, new datasets, selection, refusals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def dataset_id(api: Api, bucket: Path) -> str:
     return identity
 
 
-def test_a_tile_has_label_files_beside_the_pictures(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_as_tile_writes_label_files_beside_the_images(api: Api, bucket: Path, dataset_id: str) -> None:
     task = exported(api, dataset_id, export_type=2)
     assert (task["status"], task["progress"]) == ("SUCCESSED", 100.0), task
     assert (task["total_sample_count"], task["finished_sample_count"]) == (4, 4)
@@ -66,7 +66,7 @@ def test_a_tile_has_label_files_beside_the_pictures(api: Api, bucket: Path, data
     }
 
 
-def test_a_tree_has_a_folder_for_each_label_and_can_be_imported(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_as_tree_can_be_imported_again(api: Api, bucket: Path, dataset_id: str) -> None:
     exported(api, dataset_id, export_type=2, export_format=1)
     folder = bucket / "exported"
     wanted = {"cat/1.png", "dog/1.png", "dog/1.txt", "2.png", "3.png", "dataset-457f.manifest"}
@@ -77,7 +77,7 @@ def test_a_tree_has_a_folder_for_each_label_and_can_be_imported(api: Api, bucket
     assert described(api, other) == described(api, dataset_id)
 
 
-def test_the_manifest_speaks_of_what_was_exported(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_manifest_lists_the_exported_files(api: Api, bucket: Path, dataset_id: str) -> None:
     exported(api, dataset_id, export_type=0, source_type_header="s3://")
     lines = [json.loads(line) for line in (bucket / "exported/dataset-457f.manifest").read_text().splitlines()]
     assert {line["source"]: [a["name"] for a in line["annotation"]] for line in lines} == {
@@ -86,7 +86,7 @@ def test_the_manifest_speaks_of_what_was_exported(api: Api, bucket: Path, datase
     }
 
 
-def test_detection_has_a_voc_file_beside_each_labelled_picture(api: Api, bucket: Path) -> None:
+def test_export_of_detection_writes_a_voc_file_for_each_labelled_image(api: Api, bucket: Path) -> None:
     for name in ("1.png", "2.png"):
         write(bucket, f"in/{name}", picture())
     dataset_id = api.dataset(dataset_type=1)
@@ -125,26 +125,28 @@ def test_detection_has_a_voc_file_beside_each_labelled_picture(api: Api, bucket:
         ),
     ],
 )
-def test_what_is_exported_can_be_chosen(api: Api, bucket: Path, dataset_id: str, members: Any, count: int) -> None:
+def test_export_by_type_and_conditions_selects_samples(
+    api: Api, bucket: Path, dataset_id: str, members: Any, count: int
+) -> None:
     task = exported(api, dataset_id, **members)
     assert (task["status"], task["total_sample_count"]) == ("SUCCESSED", count)
     assert len([name for name in files(bucket / "exported") if name.endswith(".png")]) == count
 
 
-def test_samples_can_be_named(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_of_named_samples_exports_only_these(api: Api, bucket: Path, dataset_id: str) -> None:
     ids = api.ids(dataset_id)
     exported(api, dataset_id, export_type=3, export_params={"samples": [ids["2.png"]]})
     assert files(bucket / "exported") == {"2.png", "dataset-457f.manifest"}
 
 
-def test_a_version_is_exported_as_it_was(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_of_a_version_ignores_later_changes(api: Api, bucket: Path, dataset_id: str) -> None:
     version = api.publish(dataset_id)
     api.label(dataset_id, {api.ids(dataset_id)["2.png"]: [{"name": "late"}]})
     task = exported(api, dataset_id, export_type=0, version_id=version["version_id"])
     assert (task["version_id"], task["total_sample_count"]) == (version["version_id"], 2)
 
 
-def test_a_split_stands_in_the_manifest(api: Api, bucket: Path) -> None:
+def test_export_with_a_split_writes_usages_to_the_manifest(api: Api, bucket: Path) -> None:
     for number in range(10):
         write(bucket, f"in/{number}.png", picture())
     dataset_id = api.dataset()
@@ -156,7 +158,7 @@ def test_a_split_stands_in_the_manifest(api: Api, bucket: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [0, 1, 900])
-def test_a_new_dataset_works_over_what_was_exported(api: Api, bucket: Path, kind: int) -> None:
+def test_export_to_a_new_dataset_creates_it_over_the_exported_files(api: Api, bucket: Path, kind: int) -> None:
     dataset_id = labelled_dataset(api, bucket, kind)
     params = {
         "export_dest": "NEW_DATASET",
@@ -182,7 +184,7 @@ def test_a_new_dataset_works_over_what_was_exported(api: Api, bucket: Path, kind
     poll(lambda: api.samples(new)["sample_count"] == 5, "the new dataset follows its files")
 
 
-def test_a_new_dataset_of_nothing_is_empty(api: Api, dataset_id: str) -> None:
+def test_export_of_nothing_creates_an_empty_dataset(api: Api, dataset_id: str) -> None:
     parameters = {
         "export_dest": "NEW_DATASET",
         "export_new_dataset_name": "empty",
@@ -195,7 +197,7 @@ def test_a_new_dataset_of_nothing_is_empty(api: Api, dataset_id: str) -> None:
     assert (found["status"], found["total_sample_count"]) == (1, 0)
 
 
-def test_a_sample_named_like_the_manifest_is_exported_too(api: Api, bucket: Path) -> None:
+def test_export_of_a_sample_named_like_the_manifest_renames_it(api: Api, bucket: Path) -> None:
     for name in ("dataset-457f.manifest", "b.bin"):
         write(bucket, f"in/{name}", name)
     task = exported(api, api.dataset(dataset_type=900), export_type=2)
@@ -208,7 +210,7 @@ def test_a_sample_named_like_the_manifest_is_exported_too(api: Api, bucket: Path
     }
 
 
-def test_hard_examples_are_cleared_or_kept(api: Api, bucket: Path) -> None:
+def test_export_clears_or_keeps_hard_examples(api: Api, bucket: Path) -> None:
     dataset_id = labelled_dataset(api, bucket, 0)
     for clear, count in ((True, 0), (False, 2)):
         exported(api, dataset_id, f"/bucket/exported/{clear}/", export_params={"clear_hard_property": clear})
@@ -216,7 +218,7 @@ def test_hard_examples_are_cleared_or_kept(api: Api, bucket: Path) -> None:
         assert text.count('"hard":"true"') == count
 
 
-def test_tasks_are_listed_newest_first_and_by_type(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_list_export_tasks_by_type_returns_the_newest_first(api: Api, bucket: Path, dataset_id: str) -> None:
     ids = [exported(api, dataset_id, f"/bucket/exported/{n}/", export_type=n)["task_id"] for n in (0, 1, 0)]
     assert api.call("GET", f"/{dataset_id}/export-tasks")["total_count"] == 3
     page = api.call("GET", f"/{dataset_id}/export-tasks?export_type=0&limit=1")
@@ -248,20 +250,20 @@ NEW = {"export_dest": "NEW_DATASET", "export_new_dataset_name": "n", "export_new
         ({"export_params": {**NEW, "export_new_dataset_work_path": "/bucket/exported/w/"}}, "ModelArts.4313"),
     ],
 )
-def test_refusals(api: Api, bucket: Path, dataset_id: str, members: Any, code: str) -> None:
+def test_export_with_bad_input_is_refused(api: Api, bucket: Path, dataset_id: str, members: Any, code: str) -> None:
     body = {"path": "/bucket/exported/", **members}
     assert api.refused("POST", f"/{dataset_id}/export-tasks", json=body) == code
     assert api.call("GET", f"/{dataset_id}/export-tasks")["total_count"] == 0
     assert not (bucket / "exported").exists()
 
 
-def test_other_types_and_unknown_tasks(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_of_other_dataset_types_is_refused(api: Api, bucket: Path, dataset_id: str) -> None:
     assert api.refused("GET", f"/{dataset_id}/export-tasks/nothing") == "ModelArts.4359"
     other = api.dataset(dataset_name="other", dataset_type=100)
     assert api.refused("POST", f"/{other}/export-tasks", 501, json={"path": "/bucket/x/"}) == "ModelArts.4383"
 
 
-def test_what_a_failed_export_had_written_is_taken_back(api: Api, bucket: Path, dataset_id: str) -> None:
+def test_export_that_fails_removes_its_files(api: Api, bucket: Path, dataset_id: str) -> None:
     (bucket / "exported").mkdir()
     (bucket / "exported/dataset-457f.manifest").mkdir()  # the last thing to be written cannot be
     task = exported(api, dataset_id)

@@ -33,7 +33,7 @@ def coco(annotations: list[Any], images: list[str]) -> str:
     )
 
 
-def test_a_coco_document(api: Api, bucket: Path) -> None:
+def test_import_of_a_coco_document_reads_its_boxes_and_polygons(api: Api, bucket: Path) -> None:
     for name in ("1.jpg", "2.jpg", "3.jpg"):
         write(bucket, f"else/images/{name}", picture(kind="JPEG"))
     annotations = [
@@ -61,7 +61,7 @@ def test_a_coco_document(api: Api, bucket: Path) -> None:
     }
 
 
-def test_a_yolo_tree(api: Api, bucket: Path) -> None:
+def test_import_of_a_yolo_tree_reads_its_boxes(api: Api, bucket: Path) -> None:
     for name in ("obj_train_data/1.jpg", "obj_valid_data/2.jpg", "obj_train_data/3.jpg", "obj_train_data/4.jpg"):
         write(bucket, f"else/yolo/{name}", picture(100, 50, kind="JPEG"))
     write(bucket, "else/yolo/obj.data", "classes = 2\r\nnames = obj.names\ntrain = train.txt\nvalid = valid.txt\n")

@@ -1,4 +1,4 @@
-"""Imports over HTTP: directories and manifests, filters, files that are copied or lie in place already."""
+"""Imports over HTTP: directories and manifests, filters, files that are copied or in the input already."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.helpers.pictures import picture
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 
 
-def test_a_directory_of_folders_is_copied_with_its_labels(api: Api, bucket: Path) -> None:
+def test_import_of_label_folders_copies_files_and_labels(api: Api, bucket: Path) -> None:
     for path, colour in (("cat/1.png", 1), ("cat/2.png", 2), ("dog/deep/1.png", 3), ("loose.png", 4)):
         write(bucket, f"else/{path}", picture(colour=(colour, 0, 0)))
     write(bucket, "else/cat/notes.md", "no picture")
@@ -48,7 +48,7 @@ def test_a_directory_of_folders_is_copied_with_its_labels(api: Api, bucket: Path
     }
 
 
-def test_the_same_content_is_not_brought_twice_and_another_gets_its_own_name(api: Api, bucket: Path) -> None:
+def test_import_of_a_taken_name_copies_only_other_content(api: Api, bucket: Path) -> None:
     write(bucket, "else/1.png", picture(colour=(1, 0, 0)))
     write(bucket, "other/1.png", picture(colour=(2, 0, 0)))
     dataset_id = api.dataset()
@@ -61,7 +61,7 @@ def test_the_same_content_is_not_brought_twice_and_another_gets_its_own_name(api
     assert api.samples(dataset_id)["sample_count"] == 2
 
 
-def test_pictures_with_label_files_beside_them(api: Api, bucket: Path) -> None:
+def test_import_of_images_with_label_files_reads_the_labels(api: Api, bucket: Path) -> None:
     for name, text in (("1", "Rabbit\n"), ("2", "\ufeffRabbit\r\nPanda\r\n")):
         write(bucket, f"else/dir/{name}.jpg", picture(kind="JPEG"))
         write(bucket, f"else/dir/{name}.txt", text)
@@ -81,7 +81,7 @@ def test_pictures_with_label_files_beside_them(api: Api, bucket: Path) -> None:
         ({"import_samples": False}, {}),
     ],
 )
-def test_what_is_imported_can_be_chosen(api: Api, bucket: Path, members: Any, wanted: Any) -> None:
+def test_import_with_label_filters_takes_matching_samples(api: Api, bucket: Path, members: Any, wanted: Any) -> None:
     for path in ("cat/1.png", "dog/2.png", "3.png"):
         write(bucket, f"else/{path}", picture())
     dataset_id = api.dataset()
@@ -89,7 +89,7 @@ def test_what_is_imported_can_be_chosen(api: Api, bucket: Path, members: Any, wa
     assert labels(api, dataset_id) == wanted
 
 
-def test_annotations_alone_go_onto_samples_that_are_there(api: Api, bucket: Path) -> None:
+def test_import_without_samples_labels_stored_samples_only(api: Api, bucket: Path) -> None:
     write(bucket, "in/cat/1.png", picture())
     for name in ("1.png", "2.png"):
         write(bucket, f"else/cat/{name}", picture())
@@ -100,7 +100,7 @@ def test_annotations_alone_go_onto_samples_that_are_there(api: Api, bucket: Path
     assert not (bucket / "in/cat/2.png").exists()
 
 
-def test_labels_that_are_not_final_are_to_be_confirmed(api: Api, bucket: Path) -> None:
+def test_import_of_unconfirmed_labels_sets_auto_annotation(api: Api, bucket: Path) -> None:
     write(bucket, "else/cat/1.png", picture())
     dataset_id = api.dataset()
     task = imported(api, dataset_id, "/bucket/else/", final_annotation=False)
@@ -110,7 +110,7 @@ def test_labels_that_are_not_final_are_to_be_confirmed(api: Api, bucket: Path) -
     assert api.ready(dataset_id)["unconfirmed_sample_count"] == 1
 
 
-def test_a_manifest_is_read_line_by_line_and_wrong_lines_fail_alone(api: Api, bucket: Path) -> None:
+def test_import_of_a_manifest_skips_unusable_lines(api: Api, bucket: Path) -> None:
     write(bucket, "in/1.png", picture())
     write(bucket, "far/2.png", picture(40, 30))
     good = {
@@ -170,7 +170,7 @@ def test_a_manifest_is_read_line_by_line_and_wrong_lines_fail_alone(api: Api, bu
     assert found["2.png"]["metadata"]["@modelarts:size"] == [40, 30, 3]
 
 
-def test_only_difficult_samples(api: Api, bucket: Path) -> None:
+def test_import_of_difficult_samples_leaves_out_the_others(api: Api, bucket: Path) -> None:
     lines = []
     for number, hard in ((1, "true"), (2, "false"), (3, None)):
         write(bucket, f"in/{number}.png", picture())
@@ -211,7 +211,7 @@ def _voc(feature: Any) -> bytes:
     </object></annotation>""".encode()
 
 
-def test_a_dataset_brings_the_labels_of_its_input_along(api: Api, bucket: Path) -> None:
+def test_create_over_labelled_files_imports_their_labels(api: Api, bucket: Path) -> None:
     write(bucket, "in/cat/1.png", picture())
     write(bucket, "in/2.png", picture())
     answer = api.call(
@@ -233,7 +233,7 @@ def test_a_dataset_brings_the_labels_of_its_input_along(api: Api, bucket: Path) 
     assert labels(api, answer["dataset_id"]) == {"1.png": ["cat"], "2.png": []}
 
 
-def test_the_import_of_a_new_dataset_counts_all_its_inputs(api: Api, bucket: Path) -> None:
+def test_first_import_counts_all_input_directories(api: Api, bucket: Path) -> None:
     for name in ("in/cat/1.png", "in/dog/2.png", "more/cat/3.png"):
         write(bucket, name, picture())
     write(bucket, "in/4.png", picture())
@@ -247,7 +247,7 @@ def test_the_import_of_a_new_dataset_counts_all_its_inputs(api: Api, bucket: Pat
     assert labels(api, dataset_id) == {"1.png": ["cat"], "2.png": ["dog"], "3.png": ["cat"], "4.png": []}
 
 
-def test_no_import_starts_where_there_is_nothing_to_bring(api: Api, bucket: Path) -> None:
+def test_create_over_unlabelled_files_starts_no_import(api: Api, bucket: Path) -> None:
     write(bucket, "in/2.png", picture())
     body = {
         "dataset_name": "one",
@@ -261,7 +261,7 @@ def test_no_import_starts_where_there_is_nothing_to_bring(api: Api, bucket: Path
     assert api.call("GET", f"/{answer['dataset_id']}/import-tasks") == {"total_count": 0, "import_tasks": []}
 
 
-def test_tasks_are_listed_newest_first_and_described(api: Api, bucket: Path) -> None:
+def test_list_import_tasks_returns_the_newest_first(api: Api, bucket: Path) -> None:
     write(bucket, "else/1.png", picture())
     dataset_id = api.dataset()
     ids = [imported(api, dataset_id, "/bucket/else/")["task_id"] for _ in range(3)]
@@ -290,7 +290,7 @@ def test_tasks_are_listed_newest_first_and_described(api: Api, bucket: Path) -> 
         ({"import_path": "/bucket/else/", "data_source": {"data_type": 2}}, "ModelArts.4396"),
     ],
 )
-def test_refusals(api: Api, bucket: Path, members: Any, code: str) -> None:
+def test_import_with_bad_input_is_refused(api: Api, bucket: Path, members: Any, code: str) -> None:
     write(bucket, "else/1.png", picture())
     dataset_id = api.dataset()
     assert api.refused("POST", f"/{dataset_id}/import-tasks", json=members) == code

@@ -11,7 +11,7 @@ from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 
 
-def test_labels_are_created_one_by_one(api: Api) -> None:
+def test_create_labels_refuses_each_label_by_itself(api: Api) -> None:
     dataset_id = api.dataset(labels=[{"name": "known"}])
     path = f"/{dataset_id}/data-annotations/labels"
     body = {
@@ -38,13 +38,13 @@ def test_labels_are_created_one_by_one(api: Api) -> None:
     assert labels["Cow"]["attributes"][0]["values"] == [{"id": "1", "value": "old"}]
 
 
-def test_free_format_has_no_labels(api: Api) -> None:
+def test_create_labels_of_a_free_format_dataset_is_refused(api: Api) -> None:
     dataset_id = api.dataset(dataset_type=900)
     body = {"labels": [{"name": "x"}]}
     assert api.refused("POST", f"/{dataset_id}/data-annotations/labels", 501, json=body) == "ModelArts.4383"
 
 
-def test_no_labels_at_all_is_a_bad_parameter(api: Api) -> None:
+def test_create_labels_without_labels_is_refused(api: Api) -> None:
     dataset_id = api.dataset()
     assert api.refused("POST", f"/{dataset_id}/data-annotations/labels", json={}) == "ModelArts.4396"
 
@@ -64,7 +64,7 @@ def names(api: Api, dataset_id: str) -> list[str]:
     return [label["name"] for label in api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]]
 
 
-def test_a_renamed_label_is_renamed_on_every_sample(api: Api, labelled: str) -> None:
+def test_update_label_with_rename_renames_it_on_every_sample(api: Api, labelled: str) -> None:
     body = {
         "labels": [
             {"name": "x", "property": {"@modelarts:rename_to": "z", "@modelarts:color": "#111111"}},
@@ -87,7 +87,7 @@ def test_a_renamed_label_is_renamed_on_every_sample(api: Api, labelled: str) -> 
     ("policy", "samples", "files"),
     [("0", 3, 3), ("1", 2, 3), ("2", 2, 2)],
 )
-def test_the_three_policies_of_deletion(
+def test_delete_labels_by_policy_deletes_samples_and_files(
     api: Api, labelled: str, bucket: Path, policy: str, samples: int, files: int
 ) -> None:
     body = {"labels": [{"name": "x"}, {"name": "missing"}]}
@@ -104,7 +104,7 @@ def test_the_three_policies_of_deletion(
 @pytest.mark.parametrize(
     "name", ["草莓", "a/b", "50%", "%2F", "a b+c", "delete", "?#", "/a", "//", "a/", "a//b", "a\nb", "\r"]
 )
-def test_a_label_is_named_in_the_path(api: Api, bucket: Path, name: str) -> None:
+def test_update_and_delete_of_the_label_in_the_path(api: Api, bucket: Path, name: str) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset(labels=[{"name": name}])
     api.label(dataset_id, {api.ids(dataset_id)["a.png"]: [{"name": name}]})
@@ -119,7 +119,7 @@ def test_a_label_is_named_in_the_path(api: Api, bucket: Path, name: str) -> None
     assert api.refused("PUT", path, json={"@modelarts:color": "#93c47d"}) == "ModelArts.4410"
 
 
-def test_an_entity_that_a_relation_uses_stays(api: Api) -> None:
+def test_delete_label_of_an_entity_in_use_is_refused(api: Api) -> None:
     relation = {"@modelarts:from_type": "Person", "@modelarts:to_type": "Book"}
     labels = [{"name": "Person", "type": 103}, {"name": "Book"}, {"name": "wrote", "property": relation}]
     dataset_id = api.dataset(dataset_type=102, labels=labels)
@@ -130,7 +130,7 @@ def test_an_entity_that_a_relation_uses_stays(api: Api) -> None:
     assert api.call("POST", f"{path}/delete", json={"labels": [{"name": "Person"}]})["success"] is True
 
 
-def test_an_entity_goes_with_its_relations_or_stays(api: Api, bucket: Path) -> None:
+def test_delete_label_of_an_entity_deletes_its_relations_or_is_refused(api: Api, bucket: Path) -> None:
     (bucket / "in/a.txt").write_text("Ada met Charles\n")
     dataset_id = api.dataset(dataset_type=102)
     [sample_id] = [sample["sample_id"] for sample in api.samples(dataset_id)["samples"]]
@@ -148,8 +148,8 @@ def test_an_entity_goes_with_its_relations_or_stays(api: Api, bucket: Path) -> N
     api.call("DELETE", f"{path}/Charles?label_type=103", 204)
 
 
-def test_a_relation_needs_its_entities(api: Api) -> None:
-    """Those that come with it in one request are there, wherever they stand in it."""
+def test_create_labels_of_a_relation_needs_its_entities(api: Api) -> None:
+    """Entities of the same request count, wherever they are in it."""
     ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
     relation = {"name": "cites", "type": 102, "property": ends}
     book, author = {"name": "Book", "type": 103}, {"name": "Author", "type": 103}
@@ -174,7 +174,7 @@ def test_a_relation_needs_its_entities(api: Api) -> None:
     assert api.call("PUT", path, json=change)["success"] is True
 
 
-def test_a_renamed_entity_keeps_its_relations(api: Api) -> None:
+def test_update_label_of_an_entity_keeps_its_relations(api: Api) -> None:
     ends = {"@modelarts:from_type": "Book", "@modelarts:to_type": "Author"}
     labels = [{"name": "Book", "type": 103}, {"name": "Author"}, {"name": "cites", "type": 102, "property": ends}]
     dataset_id = api.dataset(dataset_type=102, labels=labels)
@@ -185,7 +185,7 @@ def test_a_renamed_entity_keeps_its_relations(api: Api) -> None:
     assert api.refused("DELETE", f"{path}/Work?label_type=103") == "ModelArts.4415"
 
 
-def test_what_can_be_searched_for_is_told(api: Api, labelled: str) -> None:
+def test_list_search_returns_labels_and_labellers(api: Api, labelled: str) -> None:
     answer = api.call("GET", f"/{labelled}/data-annotations/search-condition")
     assert [label["name"] for label in answer["labels"]] == ["x", "y"]
     assert answer["labelers"] == ["human/local/anonymous"]

@@ -1,4 +1,4 @@
-"""Datasets of text lines and table rows: what a sample is, and that it stays itself while its file changes."""
+"""Datasets of text lines and table rows: identity of samples when their files change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def follows(api: Api, dataset_id: str, wanted: Any) -> None:
     poll(lambda: texts(api, dataset_id) == wanted, f"{wanted} instead of {texts(api, dataset_id)}")
 
 
-def test_one_sample_a_line(api: Api, bucket: Path) -> None:
+def test_text_file_becomes_one_sample_for_each_line(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "first line\n\n  second, line  \r\nthird")
     write(bucket, "in/b.csv", "fourth\n")
     write(bucket, "in/a_result.txt", "no\nsample\n")
@@ -40,13 +40,13 @@ def test_one_sample_a_line(api: Api, bucket: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
-def test_encodings(api: Api, bucket: Path, encoding: str) -> None:
+def test_text_file_in_each_encoding_is_read(api: Api, bucket: Path, encoding: str) -> None:
     write(bucket, "in/a.txt", "我喜欢机器学习\r\n数据集\r\n".encode(encoding))
     dataset_id = api.dataset(dataset_type=101)
     assert list(texts(api, dataset_id)) == ["我喜欢机器学习", "数据集"]
 
 
-def test_lines_keep_their_labels_wherever_they_move(api: Api, bucket: Path) -> None:
+def test_line_that_moves_keeps_its_labels(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "one\ntwo\nsame\nsame\n")
     dataset_id = api.dataset(dataset_type=100)
     ids = [sample["sample_id"] for sample in api.samples(dataset_id, "?order=asc")["samples"]]
@@ -62,7 +62,7 @@ def test_lines_keep_their_labels_wherever_they_move(api: Api, bucket: Path) -> N
     follows(api, dataset_id, {})
 
 
-def test_lines_keep_their_ids_over_a_restart_and_nothing_is_read_again(api: Api, bucket: Path) -> None:
+def test_restart_keeps_line_ids_and_reads_nothing_again(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "one\ntwo\n")
     dataset_id = api.dataset(dataset_type=100)
     before = api.samples(dataset_id)
@@ -74,7 +74,7 @@ def test_lines_keep_their_ids_over_a_restart_and_nothing_is_read_again(api: Api,
     assert [s["sample_id"] for s in api.samples(dataset_id)["samples"]] == [s["sample_id"] for s in before["samples"]]
 
 
-def test_a_deleted_line_stays_deleted_while_its_file_changes(api: Api, bucket: Path) -> None:
+def test_deleted_line_stays_deleted_when_its_file_changes(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "one\ntwo\n")
     dataset_id = api.dataset(dataset_type=100)
     gone = next(s["sample_id"] for s in api.samples(dataset_id)["samples"] if s["source"] == "content://one")
@@ -91,7 +91,7 @@ def test_a_deleted_line_stays_deleted_while_its_file_changes(api: Api, bucket: P
     follows(api, dataset_id, {"three": [], "one": []})
 
 
-def test_a_line_with_carriage_returns_comes_back_from_a_manifest(api: Api, bucket: Path) -> None:
+def test_line_with_carriage_returns_survives_a_manifest_round_trip(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "one\rtwo\n \rthree\r\n")
     version = api.publish(api.dataset(dataset_type=101))
     (bucket / "in2").mkdir()
@@ -101,7 +101,7 @@ def test_a_line_with_carriage_returns_comes_back_from_a_manifest(api: Api, bucke
     assert texts(api, other) == {"one\rtwo": [], " \rthree": []}
 
 
-def test_labels_behind_a_separator_come_along_at_creation(api: Api, bucket: Path) -> None:
+def test_create_over_texts_with_separators_imports_their_labels(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "It is good\tpositive,useful\nIt is bad\tnegative\nunlabelled\n")
     answer = api.call(
         "POST",
@@ -132,7 +132,9 @@ def test_labels_behind_a_separator_come_along_at_creation(api: Api, bucket: Path
         ({"text_sample_separator": "\\t"}, "good text\tone,two"),
     ],
 )
-def test_texts_are_imported_with_their_separators(api: Api, bucket: Path, label_format: Any, line: str) -> None:
+def test_import_of_texts_splits_them_at_the_given_separators(
+    api: Api, bucket: Path, label_format: Any, line: str
+) -> None:
     write(bucket, "else/a.txt", line + "\nsame\nsame\n")
     dataset_id = api.dataset(dataset_type=100)
     task = imported(api, dataset_id, "/bucket/else/", label_format=label_format)
@@ -145,7 +147,7 @@ def test_texts_are_imported_with_their_separators(api: Api, bucket: Path, label_
     assert len(list((bucket / "in").iterdir())) == 1
 
 
-def test_texts_with_their_labels_in_a_file_of_their_own(api: Api, bucket: Path) -> None:
+def test_import_of_texts_with_result_files_reads_their_labels(api: Api, bucket: Path) -> None:
     write(bucket, "else/a.txt", "with a\ttab\n\nsecond\nthird\n")
     write(bucket, "else/a_result.txt", "positive\n\nnegative,bad\n")
     dataset_id = api.dataset(dataset_type=100)
@@ -153,7 +155,7 @@ def test_texts_with_their_labels_in_a_file_of_their_own(api: Api, bucket: Path) 
     assert texts(api, dataset_id) == {"with a\ttab": ["positive"], "second": ["negative", "bad"], "third": []}
 
 
-def test_a_text_whose_labels_cannot_be_its_own_is_left_out(api: Api, bucket: Path) -> None:
+def test_import_of_a_text_with_invalid_labels_skips_it(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "known\n")
     dataset_id = api.dataset(dataset_type=101)
 
@@ -169,14 +171,14 @@ def test_a_text_whose_labels_cannot_be_its_own_is_left_out(api: Api, bucket: Pat
     assert (bucket / "in/a.txt").read_text() == "known\n"
 
 
-def test_included_labels_choose_lines(api: Api, bucket: Path) -> None:
+def test_import_of_texts_with_included_labels_takes_matching_lines(api: Api, bucket: Path) -> None:
     write(bucket, "else/a.txt", "good\tpositive\nbad\tnegative\nneither\n")
     dataset_id = api.dataset(dataset_type=100)
     imported(api, dataset_id, "/bucket/else/", included_labels=[{"name": "positive"}])
     assert texts(api, dataset_id) == {"good": ["positive"]}
 
 
-def test_a_file_of_the_input_is_read_as_the_import_says(api: Api, bucket: Path) -> None:
+def test_import_of_an_input_file_reads_it_with_the_import_options(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "good|positive\nbad|negative\n")
     dataset_id = api.dataset(dataset_type=100)
     assert list(texts(api, dataset_id)) == ["good|positive", "bad|negative"]
@@ -207,7 +209,9 @@ SCHEMA = [{"schema_id": n, "name": name, "type": "STRING"} for n, name in enumer
         ),
     ],
 )
-def test_a_table_has_a_sample_a_row(api: Api, bucket: Path, members: Any, source: Any, wanted: Any) -> None:
+def test_table_file_becomes_one_sample_for_each_row(
+    api: Api, bucket: Path, members: Any, source: Any, wanted: Any
+) -> None:
     write(bucket, "in/a.csv", "a,b\n1,2\nonly one\nx,y\n1,2,3\n")
     sources = [{"data_path": "/bucket/in/", **source}]
     dataset_id = api.dataset(dataset_type=400, data_sources=sources, **members)
@@ -218,7 +222,7 @@ def test_a_table_has_a_sample_a_row(api: Api, bucket: Path, members: Any, source
     assert (sample["sample_type"], sample["labels"]) == (4, [])
 
 
-def test_a_table_without_header_needs_a_schema(api: Api) -> None:
+def test_create_over_a_headless_table_without_schema_is_refused(api: Api) -> None:
     body = {
         "dataset_name": "t",
         "dataset_type": 400,
@@ -229,7 +233,7 @@ def test_a_table_without_header_needs_a_schema(api: Api) -> None:
     assert api.refused("POST", "", json=body) == "ModelArts.4400"
 
 
-def test_a_table_imports_its_data_when_it_is_created(api: Api, bucket: Path) -> None:
+def test_create_over_a_table_with_import_data_imports_it(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.csv", "a,b\n1,2\n")
     body = {
         "dataset_name": "t",
@@ -246,7 +250,7 @@ def test_a_table_imports_its_data_when_it_is_created(api: Api, bucket: Path) -> 
     assert rows(api, answer["dataset_id"]) == [["1", "2"]]
 
 
-def test_rows_keep_their_ids_while_others_come_and_go(api: Api, bucket: Path) -> None:
+def test_row_keeps_its_id_when_other_rows_change(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.csv", "a,b\n1,2\n3,4\n")
     dataset_id = api.dataset(dataset_type=400)
     before = {tuple(s["sample_data"]): s["sample_id"] for s in api.samples(dataset_id)["samples"]}
@@ -257,7 +261,7 @@ def test_rows_keep_their_ids_while_others_come_and_go(api: Api, bucket: Path) ->
 
 
 @pytest.mark.slow
-def test_a_line_that_is_too_long_fails_alone(api: Api, bucket: Path) -> None:
+def test_line_that_is_too_long_is_skipped(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.txt", "good\n" + "x" * 200_000 + "\nalso good\n")
     with (bucket / "in/sparse.txt").open("wb") as file:
         file.truncate(1 << 30)
@@ -273,7 +277,7 @@ def upload(
     return api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)
 
 
-def test_an_uploaded_text_file_becomes_a_sample_a_line(api: Api, bucket: Path) -> None:
+def test_upload_of_a_text_file_adds_one_sample_for_each_line(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset(dataset_type=100)
     answer = upload(api, dataset_id, b"good;positive\nplain\n", label_format={"text_sample_separator": ";"})
     assert answer["success"], answer
@@ -285,7 +289,7 @@ def test_an_uploaded_text_file_becomes_a_sample_a_line(api: Api, bucket: Path) -
     assert upload(api, dataset_id, b"x")["results"][0]["error_code"] == "ModelArts.4422"
 
 
-def test_uploads_in_other_encodings(api: Api, bucket: Path) -> None:
+def test_upload_in_another_encoding_is_stored_as_utf8(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset(dataset_type=101)
     assert upload(api, dataset_id, "数据集".encode("gbk"), "a.txt", encoding="GBK")["success"]
     assert list(texts(api, dataset_id)) == ["数据集"]
@@ -294,7 +298,7 @@ def test_uploads_in_other_encodings(api: Api, bucket: Path) -> None:
     assert [path.name for path in (bucket / "in").iterdir()] == ["a.txt"]
 
 
-def test_an_uploaded_table_becomes_a_sample_a_row(api: Api, bucket: Path) -> None:
+def test_upload_of_a_table_adds_one_sample_for_each_row(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset(dataset_type=400)
     assert upload(api, dataset_id, b"a,b\n1,2\n", "a.csv")["success"]
     assert rows(api, dataset_id) == [["1", "2"]]

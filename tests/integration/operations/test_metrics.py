@@ -37,7 +37,7 @@ def metrics(api: Api, dataset_id: str, query: str = "") -> Any:
     return api.call("GET", f"/{dataset_id}/metrics{query}")["metrics"]
 
 
-def test_each_day_has_the_counts_of_its_end(api: Api, bucket: Path, clock: SetClock) -> None:
+def test_metrics_of_a_day_are_its_last_counts(api: Api, bucket: Path, clock: SetClock) -> None:
     (bucket / "in/1.png").write_bytes(picture())
     dataset_id = api.dataset()
     assert metrics(api, dataset_id)["total"] == {str(NOON): 1}
@@ -65,7 +65,7 @@ def test_each_day_has_the_counts_of_its_end(api: Api, bucket: Path, clock: SetCl
     assert metrics(api, dataset_id, "?end_time=1")["total"] == {}
 
 
-def test_refusals(api: Api) -> None:
+def test_metrics_with_bad_times_are_refused(api: Api) -> None:
     dataset_id = api.dataset()
     assert api.refused("GET", f"/{dataset_id}/metrics?start_time=2&end_time=1") == "ModelArts.4396"
     assert api.refused("GET", f"/{dataset_id}/metrics?start_time=x&end_time=1") == "ModelArts.4396"

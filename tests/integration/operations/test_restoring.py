@@ -1,4 +1,4 @@
-"""Switching versions: what a version does not have stays out, until a synchronization is asked for."""
+"""Version switches: samples that the version lacks stay out until a requested synchronization."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def found(api: Api, dataset_id: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dataset_type", [0, 100])
-def test_what_a_version_does_not_have_comes_back_by_synchronization(
+def test_sync_after_a_switch_restores_samples_that_the_version_lacks(
     settings: Settings, bucket: Path, dataset_type: int
 ) -> None:
     put(bucket, dataset_type, "one.png")
@@ -79,7 +79,7 @@ def test_what_a_version_does_not_have_comes_back_by_synchronization(
 
 
 @pytest.mark.parametrize("dataset_type", [0, 100])
-def test_what_was_deleted_stays_deleted_over_a_switch(api: Api, bucket: Path, dataset_type: int) -> None:
+def test_switch_keeps_deleted_samples_deleted(api: Api, bucket: Path, dataset_type: int) -> None:
     put(bucket, dataset_type, "one.png")
     put(bucket, dataset_type, "two.png")
     dataset_id = api.dataset(dataset_type=dataset_type)
@@ -94,7 +94,7 @@ def test_what_was_deleted_stays_deleted_over_a_switch(api: Api, bucket: Path, da
     assert api.ready(dataset_id)["deleted_sample_count"] == 1
 
 
-def test_a_text_that_a_version_brings_back_without_its_file_goes_with_a_synchronization(api: Api, bucket: Path) -> None:
+def test_sync_after_a_switch_removes_texts_without_a_file(api: Api, bucket: Path) -> None:
     put(bucket, 100, "one")
     dataset_id = api.dataset(dataset_type=100)
     first = api.publish(dataset_id)["version_id"]

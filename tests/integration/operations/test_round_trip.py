@@ -1,4 +1,4 @@
-"""For every dataset type: folder, dataset, labels, publish, manifest, another dataset; the annotations stay."""
+"""For every dataset type: a published manifest, imported into another dataset, gives the same labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.helpers.polling import poll
 
 @pytest.mark.parametrize("kind", [*LABELS])
 @pytest.mark.parametrize("where", ["/bucket/in/", "/bucket/new/"])
-def test_a_published_manifest_makes_the_same_dataset_again(api: Api, bucket: Path, kind: int, where: str) -> None:
+def test_import_of_a_published_manifest_restores_the_dataset(api: Api, bucket: Path, kind: int, where: str) -> None:
     dataset_id = labelled_dataset(api, bucket, kind)
     version = api.publish(dataset_id, clear_hard_property=False)
     assert version["status"] == 1, version
@@ -41,7 +41,7 @@ def test_a_published_manifest_makes_the_same_dataset_again(api: Api, bucket: Pat
 
 
 @pytest.mark.parametrize("members", [{}, {"with_column_header": True}])
-def test_a_table_is_published_as_csv_and_comes_back(api: Api, bucket: Path, members: Any) -> None:
+def test_import_of_a_published_table_restores_its_rows(api: Api, bucket: Path, members: Any) -> None:
     write(bucket, "in/a.csv", 'name,value,note\nx,-1.5,"a ""quoted"", cell"\ny,=1+1,"two\nlines"\nshort,row\n')
     dataset_id = api.dataset(dataset_type=400)
     cells = [sample["sample_data"] for sample in api.samples(dataset_id, "?order=asc")["samples"]]

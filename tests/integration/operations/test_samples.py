@@ -34,7 +34,7 @@ def dataset_id(api: Api, bucket: Path) -> str:
     return api.dataset()
 
 
-def test_the_source_downloads_the_bytes_and_the_resized_picture(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_sample_source_downloads_the_image_and_its_resized_form(api: Api, dataset_id: str, bucket: Path) -> None:
     sample_id = api.ids(dataset_id)["3.png"]
     sample = api.call("GET", f"/{dataset_id}/data-annotations/samples/{sample_id}")
     assert api.session.get(sample["source"], timeout=10).content == (bucket / "in/3.png").read_bytes()
@@ -45,7 +45,7 @@ def test_the_source_downloads_the_bytes_and_the_resized_picture(api: Api, datase
     assert resized.size == (round(43 * 15 / 30), 15)
 
 
-def test_pages_count_and_do_not_overlap(api: Api, dataset_id: str) -> None:
+def test_list_samples_pages_do_not_overlap(api: Api, dataset_id: str) -> None:
     pages = [api.samples(dataset_id, f"?limit=2&offset={offset}") for offset in range(4)]
     assert [page["sample_count"] for page in pages] == [5] * 4
     assert [len(page["samples"]) for page in pages] == [2, 2, 1, 0]
@@ -55,7 +55,7 @@ def test_pages_count_and_do_not_overlap(api: Api, dataset_id: str) -> None:
     assert [sample["sample_id"] for sample in ascending] == seen[::-1]
 
 
-def test_labels_replace_the_whole_list_and_make_unknown_labels(api: Api, dataset_id: str) -> None:
+def test_update_samples_replaces_all_labels_and_creates_unknown_ones(api: Api, dataset_id: str) -> None:
     sample_id = api.ids(dataset_id)["0.png"]
     assert api.label(dataset_id, {sample_id: [{"name": "a"}, {"name": "b"}]}) == {
         "success": True,
@@ -77,7 +77,7 @@ def test_labels_replace_the_whole_list_and_make_unknown_labels(api: Api, dataset
     assert "annotated_by" not in sample
 
 
-def test_one_bad_item_fails_alone(api: Api, dataset_id: str) -> None:
+def test_update_samples_refuses_each_sample_by_itself(api: Api, dataset_id: str) -> None:
     sample_id = api.ids(dataset_id)["0.png"]
     answer = api.label(dataset_id, {"0" * 32: [{"name": "a"}], sample_id: [{"name": "b"}], "no hex": []})
     assert answer["success"] is False
@@ -102,7 +102,7 @@ def test_one_bad_item_fails_alone(api: Api, dataset_id: str) -> None:
         {"@modelarts:shape": "bndbox", "@modelarts:feature": [[True, 0], [5, 5]]},
     ],
 )
-def test_a_box_that_breaks_the_rules_is_refused(api: Api, bucket: Path, property_: dict[str, Any]) -> None:
+def test_update_samples_with_an_invalid_box_is_refused(api: Api, bucket: Path, property_: dict[str, Any]) -> None:
     (bucket / "in/0.png").write_bytes(picture(40, 30))
     dataset_id = api.dataset(dataset_type=1)
     sample_id = api.ids(dataset_id)["0.png"]
@@ -111,7 +111,7 @@ def test_a_box_that_breaks_the_rules_is_refused(api: Api, bucket: Path, property
     assert api.call("GET", f"/{dataset_id}/data-annotations/labels") == {"labels": [], "total_number": 0}
 
 
-def test_every_shape_is_kept_as_it_was_given(api: Api, bucket: Path) -> None:
+def test_update_samples_stores_every_shape_unchanged(api: Api, bucket: Path) -> None:
     (bucket / "in/0.png").write_bytes(picture(40, 30))
     dataset_id = api.dataset(dataset_type=1)
     sample_id = api.ids(dataset_id)["0.png"]
@@ -134,7 +134,7 @@ def test_every_shape_is_kept_as_it_was_given(api: Api, bucket: Path) -> None:
     assert all(label["property"]["colour"] == "red" for label in found)
 
 
-def test_an_uploaded_picture_is_a_file_and_a_sample(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_upload_of_an_image_stores_a_file_and_a_sample(api: Api, dataset_id: str, bucket: Path) -> None:
     answer = upload(api, dataset_id, name="sub/new.png", labels=[{"name": "fresh"}])
     result = answer["results"][0]
     assert result == {"success": True, "name": "/bucket/in/sub/new.png", "info": result["info"]}
@@ -153,10 +153,8 @@ def test_an_uploaded_picture_is_a_file_and_a_sample(api: Api, dataset_id: str, b
 
 
 @pytest.mark.parametrize("twice", [False, True], ids=["all names differ", "a name comes twice"])
-def test_many_pictures_in_one_call_are_answered_in_their_order(
-    api: Api, dataset_id: str, bucket: Path, twice: bool
-) -> None:
-    """Each fails alone; of two with one name the first has it. The list, newest first, has them as they were sent."""
+def test_upload_of_many_images_answers_in_request_order(api: Api, dataset_id: str, bucket: Path, twice: bool) -> None:
+    """Each is refused by itself; of two with the same name the first is stored; the list keeps the request order."""
     samples: list[dict[str, Any]] = [
         {"name": f"many/{(number * 7) % 40:02}.png", "data": base64.b64encode(picture(20 + number, 20)).decode()}
         for number in range(40)
@@ -176,7 +174,7 @@ def test_many_pictures_in_one_call_are_answered_in_their_order(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("upload")]
 
 
-def test_base64_may_have_its_lines_broken(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_upload_of_base64_with_line_breaks_is_accepted(api: Api, dataset_id: str, bucket: Path) -> None:
     for number, end in enumerate(("\n", "\r\n")):
         data = base64.encodebytes(picture()).decode().replace("\n", end)
         assert upload(api, dataset_id, name=f"new{number}.png", data=data)["success"] is True
@@ -201,7 +199,7 @@ def test_base64_may_have_its_lines_broken(api: Api, dataset_id: str, bucket: Pat
         ({"labels": [{"name": ""}]}, "ModelArts.4413"),
     ],
 )
-def test_a_bad_upload_leaves_nothing(
+def test_upload_that_is_refused_leaves_no_file(
     api: Api, dataset_id: str, bucket: Path, sample: dict[str, Any], code: str
 ) -> None:
     answer = upload(api, dataset_id, **sample)
@@ -210,7 +208,7 @@ def test_a_bad_upload_leaves_nothing(
     assert len(list((bucket / "in").rglob("*"))) == 5
 
 
-def test_a_sample_can_be_taken_from_an_obs_path(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_upload_by_obs_path_copies_the_object(api: Api, dataset_id: str, bucket: Path) -> None:
     (bucket / "elsewhere.png").write_bytes(picture(50, 40))
     source = {"data_path": "obs://bucket/elsewhere.png"}
     body = {"samples": [{"data_source": source}, {"data_source": {"data_path": "/bucket/none.png"}}]}
@@ -220,12 +218,12 @@ def test_a_sample_can_be_taken_from_an_obs_path(api: Api, dataset_id: str, bucke
     assert (bucket / "in/elsewhere.png").read_bytes() == picture(50, 40)
 
 
-def test_a_picture_of_30_megabytes_is_refused(api: Api, dataset_id: str) -> None:
+def test_upload_of_an_image_of_30_megabytes_is_refused(api: Api, dataset_id: str) -> None:
     answer = upload(api, dataset_id, data=picture() + b"\0" * 30_000_000)
     assert answer["results"][0]["error_code"] == "ModelArts.4419"
 
 
-def test_a_deleted_sample_stays_deleted_although_its_file_stays(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_deleted_sample_stays_deleted_while_its_file_stays(api: Api, dataset_id: str, bucket: Path) -> None:
     sample_id = api.ids(dataset_id)["2.png"]
     path = f"/{dataset_id}/data-annotations/samples"
     assert api.call("POST", f"{path}/delete", json={"samples": [sample_id]})["success"] is True
@@ -238,7 +236,7 @@ def test_a_deleted_sample_stays_deleted_although_its_file_stays(api: Api, datase
     assert again["results"][0]["error_code"] == "ModelArts.4420"
 
 
-def test_a_deleted_sample_comes_back_with_another_picture(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_deleted_sample_returns_when_its_file_changes(api: Api, dataset_id: str, bucket: Path) -> None:
     sample_id = api.ids(dataset_id)["2.png"]
     api.label(dataset_id, {sample_id: [{"name": "old"}]})
     path = f"/{dataset_id}/data-annotations/samples"
@@ -250,7 +248,7 @@ def test_a_deleted_sample_comes_back_with_another_picture(api: Api, dataset_id: 
     assert api.call("GET", f"/{dataset_id}")["deleted_sample_count"] == 0
 
 
-def test_a_sample_can_be_deleted_with_its_file(api: Api, dataset_id: str, bucket: Path) -> None:
+def test_delete_sample_with_source_deletes_its_file(api: Api, dataset_id: str, bucket: Path) -> None:
     sample_id = api.ids(dataset_id)["2.png"]
     body = {"samples": [sample_id], "delete_source": True}
     assert api.call("POST", f"/{dataset_id}/data-annotations/samples/delete", json=body)["success"] is True
@@ -275,7 +273,9 @@ def test_a_sample_can_be_deleted_with_its_file(api: Api, dataset_id: str, bucket
         ([{"sample_name": ".png"}, {"hard": "0"}], {"0.png", "1.png", "3.png", "4.png"}),
     ],
 )
-def test_search_conditions_select(api: Api, dataset_id: str, condition: Any, names: set[str]) -> None:
+def test_list_samples_by_search_conditions_returns_matching_samples(
+    api: Api, dataset_id: str, condition: Any, names: set[str]
+) -> None:
     ids = api.ids(dataset_id)
     body = {
         "samples": [
@@ -293,12 +293,12 @@ def test_search_conditions_select(api: Api, dataset_id: str, condition: Any, nam
 
 
 @pytest.mark.parametrize("conditions", ["{", "5", '{"sample_time":"soon"}', '{"score":"x"}', '{"hard":"maybe"}'])
-def test_a_search_condition_that_cannot_be_used_is_refused(api: Api, dataset_id: str, conditions: str) -> None:
+def test_list_samples_with_an_unusable_condition_is_refused(api: Api, dataset_id: str, conditions: str) -> None:
     path = f"/{dataset_id}/data-annotations/samples?search_conditions={quote(conditions)}"
     assert api.refused("GET", path) == "ModelArts.4396"
 
 
-def test_hard_examples_tell_their_reasons(api: Api, dataset_id: str) -> None:
+def test_hard_sample_is_described_with_its_reasons(api: Api, dataset_id: str) -> None:
     sample_id = api.ids(dataset_id)["0.png"]
     metadata = {"@modelarts:hard": 1, "@modelarts:hard_reasons": [0, 1]}
     body = {"samples": [{"sample_id": sample_id, "labels": [{"name": "a"}], "metadata": metadata}]}
@@ -309,9 +309,7 @@ def test_hard_examples_tell_their_reasons(api: Api, dataset_id: str) -> None:
     assert stats["key_sample_stats"] == {"total": 5, "key_sample": 1, "non_key_sample": 4}
 
 
-def test_a_text_file_called_jpg_is_a_sample_without_size(
-    api: Api, bucket: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_text_file_named_jpg_is_a_sample_without_size(api: Api, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:
     (bucket / "in/fake.jpg").write_text("no picture")
     dataset_id = api.dataset()
     sample = api.samples(dataset_id)["samples"][0]
@@ -319,7 +317,7 @@ def test_a_text_file_called_jpg_is_a_sample_without_size(
     assert "fake.jpg" in caplog.text
 
 
-def test_what_can_be_searched_by(api: Api, bucket: Path) -> None:
+def test_list_search_returns_attributes(api: Api, bucket: Path) -> None:
     for number in range(3):
         (bucket / f"in/{number}.png").write_bytes(picture())
     dataset_id = api.dataset()

@@ -24,7 +24,7 @@ def manifest(bucket: Path, version: Any) -> list[Any]:
     return [json.loads(line) for line in local(bucket, version["manifest_path"]).read_text("utf-8").splitlines()]
 
 
-def test_a_published_manifest_gives_the_same_labels(api: Api, bucket: Path) -> None:
+def test_import_of_a_published_manifest_gives_the_same_labels(api: Api, bucket: Path) -> None:
     for number in range(4):
         (bucket / f"in/{number}.png").write_bytes(picture())
     dataset_id = api.dataset()
@@ -52,7 +52,7 @@ def test_a_published_manifest_gives_the_same_labels(api: Api, bucket: Path) -> N
     assert (details["dataset_version_count"], details["next_version_num"]) == (1, 2)
 
 
-def test_a_version_does_not_change_with_later_work(api: Api, bucket: Path) -> None:
+def test_version_ignores_later_changes(api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset()
     sample_id = api.ids(dataset_id)["a.png"]
@@ -72,7 +72,7 @@ def test_a_version_does_not_change_with_later_work(api: Api, bucket: Path) -> No
     assert api.call("GET", f"/{dataset_id}")["current_version_id"] == version_id
 
 
-def test_detection_writes_voc_files_beside_the_manifest(api: Api, bucket: Path) -> None:
+def test_publish_of_detection_writes_voc_files(api: Api, bucket: Path) -> None:
     for folder in ("x", "y"):
         (bucket / "in" / folder).mkdir()
         (bucket / f"in/{folder}/a.png").write_bytes(picture(40, 30))
@@ -92,7 +92,7 @@ def test_detection_writes_voc_files_beside_the_manifest(api: Api, bucket: Path) 
     assert found == {"<x>": BOX, "<y>": BOX}
 
 
-def test_a_split_has_every_label_on_both_sides_and_repeats(api: Api, bucket: Path) -> None:
+def test_publish_with_a_split_has_every_label_in_both_parts(api: Api, bucket: Path) -> None:
     for number in range(20):
         (bucket / f"in/{number}.png").write_bytes(picture())
     dataset_id = api.dataset()
@@ -110,7 +110,7 @@ def test_a_split_has_every_label_on_both_sides_and_repeats(api: Api, bucket: Pat
     assert api.call("GET", f"/{dataset_id}/versions?status=1")["total_number"] == 2
 
 
-def test_pictures_can_be_published_along(api: Api, bucket: Path) -> None:
+def test_publish_with_export_images_copies_the_images(api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     version = api.publish(api.dataset(), export_images=True)
     assert (local(bucket, version["data_path"]) / "a.png").read_bytes() == picture()
@@ -129,7 +129,7 @@ def test_pictures_can_be_published_along(api: Api, bucket: Path) -> None:
         ({"version_name": "taken"}, 400, "ModelArts.4371"),
     ],
 )
-def test_a_refused_publication_leaves_nothing(
+def test_publish_that_is_refused_leaves_no_version(
     api: Api, bucket: Path, body: dict[str, str], status: int, code: str
 ) -> None:
     dataset_id = api.dataset()
@@ -139,7 +139,7 @@ def test_a_refused_publication_leaves_nothing(
     assert api.ready(dataset_id)["next_version_num"] == 2
 
 
-def test_a_deleted_version_leaves_its_files(api: Api, bucket: Path) -> None:
+def test_delete_version_keeps_its_files(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset()
     version = api.publish(dataset_id)
     path = f"/{dataset_id}/versions/{version['version_id']}"
@@ -150,7 +150,7 @@ def test_a_deleted_version_leaves_its_files(api: Api, bucket: Path) -> None:
     assert api.refused("GET", f"/{dataset_id}/data-annotations/samples?version_id={version['version_id']}")
 
 
-def test_a_refused_switch_changes_nothing_else(api: Api, bucket: Path) -> None:
+def test_switch_that_is_refused_changes_nothing(api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset(labels=[{"name": "x"}])
     first = api.publish(dataset_id)["version_id"]
@@ -163,8 +163,8 @@ def test_a_refused_switch_changes_nothing_else(api: Api, bucket: Path) -> None:
     assert api.call("GET", f"/{dataset_id}") == before
 
 
-def test_whoever_reads_that_a_task_has_ended_can_go_on_at_once(api: Api, bucket: Path) -> None:
-    """No moment between what is read and what is allowed."""
+def test_next_task_starts_as_soon_as_the_previous_one_reports_its_end(api: Api, bucket: Path) -> None:
+    """A client that reads the final status can start the next task without a delay."""
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset(labels=[{"name": "x"}])
     [sample_id] = api.ids(dataset_id).values()

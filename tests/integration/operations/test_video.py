@@ -44,7 +44,7 @@ def search(api: Api, dataset_id: str, **condition: Any) -> list[Any]:
     return sorted(found, key=lambda sample: str(sample["sample_name"]))
 
 
-def test_frames_of_a_video(api: Api, bucket: Path) -> None:
+def test_import_of_video_frames_adds_their_video(api: Api, bucket: Path) -> None:
     write(bucket, "far/ball.xml", XML)
     write(bucket, "far/clip.mp4", b"no real video")
     for number in (1, 2):
@@ -78,7 +78,7 @@ def test_frames_of_a_video(api: Api, bucket: Path) -> None:
     assert [(s["sample_name"], s["labels"]) for s in found] == [(s["sample_name"], s["labels"]) for s in frames]
 
 
-def test_a_frame_without_its_video_fails_alone(api: Api, bucket: Path) -> None:
+def test_import_of_a_frame_without_its_video_skips_it(api: Api, bucket: Path) -> None:
     write(bucket, "far/ball.xml", XML)
     write(bucket, "far/clip_t1.jpg", picture(kind="JPEG"))
     dataset_id = api.dataset(dataset_type=600)

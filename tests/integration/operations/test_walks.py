@@ -1,4 +1,4 @@
-"""How often one request walks a directory of the object tree: once, whoever needs its entries."""
+"""Every request and its task walk a directory of the object tree once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.polling import poll
 
 @pytest.fixture
 def walks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The directories that are walked, in order."""
+    """Return the list of walked directories, which grows with each walk."""
     walked: list[str] = []
     walk, walk_at = ObjectTree.walk, ObjectTree.walk_at
 

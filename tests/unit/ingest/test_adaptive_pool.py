@@ -1,4 +1,4 @@
-"""Batches are read in order, by several threads once the first batch has been waited for."""
+"""The adaptive pool: results in order, and several threads only if reading waits for the disk."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def waiting(number: int) -> int:
     return number
 
 
-def test_one_thread_begins() -> None:
+def test_map_starts_with_one_thread() -> None:
     with AdaptivePool() as readers:
         assert readers.map(lambda _: threading.current_thread(), range(10)) == [threading.current_thread()] * 10
         assert readers.threads == 1
 
 
-def test_several_read_where_one_would_wait() -> None:
+def test_map_that_waits_for_the_disk_starts_threads() -> None:
     with AdaptivePool() as readers:
         for size in (50, 120, 1000, 7, 1, 0):
             assert readers.map(waiting, range(size)) == list(range(size))
@@ -31,7 +31,7 @@ def test_several_read_where_one_would_wait() -> None:
 
 
 @pytest.mark.parametrize("batches", [1, 3])
-def test_what_reading_raises_is_raised(batches: int) -> None:
+def test_map_raises_the_first_exception(batches: int) -> None:
     def failing(number: int) -> int:
         if number == 150:
             raise OSError("broken")

@@ -1,4 +1,4 @@
-"""Background tasks: how many at a time, and what rests meanwhile."""
+"""The task pool: its number of workers, conflicts between tasks, and tasks that give up their turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tasks() -> Iterator[TaskPool]:
     made.stop()
 
 
-def test_no_more_run_at_a_time_than_are_allowed(tasks: TaskPool) -> None:
+def test_pool_with_many_tasks_runs_only_its_number_of_workers(tasks: TaskPool) -> None:
     running, most, goes_on = 0, 0, threading.Event()
     lock = threading.Lock()
 
@@ -39,7 +39,7 @@ def test_no_more_run_at_a_time_than_are_allowed(tasks: TaskPool) -> None:
     assert most == 2
 
 
-def test_a_task_that_rests_lets_another_run(tasks: TaskPool) -> None:
+def test_without_turn_in_a_task_lets_another_run(tasks: TaskPool) -> None:
     ends = threading.Event()
 
     def rest() -> None:
@@ -58,13 +58,13 @@ def test_a_task_that_rests_lets_another_run(tasks: TaskPool) -> None:
     assert tasks.wait_idle(10)
 
 
-def test_resting_outside_of_a_task_has_no_effect(tasks: TaskPool) -> None:
+def test_without_turn_outside_of_a_task_has_no_effect(tasks: TaskPool) -> None:
     with tasks.without_turn():
         pass
-    test_no_more_run_at_a_time_than_are_allowed(tasks)
+    test_pool_with_many_tasks_runs_only_its_number_of_workers(tasks)
 
 
-def test_what_excludes_a_task_is_named(tasks: TaskPool) -> None:
+def test_claim_during_a_conflicting_task_names_its_kind(tasks: TaskPool) -> None:
     with tasks.claim("d", "sync"):
         with pytest.raises(TaskConflict, match="sync"):
             tasks.claim("d", "publish", excluded=("sync",))
@@ -72,7 +72,7 @@ def test_what_excludes_a_task_is_named(tasks: TaskPool) -> None:
     assert tasks.open == 0
 
 
-def test_who_has_told_its_end_is_in_nobodys_way() -> None:
+def test_mark_finished_ends_the_conflict_with_other_tasks() -> None:
     tasks = TaskPool()
     leave, told = threading.Event(), threading.Event()
 

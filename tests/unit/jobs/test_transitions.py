@@ -1,4 +1,4 @@
-"""How background tasks are kept from going on, and let go."""
+"""Transition rules: tasks are delayed, held, released or failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOLD = TransitionRule(mode=TransitionMode.HOLD)
 
 
 class Waiting:
-    """Transitions of two datasets, each of a project of its own, and threads that enter states."""
+    """Two datasets in two projects, and threads that enter states."""
 
     def __init__(self) -> None:
         self.projects: dict[str, str] = {"d1": "red", "d2": "blue"}
@@ -46,13 +46,13 @@ def waiting() -> Iterator[Waiting]:
     made.end()
 
 
-def test_without_a_rule_a_task_goes_on(waiting: Waiting) -> None:
+def test_enter_without_a_rule_returns_immediately(waiting: Waiting) -> None:
     waiting.transitions.enter("publish", "d1", "RUNNING")
     waiting.transitions.put({"sync": HOLD})
     waiting.transitions.enter("publish", "d1", "RUNNING")
 
 
-def test_a_held_task_is_named_and_goes_on_when_it_is_released(waiting: Waiting) -> None:
+def test_held_task_is_listed_and_goes_on_when_released(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": HOLD})
     task = waiting.held()
     assert waiting.transitions.held() == [WaitingTask("publish", "d1", "RUNNING", TransitionMode.HOLD)]
@@ -62,7 +62,7 @@ def test_a_held_task_is_named_and_goes_on_when_it_is_released(waiting: Waiting) 
     assert waiting.transitions.held() == []
 
 
-def test_only_the_state_that_a_rule_names_is_held(waiting: Waiting) -> None:
+def test_rule_for_one_state_holds_only_this_state(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.HOLD, before="COMPLETED")})
     waiting.enter(state="RUNNING").result(10)
     task = waiting.enter(state="COMPLETED")
@@ -71,7 +71,7 @@ def test_only_the_state_that_a_rule_names_is_held(waiting: Waiting) -> None:
     task.result(10)
 
 
-def test_putting_the_same_rule_again_releases_nobody(waiting: Waiting) -> None:
+def test_put_of_the_same_rule_releases_no_task(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": HOLD})
     task = waiting.held()
     waiting.transitions.put({"publish": HOLD, "sync": HOLD})
@@ -79,14 +79,14 @@ def test_putting_the_same_rule_again_releases_nobody(waiting: Waiting) -> None:
         task.result(0.25)
 
 
-def test_time_is_waited_for(waiting: Waiting) -> None:
+def test_rule_with_time_delays_the_task(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.TIME, ms=150)})
     start = time.monotonic()
     waiting.transitions.enter("publish", "d1", "RUNNING")
     assert 0.14 < time.monotonic() - start < 5
 
 
-def test_polls_are_counted_for_the_task_alone(waiting: Waiting) -> None:
+def test_rule_with_polls_counts_those_of_its_task_only(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.POLLS, polls=3)})
     task = waiting.held()
     for kind, dataset_id in (("publish", "d2"), ("sync", "d1"), ("publish", "d1"), ("", "d1")):
@@ -98,14 +98,14 @@ def test_polls_are_counted_for_the_task_alone(waiting: Waiting) -> None:
 
 
 @pytest.mark.parametrize("code", ["PUBLISH_FAILED", "ModelArts.4712"])
-def test_a_task_fails_with_a_row_of_the_catalogue(waiting: Waiting, code: str) -> None:
+def test_rule_with_fail_raises_its_error(waiting: Waiting, code: str) -> None:
     waiting.transitions.put({"publish": TransitionRule(mode=TransitionMode.FAIL, code=code)})
     with pytest.raises(ApiError) as failure:
         waiting.transitions.enter("publish", "d1", "RUNNING")
     assert failure.value.error.code == "ModelArts.4712"
 
 
-def test_a_project_has_rules_of_its_own(waiting: Waiting) -> None:
+def test_rules_of_a_project_override_those_for_all(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": HOLD}, "red")
     waiting.enter("d2").result(10)
     task = waiting.held("d1")
@@ -121,27 +121,27 @@ def test_a_project_has_rules_of_its_own(waiting: Waiting) -> None:
 
 
 @pytest.mark.parametrize("release", [Transitions.stop, Transitions.clear])
-def test_the_end_lets_everything_go(waiting: Waiting, release: Callable[[Transitions], None]) -> None:
+def test_stop_releases_every_task(waiting: Waiting, release: Callable[[Transitions], None]) -> None:
     waiting.transitions.put({"publish": HOLD})
     task = waiting.held()
     release(waiting.transitions)
     task.result(10)
 
 
-def test_after_the_end_nothing_is_held(waiting: Waiting) -> None:
+def test_enter_after_stop_returns_immediately(waiting: Waiting) -> None:
     waiting.transitions.stop()
     waiting.transitions.put({"publish": HOLD})
     waiting.enter().result(10)
 
 
-def test_a_task_of_a_dataset_that_is_gone_goes_on(waiting: Waiting) -> None:
+def test_held_task_of_a_deleted_dataset_goes_on(waiting: Waiting) -> None:
     waiting.transitions.put({"publish": HOLD})
     task = waiting.held()
     del waiting.projects["d1"]
     task.result(10)
 
 
-def test_many_tasks_are_released_at_once() -> None:
+def test_put_releases_many_tasks_at_once() -> None:
     transitions = Transitions(lambda dataset_id: "red")
     transitions.put({"import": HOLD})
     threads = [
@@ -164,6 +164,6 @@ def test_many_tasks_are_released_at_once() -> None:
         ({"mode": TransitionMode.FAIL, "code": "ModelArts.9999"}, "not in the error catalogue"),
     ],
 )
-def test_a_rule_that_means_nothing_is_refused(members: dict[str, object], says: str) -> None:
+def test_rule_with_invalid_members_is_refused(members: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         TransitionRule(**members)  # type: ignore[arg-type]
