@@ -17,7 +17,7 @@ UPLOAD    added with its labels       refused: SAMPLE_EXISTS     replaced, as if
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -29,7 +29,7 @@ from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import SampleRecord
 
 
-class Labelling(NamedTuple):
+class Labelling(msgspec.Struct, frozen=True, gc=False):
     """Labels and metadata that come with a sample; ``time`` is in ms since the epoch."""
 
     labels: Sequence[SampleLabel]
@@ -40,7 +40,7 @@ class Labelling(NamedTuple):
     usage: Usage | None = None
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A sample that an ingest job has found and that is to be merged into the dataset."""
 
     id: str
@@ -90,7 +90,7 @@ def merge_import(stored: SampleRecord | None, candidate: Candidate, dataset_type
     if labelling is None:
         return base
     labels = validate_labels(dataset_type, base, labelling.labels) if labelling.labels else []
-    return annotated(base, labelling._replace(labels=labels))
+    return annotated(base, msgspec.structs.replace(labelling, labels=labels))
 
 
 def merge_upload(stored: SampleRecord | None, candidate: Candidate) -> SampleRecord | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.ingest.merge import Candidate, Merge
@@ -21,7 +23,7 @@ BATCH = 1_000
 T = TypeVar("T")
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The result of merging one candidate: ``merged`` is stored now; both are None if nothing had to change."""
 
     candidate: Candidate
@@ -62,12 +64,13 @@ def commit(store: Store, dataset_id: str, candidates: Iterable[Candidate], merge
             stored = dataset.get(candidate.id, deleted=True)
             try:
                 merged = merge(stored, candidate)
-                if merged is not None and candidate.labelling is not None and candidate.labelling.labels:
+                labelling = candidate.labelling
+                if labelling is not None and labelling.labels and merged is not None:
                     ensure_labels(dataset, merged.labels)
             except ApiError as error:
                 outcomes.append(Outcome(candidate, stored, None, error))
                 continue
-            if merged is not None and merged != stored:
+            if merged is not None and (stored is None or merged != stored):
                 dataset.put_sample(merged)
             outcomes.append(Outcome(candidate, stored, merged))
     return outcomes

@@ -61,17 +61,20 @@ class FileSync:
         """The ids of samples whose objects are new or changed."""
         self._unmet: set[int] = set()
         """The fingerprints of stored samples whose objects have not been met yet."""
+        self._is_new = False
+        """Whether the dataset had no samples at the start: then no object needs to be looked up."""
         self._added = self._changed_count = 0
 
     def run(self) -> SyncResult:
         """Compare all objects below the input directories."""
         with self._store.reading(self._record.id) as dataset:
             self._unmet = dataset.fingerprints()
+        self._is_new = not self._unmet
         for directory in self._listing.directories:
             if is_readable(self._tree, directory):
                 holds = self._traits.holds
                 entries = (entry for entry in self._listing.entries(directory) if holds(entry.path))
-                self._merge(self._changed(entries))
+                self._merge(entries)
         return self._result(self._missing())
 
     def run_at(self, paths: Collection[str]) -> SyncResult | None:
@@ -106,25 +109,23 @@ class FileSync:
                 self._count,
             )
 
-    def _changed(self, entries: Iterable[ObjectEntry]) -> Iterator[ObjectEntry]:
-        """Leave out unchanged objects. This loop runs over every object, so it is kept flat."""
-        unmet = self._unmet
-        for entry in entries:
-            self._compared += 1
-            path, size, mtime_ns, _ = entry
-            met = fingerprint(path, size, mtime_ns)
-            if met in unmet:
-                unmet.remove(met)
-            else:
-                yield entry
-
     def _stale(self, entries: Iterable[ObjectEntry]) -> Iterator[tuple[str, ObjectEntry]]:
-        """Return the objects whose stored samples differ or are missing, each with its sample id."""
-        with self._store.reading(self._record.id) as dataset:
+        """Return the objects whose stored samples differ or are missing, each with its sample id.
+
+        This loop runs over every object, so it is kept flat.
+        """
+        unmet, is_new, dataset_id = self._unmet, self._is_new, self._record.id
+        with self._store.reading(dataset_id) as dataset:
             for entry in entries:
-                identity = sample_id(self._record.id, entry.path)
+                self._compared += 1
+                path, size, mtime_ns, _ = entry
+                found = fingerprint(path, size, mtime_ns)
+                if found in unmet:  # unchanged
+                    unmet.remove(found)
+                    continue
+                identity = sample_id(dataset_id, path)
                 self._met.add(identity)
-                if dataset.signature(identity) != fingerprint(*entry[:3]):
+                if is_new or dataset.signature(identity) != found:
                     yield identity, entry
 
     def _resolve(self, unit: tuple[str, ObjectEntry]) -> Candidate | None:
