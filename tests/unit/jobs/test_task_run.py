@@ -26,7 +26,7 @@ from tests.helpers.clocks import SetClock
 TASK = TaskRecord(id="t", kind="import", status="QUEUING", create_time=1, update_time=1)
 
 
-class World:
+class RunnerSetup:
     """A store in memory with the dataset ``d``, and a runner."""
 
     def __init__(self) -> None:
@@ -67,27 +67,27 @@ class World:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+def setup() -> Iterator[RunnerSetup]:
+    made = RunnerSetup()
     yield made
     made.transitions.stop()
     made.pool.stop()
     made.store.close()
 
 
-def test_task_run_writes_every_state_with_counts_and_time(world: World) -> None:
+def test_task_run_writes_every_state_with_counts_and_time(setup: RunnerSetup) -> None:
     def work(run: TaskRun) -> None:
         run.progress("RUNNING", {"total": 2})
-        world.clock.ms += 5
+        setup.clock.ms += 5
         run.finish("COMPLETED", {"total": 2, "done": 2})
 
-    start = world.clock.ms
-    world.run(work)
-    assert world.updates == [
+    start = setup.clock.ms
+    setup.run(work)
+    assert setup.updates == [
         TaskUpdate("RUNNING", {"total": 2}, start),
         TaskUpdate("COMPLETED", {"total": 2, "done": 2}, start + 5, None, has_ended=True),
     ]
-    task = world.task()
+    task = setup.task()
     assert (task.status, task.counts, task.update_time) == ("COMPLETED", {"total": 2, "done": 2}, start + 5)
     assert (task.error_code, task.error_msg) == (None, None)
 
@@ -102,83 +102,83 @@ def test_task_run_writes_every_state_with_counts_and_time(world: World) -> None:
     ids=["documented", "disk", "bug"],
 )
 def test_task_run_that_raises_fails_with_its_latest_counts(
-    world: World, error: Exception, code: str, message: str, caplog: pytest.LogCaptureFixture
+    setup: RunnerSetup, error: Exception, code: str, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work(run: TaskRun) -> None:
         run.progress("RUNNING", {"done": 1})
         raise error
 
     with caplog.at_level(logging.ERROR):
-        world.run(work)
-    task = world.task()
+        setup.run(work)
+    task = setup.task()
     assert (task.status, task.counts, task.error_code, task.error_msg) == ("FAILED", {"done": 1}, code, message)
     assert ("a bug" in caplog.text) is isinstance(error, RuntimeError)
 
 
-def test_task_run_of_a_deleted_dataset_writes_nothing(world: World) -> None:
+def test_task_run_of_a_deleted_dataset_writes_nothing(setup: RunnerSetup) -> None:
     def work(run: TaskRun) -> None:
-        world.store.delete("d")
+        setup.store.delete("d")
         run.progress("RUNNING")
 
-    world.run(work)
-    assert world.updates == []
-    assert world.pool.open == 0
+    setup.run(work)
+    assert setup.updates == []
+    assert setup.pool.open == 0
 
 
-def test_task_run_conflicts_until_its_final_state_is_stored(world: World) -> None:
+def test_task_run_conflicts_until_its_final_state_is_stored(setup: RunnerSetup) -> None:
     def work(run: TaskRun) -> None:
         for kind in ("import", "sync", "publish", "switch"):
             with pytest.raises(ApiError) as raised:
-                world.runner.claim("d", kind, IMPORT_FAILED)  # type: ignore[arg-type]
+                setup.runner.claim("d", kind, IMPORT_FAILED)  # type: ignore[arg-type]
             assert raised.value.error is IMPORT_RUNNING
         run.finish("COMPLETED")
-        with world.runner.claim("d", "sync", IMPORT_FAILED):  # as a client that has read COMPLETED
+        with setup.runner.claim("d", "sync", IMPORT_FAILED):  # as a client that has read COMPLETED
             pass
 
-    world.run(work)
-    assert world.task().status == "COMPLETED"
+    setup.run(work)
+    assert setup.task().status == "COMPLETED"
 
 
-def test_task_run_that_was_not_started_releases_its_claim(world: World) -> None:
-    with pytest.raises(ZeroDivisionError), world.runner.claim("d", "sync", IMPORT_FAILED):
+def test_task_run_that_was_not_started_releases_its_claim(setup: RunnerSetup) -> None:
+    with pytest.raises(ZeroDivisionError), setup.runner.claim("d", "sync", IMPORT_FAILED):
         raise ZeroDivisionError
-    assert world.pool.open == 0
+    assert setup.pool.open == 0
 
 
-def test_export_conflicts_with_a_switch_only(world: World) -> None:
-    with world.runner.claim("d", "sync", IMPORT_FAILED), world.runner.claim("d", "export", IMPORT_FAILED):
-        with world.runner.claim("d", "export", IMPORT_FAILED):
+def test_export_conflicts_with_a_switch_only(setup: RunnerSetup) -> None:
+    with setup.runner.claim("d", "sync", IMPORT_FAILED), setup.runner.claim("d", "export", IMPORT_FAILED):
+        with setup.runner.claim("d", "export", IMPORT_FAILED):
             pass
         with pytest.raises(ApiError) as raised:
-            world.runner.claim("d", "publish", IMPORT_FAILED)
+            setup.runner.claim("d", "publish", IMPORT_FAILED)
         assert raised.value.error is SYNC_RUNNING
-    with world.runner.claim("d", "switch", IMPORT_FAILED), pytest.raises(ApiError) as raised:
-        world.runner.claim("d", "export", IMPORT_FAILED)
+    with setup.runner.claim("d", "switch", IMPORT_FAILED), pytest.raises(ApiError) as raised:
+        setup.runner.claim("d", "export", IMPORT_FAILED)
     assert raised.value.error is SWITCHING
 
 
-def test_task_run_with_now_returns_after_the_work(world: World) -> None:
-    world.run(lambda run: run.finish("COMPLETED"), now=True)
-    assert world.task().status == "COMPLETED"
-    assert world.pool.running("d") == set()
+def test_task_run_with_now_returns_after_the_work(setup: RunnerSetup) -> None:
+    setup.run(lambda run: run.finish("COMPLETED"), now=True)
+    assert setup.task().status == "COMPLETED"
+    assert setup.pool.running("d") == set()
 
 
-def test_finish_with_a_change_stores_both_or_neither(world: World) -> None:
+def test_finish_with_a_change_stores_both_or_neither(setup: RunnerSetup) -> None:
     def change(dataset: DatasetWriter) -> None:
         dataset.put_task(TaskRecord(id="other", kind="sync", status="X", create_time=1, update_time=1))
         raise ApiError(PATH_NOT_FOUND, "x")
 
-    world.run(lambda run: run.finish("COMPLETED", change=change))
-    with world.store.reading("d") as dataset:
+    setup.run(lambda run: run.finish("COMPLETED", change=change))
+    with setup.store.reading("d") as dataset:
         assert dataset.task("other") is None
-    assert world.task().status == "FAILED"
+    assert setup.task().status == "FAILED"
 
 
-def test_finish_that_cannot_be_committed_leaves_no_mark_behind(world: World) -> None:
+def test_finish_that_cannot_be_committed_leaves_no_mark_behind(setup: RunnerSetup) -> None:
     """A second attempt to finish must not mark another task of the same kind as finished."""
 
     def work(run: TaskRun) -> None:
-        failing = world.write
+        failing = setup.write
 
         def fail_once(dataset: DatasetWriter, update: TaskUpdate) -> None:
             run._write = failing
@@ -187,19 +187,19 @@ def test_finish_that_cannot_be_committed_leaves_no_mark_behind(world: World) -> 
         run._write = fail_once
         run.finish("COMPLETED")
 
-    world.run(work)
-    assert world.task().status == "FAILED"
-    with world.runner.claim("d", "import", IMPORT_FAILED), pytest.raises(ApiError):
-        world.runner.claim("d", "import", IMPORT_FAILED)
+    setup.run(work)
+    assert setup.task().status == "FAILED"
+    with setup.runner.claim("d", "import", IMPORT_FAILED), pytest.raises(ApiError):
+        setup.runner.claim("d", "import", IMPORT_FAILED)
 
 
-def test_enter_waits_for_the_transition_rule(world: World) -> None:
-    world.transitions.put({"import": TransitionRule(mode=TransitionMode.FAIL, before="RUNNING")})
+def test_enter_waits_for_the_transition_rule(setup: RunnerSetup) -> None:
+    setup.transitions.put({"import": TransitionRule(mode=TransitionMode.FAIL, before="RUNNING")})
 
     def work(run: TaskRun) -> None:
         run.enter("STARTING")
         run.progress("STARTING")
         run.enter("RUNNING")
 
-    world.run(work)
-    assert [update.status for update in world.updates] == ["STARTING", "FAILED"]
+    setup.run(work)
+    assert [update.status for update in setup.updates] == ["STARTING", "FAILED"]
