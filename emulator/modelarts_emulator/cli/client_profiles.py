@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from modelarts_emulator.config.settings import Settings, UsageError
 from modelarts_emulator.embedding.certificates import ca_bundle
+from modelarts_emulator.embedding.proxies import no_proxy
 from modelarts_emulator.iam.accounts import DEFAULT_DOMAIN, AccessKey, User
 
 CLOUD = "modelarts-emulator"
@@ -119,19 +119,6 @@ def environment_variables(login: Login, environment: Mapping[str, str] | None = 
     if login.ca_file:
         known |= dict.fromkeys(_CA_VARIABLES, str(login.ca_file))
     return known | no_proxy(login.url, os.environ if environment is None else environment)
-
-
-def no_proxy(url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return NO_PROXY and no_proxy with the host of a URL added to the hosts that they already name.
-
-    >>> no_proxy("http://127.0.0.1:8765", {"NO_PROXY": "example.com"})["no_proxy"]
-    'example.com,127.0.0.1'
-    """
-    host = urlsplit(url).hostname or ""
-    # Programs differ in which of both names they read first, so both get the same value.
-    known = [each.strip() for name in ("no_proxy", "NO_PROXY") for each in environment.get(name, "").split(",")]
-    hosts = ",".join(dict.fromkeys(each for each in [*known, host] if each))
-    return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def shell_exports(login: Login, directory: Path | None = None) -> str:

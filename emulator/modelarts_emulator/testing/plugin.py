@@ -6,6 +6,7 @@ imported by the first test that requests a fixture.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("modelarts", "ModelArts emulator")
     for name, (_, choices, text) in _CHOICES.items():
         group.addoption(f"--modelarts-{name}", choices=choices, default=None, help=text)
-        parser.addini(f"modelarts_{name}", text, default=choices[0])
+        parser.addini(f"modelarts_{name}", text, default="")
     text = "keep the data of the tests in this directory (default: in memory)"
     group.addoption("--modelarts-data-dir", metavar="DIR", default=None, help=text)
     parser.addini("modelarts_data_dir", text, default="")
@@ -66,25 +67,28 @@ def pytest_runtest_makereport(
 def modelarts_emulator(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """Run the emulator of the test run, in threads of this process, on a free port; one for each pytest-xdist worker.
 
-    All tests share it; use ``modelarts`` for a project of the test's own.
+    All tests share it; use ``modelarts`` for a project of the test's own. Its host is added to ``NO_PROXY``.
     """
+    from modelarts_emulator.embedding.proxies import no_proxy  # noqa: PLC0415
     from modelarts_emulator.server import Emulator  # noqa: PLC0415
     from modelarts_emulator.testing.project import account_settings  # noqa: PLC0415
 
-    given: dict[str, Any] = {name: _option(pytestconfig, option) for option, (name, *_) in _CHOICES.items()}
-    given["strict_input"] = given["strict_input"] == "strict"
-    given |= account_settings(strict=given["auth"] == "strict")
-    if folder := _data_dir(pytestconfig):
-        given["data_dir"] = folder / _worker(pytestconfig)
-    with Emulator(**given, temporary_dir=tmp_path_factory.mktemp("modelarts-emulator")) as emulator:
+    given: dict[str, Any] = {"temporary_dir": tmp_path_factory.mktemp("modelarts-emulator")}
+    given |= _settings(pytestconfig)
+    given |= account_settings(strict=given.get("auth") == "strict")
+    if given.get("data_dir"):
+        given["data_dir"] /= _worker(pytestconfig)
+    with Emulator(**given) as emulator, pytest.MonkeyPatch.context() as monkeypatch:
+        for name, hosts in no_proxy(emulator.url, os.environ).items():
+            monkeypatch.setenv(name, hosts)
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def _modelarts_projects(pytestconfig: pytest.Config, modelarts_emulator: Emulator) -> ProjectFactory:
+def _modelarts_projects(modelarts_emulator: Emulator) -> ProjectFactory:
     from modelarts_emulator.testing.project import ProjectFactory  # noqa: PLC0415
 
-    return ProjectFactory(modelarts_emulator, keep=_data_dir(pytestconfig) is not None)
+    return ProjectFactory(modelarts_emulator, keep=modelarts_emulator.settings.data_dir is not None)
 
 
 @pytest.fixture
@@ -123,10 +127,29 @@ def modelarts_cloud(modelarts: Project, monkeypatch: pytest.MonkeyPatch) -> Iter
         cloud.close()
 
 
-def _option(config: pytest.Config, name: str) -> str:
+def _settings(config: pytest.Config) -> dict[str, Any]:
+    """Return the settings of the emulator: of the command line, else of the ini file, else of ``pyproject.toml``."""
+    from modelarts_emulator.exceptions import UsageError  # noqa: PLC0415
+    from modelarts_emulator.testing.plugin_settings import table_settings  # noqa: PLC0415
+
+    try:
+        given = table_settings(config.rootpath / "pyproject.toml")
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    for option, (name, *_) in _CHOICES.items():
+        if value := _option(config, option):
+            given[name] = value == "strict" if name == "strict_input" else value
+    if folder := _data_dir(config):
+        given["data_dir"] = folder
+    return given
+
+
+def _option(config: pytest.Config, name: str) -> str | None:
     """Return an option of the command line, else of the ini file. Raises UsageError for an unknown value."""
     value = config.getoption(f"modelarts_{name}") or config.getini(f"modelarts_{name}")
     choices = _CHOICES[name][1]
+    if not value:
+        return None
     if value not in choices:
         raise pytest.UsageError(f"modelarts_{name}: {value!r} is not one of {', '.join(choices)}")
     return str(value)

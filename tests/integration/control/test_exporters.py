@@ -94,7 +94,7 @@ def site() -> Iterator[RecordedSite]:
 
 
 def run(command: list[str], url: str, folder: Path, **variables: str) -> str:
-    environment = {**os.environ, "EMULATOR_URL": url, **variables}
+    environment = {**os.environ, "MODELARTS_EMULATOR_URL": url, **variables}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", timeout=120, check=False
     )
@@ -160,7 +160,7 @@ def request(method, url, **arguments):
     if arguments.get("headers", {{}}).get("content-type") == "image/png":
         arguments["data"] = {picture()!r}
     answer = requests.request(method, url, **arguments)
-    requests.post(os.environ["EMULATOR_URL"] + "/_emulator/wait-idle", timeout=30)
+    requests.post(os.environ["MODELARTS_EMULATOR_URL"] + "/_emulator/wait-idle", timeout=30)
     return answer
 """
 

@@ -215,6 +215,60 @@ def test_settings(modelarts_emulator):
     assert refused.stderr.strip() == "ERROR: modelarts_sync: 'sometimes' is not one of auto, manual"
 
 
+def test_pyproject_table_sets_options_below_ini_file_and_command_line(tmp_path: Path) -> None:
+    test = """
+import os
+from pathlib import Path
+
+def test_settings(modelarts_emulator, modelarts):
+    settings = modelarts_emulator.settings
+    found = [settings.sync, settings.strict_input, settings.max_loaded_samples, settings.durability, sorted(settings.buckets)]
+    Path(os.environ["OUT"]).write_text(str(found))
+"""
+    out = tmp_path / "out"
+    (tmp_path / "pictures").mkdir()
+    table = 'sync = "manual"\nstrict = true\nmax-loaded-samples = 3\nbucket = {pictures = "pictures"}\n'
+    (tmp_path / "pyproject.toml").write_text(
+        f"[tool.pytest.ini_options]\nmodelarts_durability = 'full'\n[tool.modelarts-emulator]\n{table}"
+    )
+    passed(tmp_path, test, OUT=str(out))
+    assert out.read_text() == "['manual', True, 3, 'full', ['pictures']]"
+    passed(tmp_path, test, "--modelarts-sync=auto", "--modelarts-input=lenient", OUT=str(out))
+    assert out.read_text() == "['auto', False, 3, 'full', ['pictures']]"
+    for line, message in [
+        ("prot = 1", "unknown keyword 'prot'"),
+        ('user = "a:b"', "the pytest plugin does not support user"),
+        ("sync = 'often'", "'often' is not one of auto, manual"),
+    ]:
+        (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n[tool.modelarts-emulator]\n{line}\n")
+        done = run(tmp_path, "-p", "no:cacheprovider", "test_inner.py", OUT=str(out))
+        assert done.returncode != 0 and message in done.stdout + done.stderr
+
+
+def test_clients_reach_the_emulator_with_a_proxy_in_the_environment(tmp_path: Path) -> None:
+    passed(
+        tmp_path,
+        """
+import os
+import subprocess
+import sys
+import requests
+
+CODE = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).status)"
+
+def test_proxy(modelarts):
+    assert requests.get(f"{modelarts.endpoint}/datasets", timeout=10).status_code == 200
+    command = [sys.executable, "-c", CODE, f"{modelarts.endpoint}/datasets"]
+    assert subprocess.check_output(command, text=True, timeout=30) == "200\\n"
+    assert os.environ["NO_PROXY"] == "example.com,127.0.0.1"
+""",
+        http_proxy="http://127.0.0.1:9",
+        HTTP_PROXY="http://127.0.0.1:9",
+        NO_PROXY="example.com",
+        no_proxy="",
+    )
+
+
 def test_data_dir_option_keeps_the_data(tmp_path: Path) -> None:
     test = """
 def test_one(modelarts, modelarts_dataset):

@@ -24,7 +24,7 @@ from modelarts_emulator.control.request_log.replay import (
 from modelarts_emulator.control.request_log.truncated_json import close_truncated
 
 _MIN_ID = 16  # characters; shorter values are names
-_URL = 'URL = os.environ.get("EMULATOR_URL", "http://127.0.0.1:8765")'
+_URL = 'URL = os.environ.get("MODELARTS_EMULATOR_URL", "http://127.0.0.1:8765")'
 _TOKEN = 'TOKEN = os.environ.get("EMULATOR_TOKEN", "token")'
 _PASSWORD = 'PASSWORD = os.environ.get("EMULATOR_PASSWORD", "password")'
 
