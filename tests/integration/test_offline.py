@@ -27,7 +27,7 @@ OURS = [
 ]
 VENDORED = ("swagger-ui", "vendor")
 
-# Read by every process that has its folder on its path: refuses, and notes, what is asked of any other machine.
+# Loaded by every process with its folder on the path: refuses and records connections to other machines.
 GUARD = """
 import os, sys
 
@@ -69,7 +69,7 @@ with Emulator(buckets={"my-bucket": sys.argv[1]}) as emu:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> dict[str, str]:
-    """The environment of a process that is guarded; what it has asked for is in the file ``notes``."""
+    """Return the environment of a guarded process, which records its connections in the file ``notes``."""
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard/sitecustomize.py").write_text(GUARD)
     path = f"{tmp_path / 'guard'}:{ROOT / 'emulator'}"
@@ -135,7 +135,7 @@ def test_main_job_passes_in_a_network_namespace(tmp_path: Path, bucket: Path) ->
 
 
 class _Loads(HTMLParser):
-    """What a page loads or leads to."""
+    """Collects the URLs that a page loads or links to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class _Loads(HTMLParser):
 
 
 def loaded(path: Path) -> Iterator[str]:
-    """The places that a file of a page loads something from."""
+    """Return the URLs that a file of a page loads."""
     text = path.read_text("utf-8")
     if path.suffix == ".html":
         page = _Loads()
@@ -159,7 +159,7 @@ def loaded(path: Path) -> Iterator[str]:
 
 
 def is_elsewhere(place: str) -> bool:
-    """Whether a place is on another host. The names of SVG and the like are no places."""
+    """Return True if a URL is on another host. The namespaces of SVG and the like are not URLs to load."""
     return bool(re.match(r"([a-z]+:)?//(?!www\.w3\.org/)", place)) and not place.startswith("data:")
 
 

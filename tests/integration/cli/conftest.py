@@ -1,4 +1,4 @@
-"""Commands as processes, each with a data directory, a temporary directory and an environment of the test's own."""
+"""Run commands as processes, with directories and an environment of the test's own."""
 
 from __future__ import annotations
 

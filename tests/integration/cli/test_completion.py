@@ -1,4 +1,4 @@
-"""Shells complete commands, options and their values, as the parsers have them."""
+"""Completion scripts: shells complete commands, options and their values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.tools import tool
 
 
 def completed(*words: str) -> list[str]:
-    """What bash offers for the last of the words."""
+    """Return the completions of bash for the last word."""
     quoted = " ".join(f"'{word}'" for word in words)
     script = f"""
 {completion.bash()}

@@ -1,4 +1,4 @@
-"""Commands that ask a running emulator for something: reset, snapshots, seeds at a start, coverage."""
+"""Commands for a running emulator: reset, snapshots, seeds at startup, coverage."""
 
 from __future__ import annotations
 

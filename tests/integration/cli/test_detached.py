@@ -1,4 +1,4 @@
-"""An emulator in the background: started, found, and ended by other processes."""
+"""An emulator in the background: started, found and stopped by other processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has asked after does not."""
+    """Return True if a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -61,9 +61,9 @@ def test_detach_quotes_the_data_directory_and_closes_files(shell: Shell) -> None
 
 def test_detach_failure_prints_the_error_without_the_log(shell: Shell) -> None:
     (shell.folder / "seed.yaml").write_text("datasets: [{name: pets, type: no-such-type}]")
-    told = shell.run("start", "--detach", "--port", "0", "--seed", "seed.yaml", code=2)
-    assert told.startswith("modelarts-emulator: ") and "seed.yaml, line 1: datasets[0].type" in told
-    assert "listening on" not in told and " | " not in told
+    printed = shell.run("start", "--detach", "--port", "0", "--seed", "seed.yaml", code=2)
+    assert printed.startswith("modelarts-emulator: ") and "seed.yaml, line 1: datasets[0].type" in told
+    assert "listening on" not in printed and " | " not in printed
 
 
 def test_detached_process_closes_inherited_files(shell: Shell) -> None:
@@ -100,7 +100,7 @@ def test_ready_file_selects_the_emulator(shell: Shell) -> None:
     path = str(shell.folder / "ready")
     variables = {"MODELARTS_EMULATOR_READY_FILE": path, "TMPDIR": str(shell.folder / "elsewhere")}
     assert shell.json("status", **variables)["pid"] == started["pid"]
-    # What is typed counts more than the environment.
+    # Options take precedence over the environment.
     assert "data directory other" in shell.run("status", "--data-dir", "other", code=3, **variables)
     assert shell.json("stop", "--ready-file", path)["pid"] == started["pid"]
     assert not (shell.folder / "ready").exists()

@@ -1,4 +1,4 @@
-"""Help: all of it fits a terminal, is there at once, and tells the exit codes."""
+"""Help: it fits a terminal, loads fast, and lists the exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts that run when the emulator is ready: what they find, and what becomes of the start when one fails."""
+"""Init scripts: their environment, their order, and a start whose script fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ try:
 except urllib.error.HTTPError as answer:
     ready = [answer.code, json.load(answer)["ready"], health["stage"]]
 known = {name: os.environ[name] for name in ("OS_AUTH_URL", "AWS_ENDPOINT_URL_S3", "MODELARTS_EMULATOR_URL")}
-print(json.dumps({"ready": ready, "url": url, "cwd": os.getcwd(), **known}), file=open("told.json", "w"))
+print(json.dumps({"ready": ready, "url": url, "cwd": os.getcwd(), **known}), file=open("found.json", "w"))
 print("to be seen")
 """
 
@@ -43,9 +43,9 @@ subprocess.run([sys.executable, "-m", "modelarts_emulator", "snapshot", "clean"]
 def test_init_script_runs_before_ready_with_its_environment(shell: Shell) -> None:
     path = script(shell.folder / "hooks/ask.py", ASKS, 0o644)
     started = shell.detached("--memory", "--init", str(path), "--log-file", "log")
-    told = json.loads((path.parent / "told.json").read_text())
+    found = json.loads((path.parent / "found.json").read_text())
     url = started["url"]
-    assert told == {
+    assert found == {
         "ready": [503, False, "init"],
         "url": url,
         "cwd": str(path.parent),

@@ -1,4 +1,4 @@
-"""What is printed: JSON, text or nothing; and how far long work is, on a terminal only."""
+"""The output of commands: JSON, text or nothing, and progress on a terminal only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.helpers.process import environment
 WORK = """
 import sys, threading
 from modelarts_emulator.cli.output import Output
-told = threading.Event()
+called = threading.Event()
 def how_far():
-    told.set()
+    called.set()
     return 3, 4
 with Output({options}).progress("working", how_far):
     {body}
@@ -37,7 +37,7 @@ print(read_ready_file(Path(sys.argv[1])))
 
 
 def on_a_terminal(options: str, body: str) -> str:
-    """What a terminal gets as standard error."""
+    """Return the standard error that a terminal receives."""
     mine, theirs = pty.openpty()
     code = WORK.format(options=options, body=body)
     process = subprocess.Popen([sys.executable, "-c", code], env=environment(), stderr=theirs)
@@ -47,7 +47,7 @@ def on_a_terminal(options: str, body: str) -> str:
         while piece := os.read(mine, 1000):
             seen += piece
     except OSError:
-        pass  # so does the end of a terminal look
+        pass  # the other end of the terminal is closed
     finally:
         os.close(mine)
     assert process.wait(timeout=30) == 0
@@ -55,14 +55,14 @@ def on_a_terminal(options: str, body: str) -> str:
 
 
 def test_progress_on_a_terminal_is_shown_and_erased() -> None:
-    seen = on_a_terminal("", "assert told.wait(20)")
+    seen = on_a_terminal("", "assert called.wait(20)")
     assert "working [######################........] 3 of 4" in seen
     assert seen.endswith("\r\x1b[K")
 
 
 @pytest.mark.parametrize("options", ["json=True", "quiet=True"])
 def test_progress_with_json_or_quiet_is_not_shown(options: str) -> None:
-    assert on_a_terminal(options, "assert not told.wait(0.6)") == ""
+    assert on_a_terminal(options, "assert not called.wait(0.6)") == ""
 
 
 def test_progress_of_short_work_is_not_shown() -> None:
@@ -77,11 +77,11 @@ def test_progress_without_a_terminal_is_not_shown(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "drawn"),
+    ("done", "total", "expected"),
     [(0, 0, "…"), (1200, 0, "1,200"), (0, 3, f"[{'.' * 30}] 0 of 3"), (9, 3, f"[{'#' * 30}] 9 of 3")],
 )
-def test_progress_bar_shows_the_finished_part(done: int, total: int, drawn: str) -> None:
-    assert progress_bar(done, total) == drawn
+def test_progress_bar_shows_the_finished_part(done: int, total: int, expected: str) -> None:
+    assert progress_bar(done, total) == expected
 
 
 def test_output_is_json_text_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,9 +99,9 @@ def test_ready_file_names_its_process_and_removes_only_itself(tmp_path: Path) ->
     seen = subprocess.check_output(command, env=environment(), text=True, timeout=30)
     assert f"pid={os.getpid()}" in seen and "http://here" in seen
     path.unlink()
-    path.write_text("of somebody else\n")
+    path.write_text("of another process\n")
     file.remove()
-    assert path.read_text() == "of somebody else\n"
+    assert path.read_text() == "of another process\n"
     assert [each.name for each in tmp_path.iterdir()] == ["ready"]
 
 

@@ -1,4 +1,4 @@
-"""What is said at the start, by a process."""
+"""Messages of a process at its start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of seed, brought into a running emulator by the command."""
+"""Every kind of seed, loaded into a running emulator by the command."""
 
 from __future__ import annotations
 

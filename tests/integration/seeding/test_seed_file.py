@@ -1,4 +1,4 @@
-"""Descriptions in YAML and JSON: what they make, and how they say what is wrong with them."""
+"""Seed files in YAML and JSON: the datasets that they create, and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a seeding that is interrupted."""
+"""A seeding that is interrupted."""
 
 from __future__ import annotations
 

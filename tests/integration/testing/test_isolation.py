@@ -42,7 +42,7 @@ def test_one(modelarts, modelarts_dataset, number):
         assert dataset.call("GET", "/data-annotations/samples", limit=1)["sample_count"] == counts.get(mode, 20)
 """
 
-# Any order, and another each time that a seed is another.
+# A random order that depends on the seed.
 SHUFFLED = """
 import os
 import random

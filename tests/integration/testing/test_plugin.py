@@ -221,8 +221,8 @@ import os
 from pathlib import Path
 
 def test_settings(modelarts_emulator, modelarts):
-    settings = modelarts_emulator.settings
-    found = [settings.sync, settings.strict_input, settings.max_loaded_samples, settings.durability, sorted(settings.buckets)]
+    known = modelarts_emulator.settings
+    found = [known.sync, known.strict_input, known.max_loaded_samples, known.durability, sorted(known.buckets)]
     Path(os.environ["OUT"]).write_text(str(found))
 """
     out = tmp_path / "out"

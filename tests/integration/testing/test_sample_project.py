@@ -1,4 +1,4 @@
-"""A project that is not ours, with our package installed: its own tests pass, alone and with four workers."""
+"""The tests of a user's project with the package installed: alone and with four workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, and beside it an environment with both packages installed."""
+    """Copy the project, and install both packages into an environment beside it."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "fixtures/sample_project", folder / "sample_project")
     package = folder / "emulator"
@@ -27,7 +27,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT, package, ignore=ignored)
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
-    # What both need is here already; this way nothing has to come over the network.
+    # The dependencies of both are taken from this environment, so that nothing is downloaded.
     purelib = sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)})
     (Path(purelib) / "others.pth").write_text(sysconfig.get_path("purelib"))
     wheels = folder / "wheels"
