@@ -62,7 +62,7 @@ def test_detach_quotes_the_data_directory_and_closes_files(shell: Shell) -> None
 def test_detach_failure_prints_the_error_without_the_log(shell: Shell) -> None:
     (shell.folder / "seed.yaml").write_text("datasets: [{name: pets, type: no-such-type}]")
     printed = shell.run("start", "--detach", "--port", "0", "--seed", "seed.yaml", code=2)
-    assert printed.startswith("modelarts-emulator: ") and "seed.yaml, line 1: datasets[0].type" in told
+    assert printed.startswith("modelarts-emulator: ") and "seed.yaml, line 1: datasets[0].type" in printed
     assert "listening on" not in printed and " | " not in printed
 
 
