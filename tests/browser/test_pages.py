@@ -88,6 +88,7 @@ def test_a_dataset_is_made_with_the_options_of_its_type(console: Page, emu: Emul
     form.get_by_label("Name", exact=True).fill("people")
     form.get_by_label("Type").select_option(label="Table")
     form.get_by_label("Input folder", exact=True).fill("/bucket/in/")
+    assert form.get_by_label("Work folder", exact=True).input_value() == "/bucket/in-output/"
     form.get_by_label("Work folder", exact=True).fill("/bucket/in/")
     form.get_by_label("Columns").fill("name:STRING, age:INT")
     assert "with_column_header" in form.locator(".call-text").inner_text()
@@ -142,7 +143,6 @@ def test_publish_import_and_export_take_their_options(console: Page, api: Api, b
     (bucket / "in/a.png").write_bytes(picture())
     (bucket / "more").mkdir()
     (bucket / "more/b.png").write_bytes(picture())
-    (bucket / "exported").mkdir()
     dataset_id = api.dataset(labels=[{"name": "cat"}])
     page = open_dataset(console, dataset_id, "tasks")
     page.get_by_role("button", name="Import").click()
@@ -151,9 +151,9 @@ def test_publish_import_and_export_take_their_options(console: Page, api: Api, b
     poll(lambda: api.samples(dataset_id)["sample_count"] == 2)
     page.locator(".tab tbody .good >> text=COMPLETED").first.wait_for()
     page.get_by_role("button", name="Export").click()
-    page.locator("dialog").get_by_label("Folder", exact=True).fill("/bucket/exported/")
+    assert page.locator("dialog").get_by_label("Folder", exact=True).input_value() == "/bucket/export-dataset-457f/"
     page.locator("dialog").get_by_role("button", name="Export").click()
-    poll(lambda: list((bucket / "exported").rglob("b.png")))
+    poll(lambda: list((bucket / "export-dataset-457f").rglob("b.png")))
     page.get_by_role("button", name="Publish").click()
     form = page.locator("dialog")
     form.get_by_label("Name", exact=True).fill("first")

@@ -14,8 +14,14 @@ import { folderField } from "./folders.js";
 export function createDialog(done) {
   const name = h("input", { required: true, pattern: "[A-Za-z0-9_\\-]{1,100}", value: `dataset-${Math.random().toString(36).slice(2, 6)}`, autocomplete: "off" });
   const type = select({}, [...TYPES].map(([number, each]) => [number, each.name]), 0);
+  let isNamed = false;
   const source = folderField("Input folder", "where the samples are");
   const work = folderField("Work folder", "where versions are written; not in the input folder");
+  source.input.addEventListener("input", () => {
+    // Until it is named, the work folder is one beside the input folder.
+    if (!isNamed) work.input.value = source.input.value.replace(/\/+$/, "") ? `${source.input.value.replace(/\/+$/, "")}-output/` : "";
+  });
+  work.input.addEventListener("input", () => { isNamed = Boolean(work.input.value); });
   const description = h("input", { maxlength: 256, autocomplete: "off" });
   const labels = h("textarea", { rows: 2, placeholder: "cat, dog" });
   const annotations = check("take in the labels that stand beside the files", { checked: true });

@@ -80,7 +80,7 @@ function importDialog({ id, dataset }, done) {
 /** @param {import("./dataset.js").OpenDataset} context @param {() => void} done */
 function exportDialog({ id, dataset }, done) {
   const target = select({}, [["DIR", "a folder"], ["NEW_DATASET", "a new dataset"]], "DIR");
-  const path = folderField("Folder", "where to");
+  const path = folderField("Folder", "where to", { value: `${dataset.work_path.replace(/[^/]*\/?$/, "")}export-${dataset.dataset_name}/` });
   const name = h("input", { pattern: "[A-Za-z0-9_\\-]{1,100}", autocomplete: "off" });
   const layout = select({}, [["2", "files and labels side by side"], ["1", "a folder each label"]], "2");
   const format = select({}, [["", "of the dataset"], ["VOC", "PASCAL VOC"], ["COCO", "COCO"]], "");
