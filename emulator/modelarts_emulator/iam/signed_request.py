@@ -78,6 +78,18 @@ def read_signed_request(
     if not uri:
         path = quote(str(environ.get("SCRIPT_NAME", "")) + str(environ.get("PATH_INFO", "/")), encoding="latin-1")
         query = _undo_latin1(str(environ.get("QUERY_STRING", "")))
+    # Requests with the same header fields share a memo, if the web server has one.
+    memo = environ.get("modelarts_emulator.memo")
+    headers = None if memo is None else memo.get("headers")
+    if headers is None:
+        headers = _read_headers(environ)
+        if memo is not None:
+            memo["headers"] = headers
+    digest = (lambda: hashlib.sha256(body()).hexdigest()) if body else (lambda: EMPTY_SHA256)
+    return SignedRequest(str(environ["REQUEST_METHOD"]), path or "/", query, headers, bucket, digest)
+
+
+def _read_headers(environ: Mapping[str, Any]) -> dict[str, str]:
     # A slice, as a call of startswith for each name takes most of the time of a small request.
     headers = {
         _header_name(name): value if value.isascii() else _undo_latin1(value)
@@ -87,8 +99,7 @@ def read_signed_request(
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = _undo_latin1(str(environ[name]))
-    digest = (lambda: hashlib.sha256(body()).hexdigest()) if body else (lambda: EMPTY_SHA256)
-    return SignedRequest(str(environ["REQUEST_METHOD"]), path or "/", query, headers, bucket, digest)
+    return headers
 
 
 @lru_cache(maxsize=1024)

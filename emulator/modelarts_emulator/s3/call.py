@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,10 @@ class Storage:
     ids: Ids
 
 
+# Clients read the same objects again; a path is checked in full when it is made.
+_checked_path = lru_cache(maxsize=2_000)(ObsPath)
+
+
 @dataclass(frozen=True)
 class Call:
     """One request. ``bucket`` and ``key`` are decoded; either may be empty."""
@@ -63,7 +67,7 @@ class Call:
     @cached_property
     def path(self) -> ObsPath:
         """Return the path of the bucket or object. Raises PATH_INVALID."""
-        return ObsPath(self.bucket, self.key)
+        return _checked_path(self.bucket, self.key)
 
     @cached_property
     def is_obs(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 MAX_HEAD = 1 << 18
@@ -44,6 +44,8 @@ class Fields(NamedTuple):
     expects_continue: bool
     connection: frozenset[str]
     """The options of ``Connection``, in lower case."""
+    memo: dict[str, Any]
+    """What others derive from the fields, to be derived once for all requests that share them."""
 
 
 class RequestHead(NamedTuple):
@@ -123,6 +125,7 @@ def parse_fields(lines: bytes) -> Fields:
         coding is not None,
         environ.get("HTTP_EXPECT", "").lower() == "100-continue",
         frozenset(option.strip().lower() for option in environ.get("HTTP_CONNECTION", "").split(",")),
+        {},
     )
 
 

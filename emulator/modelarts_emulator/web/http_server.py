@@ -465,6 +465,8 @@ class WebServer:
         environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
         if head.host is not None:
             environ["HTTP_HOST"] = head.host
+        elif not fields.is_chunked:
+            environ["modelarts_emulator.memo"] = fields.memo
         received = environ["wsgi.input"] = BytesIO() if body is None else body.body.finish()
         if body is not None and fields.is_chunked:
             del environ["HTTP_TRANSFER_ENCODING"]

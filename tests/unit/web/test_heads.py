@@ -128,3 +128,9 @@ def test_a_beginning_that_cannot_become_a_request_is_refused_at_once() -> None:
     with pytest.raises(BadRequest) as refusal:
         require_beginning(b"GET /" + b"a" * (1 << 18))
     assert refusal.value.status == 431
+
+
+def test_requests_share_a_memo_only_if_all_their_fields_are_equal() -> None:
+    first = parse_head(b"GET /a HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n").fields.memo
+    assert parse_head(b"PUT /b HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n").fields.memo is first
+    assert parse_head(b"GET /a HTTP/1.1\r\nHost: a\r\nX: 2\r\n\r\n").fields.memo is not first
