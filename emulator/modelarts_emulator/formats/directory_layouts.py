@@ -50,6 +50,14 @@ def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
     return any(kind.holds(name) for name in names)
 
 
+def is_detection(names: Iterable[str]) -> bool:
+    """Return whether files with these names are pictures with shapes: VOC, COCO, labelme, or a tree of YOLO."""
+    return any(
+        name.lower().endswith((".xml", ".json")) or file_name(name).lower() in (yolo.DATA, yolo.YAML, yolo.CLASSES)
+        for name in names
+    )
+
+
 def read_directory(
     dataset_type: DatasetType, directory: str, entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open
 ) -> SampleItems:

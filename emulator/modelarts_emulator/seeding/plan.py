@@ -72,8 +72,6 @@ def type_of(paths: list[str]) -> DatasetType:
     """Return the type of a dataset of these files."""
     matching = (kind for kind, endings in _EXTENSIONS.items() if any(path.lower().endswith(endings) for path in paths))
     found = next(matching, None)
-    if found is DatasetType.IMAGE_CLASSIFICATION and directory_layouts.has_annotations(
-        DatasetType.OBJECT_DETECTION, paths
-    ):
+    if found is DatasetType.IMAGE_CLASSIFICATION and directory_layouts.is_detection(paths):
         return DatasetType.OBJECT_DETECTION
     return DatasetType.FREE_FORMAT if found is None else found

@@ -262,3 +262,11 @@ def test_seed_unreadable_file_leaves_no_dataset(seed: Seed, api: Api, tmp_path: 
     (folder / "cat/loop.png").symlink_to(folder / "cat/loop.png")
     (made,) = seed(folder)
     assert made["samples"] == 1
+
+
+@pytest.mark.parametrize("tree", ["roboflow", "ultralytics", "classes-txt", "vocdevkit", "labelme"])
+def test_seed_tree_of_another_tool_creates_detection_dataset_with_its_labels(seed: Seed, api: Api, tree: str) -> None:
+    (made,) = seed(FIXTURES / "cases/silent-no-labels" / tree)
+    assert api.call("GET", f"/{made['dataset_id']}")["dataset_type"] == 1
+    found = labels(api, made["dataset_id"])
+    assert found and all(len(names) == 1 for names in found.values())
