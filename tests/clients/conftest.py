@@ -1,4 +1,4 @@
-"""What the clients talk to: a server started as a process, or the one that ``EMULATOR_URL`` names.
+"""The server that the clients call: a process of its own, or the one that ``EMULATOR_URL`` names.
 
     EMULATOR_URL=http://127.0.0.1:8765 pytest tests/client
 

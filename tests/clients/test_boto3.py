@@ -44,7 +44,7 @@ def own(s3):
     s3.delete_bucket(Bucket=name)
 
 
-def test_buckets(s3, own):
+def test_boto3_buckets(s3, own):
     assert own in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     assert s3.get_bucket_location(Bucket=own)["LocationConstraint"] == "eu-de"
     s3.head_bucket(Bucket=own)
@@ -56,7 +56,7 @@ def test_buckets(s3, own):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_object_goes_up_and_comes_down(s3, own, key):
+def test_boto3_object_is_uploaded_and_downloaded(s3, own, key):
     etag = s3.put_object(Bucket=own, Key=key, Body=b"hello", ContentType="text/x-mine", Metadata={"who": "me"})["ETag"]
     found = s3.get_object(Bucket=own, Key=key)
     assert found["Body"].read() == b"hello"
@@ -72,7 +72,7 @@ def test_an_object_goes_up_and_comes_down(s3, own, key):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_its_signed_urls_are_followed(s3, own, key):
+def test_boto3_presigned_urls_are_followed(s3, own, key):
     place = {"Bucket": own, "Key": key}
     upload = s3.generate_presigned_url("put_object", Params=place)
     assert requests.put(upload, data=b"hello", timeout=20).status_code == 200
@@ -81,7 +81,7 @@ def test_its_signed_urls_are_followed(s3, own, key):
     assert (answer.content, answer.headers["Content-Type"]) == (b"hello", "text/x-other")
 
 
-def test_an_empty_object_and_a_directory(s3, own):
+def test_boto3_empty_object_and_directory(s3, own):
     s3.put_object(Bucket=own, Key="empty", Body=b"")
     s3.put_object(Bucket=own, Key="dir/")
     found = s3.list_objects_v2(Bucket=own, Delimiter="/")
@@ -89,14 +89,14 @@ def test_an_empty_object_and_a_directory(s3, own):
     assert found["CommonPrefixes"] == [{"Prefix": "dir/"}]
 
 
-def test_a_file_goes_behind_an_empty_one(s3, own):
+def test_boto3_file_is_uploaded_over_an_empty_object(s3, own):
     """On one connection: boto3 asks, for every file, whether to go on, and is confused for ever by no answer."""
     for key in ("empty", "file", "empty", "file"):
         s3.put_object(Bucket=own, Key=key, Body=io.BytesIO(b"hello" if key == "file" else b""))
     assert s3.get_object(Bucket=own, Key="file")["Body"].read() == b"hello"
 
 
-def test_a_large_file_goes_in_parts(s3, own):
+def test_boto3_large_file_is_uploaded_in_parts(s3, own):
     data = os.urandom(11 << 20)
     settings = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
     s3.upload_fileobj(io.BytesIO(data), own, "large.bin", Config=settings, ExtraArgs={"Metadata": {"who": "me"}})
@@ -108,7 +108,7 @@ def test_a_large_file_goes_in_parts(s3, own):
     assert out.getvalue() == data
 
 
-def test_2500_keys_come_in_pages(s3, full_bucket):
+def test_boto3_lists_2500_keys_in_pages(s3, full_bucket):
     name, expected = full_bucket
     for operation in ("list_objects", "list_objects_v2"):
         pages = list(s3.get_paginator(operation).paginate(Bucket=name))

@@ -27,7 +27,7 @@ Done = subprocess.CompletedProcess
 
 
 class Openstack:
-    """The command line with a written profile, and the SDK for what there is no command for."""
+    """The command line with a written profile, and the SDK for calls without a command."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
@@ -129,12 +129,12 @@ BROKEN = [
 ]
 
 
-def test_no_command_is_left_out() -> None:
+def test_every_command_is_tested() -> None:
     there = entry_points(group="openstack.modelartsv2.v2").names
     assert {name.removeprefix("ma_dataset_").replace("_", " ") for name in there} == {*SHOWN, *CHANGES, *BROKEN}
 
 
-def test_a_dataset_is_created_and_found(openstack: Openstack) -> None:
+def test_dataset_create_and_find(openstack: Openstack) -> None:
     name, bucket = unique_name("dataset"), openstack.bucket.name
     place = f"data_type=0,data_path={openstack.pictures(name)}"
     options = ["--dataset-type", "0", "--data-source", place, "--work-path", f"/{bucket}/out/", "--import-annotations"]
@@ -148,7 +148,7 @@ def test_a_dataset_is_created_and_found(openstack: Openstack) -> None:
     assert (shown["dataset_id"], shown["description"], shown["status"]) == (created["dataset_id"], "good", 1)
 
 
-def test_tasks_are_listed_and_shown(openstack: Openstack) -> None:
+def test_tasks_list_and_show(openstack: Openstack) -> None:
     dataset = openstack.dataset()
     task, export = openstack.imported(dataset.id), openstack.exported(dataset.id)
     imports, an_import, exports, an_export = openstack.all(
@@ -163,7 +163,7 @@ def test_tasks_are_listed_and_shown(openstack: Openstack) -> None:
     assert (an_export["total_sample_count"], an_export["finished_sample_count"]) == (3, 3)
 
 
-def test_a_dataset_is_changed_and_synchronized(openstack: Openstack) -> None:
+def test_dataset_change_and_synchronize(openstack: Openstack) -> None:
     dataset = openstack.dataset()
     sample = openstack.samples(dataset.id)["a.png"]
     assert openstack.run("ma", "dataset", "sync", dataset.name).returncode == 0
@@ -179,7 +179,7 @@ def test_a_dataset_is_changed_and_synchronized(openstack: Openstack) -> None:
     assert (details.description, details.total_sample_count) == ("one left", 1)
 
 
-def test_a_dataset_is_deleted(openstack: Openstack) -> None:
+def test_dataset_delete(openstack: Openstack) -> None:
     dataset = openstack.dataset()
     done = openstack.run("ma", "dataset", "delete", dataset.name)
     assert (done.returncode, done.stderr) == (0, "")
@@ -189,7 +189,7 @@ def test_a_dataset_is_deleted(openstack: Openstack) -> None:
     assert (again.returncode, again.stderr.strip()) == (1, f"No Dataset found for {dataset.name}")
 
 
-def test_the_written_exports_do_as_well(openstack: Openstack) -> None:
+def test_written_exports_configure_the_client(openstack: Openstack) -> None:
     dataset = openstack.dataset()
     script = f". {openstack.folder}/env.sh && {sys.executable} -m openstackclient.shell ma dataset list -f value"
     done = subprocess.run(
@@ -200,7 +200,7 @@ def test_the_written_exports_do_as_well(openstack: Openstack) -> None:
 
 @pytest.fixture(scope="module")
 def tried(openstack: Openstack) -> dict[str, str]:
-    """What each of the nine says, in one session of the command line."""
+    """Return the output of each of the nine, in one session of the command line."""
     (openstack.folder / "new.png").write_bytes(picture())
     dataset = openstack.dataset()
     rest = {
@@ -218,5 +218,5 @@ def tried(openstack: Openstack) -> dict[str, str]:
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the SDK below the command builds a wrong URL by itself")
 @pytest.mark.parametrize("name", BROKEN)
-def test_commands_that_end_before_they_ask(tried: dict[str, str], name: str) -> None:
+def test_commands_that_fail_before_a_request(tried: dict[str, str], name: str) -> None:
     assert tried[name] != "'dataset_id'"

@@ -74,7 +74,7 @@ def own(obs):
     ok(obs.deleteBucket(name))
 
 
-def test_buckets(obs, own):
+def test_esdk_buckets(obs, own):
     assert own in [bucket.name for bucket in ok(obs.listBuckets()).body.buckets]
     assert ok(obs.getBucketLocation(own)).body.location == "eu-de"
     ok(obs.headBucket(own))
@@ -82,7 +82,7 @@ def test_buckets(obs, own):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_object_goes_up_and_comes_down(obs, own, key):
+def test_esdk_object_is_uploaded_and_downloaded(obs, own, key):
     headers = PutObjectHeader(contentType="text/x-mine")
     etag = ok(obs.putContent(own, key, content="hello", metadata={"who": "me"}, headers=headers)).body.etag
     found = ok(obs.getObject(own, key, loadStreamInMemory=True)).body
@@ -95,7 +95,7 @@ def test_an_object_goes_up_and_comes_down(obs, own, key):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_its_signed_urls_are_followed(obs, own, key):
+def test_esdk_signed_urls_are_followed(obs, own, key):
     upload = obs.createSignedUrl("PUT", own, key, expires=60)
     assert (
         requests.put(upload.signedUrl, b"hello", headers=upload.actualSignedRequestHeaders, timeout=20).status_code
@@ -105,7 +105,7 @@ def test_its_signed_urls_are_followed(obs, own, key):
     assert requests.get(download.signedUrl, headers=download.actualSignedRequestHeaders, timeout=20).content == b"hello"
 
 
-def test_a_file_goes_in_parts(obs, own, tmp_path):
+def test_esdk_file_is_uploaded_in_parts(obs, own, tmp_path):
     data = os.urandom(700_000)
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(data)
@@ -117,7 +117,7 @@ def test_a_file_goes_in_parts(obs, own, tmp_path):
     assert ok(obs.getBucketStorageInfo(own)).body.size == 2 * len(data)
 
 
-def test_an_upload_step_by_step(obs, own):
+def test_esdk_upload_step_by_step(obs, own):
     upload = ok(obs.initiateMultipartUpload(own, "steps")).body.uploadId
     first = ok(obs.uploadPart(own, "steps", 1, upload, content="x" * 102_400)).body.etag
     last = ok(obs.uploadPart(own, "steps", 2, upload, content="end")).body.etag
@@ -131,7 +131,7 @@ def test_an_upload_step_by_step(obs, own):
     assert ok(obs.listMultipartUploads(own)).body.upload == []
 
 
-def test_listing_and_deleting_many(obs, own):
+def test_esdk_lists_and_deletes_many(obs, own):
     for number in range(25):
         ok(obs.putContent(own, f"{number % 2}/{number:02d}", content=""))
     keys, marker = [], None
@@ -147,7 +147,7 @@ def test_listing_and_deleting_many(obs, own):
     assert len(ok(obs.deleteObjects(own, request)).body.deleted) == 25
 
 
-def test_2500_keys_come_in_pages(obs, full_bucket):
+def test_esdk_lists_2500_keys_in_pages(obs, full_bucket):
     name, expected = full_bucket
     sizes, keys, marker = [], [], None
     while True:
@@ -160,7 +160,7 @@ def test_2500_keys_come_in_pages(obs, full_bucket):
     assert (sizes, keys) == ([1000, 1000, 500], expected)
 
 
-def test_pictures_are_processed(obs, own):
+def test_esdk_processes_pictures(obs, own):
     ok(obs.putContent(own, "a.png", content=picture(40, 30)))
     wanted = GetObjectRequest(imageProcess="image/resize,m_lfit,h_15")
     found = ok(obs.getObject(own, "a.png", getObjectRequest=wanted, loadStreamInMemory=True)).body.buffer
@@ -173,7 +173,7 @@ def test_pictures_are_processed(obs, own):
     assert answer.json() == {"format": "PNG", "height": 30, "size": len(picture(40, 30)), "width": 40}
 
 
-def test_a_directory(obs, own):
+def test_esdk_directory(obs, own):
     ok(obs.putContent(own, "dir/", content=None))
     assert ok(obs.headObject(own, "dir/")).status == 200
     assert [found.key for found in ok(obs.listObjects(own)).body.contents] == ["dir/"]

@@ -59,7 +59,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield begun
 
 
-def test_memory_does_not_grow_with_an_object(server: Server) -> None:
+def test_server_memory_stays_constant_with_a_large_object(server: Server) -> None:
     before, url, body = peak_mb(server), f"{server.url}/bucket/large", Pieces()
     assert requests.put(url, data=body, timeout=300).headers["ETag"] == f'"{body.digest.hexdigest()}"'
     found = hashlib.md5(usedforsecurity=False)
@@ -76,7 +76,7 @@ def test_memory_does_not_grow_with_an_object(server: Server) -> None:
     assert peak_mb(server) - before < GROWTH_MB
 
 
-def test_memory_does_not_grow_with_parts(server: Server, tmp_path: Path) -> None:
+def test_server_memory_stays_constant_with_large_parts(server: Server, tmp_path: Path) -> None:
     body, source, target = Pieces(), tmp_path / "source", tmp_path / "target"
     with source.open("wb") as file:
         file.writelines(body)

@@ -327,7 +327,7 @@ def get_dataset_sync_status(sdk: SdkProject) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_call_works(sdk: SdkProject, name: str) -> None:
+def test_sdk_every_call_works(sdk: SdkProject, name: str) -> None:
     CALLS[name](sdk)
 
 
@@ -358,15 +358,15 @@ def _file(folder: Path) -> str:
     strict=True, raises=KeyError, reason="the SDK fills in uri_dataset_id where its URL wants dataset_id"
 )
 @pytest.mark.parametrize("name", BROKEN)
-def test_the_sdk_cannot_build_the_url_by_itself(sdk: SdkProject, name: str) -> None:
+def test_sdk_cannot_build_the_url_by_itself(sdk: SdkProject, name: str) -> None:
     BROKEN[name](sdk)
 
 
-def test_no_call_is_left_out() -> None:
+def test_sdk_every_call_is_tested() -> None:
     own = {name for name, _ in inspect.getmembers(Proxy, inspect.isfunction) if name in vars(Proxy)}
     assert own - {"__init__"} == CALLS.keys()
     assert CALLS.keys() > BROKEN.keys()
 
 
-def test_a_dataset_that_is_missing_is_found_missing(sdk: SdkProject) -> None:
+def test_sdk_missing_dataset_is_not_found(sdk: SdkProject) -> None:
     assert sdk.api.find_dataset(unique_name("dataset")) is None

@@ -37,7 +37,7 @@ def download(obs, bucket, key):
     return ok(obs.getObject(bucket, key, loadStreamInMemory=True)).body.buffer
 
 
-def test_from_login_to_the_published_manifest(cloud, obs, url, request):
+def test_story_from_login_to_the_published_manifest(cloud, obs, url, request):
     bucket = unique_name()
     ok(obs.createBucket(bucket))
     request.addfinalizer(Bucket(url, bucket).remove)

@@ -318,7 +318,7 @@ def processed(url: str) -> str:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_refused_and_the_right_one_passes(strict: Strict, name: str) -> None:
+def test_wrong_request_is_refused_and_right_one_accepted(strict: Strict, name: str) -> None:
     right, wrong, (status, code) = CASES[name]
     answer = strict.send(wrong(strict))
     assert (answer.status_code, code_of(answer)) == (status, code), answer.text
@@ -335,11 +335,11 @@ def code_of(answer: Response) -> str:
     return str(answer.json()["error_code"])
 
 
-def test_there_are_thirty_of_them_at_least() -> None:
+def test_cases_are_at_least_thirty() -> None:
     assert len(CASES) >= 30
 
 
-def test_secrets_are_not_in_the_log(strict: Strict) -> None:
+def test_log_contains_no_secrets(strict: Strict) -> None:
     strict.send(login(strict, "alice", "pw-wrong", "red"))
     log = strict.server.log()
     assert not any(secret in log for secret in (*SECRETS, "pw-wrong", strict.token))

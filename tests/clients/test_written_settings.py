@@ -1,4 +1,4 @@
-"""What ``modelarts-emulator env --write`` has written lets each client in, also where only configured users are."""
+"""Each client logs in with the settings that ``modelarts-emulator env --write`` wrote, also in strict mode."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield folder
 
 
-def test_the_sdk_logs_in_with_the_profile(written: Path) -> None:
+def test_sdk_logs_in_with_the_written_profile(written: Path) -> None:
     config = OpenStackConfig(config_files=[str(written / "clouds.yaml")], load_envvars=False)
     with Connection(config=config.get_one("modelarts-emulator")) as cloud:
         assert list(cloud.modelartsv2.datasets()) == []
 
 
-def test_boto3_reads_its_settings(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boto3_reads_the_written_settings(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(written / "aws-config"))
@@ -59,7 +59,7 @@ def test_boto3_reads_its_settings(written: Path, monkeypatch: pytest.MonkeyPatch
     client.close()
 
 
-def test_the_obs_client_takes_its_arguments(written: Path) -> None:
+def test_obs_client_takes_the_written_arguments(written: Path) -> None:
     client = ObsClient(**json.loads((written / "obs.json").read_text()))
     name = unique_name()
     assert client.createBucket(name).status == 200
@@ -67,7 +67,7 @@ def test_the_obs_client_takes_its_arguments(written: Path) -> None:
     client.close()
 
 
-def test_clients_read_the_exports(written: Path) -> None:
+def test_clients_read_the_written_exports(written: Path) -> None:
     program = """
 import os, boto3, openstack, warnings
 warnings.simplefilter("ignore")

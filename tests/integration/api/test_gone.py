@@ -1,4 +1,4 @@
-"""A dataset that somebody else deletes while a request is being served: the request finds that there is none."""
+"""A dataset deleted concurrently, after a request has found it: the request answers that it does not exist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.helpers.pictures import picture
         ("GET", "/metrics", None),
     ],
 )
-def test_it_is_not_found(
+def test_request_for_a_dataset_deleted_concurrently_is_not_found(
     emu: Emulator, api: Api, bucket: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: Any
 ) -> None:
     (bucket / "in/a.png").write_bytes(picture())

@@ -1,4 +1,4 @@
-"""Host and origin are judged before anything else, by a whole emulator."""
+"""The checks of host and origin, in a whole emulator."""
 
 import threading
 
@@ -40,7 +40,7 @@ def cors_url(start):
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost.evil.example"]
 )
-def test_a_foreign_host_is_refused_everywhere(url, path, host):
+def test_host_foreign_is_refused_everywhere(url, path, host):
     answer = requests.get(url + path, headers={"Host": host, "x-obs-date": "now"}, timeout=10)
     assert answer.status_code == 403
     body = answer.json()
@@ -53,17 +53,17 @@ def test_a_foreign_host_is_refused_everywhere(url, path, host):
     "host",
     ["127.0.0.1", "127.0.0.1:1", "127.8.9.10:8765", "localhost", "LOCALHOST:80", "localhost.", "[::1]", "[::1]:8765"],
 )
-def test_this_machine_is_let_through(url, host):
+def test_host_of_this_machine_is_accepted(url, host):
     answer = requests.get(f"{url}/_emulator/health", headers={"Host": host}, timeout=10)
     assert (answer.status_code, answer.json()["status"]) == (200, "alive")
 
 
-def test_a_bucket_in_the_host_name_is_let_through(url):
+def test_host_with_a_bucket_is_accepted(url):
     assert requests.put(url, headers={"Host": "pictures.localhost:8765"}, timeout=10).status_code == 200
     assert requests.head(url, headers={"Host": "pictures.localhost"}, timeout=10).status_code == 200
 
 
-def test_the_public_url_is_let_through_with_its_buckets(start):
+def test_host_of_the_public_url_and_its_buckets_is_accepted(start):
     url = start(public_url="https://modelarts.example:8443/base")
     for host, status in (
         ("modelarts.example", 200),
@@ -76,33 +76,33 @@ def test_the_public_url_is_let_through_with_its_buckets(start):
     assert requests.put(url, headers={"Host": "pictures.modelarts.example"}, timeout=10).status_code == 200
 
 
-def test_an_address_that_others_reach_has_any_name(start):
+def test_host_any_is_accepted_on_a_public_address(start):
     url = start(host="0.0.0.0").replace("0.0.0.0", "127.0.0.1")
     assert requests.get(f"{url}/_emulator/health", headers={"Host": "build-7.example"}, timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:3000", "http://127.0.0.1"])
-def test_a_page_of_another_site_changes_nothing(url, origin):
+def test_origin_foreign_must_not_change_anything(url, origin):
     for method in ("POST", "PUT", "DELETE"):
         answer = requests.request(method, f"{url}/v2/p/datasets", headers={"Origin": origin}, json={}, timeout=10)
         assert (answer.status_code, answer.json()["error_code"]) == (403, "ModelArts.0108")
         assert "--cors" in answer.json()["error_msg"]
 
 
-def test_a_page_of_its_own_may_change_things(url):
+def test_origin_own_may_change_things(url):
     answer = requests.put(f"{url}/pictures-2", headers={"Origin": url}, timeout=10)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
-def test_without_cors_no_page_reads_an_answer(url, method):
+def test_answer_without_cors_cannot_be_read_by_a_page(url, method):
     headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
     answer = requests.request(method, f"{url}/v2/project/datasets", headers=headers, timeout=10)
     assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_preflight_is_answered(cors_url, path):
+def test_preflight_of_an_allowed_origin_is_answered(cors_url, path):
     asked = {
         "Origin": ORIGIN,
         "Access-Control-Request-Method": "PUT",
@@ -119,7 +119,7 @@ def test_a_preflight_is_answered(cors_url, path):
     assert answer.headers["Vary"] == "Origin"
 
 
-def test_a_page_that_is_named_reads_answers_and_refusals(cors_url):
+def test_origin_allowed_may_read_answers_and_errors(cors_url):
     calls = [("GET", "/v2/p/datasets", 200), ("POST", "/v2/p/datasets", 400), ("POST", "/v3/auth/tokens", 400)]
     for method, path, status in calls:
         answer = requests.request(method, cors_url + path, headers={"Origin": ORIGIN}, timeout=10)
@@ -129,7 +129,7 @@ def test_a_page_that_is_named_reads_answers_and_refusals(cors_url):
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://localhost:3000", "http://localhost:3001"])
-def test_a_page_that_is_not_named_reads_nothing(cors_url, origin):
+def test_origin_not_allowed_may_not_read_answers(cors_url, origin):
     headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     for method in ("GET", "OPTIONS"):
         answer = requests.request(method, f"{cors_url}/v2/project/datasets", headers=headers, timeout=10)
@@ -137,7 +137,7 @@ def test_a_page_that_is_not_named_reads_nothing(cors_url, origin):
     assert requests.post(f"{cors_url}/v2/p/datasets", headers={"Origin": origin}, timeout=10).status_code == 403
 
 
-def test_all_pages_may_be_named(start):
+def test_cors_wildcard_allows_every_origin(start):
     url = start(cors=("*",))
     answer = requests.get(f"{url}/v3", headers={"Origin": "http://any.example"}, timeout=10)
     assert answer.headers["Access-Control-Allow-Origin"] == "http://any.example"
@@ -147,16 +147,16 @@ def test_all_pages_may_be_named(start):
     ("host", "expected"),
     [("A.Example:80", "a.example"), ("[::1]:80", "::1"), ("[::1]", "::1"), ("a.", "a"), ("", ""), ("a:", "a")],
 )
-def test_names_without_ports(host, expected):
+def test_host_name_drops_the_port(host, expected):
     assert host_name(host) == expected
 
 
 @pytest.mark.parametrize("name", ["", "0.0.0.0", "::", "10.0.0.1", "example", "localhost.example", "127.0.0.1.nip.io"])
-def test_names_that_are_not_this_machine(name):
+def test_is_loopback_refuses_other_names(name):
     assert not is_loopback(name)
 
 
-def test_what_is_remembered_is_bounded():
+def test_host_check_remembers_a_bounded_number_of_hosts():
     check = HostCheck(None)
     threads = [
         threading.Thread(target=lambda n=n: [check._judged(f"localhost:{n * 700 + i}") for i in range(700)])

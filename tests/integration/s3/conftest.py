@@ -1,4 +1,4 @@
-"""A server with identity and object storage alone, in a thread, as open or as strict as a test wants it."""
+"""Start a server with only identity and object storage, in open or strict mode."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What is done only if an object is, or is not, the one that the client knows."""
+"""Conditional requests: copy, read, write and complete only if an object has, or has not, an ETag."""
 
 from email.utils import formatdate
 
@@ -24,7 +24,7 @@ OTHER = '"00000000000000000000000000000000"'
         ("if-unmodified-since", YESTERDAY, False),
     ],
 )
-def test_a_copy_on_condition(server, dialect, condition, value, met):
+def test_copy_object_checks_conditions_on_the_source(server, dialect, condition, value, met):
     etag = put(server, "source", b"copied").headers["ETag"]
     put(server, "target", b"before")
     headers = {
@@ -38,7 +38,7 @@ def test_a_copy_on_condition(server, dialect, condition, value, met):
     assert get(server, "target").content == (b"copied" if met else b"before")
 
 
-def test_only_an_object_that_is_the_same_goes_on_where_it_was(server):
+def test_get_object_if_range_resumes_only_the_same_object(server):
     answer = put(server, "a.txt", b"hello")
     etag, date = answer.headers["ETag"], get(server, "a.txt").headers["Last-Modified"]
     for same, status, content in ((etag, 206, b"llo"), (date, 206, b"llo"), (OTHER, 200, b"hello")):
@@ -47,7 +47,7 @@ def test_only_an_object_that_is_the_same_goes_on_where_it_was(server):
     assert get(server, "a.txt", Range="bytes=2-", **{"If-Range": YESTERDAY}).status_code == 200
 
 
-def test_parts_become_an_object_on_condition(server):
+def test_complete_upload_checks_conditions(server):
     put(server, "big.bin", b"before")
     upload = begin(server)
     etag = part(server, upload, 1, b"after").headers["ETag"]
@@ -59,7 +59,7 @@ def test_parts_become_an_object_on_condition(server):
     assert get(server, "big.bin").content == b"after"
 
 
-def test_what_is_written_may_be_no_other_only_of_all(server):
+def test_put_object_if_none_match_accepts_only_a_wildcard(server):
     answer = call(server, "PUT", "/bucket/a.txt", data=b"x", headers={"If-None-Match": OTHER})
     assert code(answer) == (501, "NotImplemented")
     assert code(get(server, "a.txt")) == (404, "NoSuchKey")
@@ -68,7 +68,7 @@ def test_what_is_written_may_be_no_other_only_of_all(server):
 # Directories are objects like others
 
 
-def test_a_directory_has_conditions_and_ranges(server):
+def test_directory_supports_conditions_and_ranges(server):
     etag = put(server, "dir/", b"").headers["ETag"]
     assert get(server, "dir/", **{"If-None-Match": etag}).status_code == 304
     assert code(get(server, "dir/", **{"If-Match": OTHER})) == (412, "PreconditionFailed")
@@ -78,14 +78,14 @@ def test_a_directory_has_conditions_and_ranges(server):
     assert get(server, "dir/", "?acl").status_code == 200
 
 
-def test_a_directory_keeps_its_type(server):
+def test_directory_keeps_its_content_type(server):
     put(server, "dir/", b"", **{"Content-Type": "application/x-mine"})
     assert get(server, "dir/").headers["Content-Type"] == "application/x-mine"
     put(server, "other/", b"")
     assert get(server, "other/").headers["Content-Type"] == "application/x-directory"
 
 
-def test_a_folder_that_nobody_has_put_is_no_object(server):
+def test_folder_not_put_as_an_object_is_not_found(server):
     put(server, "dir/a.txt")
     assert code(get(server, "dir/")) == (404, "NoSuchKey")
     copied = call(server, "PUT", "/bucket/new/", headers={"x-amz-copy-source": "/bucket/dir/"})
@@ -93,7 +93,7 @@ def test_a_folder_that_nobody_has_put_is_no_object(server):
     assert not (server.buckets / "bucket" / "new").exists()
 
 
-def test_directories_are_copied(server):
+def test_copy_object_copies_directories(server):
     put(server, "dir/", b"", **{"x-amz-meta-who": "me"})
     put(server, "full", b"bytes")
     for target in ("dir2/", "file"):

@@ -1,4 +1,4 @@
-"""The object endpoint over plain HTTP; what real clients make of it stands in tests/client/."""
+"""The object endpoint over plain HTTP. Real clients are tested in tests/clients."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_what_is_put_is_a_file_at_once(server, key):
+def test_put_object_creates_a_file_at_once(server, key):
     etag = put(server, key, b"hello").headers["ETag"]
     assert (server.buckets / "bucket" / key).read_bytes() == b"hello"
     answer = get(server, key)
@@ -41,7 +41,7 @@ def test_what_is_put_is_a_file_at_once(server, key):
     assert answer.headers["ETag"] == etag == f'"{hashlib.md5(b"hello").hexdigest()}"'
 
 
-def test_what_is_dropped_into_the_folder_is_an_object_at_once(server):
+def test_get_object_finds_a_dropped_file_at_once(server):
     (server.buckets / "bucket" / "in").mkdir()
     (server.buckets / "bucket" / "in" / "dropped.jpg").write_bytes(b"picture")
     answer = get(server, "in/dropped.jpg")
@@ -51,7 +51,7 @@ def test_what_is_dropped_into_the_folder_is_an_object_at_once(server):
     assert listed(call(server, "GET", "/bucket"), "Contents", "Key") == ["in/dropped.jpg"]
 
 
-def test_a_file_changed_on_disk_has_lost_what_was_said_of_it(server):
+def test_get_object_of_a_file_changed_on_disk_has_new_metadata(server):
     put(server, "a.txt", b"one", **{"Content-Type": "text/x-mine", "x-amz-meta-who": "me"})
     (server.buckets / "bucket" / "a.txt").write_bytes(b"three")
     answer = get(server, "a.txt")
@@ -61,7 +61,7 @@ def test_a_file_changed_on_disk_has_lost_what_was_said_of_it(server):
     assert "x-amz-meta-who" not in answer.headers
 
 
-def test_metadata_and_headers_come_back(server):
+def test_put_object_keeps_metadata_and_headers(server):
     sent = {
         "Content-Type": "text/x-mine",
         "Cache-Control": "max-age=60",
@@ -76,7 +76,7 @@ def test_metadata_and_headers_come_back(server):
     assert dialect.headers["x-obs-meta-who"] == "me"
 
 
-def test_pages_that_somebody_uploads_cannot_act(server):
+def test_get_object_of_an_uploaded_page_cannot_run_scripts(server):
     put(server, "evil.html", b"<script>", **{"Content-Type": "text/html"})
     headers = get(server, "evil.html").headers
     assert headers["Content-Security-Policy"] == "sandbox"
@@ -100,7 +100,7 @@ def test_pages_that_somebody_uploads_cannot_act(server):
         ("bytes=" + "9" * 4000 + "-", 200, b"0123456789"),
     ],
 )
-def test_ranges(server, asked, status, expected):
+def test_get_object_range_returns_that_part(server, asked, status, expected):
     put(server, "digits", b"0123456789")
     answer = get(server, "digits", Range=asked)
     assert (answer.status_code, answer.content) == (status, expected)
@@ -111,7 +111,7 @@ def test_ranges(server, asked, status, expected):
 
 
 @pytest.mark.parametrize("asked", ["bytes=10-", "bytes=10-20", "bytes=-0"])
-def test_ranges_beyond_the_end(server, asked):
+def test_get_object_range_beyond_the_end_is_416(server, asked):
     put(server, "digits", b"0123456789")
     assert code(get(server, "digits", Range=asked)) == (416, "InvalidRange")
 
@@ -138,7 +138,7 @@ PAST, FUTURE = formatdate(0, usegmt=True), formatdate(4e9, usegmt=True)
         ({"If-Match": "{etag}", "If-Unmodified-Since": PAST}, 200),
     ],
 )
-def test_conditions(server, conditions, status):
+def test_get_object_conditions_are_checked(server, conditions, status):
     etag = put(server, "a.txt").headers["ETag"]
     headers = {name: value.replace("{etag}", etag) for name, value in conditions.items()}
     answer = get(server, "a.txt", **headers)
@@ -146,7 +146,7 @@ def test_conditions(server, conditions, status):
     assert (answer.content == b"hello") == (status == 200)
 
 
-def test_put_on_condition(server):
+def test_put_object_conditions_are_checked(server):
     etag = put(server, "a.txt", b"one", **{"If-None-Match": "*"}).headers["ETag"]
     again = call(server, "PUT", "/bucket/a.txt", data=b"two", headers={"If-None-Match": "*"})
     assert code(again) == (412, "PreconditionFailed")
@@ -174,14 +174,14 @@ def test_put_on_condition(server):
         ({"Content-Encoding": "aws-chunked"}, (400, "IncompleteBody")),
     ],
 )
-def test_a_body_that_is_not_what_it_says_changes_nothing(server, headers, expected):
+def test_put_object_with_a_wrong_digest_changes_nothing(server, headers, expected):
     put(server, "a.txt", b"before")
     assert code(call(server, "PUT", "/bucket/a.txt", data=b"after", headers=headers)) == expected
     assert get(server, "a.txt").content == b"before"
     assert [file.name for file in (server.buckets / "bucket").iterdir()] == ["a.txt"]
 
 
-def test_a_chunked_body_is_put_together(server):
+def test_put_object_decodes_a_chunked_body(server):
     body = b"5\r\nhello\r\n6\r\n world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
     headers = {"Content-Encoding": "gzip,aws-chunked", "x-amz-decoded-content-length": "11"}
     put(server, "a.txt", body, **headers)
@@ -193,14 +193,14 @@ def test_a_chunked_body_is_put_together(server):
 
 @pytest.mark.parametrize("name", ["x-amz-meta-who", "Content-Type"])
 @pytest.mark.parametrize("key", ["a.txt", "dir/"])
-def test_metadata_that_are_not_utf_8_change_nothing(server, name, key):
+def test_put_object_with_metadata_not_in_utf_8_changes_nothing(server, name, key):
     answer = call(server, "PUT", f"/bucket/{key}", headers={name: b"gr\xfcn"})
     assert code(answer) == (400, "InvalidArgument")
     assert list((server.buckets / "bucket").iterdir()) == []
 
 
 @pytest.mark.parametrize("key", ["", "../x", "a//b"])
-def test_a_key_to_delete_that_there_cannot_be(server, key):
+def test_delete_objects_with_an_invalid_key_reports_it(server, key):
     """An empty one is not the bucket."""
     answer = call(server, "POST", "/bucket?delete", data=f"<Delete><Object><Key>{key}</Key></Object></Delete>")
     assert (listed(answer, "Error", "Code"), listed(answer, "Deleted", "Key")) == (["InvalidURI"], [])
@@ -211,7 +211,7 @@ def test_a_key_to_delete_that_there_cannot_be(server, key):
     ("trailer", "expected"),
     [(b"AAAAAA==", "BadDigest"), (b"AAAA", "InvalidRequest"), (None, "MalformedTrailerError")],
 )
-def test_a_checksum_behind_the_chunks_is_compared(server, trailer, expected):
+def test_put_object_compares_a_trailing_checksum(server, trailer, expected):
     headers = {"Content-Encoding": "aws-chunked", "x-amz-trailer": "x-amz-checksum-crc32"}
     lines = b"" if trailer is None else b"x-amz-checksum-crc32:" + trailer + b"\r\n"
     answer = call(server, "PUT", "/bucket/a.txt", data=b"5\r\nhello\r\n0\r\n" + lines + b"\r\n", headers=headers)
@@ -221,14 +221,14 @@ def test_a_checksum_behind_the_chunks_is_compared(server, trailer, expected):
     assert call(server, "PUT", "/bucket/a.txt", data=right, headers=headers).status_code == 200
 
 
-def test_an_empty_object_that_the_client_announces(server):
+def test_put_object_empty_with_a_content_length(server):
     """boto3 sends Expect with every file that it puts, and reads the "100 Continue" of an empty one as well."""
     headers = {"Expect": "100-continue", "Content-Length": "0"}
     assert raw(server, "PUT", "/bucket/empty", headers) == (200, b"")
     assert get(server, "empty").content == b""
 
 
-def test_whoever_asks_whether_to_go_on_is_told_once(server):
+def test_put_object_expect_continue_is_answered_once(server):
     """Without a body, with one that comes along, and behind requests that are still being answered."""
     head = "PUT /bucket/a.txt HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
     pair = (f"{head}0\r\n\r\n" + f"{head}5\r\n\r\nhello").encode()
@@ -244,7 +244,7 @@ def test_whoever_asks_whether_to_go_on_is_told_once(server):
 # Directories
 
 
-def test_a_directory_is_a_folder(server):
+def test_put_object_with_a_final_slash_creates_a_folder(server):
     put(server, "dir/sub/", b"")
     assert (server.buckets / "bucket" / "dir" / "sub").is_dir()
     assert call(server, "HEAD", "/bucket/dir/sub/").headers["Content-Length"] == "0"
@@ -254,14 +254,14 @@ def test_a_directory_is_a_folder(server):
     assert code(get(server, "dir/sub/")) == (404, "NoSuchKey")
 
 
-def test_deleting_a_directory_keeps_what_is_in_it(server):
+def test_delete_object_of_a_directory_keeps_its_content(server):
     put(server, "dir/", b"")
     put(server, "dir/a.txt")
     call(server, "DELETE", "/bucket/dir/")
     assert listed(call(server, "GET", "/bucket"), "Contents", "Key") == ["dir/a.txt"]
 
 
-def test_a_directory_holds_no_bytes(server):
+def test_put_object_of_a_directory_refuses_bytes(server):
     assert code(call(server, "PUT", "/bucket/dir/", data=b"x")) == (400, "InvalidRequest")
     assert not (server.buckets / "bucket" / "dir").exists()
 
@@ -269,7 +269,7 @@ def test_a_directory_holds_no_bytes(server):
 # Copy and delete
 
 
-def test_copy_takes_the_metadata_along_or_replaces_them(server):
+def test_copy_object_keeps_or_replaces_metadata(server):
     put(server, "a b/ü.txt", b"hello", **{"Content-Type": "text/x-mine", "x-amz-meta-who": "me"})
     source = {"x-amz-copy-source": "/bucket/" + quote("a b/ü.txt")}
     answer = call(server, "PUT", "/bucket/copy", headers=source)
@@ -297,13 +297,13 @@ def test_copy_takes_the_metadata_along_or_replaces_them(server):
         ("/bucket/a.txt", (400, "InvalidRequest")),
     ],
 )
-def test_copies_that_cannot_be(server, source, expected):
+def test_copy_object_refuses_invalid_copies(server, source, expected):
     put(server, "a.txt", b"same")
     assert code(call(server, "PUT", "/bucket/a.txt", headers={"x-amz-copy-source": source})) == expected
     assert get(server, "a.txt").content == b"same"
 
 
-def test_delete_is_the_same_twice(server):
+def test_delete_object_twice_succeeds(server):
     put(server, "a.txt")
     assert [call(server, "DELETE", "/bucket/a.txt").status_code for _ in range(2)] == [204, 204]
     assert not (server.buckets / "bucket" / "a.txt").exists()
@@ -313,7 +313,7 @@ def delete_many(server, body):
     return call(server, "POST", "/bucket?delete", data=body.encode())
 
 
-def test_many_are_deleted_and_each_answers_for_itself(server):
+def test_delete_objects_reports_each_key(server):
     put(server, "a.txt")
     put(server, "b&c.txt")
     objects = "".join(f"<Object><Key>{key}</Key></Object>" for key in ("a.txt", "b&amp;c.txt", "missing", "../x"))
@@ -336,14 +336,14 @@ def test_many_are_deleted_and_each_answers_for_itself(server):
         "<a>" * 20000,
     ],
 )
-def test_a_list_to_delete_that_cannot_be_read(server, body):
+def test_delete_objects_refuses_a_malformed_list(server, body):
     assert code(delete_many(server, body)) == (400, "MalformedXML")
 
 
 # Buckets
 
 
-def test_the_life_of_a_bucket(server):
+def test_bucket_is_created_listed_and_deleted(server):
     assert call(server, "PUT", "/second").status_code == 200
     assert call(server, "PUT", "/second").status_code == 200
     assert (server.buckets / "second").is_dir()
@@ -359,7 +359,7 @@ def test_the_life_of_a_bucket(server):
 
 
 @pytest.mark.parametrize("name", ["..", "a", "-x-", "a" * 64, "b%00b", "a..b", "%2e%2e"])
-def test_names_that_no_bucket_can_have(server, name):
+def test_create_bucket_refuses_invalid_names(server, name):
     status, body = raw(server, "PUT", f"/{name}")
     assert status == 400
     assert b"<Code>InvalidBucketName</Code>" in body
@@ -381,14 +381,14 @@ def test_names_that_no_bucket_can_have(server, name):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_keys_that_no_file_can_have(server, method, target):
+def test_put_object_refuses_invalid_keys(server, method, target):
     status, body = raw(server, method, target, body=b"x" if method == "PUT" else None)
     assert status == 400
     assert b"<Code>InvalidURI</Code>" in body
     assert list((server.buckets / "bucket").iterdir()) == []
 
 
-def test_links_that_leave_the_bucket_are_no_objects(server, tmp_path):
+def test_get_object_does_not_follow_links_out_of_the_bucket(server, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (server.buckets / "bucket" / "link").symlink_to(tmp_path / "secret")
     (server.buckets / "bucket" / "dir").symlink_to(tmp_path)
@@ -418,11 +418,11 @@ def test_links_that_leave_the_bucket_are_no_objects(server, tmp_path):
         ("GET", "/bucket?list-type=2&continuation-token=%C3%BC", (400, "InvalidArgument")),
     ],
 )
-def test_refusals(server, method, path, expected):
+def test_errors_have_the_codes_of_the_service(server, method, path, expected):
     assert code(call(server, method, path, data=b"x" if method in ("PUT", "POST") else None)) == expected
 
 
-def test_settings_that_there_are_none_of(server):
+def test_bucket_setting_that_is_not_made_is_answered(server):
     put(server, "a.txt")
     assert call(server, "GET", "/bucket?location").text.endswith(">eu-de</LocationConstraint>")
     assert listed(call(server, "GET", "/bucket?acl"), "AccessControlList", "Grant", "Permission") == ["FULL_CONTROL"]
@@ -438,13 +438,13 @@ def test_settings_that_there_are_none_of(server):
 @pytest.mark.parametrize(
     "path", ["/", "/v2/x", "/v3/nothing", "/_emulator/x", "/v1.0/x", "/favicon.ico", "/nowhere/x", "/x"]
 )
-def test_what_is_not_meant_for_here_is_left_to_others(server, path):
+def test_request_for_another_service_is_not_answered(server, path):
     answer = call(server, "GET", path)
     assert answer.status_code == 404
     assert "x-amz-request-id" not in answer.headers
 
 
-def test_the_bucket_may_stand_in_the_host_name(server):
+def test_bucket_in_the_host_name_is_recognized(server):
     host = {"Host": f"second.localhost:{server.port}"}
     assert raw(server, "PUT", "/", host)[0] == 200
     assert raw(server, "PUT", "/v2/a.txt", host, b"hello")[0] == 200
@@ -456,7 +456,7 @@ def test_the_bucket_may_stand_in_the_host_name(server):
 # Listing
 
 
-def test_listing_in_pages(server):
+def test_list_objects_returns_pages(server):
     for number in range(25):
         put(server, f"dir{number % 3}/{number:02d}.txt", b"")
     keys, token = [], ""
@@ -474,14 +474,14 @@ def test_listing_in_pages(server):
     assert listed(call(server, "GET", "/bucket?max-keys=0"), "IsTruncated") == ["false"]
 
 
-def test_names_in_a_listing_are_encoded_on_request(server):
+def test_list_objects_encodes_keys_on_request(server):
     put(server, "a b&<ü>.txt")
     assert listed(call(server, "GET", "/bucket"), "Contents", "Key") == ["a b&<ü>.txt"]
     encoded = listed(call(server, "GET", "/bucket?encoding-type=url&prefix=a%20"), "Contents", "Key")
     assert encoded == ["a%20b%26%3C%C3%BC%3E.txt"]
 
 
-def test_a_bucket_of_the_same_beginning_has_its_own_directories(server):
+def test_list_objects_of_a_bucket_with_a_common_prefix_is_separate(server):
     call(server, "PUT", "/bucket-two")
     call(server, "PUT", "/bucket-two/dir/")
     assert listed(call(server, "GET", "/bucket"), "Contents", "Key") == []
@@ -493,7 +493,7 @@ def test_a_bucket_of_the_same_beginning_has_its_own_directories(server):
 BIG = os.urandom(150_000)
 
 
-def test_parts_become_an_object(server):
+def test_complete_upload_joins_the_parts(server):
     upload = begin(server, **{"Content-Type": "text/x-mine", "x-amz-meta-who": "me"})
     part(server, upload, 1, b"replaced")
     etags = [part(server, upload, number, data).headers["ETag"] for number, data in ((2, b"end"), (1, BIG))]
@@ -510,14 +510,14 @@ def test_parts_become_an_object(server):
     assert list((server.folder / "uploads").iterdir()) == []
 
 
-def test_a_checksum_of_the_object_is_not_that_of_the_list_of_its_parts(server):
+def test_complete_upload_checksum_is_that_of_the_object(server):
     upload = begin(server)
     etag = part(server, upload, 1, b"hello").headers["ETag"]
     answer = complete(server, upload, [(1, etag)], **{"x-amz-checksum-crc32": "NhCmhg=="})
     assert answer.status_code == 200, answer.text
 
 
-def test_a_part_may_be_a_piece_of_another_object(server):
+def test_upload_part_copy_stores_a_range(server):
     put(server, "source", BIG)
     upload = begin(server)
     headers = {"x-amz-copy-source": "/bucket/source", "x-amz-copy-source-range": "bytes=10-120009"}
@@ -538,7 +538,7 @@ def test_a_part_may_be_a_piece_of_another_object(server):
         ([("x", "{1}")], (400, "MalformedXML")),
     ],
 )
-def test_completing_what_cannot_be_leaves_the_upload_as_it_was(server, parts, expected):
+def test_complete_upload_that_fails_keeps_the_upload(server, parts, expected):
     upload = begin(server)
     etags = {f"{{{number}}}": part(server, upload, number, b"small").headers["ETag"] for number in (1, 2)}
     assert code(complete(server, upload, [(number, etags.get(etag, etag)) for number, etag in parts])) == expected
@@ -547,7 +547,7 @@ def test_completing_what_cannot_be_leaves_the_upload_as_it_was(server, parts, ex
 
 
 @pytest.mark.parametrize("upload", ["", "x", "../" * 3, "0" * 32, "..%2f..%2fobs"])
-def test_uploads_that_there_are_none_of(server, upload):
+def test_upload_unknown_is_not_found(server, upload):
     for method, query in (("PUT", "partNumber=1&"), ("GET", ""), ("POST", ""), ("DELETE", "")):
         answer = call(
             server, method, f"/bucket/a?{query}uploadId={upload}", data=b"x" if method in ("PUT", "POST") else None
@@ -556,11 +556,11 @@ def test_uploads_that_there_are_none_of(server, upload):
 
 
 @pytest.mark.parametrize("number", ["0", "10001", "-1", "x", ""])
-def test_part_numbers_that_cannot_be(server, number):
+def test_upload_part_with_an_invalid_number_is_refused(server, number):
     assert code(part(server, begin(server), number, b"x")) == (400, "InvalidArgument")
 
 
-def test_an_aborted_upload_leaves_nothing(server):
+def test_abort_upload_deletes_the_parts(server):
     upload = begin(server)
     part(server, upload, 1, BIG)
     assert call(server, "DELETE", f"/bucket/big.bin?uploadId={upload}").status_code == 204
@@ -568,7 +568,7 @@ def test_an_aborted_upload_leaves_nothing(server):
     assert list((server.folder / "uploads").iterdir()) == []
 
 
-def test_one_of_two_completes(server):
+def test_complete_upload_twice_concurrently_succeeds_once(server):
     upload = begin(server)
     etag = part(server, upload, 1, BIG).headers["ETag"]
     both = threading.Barrier(2)
@@ -582,7 +582,7 @@ def test_one_of_two_completes(server):
     assert get(server, "big.bin").content == BIG
 
 
-def test_an_upload_is_claimed_once(tmp_path):
+def test_claim_of_an_upload_succeeds_once(tmp_path):
     (tmp_path / "upload").mkdir()
     _claim(tmp_path / "upload")
     with pytest.raises(ApiError) as caught:
@@ -593,7 +593,7 @@ def test_an_upload_is_claimed_once(tmp_path):
 # Signed URLs and pictures
 
 
-def test_our_signed_url_is_followed_until_it_expires(server):
+def test_own_signed_url_is_followed_until_it_expires(server):
     put(server, "a b/ü.jpg", picture())
     url = server.signer.sign(server.url, "bucket/a b/ü.jpg")
     assert requests.get(url, timeout=20).content == picture()
@@ -605,7 +605,7 @@ def test_our_signed_url_is_followed_until_it_expires(server):
     assert code(requests.get(url, timeout=20)) == (403, "AccessDenied")
 
 
-def test_a_processed_picture(server):
+def test_get_object_processes_pictures(server):
     put(server, "a.png", picture(320, 200))
     url = server.signer.sign(server.url, "bucket/a.png", process="image/resize,m_lfit,h_50")
     answer = requests.get(url, timeout=20)
@@ -617,7 +617,7 @@ def test_a_processed_picture(server):
     assert code(get(server, "a.png", "?x-image-process=nonsense")) == (400, "InvalidArgument")
 
 
-def test_a_picture_changed_on_disk_is_processed_anew(server):
+def test_get_object_processes_a_changed_picture_again(server):
     put(server, "a.png", picture(320, 200))
     first = get(server, "a.png", "?x-image-process=image/resize,h_50").content
     put(server, "a.png", picture(320, 200, (0, 0, 255)))
@@ -627,7 +627,7 @@ def test_a_picture_changed_on_disk_is_processed_anew(server):
 # Strict
 
 
-def test_strict_wants_a_signature_or_a_token(start):
+def test_strict_mode_requires_a_signature_or_a_token(start):
     strict = start(strict=True)
     strict.tree.create_bucket("bucket")
     (strict.buckets / "bucket" / "a.txt").write_bytes(b"hello")
@@ -641,7 +641,7 @@ def test_strict_wants_a_signature_or_a_token(start):
     assert get(strict, "a.txt", **{"X-Auth-Token": token}).content == b"hello"
 
 
-def test_many_at_once_each_get_their_own(server):
+def test_put_object_concurrently_keeps_objects_apart(server):
     def round_trip(number):
         data = str(number).encode() * 1000
         put(server, f"many/{number}.txt", data)
@@ -652,7 +652,7 @@ def test_many_at_once_each_get_their_own(server):
     assert len(listed(call(server, "GET", "/bucket?prefix=many/"), "Contents", "Key")) == 100
 
 
-def test_a_body_of_unknown_length(server):
+def test_put_object_of_unknown_length_is_stored(server):
     answer = call(server, "PUT", "/bucket/streamed", data=iter([b"hello", b" ", b"world"]))
     assert answer.status_code == 200
     assert get(server, "streamed").content == b"hello world"

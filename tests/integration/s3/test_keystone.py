@@ -1,3 +1,5 @@
+"""The Keystone endpoints over HTTP."""
+
 import pytest
 import requests
 
@@ -21,7 +23,7 @@ def get(server, path, token="", **headers):
     return requests.get(server.url + path, headers={"X-Auth-Token": token, **headers}, timeout=10)
 
 
-def test_a_token_for_a_project(server):
+def test_log_in_returns_a_token_for_a_project(server):
     answer = log_in(server, password(project={"name": "demo", "domain": {"name": "acme"}}))
     assert answer.status_code == 201
     assert len(answer.headers["X-Subject-Token"]) == 64
@@ -37,7 +39,7 @@ def test_a_token_for_a_project(server):
     assert len(token["issued_at"]) == len("2026-01-01T00:00:00.000000Z")
 
 
-def test_the_catalogue_points_at_this_server_as_the_client_sees_it(server):
+def test_catalog_has_the_url_that_the_client_uses(server):
     token = log_in(server, password(project={"id": "f" * 32}), headers={"Host": "emulator.test:99"}).json()["token"]
     urls = {entry["type"]: {each["url"] for each in entry["endpoints"]} for entry in token["catalog"]}
     base = "http://emulator.test:99"
@@ -55,7 +57,7 @@ def test_the_catalogue_points_at_this_server_as_the_client_sees_it(server):
     ("name", "region"),
     [("demo", "eu-de"), ("cn-north-4", "cn-north-4"), ("eu-ch2_tests", "eu-ch2"), ("my-app_1", "my-app")],
 )
-def test_the_catalogue_has_the_region_that_the_project_is_named_after(server, name, region):
+def test_catalog_has_the_region_of_the_project_name(server, name, region):
     token = log_in(server, password(project={"name": name})).json()["token"]
     assert region in {endpoint["region"] for endpoint in token["catalog"][0]["endpoints"]}
 
@@ -70,25 +72,25 @@ def test_the_catalogue_has_the_region_that_the_project_is_named_after(server, na
         ({}, None),
     ],
 )
-def test_scopes(server, scope, expected):
+def test_log_in_supports_every_scope(server, scope, expected):
     token = log_in(server, password(**scope)).json()["token"]
     assert token.get("project", {}).get("id") == expected
     assert ("domain" in token) == ("domain" in scope)
     assert ("catalog" in token) == bool(scope)
 
 
-def test_unscoped(server):
+def test_log_in_unscoped_has_no_project(server):
     body = password()
     body["auth"]["scope"] = "unscoped"
     assert not {"project", "domain", "catalog"} & log_in(server, body).json()["token"].keys()
 
 
-def test_without_the_catalogue(server):
+def test_log_in_without_catalog_omits_it(server):
     answer = requests.post(f"{server.url}/v3/auth/tokens?nocatalog", json=password(project={"name": "x"}), timeout=10)
     assert "catalog" not in answer.json()["token"]
 
 
-def test_a_token_for_a_token(server):
+def test_log_in_with_a_token_returns_a_token(server):
     first = log_in(server, password("carol")).headers["X-Subject-Token"]
     body = {
         "auth": {"identity": {"methods": ["token"], "token": {"id": first}}, "scope": {"project": {"name": "demo"}}}
@@ -97,7 +99,7 @@ def test_a_token_for_a_token(server):
     assert (token["user"]["name"], token["project"]["name"], token["methods"]) == ("carol", "demo", ["token"])
 
 
-def test_a_token_is_described_and_ended(server):
+def test_token_is_described_and_revoked(server):
     token = log_in(server, password(project={"name": "demo"})).headers["X-Subject-Token"]
     url, headers = f"{server.url}/v3/auth/tokens", {"X-Auth-Token": token, "X-Subject-Token": token}
     described = requests.get(url, headers=headers, timeout=10)
@@ -109,7 +111,7 @@ def test_a_token_is_described_and_ended(server):
     assert requests.delete(url, headers=headers, timeout=10).status_code == 404
 
 
-def test_the_version_document(server):
+def test_version_document_describes_keystone_v3(server):
     for path in ("/v3", "/v3/"):
         version = get(server, path).json()["version"]
         assert version["status"] == "stable"
@@ -126,7 +128,7 @@ def test_projects_are_listed_and_found_by_name(server):
     assert get(server, "/v3/auth/domains?name=acme", token).json()["domains"][0]["name"] == "acme"
 
 
-def test_the_catalogue_alone(server):
+def test_catalog_alone_is_returned(server):
     token = log_in(server, password(project={"name": "demo"})).headers["X-Subject-Token"]
     assert "modelartsv2" in [entry["type"] for entry in get(server, "/v3/auth/catalog", token).json()["catalog"]]
     signed = get(server, "/v3/auth/catalog", **{"X-Project-Id": "f" * 32}).json()["catalog"]
@@ -152,7 +154,7 @@ def test_the_catalogue_alone(server):
         b"\xff\xfe",
     ],
 )
-def test_what_is_no_login_is_400(server, body):
+def test_log_in_with_an_invalid_body_is_400(server, body):
     answer = requests.post(f"{server.url}/v3/auth/tokens", data=body, timeout=10)
     assert answer.status_code == 400
     error = answer.json()
@@ -169,7 +171,7 @@ def strict(start):
     return start(strict=True)
 
 
-def test_a_configured_user_gets_the_project_that_is_theirs(strict):
+def test_log_in_of_a_configured_user_returns_their_project(strict):
     for scope in ({}, {"project": {"name": "red"}}, {"project": {"id": RED}}):
         assert log_in(strict, password("alice", "pw-a", **scope)).json()["token"]["project"]["id"] == RED
 
@@ -187,7 +189,7 @@ def test_a_configured_user_gets_the_project_that_is_theirs(strict):
         {"auth": {"identity": {"methods": ["token"]}}},
     ],
 )
-def test_everybody_else_gets_none(strict, body):
+def test_log_in_of_any_other_user_is_refused(strict, body):
     answer = log_in(strict, body)
     assert answer.status_code == 401
     assert "X-Subject-Token" not in answer.headers
@@ -197,20 +199,20 @@ def test_everybody_else_gets_none(strict, body):
 
 @pytest.mark.parametrize("path", ["/v3/auth/tokens", "/v3/auth/catalog", "/v3/projects", f"/v3/projects/{RED}"])
 @pytest.mark.parametrize("token", ["", "x", "f" * 64])
-def test_without_a_valid_token_nothing_is_told(strict, path, token):
+def test_request_without_a_valid_token_is_refused(strict, path, token):
     answer = get(strict, path, token, **{"X-Subject-Token": token})
     assert answer.status_code == 401
     assert answer.json()["error_code"] == "ModelArts.6620"
 
 
-def test_a_token_ends_after_a_day(strict):
+def test_token_expires_after_a_day(strict):
     token = log_in(strict, password("alice", "pw-a")).headers["X-Subject-Token"]
     assert get(strict, "/v3/projects", token).status_code == 200
     strict.clock.ahead_ms = LIFETIME_MS
     assert get(strict, "/v3/projects", token).status_code == 401
 
 
-def test_nobody_sees_anothers_token_or_project(strict):
+def test_tokens_and_projects_of_others_are_hidden(strict):
     alice = log_in(strict, password("alice", "pw-a")).headers["X-Subject-Token"]
     bob = log_in(strict, password("bob", "pw-b", project={"name": "blue"})).headers["X-Subject-Token"]
     assert get(strict, "/v3/auth/tokens", alice, **{"X-Subject-Token": bob}).status_code == 404
@@ -218,7 +220,7 @@ def test_nobody_sees_anothers_token_or_project(strict):
     assert get(strict, f"/v3/projects/{AccountProject.named('blue').id}", alice).status_code == 404
 
 
-def test_a_longer_life_cannot_be_had_by_renewing(strict):
+def test_log_in_with_a_token_does_not_extend_its_life(strict):
     first = log_in(strict, password("alice", "pw-a"))
     strict.clock.ahead_ms = LIFETIME_MS // 2
     body = {"auth": {"identity": {"methods": ["token"], "token": {"id": first.headers["X-Subject-Token"]}}}}

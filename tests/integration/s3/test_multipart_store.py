@@ -1,4 +1,4 @@
-"""The lists of uploads that are under way, and of their parts."""
+"""Lists of unfinished uploads and of their parts."""
 
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -27,7 +27,7 @@ def pages(server, query, *, limit):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
-def test_uploads_come_in_pages(server, limit):
+def test_list_uploads_returns_pages(server, limit):
     ids = {begin(server, key) for key in ("b", "a/2", "a/1", "c", "b", "b")}
     found = [key for page in pages(server, "", limit=limit) for key in page]
     assert found == ["a/1", "a/2", "b", "b", "b", "c"]
@@ -37,7 +37,7 @@ def test_uploads_come_in_pages(server, limit):
     assert pages(server, "&prefix=a/", limit=100) == [["a/1", "a/2"]]
 
 
-def test_the_last_part_of_a_page_is_told(server):
+def test_list_parts_marks_the_last_part_of_a_page(server):
     upload = begin(server)
     for number in (1, 4, 7):
         part(server, upload, number, b"x")

@@ -1,4 +1,4 @@
-"""Input that has no effect is accepted and told, or refused where that is wanted; errors tell their reason."""
+"""Input without effect adds a warning, or is refused with ``--strict``; errors have a reason header."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dataset_id(api: Api, bucket: Path) -> str:
     return api.dataset()
 
 
-def test_ordinary_requests_carry_no_warning(api: Api, dataset_id: str) -> None:
+def test_request_without_unknown_input_has_no_warning(api: Api, dataset_id: str) -> None:
     assert warnings(api, "GET", f"/{dataset_id}/data-annotations/samples?limit=1&sample_state=NONE") is None
     body = {"labels": [{"name": "a", "type": 0, "property": {"own": "1", "@modelarts:color": "#ffffff"}}]}
     assert warnings(api, "POST", f"/{dataset_id}/data-annotations/labels", json=body) is None
@@ -69,11 +69,13 @@ def test_ordinary_requests_carry_no_warning(api: Api, dataset_id: str) -> None:
         ),
     ],
 )
-def test_what_has_no_effect_is_told(api: Api, dataset_id: str, method: str, path: str, body: Any, told: str) -> None:
+def test_request_with_input_without_effect_has_a_warning(
+    api: Api, dataset_id: str, method: str, path: str, body: Any, told: str
+) -> None:
     assert told.replace("\\n", " ") in (warnings(api, method, path.replace("{id}", dataset_id), json=body) or "")
 
 
-def test_a_long_warning_is_cut(api: Api, dataset_id: str) -> None:
+def test_warning_is_cut_to_the_maximum_length(api: Api, dataset_id: str) -> None:
     query = "&".join(f"{'x' * 90}{n}=1" for n in range(50))
     assert len(warnings(api, "GET", f"/{dataset_id}/data-annotations/samples?{query}") or "") <= 1000
 
@@ -96,7 +98,9 @@ def strict(settings: Settings, tmp_path: Path) -> Iterator[Api]:
         ("PUT", "/{id}", {"description": "new", "colour": 1}),
     ],
 )
-def test_strict_refuses_it_and_changes_nothing(strict: Api, bucket: Path, method: str, path: str, body: Any) -> None:
+def test_strict_input_refuses_unknown_input_and_changes_nothing(
+    strict: Api, bucket: Path, method: str, path: str, body: Any
+) -> None:
     dataset_id = strict.dataset()
     answer = strict.session.request(method, strict.base + path.replace("{id}", dataset_id), json=body, timeout=10)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.4396")
@@ -105,7 +109,7 @@ def test_strict_refuses_it_and_changes_nothing(strict: Api, bucket: Path, method
     assert (details.get("description", ""), details["labels"]) == ("", [])
 
 
-def test_the_flag() -> None:
+def test_strict_flag_sets_strict_input() -> None:
     assert read_settings(["--strict"], {}).strict_input
     assert not read_settings([], {}).strict_input
 
@@ -122,7 +126,7 @@ def test_the_flag() -> None:
         ("/n%C3%A4h", "DATASET_NOT_FOUND: Dataset does not exist: n\\xe4h"),
     ],
 )
-def test_errors_tell_their_reason(api: Api, path: str, reason: str) -> None:
+def test_error_has_a_reason_header(api: Api, path: str, reason: str) -> None:
     answer = requests.get(api.base + path, timeout=10)
     assert answer.headers["X-Emulator-Reason"].startswith(reason)
     assert "(see api-ref/source/" in answer.headers["X-Emulator-Reason"]

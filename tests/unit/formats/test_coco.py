@@ -1,4 +1,4 @@
-"""COCO documents of other tools, ours in other tools, and what is wrong with a document."""
+"""COCO documents: those of other tools, ours in other tools, and bad ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ GOOD = {"bbox": [1, 2, 3, 4]}
 FOUND = [("cat", "bndbox", [[1, 2], [4, 6]])]
 
 
-def test_a_document_of_another_tool(place: Place) -> None:
+def test_read_document_of_another_tool_returns_its_boxes(place: Place) -> None:
     place.write("annotations/foreign.json", (GOLDEN / "coco/foreign.json").read_bytes())
     for name in ("train/a.jpg", "train/b.jpg", "val/c.jpg"):
         place.write(name, picture(64, 48, kind="JPEG"))
@@ -66,7 +66,7 @@ def test_a_document_of_another_tool(place: Place) -> None:
     assert [label.score for label in samples["train/b.jpg"].labels] == [0.75, None]
 
 
-def test_what_is_written_is_read_back(place: Place) -> None:
+def test_write_then_read_returns_the_same_labels(place: Place) -> None:
     wanted = [
         place.sample("1.png", drawn("名 ü", "bndbox", [[0.1, 0.2], [0.30000000000000004, 48]], 0.5)),
         place.sample(
@@ -84,7 +84,7 @@ def test_what_is_written_is_read_back(place: Place) -> None:
     assert [sample.labels for sample in samples.values()] == [sample.labels for sample in wanted]
 
 
-def test_pycocotools_sees_the_boxes_of_real_pictures(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pycocotools_reads_the_boxes_of_written_documents(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     from pycocotools.coco import COCO
 
     scenes = [place.scene(number) for number in range(4)]
@@ -104,9 +104,7 @@ def test_pycocotools_sees_the_boxes_of_real_pictures(place: Place, capsys: pytes
     assert other.getAnnIds(areaRng=[0, 1e9]) == sorted(other.anns)
 
 
-def test_pycocotools_fills_a_polygon_as_large_as_it_is_said_to_be(
-    place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pycocotools_computes_the_written_area_of_a_polygon(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     from pycocotools.coco import COCO
 
     file = place.write("annotations.json")
@@ -120,7 +118,7 @@ def test_pycocotools_fills_a_polygon_as_large_as_it_is_said_to_be(
     assert other.annToMask(annotation).sum() == pytest.approx(1400, rel=0.02)
 
 
-def test_globox_writes_a_document_that_is_read(place: Place) -> None:
+def test_read_document_written_by_globox_returns_its_boxes(place: Place) -> None:
     scenes = [place.scene(number) for number in range(3)]
     other = globox.AnnotationSet(
         globox.Annotation(
@@ -139,7 +137,7 @@ def test_globox_writes_a_document_that_is_read(place: Place) -> None:
     assert [shapes(sample) for sample in samples.values()] == [shapes(scene) for scene in scenes]
 
 
-def test_other_shapes_are_left_out() -> None:
+def test_write_leaves_out_other_shapes() -> None:
     out = io.BytesIO()
     sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0)
     sample.labels = [drawn("a", "circle", [[5, 5], [2]]), drawn("b", "polyline", [[1, 1], [2, 2]])]
@@ -151,7 +149,7 @@ def test_other_shapes_are_left_out() -> None:
     }
 
 
-def test_nothing_at_all_is_a_document_as_well(place: Place) -> None:
+def test_write_no_samples_makes_an_empty_document(place: Place) -> None:
     with place.write("a.json").open("wb") as out:
         assert coco.write([], out) == 0
     assert read(place) == ({}, [])
@@ -178,7 +176,7 @@ def test_nothing_at_all_is_a_document_as_well(place: Place) -> None:
         ({"score": "high", **GOOD}, "score"),
     ],
 )
-def test_one_annotation_is_wrong_alone(place: Place, wrong: dict[str, Any], why: str) -> None:
+def test_read_bad_annotation_costs_only_itself(place: Place, wrong: dict[str, Any], why: str) -> None:
     place.write("1.png", picture(64, 48))
     place.write("a.json", json.dumps(document(GOOD, wrong, GOOD)))
     samples, (problem,) = read(place)
@@ -198,7 +196,7 @@ def test_one_annotation_is_wrong_alone(place: Place, wrong: dict[str, Any], why:
         ("categories", [], "categories[1]"),
     ],
 )
-def test_one_picture_or_category_is_wrong_alone(place: Place, member: str, wrong: Any, where: str) -> None:
+def test_read_bad_picture_or_category_costs_only_itself(place: Place, member: str, wrong: Any, where: str) -> None:
     place.write("1.png", picture(64, 48))
     content = document(GOOD)
     content[member].append(wrong)
@@ -212,7 +210,7 @@ def test_one_picture_or_category_is_wrong_alone(place: Place, member: str, wrong
     "name",
     ["../secret.png", "../../etc/passwd", "/etc/passwd", "sub/../../x.png", "http://localhost/x.png", "a\0.png", ""],
 )
-def test_names_that_lead_elsewhere_find_nothing(place: Place, tmp_path: Path, name: str) -> None:
+def test_read_file_name_outside_the_tree_finds_nothing(place: Place, tmp_path: Path, name: str) -> None:
     (tmp_path / "bucket/secret.png").write_bytes(picture())
     place.write("1.png", picture(64, 48))
     content = document(GOOD, {"image_id": 2, **GOOD})
@@ -223,7 +221,7 @@ def test_names_that_lead_elsewhere_find_nothing(place: Place, tmp_path: Path, na
     assert "no such picture" in problem
 
 
-def test_a_bare_name_that_two_pictures_have_is_neither(place: Place) -> None:
+def test_read_bare_name_of_two_pictures_finds_neither(place: Place) -> None:
     for name in ("a/1.png", "b/1.png"):
         place.write(name, picture(64, 48))
     place.write("a.json", json.dumps(document(GOOD)))
@@ -249,7 +247,7 @@ def test_a_bare_name_that_two_pictures_have_is_neither(place: Place) -> None:
         b"\x00" * 10_000,
     ],
 )
-def test_no_document_at_all(place: Place, data: bytes) -> None:
+def test_read_invalid_document_is_one_problem(place: Place, data: bytes) -> None:
     place.write("1.png", picture(64, 48))
     place.write("a.json", data)
     place.write("b.json", b"\xef\xbb\xbf" + json.dumps(document(GOOD), indent=1).replace("\n", "\r\n").encode())
@@ -258,7 +256,7 @@ def test_no_document_at_all(place: Place, data: bytes) -> None:
     assert shapes(samples["1.png"]) == FOUND
 
 
-def test_a_gigabyte_of_zeros_is_not_held(place: Place) -> None:
+def test_read_gigabyte_document_is_not_kept_in_memory(place: Place) -> None:
     place.sparse("a.json")
     tracemalloc.start()
     try:
@@ -271,14 +269,14 @@ def test_a_gigabyte_of_zeros_is_not_held(place: Place) -> None:
     assert samples == {}
 
 
-def test_a_label_of_ten_thousand_characters_makes_short_problems(place: Place) -> None:
+def test_read_label_of_ten_thousand_characters_makes_short_problems(place: Place) -> None:
     place.write("1.png", picture(64, 48))
     place.write("a.json", json.dumps(document({"category_id": "x" * 10_000, **GOOD})))
     _, (problem,) = read(place)
     assert len(problem) < 300
 
 
-def test_twenty_thousand_pictures_are_written_in_little_memory() -> None:
+def test_write_twenty_thousand_pictures_in_constant_memory() -> None:
     def samples() -> Iterator[SampleRecord]:
         for number in range(20_000):
             sample = SampleRecord(id="", path=f"b/{number}.png", type=SampleType.IMAGE, time=0)
@@ -302,7 +300,7 @@ def test_twenty_thousand_pictures_are_written_in_little_memory() -> None:
     assert peak < 4_000_000  # the first megabyte of annotations is held, the rest lies in a file
 
 
-def test_what_is_wrong_is_told_before_the_samples(place: Place) -> None:
+def test_read_reports_problems_before_the_samples(place: Place) -> None:
     place.write("1.png", picture(64, 48))
     place.write("a.json", "{")
     items = list(coco.read(place.directory, place.entries(), place.entries(".json"), place.open))

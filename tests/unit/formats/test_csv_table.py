@@ -1,4 +1,4 @@
-"""CSV: what spreadsheets write, the guard against formulas, rows that are wrong."""
+"""CSV files: those of spreadsheets, the guard against formulas, and bad rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def written(rows: list[list[str]], names: list[str] | None = None) -> bytes:
     return out.getvalue()
 
 
-def test_nothing_but_write_is_asked_of_what_is_written_to() -> None:
+def test_write_needs_only_the_method_write() -> None:
     class Bare:  # as a spooled file is before Python 3.11
         def __init__(self) -> None:
             self.data = b""
@@ -41,7 +41,7 @@ def test_nothing_but_write_is_asked_of_what_is_written_to() -> None:
     assert out.data == "number,text\n1,Grüße\n".encode()
 
 
-def test_what_a_spreadsheet_writes() -> None:
+def test_read_file_of_a_spreadsheet_returns_its_cells() -> None:
     data = (GOLDEN / "tabular/spreadsheet.csv").read_bytes()
     assert csv_table.header(io.BytesIO(data)) == ["name", "value", "note"]
     assert read(data, skip_header=True, columns=3) == [
@@ -52,7 +52,7 @@ def test_what_a_spreadsheet_writes() -> None:
     ]
 
 
-def test_cells_that_look_like_formulas_are_guarded() -> None:
+def test_write_guards_cells_that_look_like_formulas() -> None:
     data = (GOLDEN / "tabular/guarded.csv").read_bytes()
     rows = [
         ["x", "-1.5", 'a "quoted", cell'],
@@ -73,22 +73,22 @@ _CELL = st.one_of(
 
 
 @given(st.lists(st.lists(_CELL, min_size=2, max_size=4), max_size=4))
-def test_what_is_written_is_read_back(rows: list[list[str]]) -> None:
+def test_write_then_read_returns_the_same_cells(rows: list[list[str]]) -> None:
     assert read(written(rows, ["a", "b"]), skip_header=True) == rows
 
 
-def test_a_carriage_return_alone_is_kept() -> None:
+def test_write_then_read_keeps_a_carriage_return() -> None:
     assert read(written([["a\rb", "c"]])) == [["a\rb", "c"]]
 
 
 @given(st.lists(st.lists(_CELL, min_size=1, max_size=4), max_size=4))
-def test_no_cell_is_a_formula_to_others(rows: list[list[str]]) -> None:
+def test_write_makes_no_cell_a_formula(rows: list[list[str]]) -> None:
     text = written(rows).decode()
     cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
 
 
-def test_columns_are_picked_and_sorted() -> None:
+def test_read_selects_and_sorts_columns() -> None:
     assert read(b"a,b,c\n1,2,3\n1,2\n", skip_header=True, columns=3, order=[2, 0]) == [
         ["3", "1"],
         "row 3: has 2 columns instead of 3",
@@ -108,11 +108,11 @@ def test_columns_are_picked_and_sorted() -> None:
         (b",\n", [["", ""]]),
     ],
 )
-def test_rows(data: bytes, wanted: list[object]) -> None:
+def test_read_rows_as_documented(data: bytes, wanted: list[object]) -> None:
     assert read(data) == wanted
 
 
-def test_an_endless_cell_ends_the_file(tmp_path: Path) -> None:
+def test_read_endless_cell_ends_the_file(tmp_path: Path) -> None:
     assert read(b"a,b\n" + b'"' + b"x,\n" * 1_000_000) == [
         ["a", "b"],
         "row 2: field larger than field limit (131072): nothing after it is read",
@@ -131,5 +131,5 @@ def test_an_endless_cell_ends_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\xef\xbb\xbf"])
-def test_a_file_without_rows_has_no_header(data: bytes) -> None:
+def test_header_without_rows_is_empty(data: bytes) -> None:
     assert csv_table.header(io.BytesIO(data)) == []

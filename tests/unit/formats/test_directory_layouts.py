@@ -1,4 +1,4 @@
-"""Directories as a whole: which layout is seen, and what is written is read back."""
+"""Directories as a whole: recognize the layout, and read back what was written."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize("tree", [True, False])
-def test_labels_of_pictures_come_back(place: Place, tree: bool) -> None:
+def test_write_then_read_pictures_returns_the_same_labels(place: Place, tree: bool) -> None:
     copied = write(place, CLASSES, SAMPLES[:-1], tree=tree)
     samples, problems = read(place, CLASSES)
     assert not problems
@@ -84,7 +84,7 @@ def test_labels_of_pictures_come_back(place: Place, tree: bool) -> None:
     }
 
 
-def test_a_tree_has_a_folder_a_label(place: Place) -> None:
+def test_write_tree_has_a_folder_per_label(place: Place) -> None:
     copied = write(place, CLASSES, SAMPLES, tree=True)
     assert [*copied] == [
         "cat/1.jpg",
@@ -103,7 +103,7 @@ def test_a_tree_has_a_folder_a_label(place: Place) -> None:
     assert sorted(path.name for path in place.root.glob("*.txt")) == ["2.txt", "3.txt", "4.txt", "5.txt", "6.txt"]
 
 
-def test_a_folder_of_a_label_is_in_no_file_s_way(place: Place) -> None:
+def test_write_tree_avoids_folders_that_collide_with_files(place: Place) -> None:
     samples = [
         classified("1.png", "2.png"),
         classified("2.png"),
@@ -118,7 +118,7 @@ def test_a_folder_of_a_label_is_in_no_file_s_way(place: Place) -> None:
     assert {name: sample.labels for name, sample in found.items()} == {n: s.labels for n, s in copied.items()}
 
 
-def test_reserved_names_are_nobody_s() -> None:
+def test_unique_names_avoid_reserved_names() -> None:
     names = UniqueNames(["Data.manifest", "x"])
     wanted = ["data.manifest", "a/data.manifest", "data.jpg", "x", "x.jpg"]
     assert [names.unique(name) for name in wanted] == [
@@ -130,7 +130,7 @@ def test_reserved_names_are_nobody_s() -> None:
     ]
 
 
-def test_names_are_unique_whatever_their_case() -> None:
+def test_unique_names_ignore_case() -> None:
     names = UniqueNames()
     wanted = ["1.jpg", "1.JPG", "1.png", "1-1.jpg", "A/1.jpg", "a/1.jpg", "ß.jpg", "SS.jpg", "x", "x.y", ".z", ".z"]
     unique = [names.unique(name) for name in wanted]
@@ -140,7 +140,7 @@ def test_names_are_unique_whatever_their_case() -> None:
 
 
 @pytest.mark.parametrize("tree", [True, False])
-def test_boxes_come_back(place: Place, tree: bool) -> None:
+def test_write_then_read_boxes_returns_the_same_labels(place: Place, tree: bool) -> None:
     wanted = [
         place.sample("a/1.jpg", BOX, drawn("Tür 名", "polygon", [[0, 0], [64, 0], [7, 48]], 0.5)),
         place.sample("b/1.jpg", drawn("c", "circle", [[20, 20], [5]])),
@@ -168,7 +168,7 @@ COCO = {
 }
 
 
-def test_the_named_format_is_read(place: Place) -> None:
+def test_read_named_format_ignores_the_other_files(place: Place) -> None:
     place.write("1.xml", voc.write(boxed(place)))
     place.write("a.json", json.dumps(COCO))
     for annotation_format, name in (("VOC", "cat"), ("COCO", "from coco")):
@@ -177,7 +177,7 @@ def test_the_named_format_is_read(place: Place) -> None:
         assert [label.name for label in samples["1.jpg"].labels] == [name]
 
 
-def test_a_document_is_seen_without_being_named(place: Place) -> None:
+def test_read_recognizes_coco_documents(place: Place) -> None:
     boxed(place)
     place.write("a.json", json.dumps(COCO))
     samples, problems = read(place, DETECTION)
@@ -185,7 +185,7 @@ def test_a_document_is_seen_without_being_named(place: Place) -> None:
     assert [label.name for label in samples["1.jpg"].labels] == ["from coco"]
 
 
-def test_a_yolo_tree_is_seen_without_being_named(place: Place) -> None:
+def test_read_recognizes_yolo_trees(place: Place) -> None:
     place.golden("yolo")
     for name in ("obj_train_data/1.png", "obj_valid_data/2.png"):
         place.write(name, picture())
@@ -194,14 +194,14 @@ def test_a_yolo_tree_is_seen_without_being_named(place: Place) -> None:
     assert [name for name, _, _ in shapes(samples["obj_train_data/1.png"])] == ["cat", "Hund ü"]
 
 
-def test_a_file_of_settings_does_not_hide_voc_files(place: Place) -> None:
+def test_read_unrelated_json_does_not_hide_voc_files(place: Place) -> None:
     place.write("1.xml", voc.write(boxed(place)))
     place.write("settings.json", '{"colour": "red"}')
     samples, _ = read(place, DETECTION)
     assert [label.name for label in samples["1.jpg"].labels] == ["cat"]
 
 
-def test_voc_files_stand_beside_their_pictures(place: Place) -> None:
+def test_read_voc_files_beside_their_pictures(place: Place) -> None:
     for name in ("1.jpg", "sub/2.jpg", "sub/3.jpg"):
         place.write(f"{name[:-4]}.xml", voc.write(boxed(place, name)))
     place.write("sub/3.xml", "<annotation><object/></annotation>")
@@ -216,7 +216,7 @@ def test_voc_files_stand_beside_their_pictures(place: Place) -> None:
     }
 
 
-def test_texts_with_and_without_results(place: Place) -> None:
+def test_read_texts_with_and_without_label_files(place: Place) -> None:
     place.golden("text")
     items = directory_layouts.read_directory(
         DatasetType.TEXT_CLASSIFICATION,
@@ -238,7 +238,7 @@ def test_texts_with_and_without_results(place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", [DatasetType.NAMED_ENTITY, DatasetType.TEXT_TRIPLET])
-def test_other_texts_have_no_separators(place: Place, kind: DatasetType) -> None:
+def test_read_other_text_types_ignores_separators(place: Place, kind: DatasetType) -> None:
     place.write("t.txt", "one\ttwo\n")
     (sample,) = directory_layouts.read_directory(kind, place.directory, place.entries(), DirectoryOptions(), place.open)
     assert isinstance(sample, SampleRecord)
@@ -253,7 +253,9 @@ def test_other_texts_have_no_separators(place: Place, kind: DatasetType) -> None
         (DatasetType.FREE_FORMAT, ["1.txt", "1.jpg", "sub/x"], ["1.jpg", "1.txt", "sub/x"]),
     ],
 )
-def test_files_without_labels(place: Place, kind: DatasetType, names: list[str], wanted: list[str]) -> None:
+def test_read_types_without_labels_returns_files(
+    place: Place, kind: DatasetType, names: list[str], wanted: list[str]
+) -> None:
     for name in names:
         place.write(name, "x")
     samples, problems = read(place, kind)
@@ -277,11 +279,11 @@ def test_files_without_labels(place: Place, kind: DatasetType, names: list[str],
         (DatasetType.TEXT_CLASSIFICATION, [], False),
     ],
 )
-def test_whether_there_may_be_annotations(kind: DatasetType, names: list[str], wanted: bool) -> None:
+def test_has_annotations_depends_on_type_and_names(kind: DatasetType, names: list[str], wanted: bool) -> None:
     assert directory_layouts.has_annotations(kind, names) is wanted
 
 
-def test_cyclic_links_and_links_that_leave_are_no_samples(place: Place, tmp_path: Path) -> None:
+def test_read_skips_links_in_a_circle_and_out_of_the_bucket(place: Place, tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/1.png").write_bytes(picture())
     (tmp_path / "secret.txt").write_text("secret\n")

@@ -1,4 +1,4 @@
-"""Golden files of every format, read and written: what is written is what was read, byte for byte."""
+"""Golden files of every format: reading and writing one gives the same bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def samples(items: Any) -> list[SampleRecord]:
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_a_manifest_is_written_as_it_was_read(name: str) -> None:
+def test_manifest_read_then_written_is_the_same(name: str) -> None:
     data = (GOLDEN / f"manifest/{name}.manifest").read_bytes()
     read = samples(manifest.read(io.BytesIO(data), MANIFESTS[name], open_golden))
     locations = [
@@ -49,7 +49,7 @@ def test_a_manifest_is_written_as_it_was_read(name: str) -> None:
     ]
 
 
-def test_a_manifest_says_what_it_means() -> None:
+def test_manifest_triplets_are_read_with_their_ids() -> None:
     data = (GOLDEN / "manifest/text_triplet.manifest").read_bytes()
     (sample,) = samples(manifest.read(io.BytesIO(data), DatasetType.TEXT_TRIPLET, open_golden))
     assert [(label.name, label.type, label.id) for label in sample.labels] == [
@@ -66,7 +66,7 @@ def test_a_manifest_says_what_it_means() -> None:
     "text",
     ["2019-01-23 11:30:30", "2019-01-23T11:30:30", "2019-01-23T11:30:30.000Z", "2019-01-23T13:30:30+02:00"],
 )
-def test_times_may_be_written_as_iso_8601(text: str) -> None:
+def test_manifest_times_in_iso_8601_are_read(text: str) -> None:
     annotation = {"type": "modelarts/image_classification", "name": "a", "creation-time": text}
     line = json.dumps({"source": "obs://bucket/1.png", "annotation": [annotation]}).encode()
     (sample,) = samples(manifest.read(io.BytesIO(line), DatasetType.IMAGE_CLASSIFICATION, open_golden))
@@ -76,7 +76,7 @@ def test_times_may_be_written_as_iso_8601(text: str) -> None:
 @pytest.mark.parametrize(
     ("who", "written"), [("human/a/b", "human"), ("modelarts/active-learning", "modelarts/active-learning")]
 )
-def test_a_machine_stays_the_one_that_labelled(who: str, written: str) -> None:
+def test_manifest_keeps_a_machine_as_annotator(who: str, written: str) -> None:
     sample = SampleRecord(id="1", path="bucket/1.png", type=SampleType.IMAGE, time=0, annotated_by=who)
     sample.labels = [SampleLabel(name="a", type=LabelType.IMAGE_CLASSIFICATION)]
     out = io.BytesIO()
@@ -84,14 +84,14 @@ def test_a_machine_stays_the_one_that_labelled(who: str, written: str) -> None:
     assert [each["annotated-by"] for each in json.loads(out.getvalue())["annotation"]] == [written]
 
 
-def test_the_scheme_can_be_chosen() -> None:
+def test_manifest_scheme_can_be_chosen() -> None:
     out = io.BytesIO()
     manifest.write([SampleRecord(id="x", path="b/a.png", type=SampleType.IMAGE, time=0)], out, scheme="s3")
     assert json.loads(out.getvalue())["source"] == "s3://b/a.png"
 
 
 @pytest.mark.parametrize("name", ["shapes", "mask"])
-def test_a_voc_file_is_written_as_it_was_read(name: str) -> None:
+def test_voc_file_read_then_written_is_the_same(name: str) -> None:
     data = (GOLDEN / f"voc/{name}.xml").read_bytes()
     read = voc.read(data)
     sample = SampleRecord(id="", path="bucket/in/1.png", type=SampleType.IMAGE, time=0)
@@ -101,7 +101,7 @@ def test_a_voc_file_is_written_as_it_was_read(name: str) -> None:
     assert voc.write(sample) == data
 
 
-def test_a_point_may_be_written_either_way() -> None:
+def test_voc_point_is_read_in_either_form() -> None:
     shapes = "<point><x>1</x><y>2</y></point>", "<point><x1>1</x1><y1>2</y1></point>"
     read = [voc.read(f"<annotation><object><name>p</name>{shape}</object></annotation>".encode()) for shape in shapes]
     assert [each.labels[0].property for each in read] == [{voc.SHAPE: "point", voc.FEATURE: [[1, 2]]}] * 2
@@ -122,7 +122,7 @@ def opener(root: Path) -> Callable[[str], Any]:
     return lambda path: (root / path.removeprefix("bucket/")).open("rb")
 
 
-def test_a_coco_document_is_written_as_it_was_read(tmp_path: Path) -> None:
+def test_coco_document_read_then_written_is_the_same(tmp_path: Path) -> None:
     data = (GOLDEN / "coco/instances.json").read_bytes()
     for name in ("1.png", "2.png"):
         (tmp_path / name).write_bytes(picture())
@@ -135,7 +135,7 @@ def test_a_coco_document_is_written_as_it_was_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
-def test_pycocotools_reads_what_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pycocotools_reads_the_written_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = voc.read((GOLDEN / "voc/shapes.xml").read_bytes()).labels
     sample = SampleRecord(id="", path="bucket/1.png", type=SampleType.IMAGE, time=0, shape=(32, 24, 3), labels=labels)
     with (tmp_path / "annotations.json").open("wb") as file:
@@ -148,7 +148,7 @@ def test_pycocotools_reads_what_is_written(tmp_path: Path, capsys: pytest.Captur
     assert other.loadImgs([1])[0]["file_name"] == "1.png"
 
 
-def test_a_yolo_tree_is_written_as_it_was_read(tmp_path: Path) -> None:
+def test_yolo_tree_read_then_written_is_the_same(tmp_path: Path) -> None:
     for source in (GOLDEN / "yolo").rglob("*"):
         if source.is_file():
             target = tmp_path / source.relative_to(GOLDEN / "yolo")
@@ -172,7 +172,7 @@ def test_a_yolo_tree_is_written_as_it_was_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", [False, True])
-def test_texts_and_labels(beside: bool) -> None:
+def test_text_file_read_then_written_is_the_same(beside: bool) -> None:
     root = GOLDEN / "text"
     path = "bucket/comments.txt" if beside else "bucket/combined.txt"
     results = "bucket/comments_result.txt" if beside else None
@@ -187,7 +187,7 @@ def test_texts_and_labels(beside: bool) -> None:
     assert out.getvalue() == (root / "combined.txt").read_bytes()
 
 
-def test_a_text_that_would_break_is_refused() -> None:
+def test_text_that_a_separator_would_break_is_refused() -> None:
     for broken in ("a\tb", "a\nb"):
         sample = SampleRecord(id="", path="", type=SampleType.TEXT, time=0, text=broken)
         with pytest.raises(ValueError, match="cannot be written"):
@@ -195,7 +195,7 @@ def test_a_text_that_would_break_is_refused() -> None:
     assert text.split("a;b/c", LabelFormat(text_sample_separator=";", text_label_separator="\\/")) == ("a", ["b", "c"])
 
 
-def test_a_table() -> None:
+def test_table_read_then_written_is_the_same() -> None:
     data = (GOLDEN / "tabular/table.csv").read_bytes()
     names = csv_table.header(io.BytesIO(data))
     rows = list(csv_table.read(io.BytesIO(data), skip_header=True))
@@ -206,7 +206,7 @@ def test_a_table() -> None:
     assert out.getvalue() == data
 
 
-def test_labels_in_a_file_beside_the_picture(tmp_path: Path) -> None:
+def test_label_file_beside_a_picture_is_read(tmp_path: Path) -> None:
     (tmp_path / "cats").mkdir()
     (tmp_path / "cats/1.png").write_bytes(picture())
     (tmp_path / "2.png").write_bytes(picture())

@@ -48,7 +48,7 @@ GOOD = {"annotation": [{"type": "modelarts/image_classification", "name": "good"
         ("", "not readable XML"),
     ],
 )
-def test_hostile_voc_files(api: Api, bucket: Path, xml: str, why: str) -> None:
+def test_import_hostile_voc_file_reports_only_that_file(api: Api, bucket: Path, xml: str, why: str) -> None:
     for name in ("1.png", "2.png"):
         write(bucket, f"else/{name}", picture())
     write(bucket, "else/1.xml", xml)
@@ -62,7 +62,7 @@ def test_hostile_voc_files(api: Api, bucket: Path, xml: str, why: str) -> None:
     assert {label["name"] for label in api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]} == {"good"}
 
 
-def test_a_manifest_with_a_line_of_a_gigabyte(api: Api, bucket: Path) -> None:
+def test_import_manifest_with_a_line_of_a_gigabyte_fails_early(api: Api, bucket: Path) -> None:
     write(bucket, "in/1.png", picture())
     path = write_manifest(bucket, [{"source": "obs://bucket/in/1.png", **GOOD}])
     with (bucket / "else/a.manifest").open("r+b") as file:
@@ -87,7 +87,7 @@ def test_a_manifest_with_a_line_of_a_gigabyte(api: Api, bucket: Path) -> None:
         "",
     ],
 )
-def test_sources_that_leave_the_tree(api: Api, bucket: Path, tmp_path: Path, source: str) -> None:
+def test_import_source_outside_the_tree_is_refused(api: Api, bucket: Path, tmp_path: Path, source: str) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/secret.png").write_bytes(picture())
     (tmp_path / "secret.png").write_bytes(picture())
@@ -102,7 +102,7 @@ def test_sources_that_leave_the_tree(api: Api, bucket: Path, tmp_path: Path, sou
     assert [p.name for p in (bucket / "in").iterdir()] == ["1.png"]
 
 
-def test_an_annotation_file_that_lies_outside(api: Api, bucket: Path, tmp_path: Path) -> None:
+def test_import_annotation_file_outside_the_tree_is_refused(api: Api, bucket: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.xml").write_text(BOX.format(name="secret", x="1"))
     write(bucket, "in/1.png", picture())
     annotation = {"type": "modelarts/object_detection", "annotation-loc": "obs://bucket/../secret.xml"}
@@ -112,7 +112,7 @@ def test_an_annotation_file_that_lies_outside(api: Api, bucket: Path, tmp_path: 
     assert labels(api, dataset_id) == {"1.png": []}
 
 
-def test_links_in_a_circle_end(api: Api, bucket: Path) -> None:
+def test_import_links_in_a_circle_ends(api: Api, bucket: Path) -> None:
     write(bucket, "else/cat/1.png", picture())
     (bucket / "else/cat/again").symlink_to(bucket / "else")
     (bucket / "else/loop").symlink_to(bucket / "else/loop")
@@ -133,7 +133,7 @@ def test_links_in_a_circle_end(api: Api, bucket: Path) -> None:
         ({"annotation": "none"}, "annotation"),
     ],
 )
-def test_hostile_lines(api: Api, bucket: Path, line: Any, why: str) -> None:
+def test_import_hostile_line_reports_only_that_line(api: Api, bucket: Path, line: Any, why: str) -> None:
     for name in ("1.png", "2.png"):
         write(bucket, f"in/{name}", picture())
     lines = [{"source": "s3://bucket/in/1.png", **line}, {"source": "s3://bucket/in/2.png", **GOOD}]
@@ -144,7 +144,7 @@ def test_hostile_lines(api: Api, bucket: Path, line: Any, why: str) -> None:
     assert labels(api, dataset_id) == {"1.png": [], "2.png": ["good"]}
 
 
-def test_byte_order_mark_crlf_blank_lines_and_broken_bytes(api: Api, bucket: Path) -> None:
+def test_import_bom_crlf_blank_lines_and_broken_bytes(api: Api, bucket: Path) -> None:
     write(bucket, "in/1.png", picture())
     good = json.dumps({"source": "s3://bucket/in/1.png", **GOOD}).encode()
     deep = b'{"source":' + b"[" * 100_000
@@ -156,7 +156,7 @@ def test_byte_order_mark_crlf_blank_lines_and_broken_bytes(api: Api, bucket: Pat
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_lines_in_little_memory() -> None:
+def test_import_hundred_thousand_lines_in_constant_memory() -> None:
     def lines() -> Iterator[SampleRecord]:
         for number in range(100_000):
             yield SampleRecord(id=f"{number:032x}", path=f"bucket/in/{number}.png", type=SampleType.IMAGE, time=0)

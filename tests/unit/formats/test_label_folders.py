@@ -1,4 +1,4 @@
-"""Folders by label, and label files beside pictures and sounds."""
+"""One folder per label, and label files beside pictures and sounds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def names(place: Place, ending: str = ".png") -> dict[str, list[str | None]]:
     return {name: [label.name for label in sample.labels] for name, sample in samples.items()}
 
 
-def test_the_last_folder_is_the_label(place: Place) -> None:
+def test_read_last_folder_is_the_label(place: Place) -> None:
     digit = sorted((FIXTURES / "digits/7").glob("*.png"))[0].read_bytes()
     for name in ("a.png", "7/b.png", "train/7/c.png", "Grüße 名/d.png", " blank /e.png"):
         place.write(name, digit)
@@ -51,7 +51,7 @@ def test_the_last_folder_is_the_label(place: Place) -> None:
     }
 
 
-def test_a_label_file_beside_the_picture_wins(place: Place) -> None:
+def test_read_label_file_takes_precedence_over_the_folder(place: Place) -> None:
     place.golden("folders")
     for name in ("2.png", "crlf.png", "bom.png", "x/empty.png"):
         place.write(name, picture())
@@ -65,7 +65,7 @@ def test_a_label_file_beside_the_picture_wins(place: Place) -> None:
     }
 
 
-def test_real_sounds_in_folders(place: Place) -> None:
+def test_read_real_sounds_in_folders(place: Place) -> None:
     for name in ("bark/1.wav", "miau/1.wav"):
         with wave.open(str(place.write(name)), "wb") as file:
             file.setnchannels(1)
@@ -83,7 +83,7 @@ def test_real_sounds_in_folders(place: Place) -> None:
         (b"".join(b"%d\n" % number for number in range(1_001)), "more than 1000 labels"),
     ],
 )
-def test_label_files_that_are_wrong_leave_their_picture_without_labels(place: Place, data: bytes, why: str) -> None:
+def test_read_bad_label_file_leaves_its_picture_without_labels(place: Place, data: bytes, why: str) -> None:
     for name in ("1.png", "2.png"):
         place.write(name, picture())
     place.write("1.txt", data)
@@ -97,7 +97,7 @@ def test_label_files_that_are_wrong_leave_their_picture_without_labels(place: Pl
     }
 
 
-def test_a_label_file_of_zeros_is_not_held(place: Place) -> None:
+def test_read_label_file_of_zeros_is_not_kept_in_memory(place: Place) -> None:
     place.write("1.png", picture())
     place.sparse("1.txt", 1 << 28)
     _, (problem,) = read(place)
@@ -115,5 +115,5 @@ def test_a_label_file_of_zeros_is_not_held(place: Place) -> None:
         ("1.", "1"),
     ],
 )
-def test_stem(path: str, wanted: str) -> None:
+def test_stem_removes_the_suffix(path: str, wanted: str) -> None:
     assert label_folders.stem(path) == wanted

@@ -30,7 +30,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def read(place: Place, name: str, label_format: LabelFormat | None = None, results: str | None = None) -> list[object]:
-    """Texts with their labels, and problems as they are told."""
+    """Return texts with their labels, and problems as texts."""
     directory = place.directory
     items = text.read(directory + name, KIND, place.open, label_format, results and directory + results)
     return [
@@ -43,12 +43,12 @@ def sample(content: str, *names: str) -> SampleRecord:
     return SampleRecord(id="", path="b/x.txt", type=SampleType.TEXT, time=0, text=content, labels=labels)
 
 
-def test_gbk_and_crlf(place: Place) -> None:
+def test_read_gbk_and_crlf(place: Place) -> None:
     place.golden("text")
     assert read(place, "gbk.txt") == [("这个产品很好", ["正面"]), ("手机发热", ["负面", "热"])]
 
 
-def test_separators_may_be_escaped(place: Place) -> None:
+def test_read_separators_with_escapes(place: Place) -> None:
     place.golden("text")
     wanted = [("one\\two", ["x", "y"]), ("no labels", []), ("three", ["z"])]
     assert read(place, "bars.txt", BARS) == wanted
@@ -57,7 +57,7 @@ def test_separators_may_be_escaped(place: Place) -> None:
     assert out.getvalue() == (GOLDEN / "text/bars.txt").read_bytes()
 
 
-def test_blank_lines_keep_labels_beside_their_texts(place: Place) -> None:
+def test_read_blank_lines_keep_labels_beside_their_texts(place: Place) -> None:
     place.golden("text")
     assert read(place, "gaps.txt", results="gaps_result.txt") == [
         ("It responds quickly.", ["positive"]),
@@ -68,7 +68,7 @@ def test_blank_lines_keep_labels_beside_their_texts(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("results", "names"), [("a\n", ["a", ""]), ("a\nb\nc\nd\n", ["a", "b"]), ("", ["", ""])])
-def test_a_file_of_labels_may_have_another_length(place: Place, results: str, names: list[str]) -> None:
+def test_read_label_file_of_another_length(place: Place, results: str, names: list[str]) -> None:
     place.write("t.txt", "one\ntwo\n")
     place.write("t_result.txt", results)
     assert read(place, "t.txt", results="t_result.txt") == [
@@ -76,7 +76,7 @@ def test_a_file_of_labels_may_have_another_length(place: Place, results: str, na
     ]
 
 
-def test_two_files_are_read_as_text_alone_where_the_request_says_so(place: Place) -> None:
+def test_read_as_text_alone_if_the_request_says_so(place: Place) -> None:
     place.write("t.txt", "a tab\tis text\n")
     assert read(place, "t.txt", LabelFormat(label_type="0")) == [("a tab\tis text", [])]
 
@@ -111,17 +111,17 @@ def test_two_files_are_read_as_text_alone_where_the_request_says_so(place: Place
         ),
     ],
 )
-def test_lines(place: Place, data: bytes, wanted: list[object]) -> None:
+def test_read_lines_as_documented(place: Place, data: bytes, wanted: list[object]) -> None:
     place.write("t.txt", data)
     assert read(place, "t.txt") == wanted
 
 
-def test_a_line_of_a_hundred_kilobytes_is_a_sample(place: Place) -> None:
+def test_read_line_of_a_hundred_kilobytes_is_a_sample(place: Place) -> None:
     place.write("t.txt", b"x" * 102_400 + b"\r\n")
     assert read(place, "t.txt") == [("x" * 102_400, [])]
 
 
-def test_a_gigabyte_without_a_line_end_is_one_problem(place: Place) -> None:
+def test_read_gigabyte_without_a_line_end_is_one_problem(place: Place) -> None:
     place.sparse("t.txt", 1 << 28)
     assert read(place, "t.txt") == ["bucket/data/t.txt line 1: longer than 102400 bytes"]
 
@@ -135,7 +135,7 @@ _NAME = st.text(st.characters(exclude_characters=",\n\r", exclude_categories=["C
 
 
 @given(st.lists(st.tuples(_LINE, st.lists(_NAME, unique=True, max_size=3)), max_size=5))
-def test_what_is_written_is_read_back(wanted: list[tuple[str, list[str]]]) -> None:
+def test_write_then_read_returns_the_same_texts(wanted: list[tuple[str, list[str]]]) -> None:
     out = io.BytesIO()
     assert text.write([sample(content, *names) for content, names in wanted], out) == len(wanted)
     items = list(text.read("b/t.txt", KIND, lambda path: io.BytesIO(out.getvalue()), None))
@@ -145,6 +145,6 @@ def test_what_is_written_is_read_back(wanted: list[tuple[str, list[str]]]) -> No
 
 
 @pytest.mark.parametrize("broken", [sample("a\tb"), sample("a\nb"), sample("a\rb"), sample("a", "x,y")])
-def test_what_would_break_is_refused(broken: SampleRecord) -> None:
+def test_write_refuses_text_that_would_break(broken: SampleRecord) -> None:
     with pytest.raises(ValueError, match="cannot be written as one line"):
         text.write([broken], io.BytesIO())

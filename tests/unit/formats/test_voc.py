@@ -16,7 +16,7 @@ from modelarts_emulator.store import SampleRecord
 from tests.helpers.format_place import GOLDEN, SCENES, drawn
 
 
-def test_a_file_of_another_tool() -> None:
+def test_read_file_of_another_tool_returns_its_boxes() -> None:
     picture = voc.read((GOLDEN / "voc/labelimg.xml").read_bytes())
     assert (picture.filename, picture.shape, picture.mask_source) == ("street.jpg", (640, 480, 3), None)
     assert [(label.name, label.property) for label in picture.labels] == [
@@ -25,7 +25,7 @@ def test_a_file_of_another_tool() -> None:
     ]
 
 
-def test_globox_sees_the_boxes_of_real_pictures(tmp_path: Path) -> None:
+def test_globox_reads_the_boxes_of_written_files(tmp_path: Path) -> None:
     for scene in SCENES[:4]:
         labels = voc.read(scene.with_suffix(".xml").read_bytes()).labels
         sample = SampleRecord(id="", path=f"b/{scene.name}", type=SampleType.IMAGE, time=0, shape=(320, 240, 3))
@@ -38,7 +38,7 @@ def test_globox_sees_the_boxes_of_real_pictures(tmp_path: Path) -> None:
         ]
 
 
-def test_globox_writes_a_file_that_is_read(tmp_path: Path) -> None:
+def test_read_file_written_by_globox_returns_its_boxes(tmp_path: Path) -> None:
     boxes = [globox.BoundingBox.create(label="Tür & <Tor> 名", coords=(1.5, 2, 30, 40.25))]
     globox.Annotation("1.png", (64, 48), boxes).save_pascal_voc(tmp_path / "1.xml")
     # It leaves the depth out, which the format makes mandatory.
@@ -76,14 +76,14 @@ _LABEL = st.sampled_from(sorted(_FEATURES)).flatmap(
 
 
 @given(st.lists(_LABEL, max_size=3))
-def test_what_is_written_is_read_back(labels: list[voc.SampleLabel]) -> None:
+def test_write_then_read_returns_the_same_labels(labels: list[voc.SampleLabel]) -> None:
     sample = SampleRecord(id="", path="b/ü/1.png", type=SampleType.IMAGE, time=0, shape=(7, 8, 1), labels=labels)
     picture = voc.read(voc.write(sample))
     assert (picture.filename, picture.shape) == ("1.png", (7, 8, 1))
     assert picture.labels == labels
 
 
-def test_characters_that_xml_cannot_hold_leave_a_file_that_can_be_read() -> None:
+def test_write_replaces_characters_that_xml_cannot_represent() -> None:
     sample = SampleRecord(id="", path="b/1.png", type=SampleType.IMAGE, time=0)
     sample.labels = [drawn("bell \x07 ]]> \ufffe", "point", [[1, 2]])]
     data = voc.write(sample)
@@ -200,13 +200,13 @@ def test_voc_hard_mark_is_written_as_true_or_false(hard: object, written: str) -
         (b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation/>', "DTDForbidden"),
     ],
 )
-def test_what_is_no_annotation_is_told(data: bytes, shown: str) -> None:
+def test_read_invalid_file_is_refused(data: bytes, shown: str) -> None:
     with pytest.raises(voc.InvalidVoc, match=shown):
         voc.read(data)
 
 
 @pytest.mark.parametrize("encoding", ["GBK", "gb2312", "gb18030", "big5", "Shift_JIS", "euc-jp"])
-def test_asian_encodings_that_the_file_names(encoding: str) -> None:
+def test_read_declared_asian_encodings(encoding: str) -> None:
     xml = f'<?xml version="1.0" encoding="{encoding}"?>\n<annotation><object><name>山</name></object></annotation>'
     assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["山"]
     with pytest.raises(voc.InvalidVoc, match="not readable XML"):
@@ -214,7 +214,7 @@ def test_asian_encodings_that_the_file_names(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
-def test_european_encodings_that_the_file_names(encoding: str) -> None:
+def test_read_declared_european_encodings(encoding: str) -> None:
     declared = encoding.removesuffix("-sig")
     xml = f'<?xml version="1.0" encoding="{declared}"?><annotation><object><name>Tür</name></object></annotation>'
     assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["Tür"]

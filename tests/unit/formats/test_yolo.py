@@ -1,4 +1,4 @@
-"""YOLO trees of other tools, ours in other tools, and what is wrong with a tree."""
+"""YOLO trees: those of other tools, ours in other tools, and bad ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tree(place: Place, *, listed: str = "obj_train_data/1.png\n", boxes: str = L
     place.write("obj_train_data/1.txt", boxes)
 
 
-def test_a_tree_of_another_tool(place: Place) -> None:
+def test_read_tree_of_another_tool_returns_its_boxes(place: Place) -> None:
     place.golden("yolo_darknet")
     for name in ("a.jpg", "b.jpg", "unlisted.jpg"):
         place.write(f"obj_train_data/{name}", picture(64, 48, kind="JPEG"))
@@ -47,7 +47,7 @@ def test_a_tree_of_another_tool(place: Place) -> None:
     }
 
 
-def test_several_trees_in_one_directory(place: Place, tmp_path: Path) -> None:
+def test_read_several_trees_in_one_directory(place: Place, tmp_path: Path) -> None:
     for name, label in (("one", "cat"), ("two", "dog")):
         inner = Place(tmp_path / name)
         tree(inner, names=f"{label}\n")
@@ -62,7 +62,7 @@ def test_several_trees_in_one_directory(place: Place, tmp_path: Path) -> None:
     }
 
 
-def test_what_is_written_is_read_back(place: Place) -> None:
+def test_write_then_read_returns_the_same_boxes(place: Place) -> None:
     wanted = [place.scene(number) for number in range(4)]
     wanted[1].usage, wanted[2].labels = Usage.EVAL, []
     wanted[3].labels = [
@@ -84,7 +84,7 @@ def test_what_is_written_is_read_back(place: Place) -> None:
         assert found.usage is (sample.usage or Usage.TRAIN)
 
 
-def test_globox_sees_the_boxes_of_real_pictures(place: Place) -> None:
+def test_globox_reads_the_boxes_of_written_trees(place: Place) -> None:
     scenes = [place.scene(number) for number in range(4)]
     yolo.write(scenes, lambda name, data: place.write(name, data) and None)
     names = (place.root / "obj.names").read_text().splitlines()
@@ -97,7 +97,7 @@ def test_globox_sees_the_boxes_of_real_pictures(place: Place) -> None:
             assert box.ltrb == pytest.approx([*corners[0], *corners[1]], abs=0.01)
 
 
-def test_globox_writes_boxes_that_are_read(place: Place) -> None:
+def test_read_boxes_written_by_globox(place: Place) -> None:
     scene = place.scene(0)
     name = scene.path.rpartition("/")[2]
     boxes = [
@@ -162,7 +162,7 @@ def test_yolo_line_with_a_score_or_a_polygon_is_read(place: Place) -> None:
     assert shapes(sample) == [*FOUND, ("dog", "polygon", [[0, 0], [32, 0], [16, 48]])]
 
 
-def test_a_box_may_stand_out_by_its_rounding(place: Place) -> None:
+def test_read_box_outside_by_its_rounding_is_moved_to_the_edge(place: Place) -> None:
     tree(place, boxes="0 0.25 0.5 0.500001 1.0\n1 0.75 0.999 0.5 0.002\n")
     samples, problems = read(place)
     assert not problems
@@ -191,7 +191,7 @@ def test_a_box_may_stand_out_by_its_rounding(place: Place) -> None:
         "a\0.png",
     ],
 )
-def test_names_that_lead_elsewhere_are_not_there(place: Place, tmp_path: Path, name: str) -> None:
+def test_read_name_outside_the_tree_is_not_found(place: Place, tmp_path: Path, name: str) -> None:
     (tmp_path / "bucket/secret.png").write_bytes(picture())
     tree(place, listed=f"{name}\nobj_train_data/1.png\n")
     samples, (problem,) = read(place)
@@ -201,7 +201,7 @@ def test_names_that_lead_elsewhere_are_not_there(place: Place, tmp_path: Path, n
     assert {name: shapes(sample) for name, sample in samples.items()} == {"obj_train_data/1.png": FOUND}
 
 
-def test_a_picture_counts_once(place: Place) -> None:
+def test_read_picture_listed_twice_counts_once(place: Place) -> None:
     tree(place, listed="obj_train_data/1.png\n./obj_train_data/1.png\n")
     samples, (problem,) = read(place)
     assert "line 2" in problem
@@ -223,7 +223,7 @@ def test_a_picture_counts_once(place: Place) -> None:
         ("\0" * 200_000, "longer than"),
     ],
 )
-def test_a_tree_that_cannot_be_read(place: Place, data: str, why: str) -> None:
+def test_read_incomplete_tree_is_one_problem(place: Place, data: str, why: str) -> None:
     tree(place)
     (place.root / "obj.names").unlink()
     place.write("labels.txt", "cat\n")
@@ -235,7 +235,7 @@ def test_a_tree_that_cannot_be_read(place: Place, data: str, why: str) -> None:
     assert not samples
 
 
-def test_a_picture_without_a_readable_size_has_no_boxes(place: Place) -> None:
+def test_read_picture_without_a_readable_size_has_no_boxes(place: Place) -> None:
     tree(place)
     place.write("obj_train_data/1.png", b"no picture")
     samples, (problem,) = read(place)
@@ -243,7 +243,7 @@ def test_a_picture_without_a_readable_size_has_no_boxes(place: Place) -> None:
     assert shapes(samples["obj_train_data/1.png"]) == []
 
 
-def test_what_cannot_be_written_is_refused(place: Place) -> None:
+def test_write_refuses_names_that_are_not_a_line(place: Place) -> None:
     one, two = place.sample("a/1.png"), place.sample("b/1.JPG")
     with pytest.raises(ValueError, match="another picture has the file of boxes"):
         yolo.write([one, two], lambda name, data: None)
@@ -255,7 +255,7 @@ def test_what_cannot_be_written_is_refused(place: Place) -> None:
             yolo.write([one], lambda name, data: None)
 
 
-def test_shapes_that_are_no_box_are_left_out(place: Place) -> None:
+def test_write_leaves_out_shapes_other_than_boxes(place: Place) -> None:
     written: dict[str, bytes] = {}
     sample = place.sample("1.png", drawn("c", "circle", [[5, 5], [2]]), drawn("b", "bndbox", [[0, 0], [64, 48]]))
     unknown = place.sample("2.png", drawn("b", "bndbox", [[0, 0], [64, 48]]))

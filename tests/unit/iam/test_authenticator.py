@@ -78,19 +78,19 @@ def refused(call, *arguments):
 # Tokens
 
 
-def test_a_token_of_the_project_passes(strict):
+def test_token_of_the_project_is_accepted(strict):
     token = strict.tokens.issue(ALICE, project=RED)
     request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert strict.access.authenticate(request, RED.id).user is ALICE
 
 
 @pytest.mark.parametrize("token", ["", "x", "f" * 64, "ü", " "])
-def test_a_token_that_was_not_issued_here_is_401(strict, token):
+def test_token_not_issued_here_is_401(strict, token):
     request = read_signed_request(environ(headers={"X-Auth-Token": token}))
     assert refused(strict.access.authenticate, request, RED.id) is INVALID_TOKEN
 
 
-def test_an_expired_or_revoked_token_is_401(strict):
+def test_token_expired_or_revoked_is_401(strict):
     first, second = strict.tokens.issue(ALICE, project=RED), strict.tokens.issue(ALICE, project=RED)
     strict.tokens.revoke(first.id)
     assert (
@@ -105,7 +105,7 @@ def test_an_expired_or_revoked_token_is_401(strict):
 
 
 @pytest.mark.parametrize("project", [None, BLUE])
-def test_a_token_of_another_project_or_none_is_403(strict, project):
+def test_token_of_another_project_or_none_is_403(strict, project):
     token = strict.tokens.issue(BOB, project=project)
     request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert refused(strict.access.authenticate, request, RED.id) is PROJECT_MISMATCH
@@ -159,19 +159,19 @@ def sdk_signed(
         {"key": "AKB", "secret": "sk-b"},
     ],
 )
-def test_a_signed_request_passes(strict, arguments):
+def test_sdk_signature_valid_is_accepted(strict, arguments):
     body = arguments.get("body", b"")
     request = read_signed_request(sdk_signed(**arguments), lambda: body)
     assert strict.access.authenticate(request, RED.id).name in ("alice", "bob")
 
 
-def test_a_signature_over_an_announced_digest_is_compared_with_the_body(strict):
+def test_sdk_signature_over_announced_digest_is_compared_with_the_body(strict):
     signed = sdk_signed("POST", body=b"right", headers={"X-Sdk-Content-Sha256": hashlib.sha256(b"right").hexdigest()})
     assert strict.access.authenticate(read_signed_request(signed, lambda: b"right")).user is ALICE
     assert refused(strict.access.authenticate, read_signed_request(signed, lambda: b"wrong")) is INVALID_SIGNATURE
 
 
-def test_the_project_of_a_key_is_its_users(strict):
+def test_sdk_signature_project_is_that_of_the_keys_user(strict):
     assert refused(strict.access.authenticate, read_signed_request(sdk_signed()), BLUE.id) is PROJECT_MISMATCH
     request = read_signed_request(sdk_signed(key="AKB", secret="sk-b"))
     assert strict.access.authenticate(request, BLUE.id).user is BOB
@@ -208,17 +208,17 @@ def changed(signed, **changes):
         ),
     ],
 )
-def test_a_wrong_signature_is_403(strict, signed):
+def test_sdk_signature_wrong_is_403(strict, signed):
     assert refused(strict.access.authenticate, read_signed_request(signed(), lambda: b""), RED.id) is INVALID_SIGNATURE
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", "Basic eDp5", "SDK-HMAC-SHA1 Access=AKA", "AWS AKA:x"])
-def test_no_signature_of_a_known_kind_is_401(strict, header):
+def test_sdk_signature_of_no_known_kind_is_401(strict, header):
     request = read_signed_request(environ(headers={"Authorization": header}))
     assert refused(strict.access.authenticate, request, RED.id) is INVALID_TOKEN
 
 
-def test_the_window_is_a_quarter_of_an_hour(strict):
+def test_sdk_signature_time_window_is_fifteen_minutes(strict):
     signed = sdk_signed()
     strict.clock.ahead_ms = 14 * 60_000
     strict.access.authenticate(read_signed_request(signed))
@@ -247,7 +247,7 @@ def v2_signed(dialect="OBS", *, key="AKA", secret="sk-a", date=None, path="/buck
 
 @pytest.mark.parametrize("dialect", ["OBS", "AWS"])
 @pytest.mark.parametrize("own_date", [False, True])
-def test_an_older_signature_passes(strict, dialect, own_date):
+def test_v2_signature_valid_is_accepted(strict, dialect, own_date):
     assert (
         strict.access.authenticate_object(read_signed_request(v2_signed(dialect, own_date=own_date))).principal.user
         is ALICE
@@ -276,24 +276,24 @@ def test_an_older_signature_passes(strict, dialect, own_date):
         ({"HTTP_AUTHORIZATION": ""}, ACCESS_DENIED),
     ],
 )
-def test_an_older_signature_that_is_wrong(strict, dialect, change, expected):
+def test_v2_signature_wrong_is_refused(strict, dialect, change, expected):
     assert refused(strict.access.authenticate_object, read_signed_request({**v2_signed(dialect), **change})) is expected
 
 
 @pytest.mark.parametrize(("dialect", "other"), [("OBS", "HTTP_X_AMZ_"), ("AWS", "HTTP_X_OBS_")])
 @pytest.mark.parametrize("name", ["COPY_SOURCE", "META_WHO", "METADATA_DIRECTIVE"])
-def test_what_the_other_dialect_says_is_not_signed(strict, dialect, other, name):
+def test_v2_signature_refuses_unsigned_headers_of_the_other_dialect(strict, dialect, other, name):
     added = {**v2_signed(dialect), other + name: "/bucket/secret"}
     assert refused(strict.access.authenticate_object, read_signed_request(added)) is ACCESS_DENIED
 
 
-def test_what_has_no_effect_need_not_be_signed(strict):
+def test_v2_signature_accepts_unsigned_headers_without_effect(strict):
     """s3cmd sends back every header that it was answered."""
     for signed in (v2_signed("AWS"), v4_signed()):
         strict.access.authenticate_object(read_signed_request({**signed, "HTTP_X_OBS_ID_2": "x"}))
 
 
-def test_another_secret_is_a_mismatch(strict):
+def test_v2_signature_with_another_secret_is_a_mismatch(strict):
     assert (
         refused(strict.access.authenticate_object, read_signed_request(v2_signed(secret="sk-b"))) is SIGNATURE_MISMATCH
     )
@@ -307,7 +307,7 @@ def v2_url(parameter="AccessKeyId", key="AKA", secret="sk-a", expires=None, meth
 
 @pytest.mark.parametrize("parameter", ["AccessKeyId", "AWSAccessKeyId"])
 @pytest.mark.parametrize("mode", ["strict", "open_"])
-def test_a_signed_url_passes_until_it_expires(parameter, mode, request):
+def test_v2_signed_url_is_accepted_until_it_expires(parameter, mode, request):
     access = request.getfixturevalue(mode)
     signed = read_signed_request(environ(uri=v2_url(parameter)))
     assert access.access.authenticate_object(signed).principal.user is ALICE
@@ -330,7 +330,7 @@ def test_a_signed_url_passes_until_it_expires(parameter, mode, request):
         ("AKA", "AKB", SIGNATURE_MISMATCH),
     ],
 )
-def test_a_changed_url_is_refused_also_when_open(mode, old, new, expected, request):
+def test_v2_signed_url_changed_is_refused_also_in_open_mode(mode, old, new, expected, request):
     uri = v2_url().replace(old, new, 1)
     assert (
         refused(request.getfixturevalue(mode).access.authenticate_object, read_signed_request(environ(uri=uri)))
@@ -338,7 +338,7 @@ def test_a_changed_url_is_refused_also_when_open(mode, old, new, expected, reque
     )
 
 
-def test_our_own_urls_pass_and_only_unchanged(strict, open_):
+def test_own_signed_url_is_accepted_only_unchanged(strict, open_):
     for mode in (strict, open_):
         uri = mode.signer.sign("", "bucket/a.jpg", process="image/resize,m_lfit,h_200")
         mode.access.authenticate_object(read_signed_request(environ(uri=uri)))
@@ -383,7 +383,7 @@ def v4_signed(
 
 @pytest.mark.parametrize("query", [False, True])
 @pytest.mark.parametrize("uri", ["/", "/bucket?list-type=2&prefix=a%2Fb&delimiter=%2F", "/bucket/%C3%BC%2B%20x~.txt"])
-def test_a_newer_signature_passes(strict, query, uri):
+def test_v4_signature_valid_is_accepted(strict, query, uri):
     granted = strict.access.authenticate_object(read_signed_request(v4_signed(query=query, uri=uri)))
     assert granted.principal.user is ALICE
     assert granted.chunk_check is not None
@@ -413,7 +413,7 @@ def test_a_newer_signature_passes(strict, query, uri):
         (lambda: changed(v4_signed(query=True), REQUEST_METHOD="PUT"), SIGNATURE_MISMATCH),
     ],
 )
-def test_a_newer_signature_that_is_wrong(strict, signed, expected):
+def test_v4_signature_wrong_is_refused(strict, signed, expected):
     assert refused(strict.access.authenticate_object, read_signed_request(signed())) is expected
 
 
@@ -428,14 +428,14 @@ def test_a_newer_signature_that_is_wrong(strict, signed, expected):
         ("X-Amz-Signature=", "response-content-type=text%2Fhtml&X-Amz-Signature=", SIGNATURE_MISMATCH),
     ],
 )
-def test_a_newer_url_that_was_changed(mode, old, new, expected, request):
+def test_v4_signed_url_changed_is_refused(mode, old, new, expected, request):
     signed = v4_signed(query=True)
     wrong = changed(signed, REQUEST_URI=signed["REQUEST_URI"].replace(old, new, 1))
     assert wrong != signed
     assert refused(request.getfixturevalue(mode).access.authenticate_object, read_signed_request(wrong)) is expected
 
 
-def test_a_newer_url_expires(strict, open_):
+def test_v4_signed_url_expires(strict, open_):
     for mode in (strict, open_):
         signed = read_signed_request(v4_signed(query=True))
         mode.access.authenticate_object(signed)
@@ -448,33 +448,33 @@ def test_a_newer_url_expires(strict, open_):
 
 @pytest.mark.parametrize("token", ["", "anything"])
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "SDK-HMAC-SHA256 nonsense", "OBS x", "AWS4-HMAC-SHA256 x"])
-def test_open_lets_any_header_pass(open_, token, authorization):
+def test_open_mode_accepts_any_authorization_header(open_, token, authorization):
     request = read_signed_request(environ(headers={"X-Auth-Token": token, "Authorization": authorization}))
     assert open_.access.authenticate(request, "any-project").may_use("any-project")
     assert open_.access.authenticate_object(request).principal.may_use("any-project")
 
 
-def test_a_token_expires_also_when_open(open_):
+def test_open_mode_refuses_expired_tokens(open_):
     token = open_.tokens.issue(User("carol", "acme"), expires_ms=1)
     request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert refused(open_.access.authenticate, request) is INVALID_TOKEN
     assert refused(open_.access.authenticate_object, request) is ACCESS_DENIED
 
 
-def test_open_still_knows_who_it_is(open_):
+def test_open_mode_recognizes_the_caller(open_):
     token = open_.tokens.issue(User("carol", "acme"), project=RED)
     request = read_signed_request(environ(headers={"X-Auth-Token": token.id}))
     assert (open_.access.authenticate(request).name, open_.access.authenticate(request).domain) == ("carol", "acme")
     assert open_.access.authenticate(read_signed_request(sdk_signed(secret="wrong"))).name == "alice"
 
 
-def test_open_lets_urls_of_unknown_keys_pass_until_they_expire(open_):
+def test_open_mode_accepts_urls_of_unknown_keys_until_they_expire(open_):
     open_.access.authenticate_object(read_signed_request(environ(uri=v2_url(key="SOMEBODY", secret="?"))))
     expired = read_signed_request(environ(uri=v2_url(key="SOMEBODY", secret="?", expires=1)))
     assert refused(open_.access.authenticate_object, expired) is EXPIRED
 
 
-def test_chunk_signatures_follow_each_other(strict):
+def test_chunk_check_requires_signatures_in_order(strict):
     signed = v4_signed(method="PUT")
     granted = strict.access.authenticate_object(read_signed_request(signed))
     date = signed["HTTP_X_AMZ_DATE"]
@@ -496,7 +496,7 @@ def test_chunk_signatures_follow_each_other(strict):
     granted.chunk_check.trailer(hmac.new(key, text.encode(), "sha256").hexdigest(), lines)
 
 
-def test_what_is_signed_of_the_body(strict):
+def test_v4_signature_body_digest_is_that_of_the_header(strict):
     def digest(**arguments):
         return strict.access.authenticate_object(read_signed_request(v4_signed(method="PUT", **arguments))).body_digest
 
@@ -504,7 +504,7 @@ def test_what_is_signed_of_the_body(strict):
     assert digest(digest="UNSIGNED-PAYLOAD") == digest(query=True) == "UNSIGNED-PAYLOAD"
 
 
-def test_a_signature_that_says_nothing_of_the_body_is_for_none(strict):
+def test_v4_signature_without_a_digest_covers_an_empty_body(strict):
     request = AWSRequest("PUT", f"http://{HOST}/bucket/a.txt", data=b"")
     SigV4Auth(Credentials("AKA", "sk-a"), "s3", "eu-de").add_auth(request)
     signed = environ("PUT", "/bucket/a.txt", dict(request.headers.items()))

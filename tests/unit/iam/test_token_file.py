@@ -1,4 +1,4 @@
-"""Tokens outlive the process that has issued them, but not the user they were issued to."""
+"""Tokens stay valid over a restart, but not after their user is removed."""
 
 import stat
 
@@ -33,7 +33,7 @@ def restart(tmp_path, clock):
     return start
 
 
-def test_a_token_is_the_same_after_a_restart(restart):
+def test_token_file_keeps_tokens_over_a_restart(restart):
     first = restart(ALICE, BOB)
     made = [
         first.issue(ALICE, project=RED),
@@ -46,12 +46,12 @@ def test_a_token_is_the_same_after_a_restart(restart):
     assert second.find(made[0].id).user is ALICE
 
 
-def test_open_anybody_comes_back(restart):
+def test_token_file_open_mode_restores_any_user(restart):
     token = restart().issue(User("anyone", "acme"), project=BLUE)
     assert restart().find(token.id) == token
 
 
-def test_what_was_revoked_or_has_expired_does_not_come_back(restart, clock, tmp_path):
+def test_token_file_drops_revoked_and_expired_tokens(restart, clock, tmp_path):
     first = restart(BOB)
     revoked, old = first.issue(BOB), first.issue(BOB)
     first.revoke(revoked.id)
@@ -65,14 +65,14 @@ def test_what_was_revoked_or_has_expired_does_not_come_back(restart, clock, tmp_
     assert restart(BOB).find(young.id) is None
 
 
-def test_a_token_ends_with_its_user_and_their_project(restart):
+def test_token_file_drops_tokens_of_removed_users_and_projects(restart):
     token = restart(ALICE, BOB).issue(ALICE, project=RED)
     assert restart(BOB).find(token.id) is None
     token = restart(ALICE).issue(ALICE, project=RED)
     assert restart(User("alice", password="pw-a", project=BLUE)).find(token.id) is None
 
 
-def test_a_line_that_was_cut_off_costs_that_one_alone(restart, tmp_path):
+def test_token_file_skips_a_truncated_line(restart, tmp_path):
     first = restart(BOB)
     kept, lost = first.issue(BOB), first.issue(BOB)
     file = tmp_path / "tokens"
@@ -81,21 +81,21 @@ def test_a_line_that_was_cut_off_costs_that_one_alone(restart, tmp_path):
     assert (second.find(kept.id), second.find(lost.id)) == (kept, None)
 
 
-def test_the_file_is_for_its_owner_alone_and_has_no_password(restart, tmp_path):
+def test_token_file_is_private_and_has_no_password(restart, tmp_path):
     restart(BOB).issue(BOB)
     file = tmp_path / "tokens"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert b"pw-b" not in file.read_bytes()
 
 
-def test_a_disk_that_refuses_costs_no_login(restart, tmp_path, caplog):
+def test_token_file_write_error_does_not_fail_the_login(restart, tmp_path, caplog):
     (tmp_path / "tokens").mkdir()
     tokens = restart(BOB)
     assert tokens.find(tokens.issue(BOB).id)
     assert any("must log in again" in line for line in caplog.messages)
 
 
-def test_a_client_goes_on_after_a_restart(tmp_path):
+def test_emulator_restarted_accepts_earlier_tokens(tmp_path):
     settings = Settings(port=0, data_dir=tmp_path / "data", auth="strict", users=(BOB,), durability="process")
     body = {"identity": {"methods": ["password"], "password": {"user": {"name": "bob", "password": "pw-b"}}}}
     body["scope"] = {"project": {"name": "blue"}}
@@ -108,7 +108,7 @@ def test_a_client_goes_on_after_a_restart(tmp_path):
         assert requests.get(url, headers={"X-Auth-Token": "0" * 64}, timeout=10).status_code == 401
 
 
-def test_without_a_file_they_end_with_the_process(clock):
+def test_tokens_without_a_file_end_with_the_process(clock):
     token = Tokens(clock, Ids()).issue(BOB)
     with pytest.raises(ApiError):
         Tokens(clock, Ids()).require(token.id)

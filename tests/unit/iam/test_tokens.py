@@ -1,3 +1,5 @@
+"""Issue, find, expire and revoke tokens."""
+
 import pytest
 
 from modelarts_emulator.contract.errors import INVALID_TOKEN, ApiError
@@ -19,7 +21,7 @@ def tokens(clock):
     return Tokens(clock, Ids(seed=1))
 
 
-def test_a_token_lives_for_a_day(tokens, clock):
+def test_token_expires_after_a_day(tokens, clock):
     token = tokens.issue(USER, project=PROJECT)
     assert token.expires_ms - token.issued_ms == LIFETIME_MS == 86_400_000
     clock.ms += LIFETIME_MS - 1
@@ -32,13 +34,13 @@ def test_a_token_lives_for_a_day(tokens, clock):
     assert token.id not in str(caught.value)
 
 
-def test_a_token_got_with_another_does_not_outlive_it(tokens, clock):
+def test_token_obtained_with_another_does_not_outlive_it(tokens, clock):
     first = tokens.issue(USER)
     clock.ms += 1000
     assert tokens.issue(USER, expires_ms=first.expires_ms).expires_ms == first.expires_ms
 
 
-def test_revoked_is_over(tokens):
+def test_token_revoked_is_not_found(tokens):
     token = tokens.issue(USER)
     assert tokens.revoke(token.id)
     assert tokens.find(token.id) is None
@@ -46,19 +48,19 @@ def test_revoked_is_over(tokens):
 
 
 @pytest.mark.parametrize("unknown", ["", "x", "f" * 64, "ü"])
-def test_what_was_not_issued_is_none(tokens, unknown):
+def test_token_not_issued_is_not_found(tokens, unknown):
     tokens.issue(USER)
     assert tokens.find(unknown) is None
 
 
-def test_tokens_differ_and_speak_for_their_user(tokens):
+def test_tokens_differ_and_have_their_own_user(tokens):
     one, other = tokens.issue(USER, project=PROJECT), tokens.issue(USER)
     assert one.id != other.id
     assert one.principal.may_use(PROJECT.id)
     assert not other.principal.may_use(PROJECT.id)
 
 
-def test_expired_ones_are_forgotten_but_the_latest(tokens, clock):
+def test_tokens_expired_are_dropped_except_the_latest(tokens, clock):
     issued = [tokens.issue(USER).id for _ in range(1500)]
     clock.ms += LIFETIME_MS
     last = tokens.issue(USER)
@@ -70,7 +72,7 @@ def test_expired_ones_are_forgotten_but_the_latest(tokens, clock):
     assert tokens.find(issued[-1])
 
 
-def test_clear_ends_all(tokens):
+def test_clear_ends_all_tokens(tokens):
     token = tokens.issue(USER)
     tokens.clear()
     assert tokens.find(token.id) is None

@@ -1,3 +1,5 @@
+"""Sign URLs and verify them."""
+
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -46,34 +48,34 @@ def refusal(signer, url, method="GET"):
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("process", [None, "image/resize,m_lfit,h_200"])
-def test_a_signed_url_is_valid(signer, key, process):
+def test_sign_returns_a_valid_url(signer, key, process):
     verify(signer, signer.sign(BASE, ObsPath("bucket", key), process=process))
 
 
-def test_parameters_stand_in_the_documented_order(signer):
+def test_sign_orders_parameters_as_documented(signer):
     url = signer.sign(BASE, "bucket/dir/1.jpg", process="image/resize,m_lfit,h_200")
     assert url.startswith(f"{BASE}/bucket/dir/1.jpg?AccessKeyId=ACCESSKEY&Expires={NOW_S + 3600}&x-image-process=")
     assert "&x-image-process=image%2Fresize%2Cm_lfit%2Ch_200&Signature=" in url
     assert [name for name, _ in split(url)[1]] == ["AccessKeyId", "Expires", "x-image-process", "Signature"]
 
 
-def test_the_signature_is_the_one_of_the_documents(signer):
+def test_sign_computes_the_documented_signature(signer):
     # Computed apart: base64(HMAC-SHA1("secret", "GET\n\n\n1767229200\n/bucket/1.jpg"))
     assert dict(split(signer.sign(BASE, "bucket/1.jpg"))[1])["Signature"] == "af6ikoEmPnRRxw2FvZlL0AiGtiU="
 
 
-def test_a_path_and_its_name_are_signed_alike(signer):
+def test_sign_accepts_a_path_and_its_name_alike(signer):
     assert signer.sign(BASE, ObsPath("bucket", "x y/1.jpg")) == signer.sign(BASE, "bucket/x y/1.jpg")
 
 
-def test_equal_pages_are_equal_bytes_for_a_while(signer, clock):
+def test_sign_returns_equal_urls_within_a_step(signer, clock):
     first = signer.sign(BASE, "bucket/1.jpg", lifetime_s=3600 - 1)
     clock.ms -= (EXPIRY_STEP_S - 2) * 1000
     assert signer.sign(BASE, "bucket/1.jpg", lifetime_s=3600 - 1) == first
 
 
 @pytest.mark.parametrize("lifetime_s", [1, 60, 299, 300, 301, 3600])
-def test_it_lives_as_long_as_asked_and_little_longer(signer, clock, lifetime_s):
+def test_sign_expiry_is_at_least_the_lifetime_and_little_more(signer, clock, lifetime_s):
     url = signer.sign(BASE, "bucket/1.jpg", lifetime_s=lifetime_s)
     clock.ms += lifetime_s * 1000 - 1
     verify(signer, url)
@@ -105,20 +107,20 @@ def test_it_lives_as_long_as_asked_and_little_longer(signer, clock, lifetime_s):
         ("Signature=", "Signature=ü", SIGNATURE_MISMATCH),
     ],
 )
-def test_a_changed_url_is_refused(signer, old, new, expected):
+def test_verify_refuses_a_changed_url(signer, old, new, expected):
     url = signer.sign(BASE, "bucket/1.jpg", process="image/resize,m_lfit,h_200")
     assert old in url
     assert refusal(signer, url.replace(old, new, 1)) is expected
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
-def test_it_is_for_fetching_only(signer, method):
+def test_verify_refuses_other_methods(signer, method):
     assert refusal(signer, signer.sign(BASE, "bucket/1.jpg"), method) is SIGNATURE_MISMATCH
 
 
-def test_another_secret_signs_otherwise(signer, clock):
+def test_sign_with_another_secret_differs(signer, clock):
     assert refusal(UrlSigner("ACCESSKEY", "Secret", clock), signer.sign(BASE, "bucket/1.jpg")) is SIGNATURE_MISMATCH
 
 
-def test_parameters_that_mean_nothing_do_not_matter(signer):
+def test_verify_ignores_parameters_without_meaning(signer):
     verify(signer, signer.sign(BASE, "bucket/1.jpg") + "&cache-buster=1")

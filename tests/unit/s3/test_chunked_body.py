@@ -1,3 +1,5 @@
+"""Decode aws-chunked bodies."""
+
 import io
 
 import pytest
@@ -44,7 +46,7 @@ def read(body, headers=UNSIGNED, check=None):
         (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n"),
     ],
 )
-def test_chunks_are_put_together(body, expected):
+def test_decode_chunks_joins_the_chunks(body, expected):
     assert read(body) == expected
 
 
@@ -62,20 +64,20 @@ def test_chunks_are_put_together(body, expected):
         (b"1" * 5000, INCOMPLETE_BODY),
     ],
 )
-def test_what_is_no_chunk_is_refused(body, expected):
+def test_decode_chunks_refuses_malformed_chunks(body, expected):
     with pytest.raises(ApiError) as caught:
         read(body)
     assert caught.value.error is expected
 
 
-def test_the_announced_length_must_come():
+def test_decode_chunks_requires_the_announced_length():
     headers = {**UNSIGNED, "x-amz-decoded-content-length": "6"}
     with pytest.raises(ApiError) as caught:
         read(b"5\r\nhello\r\n0\r\n\r\n", headers)
     assert caught.value.error is INCOMPLETE_BODY
 
 
-def test_no_chunk_comes_before_it_has_been_judged():
+def test_decode_chunks_yields_no_chunk_before_it_is_verified():
     body = b"2;chunk-signature=good\r\nok\r\n3;chunk-signature=bad\r\nbad\r\n0;chunk-signature=good\r\n\r\n"
     pieces = decode_chunks(io.BytesIO(body), SIGNED, Check())
     assert next(pieces) == b"ok"
@@ -84,7 +86,7 @@ def test_no_chunk_comes_before_it_has_been_judged():
     assert caught.value.error is SIGNATURE_MISMATCH
 
 
-def test_a_chunk_without_its_signature_is_refused():
+def test_decode_chunks_refuses_a_chunk_without_its_signature():
     with pytest.raises(ApiError) as caught:
         read(b"5\r\nhello\r\n0\r\n\r\n", SIGNED, Check())
     assert caught.value.error is ACCESS_DENIED
@@ -97,7 +99,7 @@ TRAILER = {
 SIGNED_CHUNKS = b"2;chunk-signature=good\r\nok\r\n0;chunk-signature=good\r\n"
 
 
-def test_trailers_are_told_and_judged():
+def test_decode_chunks_returns_and_verifies_trailers():
     check, trailers = Check(), {}
     body = SIGNED_CHUNKS + b"x-amz-checksum-crc32: AAAA\r\nx-amz-trailer-signature:good\r\n\r\n"
     assert b"".join(decode_chunks(io.BytesIO(body), TRAILER, check, trailers)) == b"ok"
@@ -115,13 +117,13 @@ def test_trailers_are_told_and_judged():
         (b"", MALFORMED_TRAILER),
     ],
 )
-def test_a_trailer_that_is_not_as_announced(trailer, expected):
+def test_decode_chunks_refuses_trailers_that_differ_from_the_announced(trailer, expected):
     with pytest.raises(ApiError) as caught:
         read(SIGNED_CHUNKS + trailer, TRAILER, Check())
     assert caught.value.error is expected
 
 
-def test_what_is_chunked():
+def test_is_chunked_recognizes_both_headers():
     assert is_chunked({"content-encoding": "aws-chunked"})
     assert is_chunked({"content-encoding": "gzip, aws-chunked"})
     assert is_chunked(SIGNED)
