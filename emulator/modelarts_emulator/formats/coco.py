@@ -9,7 +9,7 @@ import codecs
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, TypeVar
@@ -22,6 +22,7 @@ from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType,
 from modelarts_emulator.formats.coordinates import number, snap_to_edge
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.voc import FEATURE, SHAPE
+from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
 
@@ -116,7 +117,7 @@ def _by_name(pictures: Iterable[str]) -> dict[str, str | None]:
 
 
 def _found(
-    name: str, bases: Iterable[str], pictures: dict[str, ObjectEntry], by_name: dict[str, str | None]
+    name: str, bases: Iterable[str], pictures: Mapping[ObjectKey, ObjectEntry], by_name: dict[str, str | None]
 ) -> str | None:
     exact = (base + name for base in bases)
     return next((path for path in exact if path in pictures), None) or by_name.get(name.rpartition("/")[2])

@@ -20,7 +20,7 @@ from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.voc import MASK_SOURCE, InvalidVoc, hard_text
 from modelarts_emulator.formats.voc import MAX_BYTES as MAX_VOC_BYTES
 from modelarts_emulator.formats.voc import read as read_voc
-from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.store.records import SampleRecord
 
 SCHEME = "s3"
@@ -190,7 +190,7 @@ class _LineReader:
         first_time = next((_milliseconds(a.creation_time) for a in annotations if a.creation_time), None)
         return SampleRecord(
             id=line.id or "",
-            path="" if text is not None else ObsPath.parse(self._location(line.source)).object_name,
+            path=ObjectKey("") if text is not None else ObsPath.parse(self._location(line.source)).object_name,
             type=self._sample_type if line.sample_type is None else SampleType(line.sample_type),
             time=0,
             text=text,

@@ -15,6 +15,7 @@ from modelarts_emulator.contract.sources import LabelFormat
 from modelarts_emulator.contract.wire import LabelType, SampleType
 from modelarts_emulator.formats.encodings import with_line_feeds
 from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.store.records import SampleRecord
 
 MAX_LINE_BYTES = 100 * 1024
@@ -129,7 +130,7 @@ def _at(path: str, problem: Problem) -> Problem:
 
 def _sample(path: str, text: str, names: Iterable[str], label_type: LabelType) -> SampleRecord:
     labels = [SampleLabel(name=name, type=label_type) for name in names]
-    return SampleRecord(id="", path=path, type=SampleType.TEXT, time=0, text=text, labels=labels)
+    return SampleRecord(id="", path=ObjectKey(path), type=SampleType.TEXT, time=0, text=text, labels=labels)
 
 
 def write(samples: Iterable[SampleRecord], out: BinaryIO, label_format: LabelFormat | None = None) -> int:

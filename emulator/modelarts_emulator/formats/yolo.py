@@ -6,7 +6,7 @@ Reference: user manual, "Specifications for Importing Data from an OBS Directory
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.text import read_lines
 from modelarts_emulator.formats.voc import FEATURE, SHAPE
 from modelarts_emulator.media.images import read_header
+from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
 
@@ -50,7 +51,7 @@ def read(directory: str, entries: Sequence[ObjectEntry], open_: Open) -> Iterato
 class _Tree:
     """One tree, located by its ``obj.data``."""
 
-    def __init__(self, data: str, objects: dict[str, ObjectEntry], open_: Open) -> None:
+    def __init__(self, data: str, objects: Mapping[ObjectKey, ObjectEntry], open_: Open) -> None:
         self._data, self._objects, self._open = data, objects, open_
         self._base = data[: -len(DATA)]
         self._names: dict[int, str] = {}
@@ -124,7 +125,7 @@ class _Tree:
         boxes = f"{stem(path)}.txt"
         boxes = boxes if boxes in self._objects else f"{stem(path)}.TXT"
         found = boxes if boxes in self._objects else None
-        yield from read_picture(self._objects[path], found, self._names, usage, self._open)
+        yield from read_picture(self._objects[ObjectKey(path)], found, self._names, usage, self._open)
 
 
 def read_pictures(

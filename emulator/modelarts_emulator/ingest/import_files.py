@@ -23,7 +23,7 @@ from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_import
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
 from modelarts_emulator.media.images import read_header
-from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import IMPORT_ORIGIN
 from modelarts_emulator.samples.factory import file_sample, input_directories
@@ -89,7 +89,7 @@ class Import:
                 self.source.object_name,
                 list(self.listing.entries(self.source)),
                 self.order.options,
-                lambda path: tree.open(ObsPath.parse(f"/{path}")),
+                lambda path: tree.open(ObsPath.of(ObjectKey(path))),
             )
 
     def accepted_items(self) -> Iterator[SampleRecord]:
@@ -100,12 +100,12 @@ class Import:
             elif self.order.accepts(item):
                 yield item
 
-    def copy_to_input(self, path: str) -> str:
+    def copy_to_input(self, path: ObjectKey) -> ObjectKey:
         """Copy an object to the input directory, if samples are imported; return its path there. Raises ApiError."""
         relative = self.relative(path)
         return self.copier.copy(path, relative) if self.order.samples else self.copier.target(path, relative)
 
-    def relative(self, path: str) -> str:
+    def relative(self, path: ObjectKey) -> str:
         """Return an object's path below the source directory; from a manifest, only its name."""
         start = self.source.object_name
         if self.listing is not None and path.startswith(start):
@@ -226,9 +226,9 @@ class FileImport(Import):
         if self.listing is None:
             self.progress.total_file_size += merged.size
 
-    def _shape_at(self, path: str) -> tuple[int, int, int] | None:
+    def _shape_at(self, path: ObjectKey) -> tuple[int, int, int] | None:
         """Read width, height and channels of an image where it is stored now. Raises FILE_NOT_FOUND."""
-        place = ObsPath.parse(f"/{path}")
+        place = ObsPath.of(path)
         if self.runtime.tree.stat(place) is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
         return read_header(self.runtime.tree.local(place))
@@ -243,13 +243,13 @@ class FileImport(Import):
     def _read(
         self,
         identity: str,
-        path: str,
+        path: ObjectKey,
         sample_type: SampleType,
         parent: str | None,
         shape: tuple[int, int, int] | None = None,
     ) -> SampleRecord:
         """Return the new sample of an object in the input. ``shape`` is its size, if known. Raises FILE_NOT_FOUND."""
-        place = ObsPath.parse(f"/{path}")
+        place = ObsPath.of(path)
         stat = self.runtime.tree.stat(place)
         if stat is None:
             raise ApiError(FILE_NOT_FOUND, str(place))

@@ -17,7 +17,7 @@ from modelarts_emulator.formats.text import MAX_LINE_BYTES, RESULT
 from modelarts_emulator.ingest.import_files import Import
 from modelarts_emulator.ingest.merge import Candidate
 from modelarts_emulator.ingest.sync_lines import LineSync
-from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import WHOLE_LINES, text_sample
 from modelarts_emulator.store import FileRecord, ReadOptions, SampleRecord, Selection
@@ -26,7 +26,7 @@ from modelarts_emulator.store import FileRecord, ReadOptions, SampleRecord, Sele
 class _LineImport(Import):
     """The part that imports of lines and of rows share: files that are read with the options of the import."""
 
-    def read_files(self, paths: Sequence[str], options: ReadOptions) -> None:
+    def read_files(self, paths: Sequence[ObjectKey], options: ReadOptions) -> None:
         """Read files of the dataset's input again.
 
         The caller holds the synchronization lock, so that no other thread reads them with other options.
@@ -40,13 +40,13 @@ class _LineImport(Import):
         sync.read([self._entry(path) for path in paths])
         self.record = store.entry(self.record.id).record  # reading the first table sets the schema
 
-    def count_file(self, path: str) -> None:
+    def count_file(self, path: ObjectKey) -> None:
         """Count a file as finished."""
         self.progress.finished_file_count += 1
         self.progress.finished_file_size += self._entry(path).size
 
-    def _entry(self, path: str) -> ObjectEntry:
-        place = ObsPath.parse(f"/{path}")
+    def _entry(self, path: ObjectKey) -> ObjectEntry:
+        place = ObsPath.of(path)
         stat = self.runtime.tree.stat(place)
         if stat is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
@@ -133,7 +133,7 @@ class TextImport(_LineImport):
             raise ApiError(TYPE_MISMATCH, fault)
         self.require_valid_labels(item)
 
-    def _write_file(self, source: str, new: Sequence[SampleRecord]) -> None:
+    def _write_file(self, source: ObjectKey, new: Sequence[SampleRecord]) -> None:
         relative = self.relative(source)
         if not self.traits.holds(relative):
             relative = f"{relative.rpartition('.')[0] or relative}.txt"
@@ -169,7 +169,7 @@ class RowImport(_LineImport):
         progress.total_file_size = progress.finished_file_size
         progress.total_sample_count = progress.imported_sample_count + progress.problem_count
 
-    def _sources(self) -> Iterator[str]:
+    def _sources(self) -> Iterator[ObjectKey]:
         if self.listing is not None:
             yield from (entry.path for entry in self.listing.entries(self.source) if self.traits.holds(entry.path))
             return
@@ -179,7 +179,7 @@ class RowImport(_LineImport):
             else:
                 self.progress.report(Problem(item.path or "a text", "is not a CSV file"))
 
-    def _count_rows(self, path: str) -> int:
+    def _count_rows(self, path: ObjectKey) -> int:
         with self.runtime.store.reading(self.record.id) as dataset:
             folder = path[: path.rfind("/") + 1]
             selection = Selection(directory=folder, predicate=lambda sample: sample.path == path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from modelarts_emulator.contract.errors import SAMPLE_EXISTS, ApiError
 from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 
 _CHUNK = 1 << 20
 
@@ -25,15 +25,15 @@ class InputCopier:
         self.folder = inputs[0].join(f"{folder}/") if folder else inputs[0]
         self._unflushed: set[ObsPath] = set()
 
-    def is_in_input(self, path: str) -> bool:
+    def is_in_input(self, path: ObjectKey) -> bool:
         """Return whether an object (``bucket/key``) is stored in the dataset's input already."""
         return path.startswith(self._inputs)
 
-    def target(self, path: str, relative: str) -> str:
+    def target(self, path: ObjectKey, relative: str) -> ObjectKey:
         """Return where an object belongs, without copying it."""
         return path if self.is_in_input(path) else self.folder.join(relative).object_name
 
-    def copy(self, path: str, relative: str) -> str:
+    def copy(self, path: ObjectKey, relative: str) -> ObjectKey:
         """Copy an object unless it is in the input, and return where it is stored then.
 
         If the name is taken by other content, the copy gets a name with a digest of its content, the same one each
@@ -41,7 +41,7 @@ class InputCopier:
         """
         if self.is_in_input(path):
             return path
-        source, target = ObsPath.parse(f"/{path}"), self.folder.join(relative)
+        source, target = ObsPath.of(path), self.folder.join(relative)
         if not self._has_copied(source, target):
             target = _renamed(target, self._digest(source))
             if not self._has_copied(source, target):

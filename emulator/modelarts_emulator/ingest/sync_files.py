@@ -157,7 +157,7 @@ class FileSync:
         self._on_progress(self._compared)
 
     def _is_current(self, sample: SampleRecord) -> bool:
-        stat = self._tree.stat(ObsPath.parse("/" + sample.path))
+        stat = self._tree.stat(ObsPath.of(sample.path))
         return stat is not None and (stat.size, stat.mtime_ns) == sample.signature
 
     def _missing(self) -> list[str]:
@@ -195,7 +195,7 @@ class FileSync:
     def _is_gone(self, sample: SampleRecord | None) -> bool:
         if sample is None:
             return False  # a tombstone, or removed concurrently
-        path = ObsPath.parse("/" + sample.path)
+        path = ObsPath.of(sample.path)
         return not any(directory.contains(path) for directory in self._listing.directories) or (
             not self._tree.exists(path)
         )

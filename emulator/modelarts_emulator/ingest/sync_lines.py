@@ -24,7 +24,7 @@ from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
 from modelarts_emulator.ingest.sync_files import SyncResult, is_readable
 from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import (
     has_header,
@@ -75,7 +75,7 @@ class LineSync:
         with self._store.reading(self._record.id) as dataset:
             missing = [path for path in dataset.files if path not in paths]
         for path in missing:
-            if self._tree.stat(ObsPath.parse(f"/{path}")) is None or not self._is_input(path):
+            if self._tree.stat(ObsPath.of(path)) is None or not self._is_input(path):
                 self._remove_file(path)
         return SyncResult(self.added, self.changed, self.removed)
 
@@ -91,8 +91,8 @@ class LineSync:
             if not is_being_written(entry.local):
                 self._read_file(entry, file)
 
-    def _is_input(self, path: str) -> bool:
-        place = ObsPath.parse(f"/{path}")
+    def _is_input(self, path: ObjectKey) -> bool:
+        place = ObsPath.of(path)
         return any(directory.contains(place) for directory in input_directories(self._record))
 
     def _read_file(self, entry: ObjectEntry, file: FileRecord | None) -> None:
@@ -126,7 +126,7 @@ class LineSync:
 
     def _samples(self, entry: ObjectEntry, options: ReadOptions) -> Iterator[SampleRecord]:
         """Return the samples of a file; unusable lines are reported and left out."""
-        place = ObsPath.parse(f"/{entry.path}")
+        place = ObsPath.of(entry.path)
         time = entry.mtime_ns // 1_000_000
         unusable = 0
         with self._tree.open(place) as stream:
@@ -135,7 +135,7 @@ class LineSync:
                 stream.seek(0)
                 items = row_samples(self._record, entry.path, stream, options, time=time)
             else:
-                beside = ObsPath.parse(f"/{stem(entry.path)}{text.RESULT}")
+                beside = ObsPath.of(ObjectKey(f"{stem(entry.path)}{text.RESULT}"))
                 has_results = self._tree.stat(beside) is not None
                 items = line_samples(self._record, entry.path, stream, options, time=time, has_results=has_results)
             for item in items:
@@ -170,7 +170,7 @@ class LineSync:
     def _count_added(self, outcomes: Iterable[Outcome]) -> None:
         self.added += sum(outcome.merged is not None for outcome in outcomes)
 
-    def _ids(self, path: str) -> tuple[set[str], set[str]]:
+    def _ids(self, path: ObjectKey) -> tuple[set[str], set[str]]:
         """Return the ids of a file's samples, and these together with those of its deleted samples.
 
         A tombstone ends when its line is gone from the file.
@@ -185,7 +185,7 @@ class LineSync:
                     self._tombstones[sample.path].add(sample.id)
         return live, live | self._tombstones.pop(path, set())
 
-    def _remove_file(self, path: str) -> None:
+    def _remove_file(self, path: ObjectKey) -> None:
         live, all_ids = self._ids(path)
         with self._store.writing(self._record.id) as dataset:
             for identity in all_ids:

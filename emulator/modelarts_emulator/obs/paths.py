@@ -8,8 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NewType
 
 from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
+
+ObjectKey = NewType("ObjectKey", str)
+"""An object as ``bucket/key``, without a leading slash: the form in which sample records and listings name it.
+
+It comes from :attr:`ObsPath.object_name` or from a walk, which have checked it; :meth:`ObsPath.of` is the way back.
+"""
 
 MAX_SEGMENT_BYTES = 255
 """Longest name between two ``/``, in bytes of UTF-8; the limit of most file systems."""
@@ -58,6 +65,12 @@ class ObsPath:
         return cls(bucket, key)
 
     @classmethod
+    def of(cls, object_key: ObjectKey) -> ObsPath:
+        """Return the path of an object key. Raises ApiError (PATH_INVALID)."""
+        bucket, _, key = object_key.partition("/")
+        return cls(bucket, key)
+
+    @classmethod
     def directory(cls, text: str) -> ObsPath:
         """Parse the path of a directory; a missing final ``/`` is added.
 
@@ -76,9 +89,9 @@ class ObsPath:
         return self.join(name)
 
     @property
-    def object_name(self) -> str:
+    def object_name(self) -> ObjectKey:
         """``bucket/key``, the form that is stored with samples."""
-        return f"{self.bucket}/{self.key}"
+        return ObjectKey(f"{self.bucket}/{self.key}")
 
     @property
     def name(self) -> str:

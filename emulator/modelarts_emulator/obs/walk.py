@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
-from modelarts_emulator.obs.paths import MAX_KEY_BYTES, MAX_SEGMENT_BYTES, is_object_name
+from modelarts_emulator.obs.paths import MAX_KEY_BYTES, MAX_SEGMENT_BYTES, ObjectKey, is_object_name
 from modelarts_emulator.system.folder import Folder, FolderId
 from modelarts_emulator.system.open_folder import open_root
 from modelarts_emulator.system.real_paths import is_below, real_path
@@ -27,7 +27,7 @@ _SHORT_KEY_CHARACTERS = (MAX_KEY_BYTES - MAX_SEGMENT_BYTES) // 4
 class ObjectEntry(NamedTuple):
     """An object found by a walk."""
 
-    path: str
+    path: ObjectKey
     """``bucket/key``."""
     size: int
     """Size in bytes."""
@@ -165,7 +165,7 @@ class _Walk:
         if stat.S_ISDIR(found.st_mode):
             yield from self.below(path, f"{key}{name}/")
         elif stat.S_ISREG(found.st_mode):
-            yield ObjectEntry(key + name, found.st_size, found.st_mtime_ns, path)
+            yield ObjectEntry(ObjectKey(key + name), found.st_size, found.st_mtime_ns, path)
 
     def _is_in_skipped(self, directory: str, above: Iterable[str]) -> bool:
         """Return whether one of the folders on a relative path is left out."""
@@ -209,7 +209,7 @@ class _Walk:
                 deeper.append((f"{key}/", target))
         elif os.path.isfile(target):  # noqa: PTH113
             found = os.stat(target)  # noqa: PTH116
-            yield ObjectEntry(key, found.st_size, found.st_mtime_ns, target)
+            yield ObjectEntry(ObjectKey(key), found.st_size, found.st_mtime_ns, target)
 
     def _listed(self, folder: Folder, key: str) -> tuple[list[str], list[str], list[str]]:
         """Return the names of files, folders and links that are not ignored, each sorted."""

@@ -148,7 +148,7 @@ class ExportJob:
             def copy(sample: SampleRecord, name: str) -> None:
                 nonlocal finished
                 target = self._path.join(name)
-                output.copy(ObsPath.parse(f"/{sample.path}"), target)
+                output.copy(ObsPath.of(sample.path), target)
                 self._add_copy(lines, sample, target)
                 finished += 1
                 if finished % BATCH == 0:

@@ -78,7 +78,7 @@ class VersionFiles:
         names, folder = UniqueNames(), ObsPath.directory(self._version.data_path)
         for sample in self._samples(store):
             if sample.text is None and sample.cells is None:
-                output.copy(ObsPath.parse(f"/{sample.path}"), folder.join(names.unique(file_name(sample.path))))
+                output.copy(ObsPath.of(sample.path), folder.join(names.unique(file_name(sample.path))))
 
     def _write_table(self, store: Store, output: OutputTransaction) -> SampleRecord:
         """Write all rows to one CSV file, which becomes the only source of the manifest."""

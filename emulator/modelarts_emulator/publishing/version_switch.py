@@ -14,6 +14,7 @@ import msgspec
 from modelarts_emulator.contract.errors import TASK_FAILED, VERSION_NOT_NORMAL, ApiError
 from modelarts_emulator.contract.wire import DatasetStatus, VersionStatus
 from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate
+from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.publishing.version_lookup import open_version_samples
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import (
@@ -82,7 +83,7 @@ class VersionSwitch:
 def restore_samples(dataset: DatasetWriter, samples: Iterable[SampleRecord]) -> None:
     """Make these the samples of a dataset. A deleted sample that is not among them stays deleted."""
     missing = set(dataset.ids())
-    line_files: set[str] = set()
+    line_files: set[ObjectKey] = set()
     for sample in samples:
         missing.discard(sample.id)
         dataset.put_sample(sample)
@@ -103,7 +104,7 @@ def remove_switch_tombstones(dataset: DatasetWriter) -> None:
         _mark_unread(dataset)
 
 
-def _mark_unread(dataset: DatasetWriter, paths: Iterable[str] = ()) -> None:
+def _mark_unread(dataset: DatasetWriter, paths: Iterable[ObjectKey] = ()) -> None:
     """Make the next comparison read all text and table files again, although they have not changed."""
     files = dataset.files
     for path in {*files, *paths}:

@@ -80,7 +80,7 @@ def delete_sample(tree: ObjectTree, dataset: DatasetWriter, sample_id: str | Non
     sample = require_sample(dataset, sample_id)
     tombstone = sample.tombstone()
     if delete_source and DATASET_TYPES[dataset.record.type].unit == "file":
-        tree.delete(ObsPath.parse("/" + sample.path))
+        tree.delete(ObsPath.of(sample.path))
         tombstone.signature = None
     dataset.put_sample(tombstone)
 

@@ -14,7 +14,7 @@ from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
 from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.formats import csv_table, text
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.store import DatasetRecord, ReadOptions, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
@@ -27,7 +27,7 @@ def input_directories(record: DatasetRecord) -> list[ObsPath]:
     return paths or [ObsPath.directory(record.inner_work_path + "data/")]
 
 
-def file_sample(identity: str, traits: DatasetTypeTraits, path: str, size: int, mtime_ns: int) -> SampleRecord:
+def file_sample(identity: str, traits: DatasetTypeTraits, path: ObjectKey, size: int, mtime_ns: int) -> SampleRecord:
     """Return the sample of a whole file; ``path`` is ``bucket/key``, ``size`` in bytes."""
     return SampleRecord(
         id=identity,
@@ -39,19 +39,19 @@ def file_sample(identity: str, traits: DatasetTypeTraits, path: str, size: int, 
     )
 
 
-def read_options_of(record: DatasetRecord, path: str) -> ReadOptions:
+def read_options_of(record: DatasetRecord, path: ObjectKey) -> ReadOptions:
     """Return how the dataset reads a text or table file, unless an import or upload has set options for this file."""
     if record.type is not DatasetType.TABLE:
         is_classified = record.type is DatasetType.TEXT_CLASSIFICATION
         return ReadOptions(label_format=record.label_format) if is_classified else WHOLE_LINES
     for source in record.data_sources:
-        if source.data_path and ObsPath.directory(source.data_path).contains(ObsPath.parse(f"/{path}")):
+        if source.data_path and ObsPath.directory(source.data_path).contains(ObsPath.of(path)):
             return ReadOptions(with_column_header=source.with_column_header, schema_maps=source.schema_maps or [])
     return ReadOptions()
 
 
 def line_samples(
-    record: DatasetRecord, path: str, stream: BinaryIO, options: ReadOptions, *, time: int, has_results: bool
+    record: DatasetRecord, path: ObjectKey, stream: BinaryIO, options: ReadOptions, *, time: int, has_results: bool
 ) -> Iterator[SampleRecord | Problem]:
     """Return the samples of a text file, one for each line; unusable lines are Problems.
 
@@ -69,7 +69,7 @@ def line_samples(
             seen[content] += 1
 
 
-def text_sample(dataset_id: str, path: str, content: str, occurrence: int, time: int) -> SampleRecord:
+def text_sample(dataset_id: str, path: ObjectKey, content: str, occurrence: int, time: int) -> SampleRecord:
     """Return the sample of a line. Its id depends on its content and not on its position.
 
     ``occurrence`` counts earlier lines of the file with the same content.
@@ -85,7 +85,7 @@ def text_sample(dataset_id: str, path: str, content: str, occurrence: int, time:
 
 
 def row_samples(
-    record: DatasetRecord, path: str, stream: BinaryIO, options: ReadOptions, *, time: int
+    record: DatasetRecord, path: ObjectKey, stream: BinaryIO, options: ReadOptions, *, time: int
 ) -> Iterator[SampleRecord | Problem]:
     """Return the samples of a table file, one for each row; rows that do not fit the schema are Problems."""
     names = csv_table.header(stream)

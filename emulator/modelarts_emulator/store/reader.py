@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.store.id_table import id_of
 from modelarts_emulator.store.index import UNKNOWN_FINGERPRINT, SampleIndex, Selection, paged
 from modelarts_emulator.store.indexed_fields import MAX_NUMBER, LabelKey, decode_sample, encode_sample
@@ -189,7 +190,7 @@ class DatasetReader(SampleReader):
         return self._rows("tasks")
 
     @property
-    def files(self) -> Mapping[str, FileRecord]:
+    def files(self) -> Mapping[ObjectKey, FileRecord]:
         """Text and table files that were read, by ``bucket/key``."""
         return _Files(self)
 
@@ -217,19 +218,19 @@ class DatasetReader(SampleReader):
         return row[1] if row else None
 
 
-class _Files(Mapping[str, FileRecord]):
+class _Files(Mapping[ObjectKey, FileRecord]):
     """The table of files as a mapping; a look-up does not copy the table."""
 
     def __init__(self, dataset: DatasetReader) -> None:
         self._dataset = dataset
 
-    def __getitem__(self, path: str) -> FileRecord:
+    def __getitem__(self, path: ObjectKey) -> FileRecord:
         file: FileRecord | None = self._dataset._row("files", path)
         if file is None:
             raise KeyError(path)
         return file
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[ObjectKey]:
         return iter([file.path for file in self._dataset._rows("files")])
 
     def __len__(self) -> int:

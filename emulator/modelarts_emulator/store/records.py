@@ -25,6 +25,7 @@ from modelarts_emulator.contract.wire import (
     VersionStatus,
 )
 from modelarts_emulator.contract.workforce import WorkforceInformation
+from modelarts_emulator.obs.paths import ObjectKey
 
 
 class Record(msgspec.Struct, omit_defaults=True):
@@ -35,7 +36,7 @@ class SampleRecord(Record, kw_only=True, gc=False, rename={"switched_out": "asid
     """A sample, or a tombstone of one."""
 
     id: str
-    path: str
+    path: ObjectKey
     """``bucket/key`` of the object. The samples of a text or table file share its path."""
     type: SampleType
     time: int
@@ -182,7 +183,7 @@ class ReadOptions(Record, kw_only=True):
 class FileRecord(Record, kw_only=True, rename={"read_options": "reading"}):
     """A text or table file whose lines or rows are samples."""
 
-    path: str
+    path: ObjectKey
     """``bucket/key``."""
     signature: tuple[int, int] | None = None
     """Size in bytes and modification time in nanoseconds when it was read; None before."""

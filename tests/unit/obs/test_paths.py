@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
-from modelarts_emulator.obs.paths import ObsPath, is_object_name
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath, is_object_name
 
 
 @pytest.mark.parametrize("text", ["/bucket/dir/a.jpg", "obs://bucket/dir/a.jpg", "s3://bucket/dir/a.jpg"])
@@ -152,3 +152,15 @@ def test_contains_compares_whole_segments(outer: str, inner: str, expected: bool
 def test_is_object_name_table() -> None:
     assert is_object_name("a b.jpg")
     assert not any(map(is_object_name, ["", ".", "..", "a\n", "a\\b", "\udcff", "x" * 256]))
+
+
+@pytest.mark.parametrize("text", ["/bucket/a.jpg", "/bucket/in/sub/ä b.jpg", "/bucket/"])
+def test_path_of_an_object_key_is_the_path_that_has_it(text: str) -> None:
+    path = ObsPath.parse(text)
+    assert ObsPath.of(path.object_name) == path
+
+
+@pytest.mark.parametrize("key", ["/bucket/a", "bucket/../a", "bucket//a", "b", ""])
+def test_path_of_a_malformed_object_key_is_refused(key: str) -> None:
+    with pytest.raises(ApiError):
+        ObsPath.of(ObjectKey(key))
