@@ -15,10 +15,14 @@ import pytest
 import requests
 from requests import Request, Response, Session
 
+from modelarts_emulator.iam.accounts import AccountProject
 from tests.helpers import signing
 from tests.helpers.cloud import REMOTE, Server, started, unique_name
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
+
+# The id of the project "red" in earlier versions.
+HASHED_RED = AccountProject.hashed("red").id
 
 pytestmark = pytest.mark.skipif(bool(REMOTE), reason="needs a server with settings of its own")
 
@@ -188,7 +192,11 @@ CASES: dict[str, Case] = {
     "another's project": (RIGHT_TOKEN, token(lambda s: s.token, lambda s: s.datasets.replace(s.red, s.blue)), PROJECT),
     "a token of another project": (RIGHT_TOKEN, token(lambda s: s.blue_token), PROJECT),
     "a token of no project": (RIGHT_TOKEN, token(lambda s: s.unscoped), PROJECT),
-    "a project's name": (RIGHT_TOKEN, token(lambda s: s.token, lambda s: s.datasets.replace(s.red, "red")), PROJECT),
+    "a project's hashed id": (
+        RIGHT_TOKEN,
+        token(lambda s: s.token, lambda s: s.datasets.replace(s.red, HASHED_RED)),
+        PROJECT,
+    ),
     "a key's other project": (
         RIGHT_SDK,
         lambda s: signing.sdk(s.get(s.datasets.replace(s.red, s.blue))),

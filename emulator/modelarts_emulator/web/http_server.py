@@ -34,6 +34,9 @@ from modelarts_emulator.web.workers import CONTINUE, Application, Request, Worke
 
 log = logging.getLogger(__name__)
 
+_TLS_HANDSHAKE = b"\x16"
+"""The first byte of a TLS connection, the type of a handshake record."""
+
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _RECEIVED_BYTES = 1 << 18
 _WAITING_BYTES = 1 << 16
@@ -519,7 +522,10 @@ class WebServer:
 
     def _refuse(self, connection: Connection, bad: BadRequest) -> None:
         """Answer a request that the application never sees, and close the connection."""
-        log.debug("A request is refused: %s", bad.reason)
+        if connection.buffer[:1] == _TLS_HANDSHAKE:
+            log.warning("A client speaks https to this http port and is disconnected; use http:// or --tls self-signed")
+        else:
+            log.debug("A request is refused: %s", bad.reason)
         if connection.body is not None:
             connection.body.body.close()
         connection.head = connection.body = None

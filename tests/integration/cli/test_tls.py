@@ -64,6 +64,16 @@ def test_unusable_certificate_raises(tmp_path: Path, cert: str, message: str) ->
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
+def test_https_to_an_http_port_is_closed_with_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"), Emulator() as emulator:
+        with pytest.raises(urllib.error.URLError):
+            status(emulator.url.replace("http://", "https://"), None)
+        assert urllib.request.urlopen(f"{emulator.url}/_emulator/ready", timeout=10).status == 200
+    assert [record.message.partition(" and ")[0] for record in caplog.records] == [
+        "A client speaks https to this http port"
+    ]
+
+
 @pytest.mark.slow
 def test_commands_and_env_reach_a_self_signed_emulator(shell: Shell) -> None:
     started = shell.detached("--tls", "self-signed")
