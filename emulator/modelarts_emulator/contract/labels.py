@@ -36,8 +36,8 @@ class LabelAttribute(Wire, kw_only=True):
     """Display name of the attribute, up to 64 characters without ``!<>=&"'``."""
     type: Literal["text", "select"] | None = None
     """Kind of value: ``text`` free text, ``select`` one of ``values``."""
-    values: list[LabelAttributeValue] | None = None
-    """Options of an attribute of type ``select``."""
+    values: list[LabelAttributeValue] | LabelAttributeValue | None = None
+    """Options of an attribute of type ``select``; a single one as an object if it was sent so, as by the Go client."""
 
 
 class LabelProperty(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=False):

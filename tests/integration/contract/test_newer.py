@@ -112,3 +112,14 @@ def test_description_may_have_an_apostrophe_when_it_is_changed(api: Api, labelle
     api.call("PUT", f"/{labelled}", json={"description": "the cat's pictures"})
     assert api.call("GET", f"/{labelled}")["description"] == "the cat's pictures"
     api.call("PUT", f"/{labelled}", 400, json={"description": "a<b"})
+
+
+@pytest.mark.parametrize(
+    "values", [[{"id": "1", "value": "small"}, {"value": "large"}], {"id": "1", "value": "small"}, {}, []], ids=str
+)
+def test_attribute_values_are_answered_in_the_form_in_which_they_came(api: Api, labelled: str, values: Any) -> None:
+    label = {"name": "sized", "attributes": [{"name": "size", "type": "select", "values": values}]}
+    api.call("POST", f"/{labelled}/data-annotations/labels", json={"labels": [label]})
+    answer = api.call("GET", f"/{labelled}/data-annotations/labels")
+    [found] = [each for each in answer["labels"] if each["name"] == "sized"]
+    assert found["attributes"][0]["values"] == values

@@ -153,7 +153,7 @@ def test_full_disk_fails_requests_and_tasks(
     path = f"/{dataset_id}/data-annotations/labels"
     with full_disk(monkeypatch, emu.runtime.store, "writing"):
         assert api.refused("POST", path, 500, json=LABEL) == "ModelArts.0010"
-    assert api.call("GET", path) == {"labels": []}
+    assert api.call("GET", path) == {"labels": [], "total_number": 0}
     with full_disk(monkeypatch, emu.runtime.synchronizer, "synchronize"):
         api.call("POST", f"/{dataset_id}/sync-data", json={})
         status = poll(
