@@ -107,7 +107,7 @@ class DescDatasetResponse(Wire, kw_only=True):
     dataset_tags: list[str] | None = None
     """Key labels of the dataset, as names."""
     dataset_type: DatasetType | None = None
-    """What the dataset holds and how it is labelled."""
+    """Content of the dataset and how it is labelled."""
     dataset_version_count: Integer | None = None
     """Number of published versions."""
     deleted_sample_count: Integer | None = None
@@ -226,7 +226,7 @@ class ListDatasetsQuery(Wire, kw_only=True):
     support_export: bool = False
     """Only datasets whose type can be exported; false by default."""
     train_evaluate_ratio: str | None = None
-    """Only datasets with a version whose share of training samples lies in this range, such as ``0.5,0.8``."""
+    """Only datasets with a version whose share of training samples is in this range, such as ``0.5,0.8``."""
     version_format: Literal[0, 1, 2] | None = None
     """Only datasets with a version in this format: 0 Default, 1 CarbonData, 2 CSV."""
     with_labels: bool = False
@@ -266,7 +266,7 @@ class CreateDatasetRequest(Wire, kw_only=True):
     data_sources: list[DataSource] | None = None
     """Input folders whose files become samples."""
     dataset_type: DatasetType | None = None
-    """What the dataset holds and how it is labelled; cannot be changed later."""
+    """Content of the dataset and how it is labelled; cannot be changed later."""
     description: Description | None = None
     """Free text, up to 256 characters without ``^!<>=&"'``."""
     import_annotations: bool = True
@@ -274,7 +274,7 @@ class CreateDatasetRequest(Wire, kw_only=True):
     import_data: bool = False
     """Whether the rows of a table are loaded; false by default."""
     label_format: LabelFormat | None = None
-    """How labels are written in the text files of a text classification dataset."""
+    """Layout of labels in the text files of a text classification dataset."""
     labels: list[Label] | None = None
     """Labels of the new dataset."""
     managed: bool = False

@@ -9,7 +9,7 @@ from modelarts_emulator.contract.wire import DatasetType, Integer, Limit, Long, 
 
 
 class ExportParams(Wire, kw_only=True):
-    """Which samples are exported, and where to."""
+    """Selection of the exported samples, and destination."""
 
     clear_difficult: bool | None = None
     """Only mentioned in the API reference's examples, without an explanation."""
@@ -54,7 +54,7 @@ class ExportTaskStatusResp(Wire, kw_only=True):
     export_params: ExportParams | None = None
     """Parameters of the request, with defaults filled in."""
     export_type: Integer | None = None
-    """Which samples are exported: 0 labelled, 1 unlabelled, 2 all, 3 those that meet the conditions."""
+    """Exported samples: 0 labelled, 1 unlabelled, 2 all, 3 those that meet the conditions."""
     finished_sample_count: Integer | None = None
     """Samples exported so far."""
     path: str | None = None
@@ -116,9 +116,9 @@ class ExportTaskRequest(Wire, kw_only=True):
     export_format: Literal[1, 2] | None = None
     """Layout of the exported files: 1 one folder per label, 2 one folder for all."""
     export_params: ExportParams | None = None
-    """Which samples are exported, and where to."""
+    """Selection of the exported samples, and destination."""
     export_type: Literal[0, 1, 2, 3] | None = None
-    """Which samples are exported: 0 labelled, 1 unlabelled, 2 all, 3 those that meet the conditions."""
+    """Exported samples: 0 labelled, 1 unlabelled, 2 all, 3 those that meet the conditions."""
     path: str | None = None
     """OBS folder to write into; required unless the export creates a dataset."""
     sample_state: SampleState | None = None

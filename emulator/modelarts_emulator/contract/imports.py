@@ -10,7 +10,7 @@ from modelarts_emulator.contract.wire import Integer, Limit, Long, Offset, Wire
 
 
 class FileCopyProgress(Wire, kw_only=True):
-    """How far the files of an import have been copied to the dataset's input path."""
+    """Progress of copying the files of an import to the dataset's input path."""
 
     file_num_finished: Long | None = None
     """Files copied so far."""
@@ -137,7 +137,7 @@ class ImportTaskRequest(Wire, kw_only=True):
     included_tags: list[str] | None = None
     """Names of labels, as in ``included_labels``; only mentioned in the API reference's examples."""
     label_format: LabelFormat | None = None
-    """How labels are written in the text files of a text classification import."""
+    """Layout of labels in the text files of a text classification import."""
     with_column_header: bool | None = None
     """Whether the first row of a CSV file holds the column names; found out from the schema if absent."""
 

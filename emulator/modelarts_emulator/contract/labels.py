@@ -74,9 +74,9 @@ class LabelStats(Label, kw_only=True):
     """A label with the number of times it is used."""
 
     count: Integer | None = None
-    """How often the label is used; several boxes in one picture count each."""
+    """Number of uses of the label; several boxes in one picture count each."""
     sample_count: Integer | None = None
-    """How many samples have the label."""
+    """Number of samples that have the label."""
 
 
 class BatchResponse(Wire, kw_only=True):
@@ -163,7 +163,7 @@ class DeleteLabelsQuery(Wire, kw_only=True):
     """
 
     delete_policy: Literal[0, 1, 2] | None = None
-    """What is deleted with a label: 0 nothing else (default), 1 samples with no other label, 2 their files too."""
+    """Extent of the deletion: 0 the label (default), 1 also samples with no other label, 2 also their files."""
 
 
 class DeleteLabelsRequest(Wire, kw_only=True):

@@ -34,7 +34,7 @@ class SampleMetadata(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=
     hard: float | None = None
     """Hard example mark: 1 for a hard example, 0 otherwise."""
     hard_coefficient: float | None = None
-    """How hard the example is, 0 to 1."""
+    """Difficulty of a hard example, 0 to 1."""
     hard_reasons: list[Integer] | None = None
     """Codes 0 to 30 of the reasons why it is a hard example."""
     import_origin: Integer | None = None
@@ -59,7 +59,7 @@ class SampleLabelProperty(Wire, kw_only=True, rename=prefixed, forbid_unknown_fi
     hard: str | None = None
     """Hard example mark: ``1`` or ``true`` for a hard example, ``0`` or ``false`` otherwise."""
     hard_coefficient: str | None = None
-    """How hard the example is, ``0`` to ``1`` as decimal text."""
+    """Difficulty of a hard example, ``0`` to ``1`` as decimal text."""
     hard_reasons: str | None = None
     """Codes 0 to 30 of the reasons why it is a hard example, joined by ``-``."""
     shape: Shape | None = None
@@ -178,7 +178,7 @@ class Sample(Wire, kw_only=True):
     name: SampleName | None = None
     """File name, up to 1,024 characters without ``!<>=&"'``; one that does not exist yet."""
     sample_type: SampleType | None = None
-    """Ignored: the dataset's type says what samples are."""
+    """Ignored: the dataset's type determines the kind of its samples."""
 
 
 class SampleLabels(Wire, kw_only=True):
@@ -191,7 +191,7 @@ class SampleLabels(Wire, kw_only=True):
     sample_id: str | None = None
     """Sample to change."""
     sample_type: SampleType | None = None
-    """Ignored: the dataset's type says what samples are."""
+    """Ignored: the dataset's type determines the kind of its samples."""
     sample_usage: Usage | None = None
     """Assign the sample to training, evaluation, test or inference."""
     source: str | None = None
@@ -213,7 +213,7 @@ class SearchProp(Wire, kw_only=True):
     """A condition on a sample's metadata."""
 
     op: Operator | None = None
-    """How several members combine; ``AND`` by default."""
+    """Combination of several members: ``AND`` by default."""
     props: dict[str, list[str]] | None = None
     """Accepted values by metadata member; one of the values has to match."""
 
@@ -224,7 +224,7 @@ class SearchLabel(Wire, kw_only=True):
     name: str | None = None
     """Name that the label has."""
     op: Operator | None = None
-    """How several attributes combine."""
+    """Combination of several attributes."""
     property: dict[str, list[str] | None] | None = None
     """Accepted values by attribute; ``null`` for any value."""
     type: LabelType | None = None
@@ -237,7 +237,7 @@ class SearchLabels(Wire, kw_only=True):
     labels: list[SearchLabel] | None = None
     """Conditions on single labels."""
     op: Operator | None = None
-    """How the conditions combine; ``OR`` by default."""
+    """Combination of the conditions: ``OR`` by default."""
 
 
 class SearchCondition(Wire, kw_only=True):
@@ -304,7 +304,7 @@ class ListSamplesQuery(Wire, kw_only=True):
     preview: bool | None = None
     """Whether the answer has URLs of thumbnails."""
     process_parameter: str | None = None
-    """How thumbnails are made, as in OBS's ``x-image-process``."""
+    """Processing of thumbnails, as in OBS's ``x-image-process``."""
     sample_state: SampleState | None = None
     """Only samples in this state."""
     sample_type: SampleType = SampleType.FREE_FORMAT
@@ -336,7 +336,7 @@ class UploadSamplesJsonRequest(Wire, kw_only=True):
     final_annotation: bool = True
     """Whether the labels are final (default); otherwise they still have to be confirmed."""
     label_format: LabelFormat | None = None
-    """How labels are written in text samples."""
+    """Layout of labels in text samples."""
     samples: list[Sample] | None = None
     """Samples to add; at least one."""
 

@@ -63,10 +63,10 @@ class DataSource(Wire, kw_only=True):
 
 
 class LabelFormat(Wire, kw_only=True):
-    """How labels are written in text files that are imported into a text classification dataset."""
+    """Layout of labels in text files that are imported into a text classification dataset."""
 
     label_type: Literal["0", "1"] | None = None
-    """Where labels are: ``0`` in a second file beside the text, ``1`` (default) in the same line as the text."""
+    """Place of the labels: ``0`` in a second file beside the text, ``1`` (default) in the same line as the text."""
     text_label_separator: Separator | None = None
     """Character between two labels, ``,`` by default; one character, which may be escaped with a backslash."""
     text_sample_separator: Separator | None = None

@@ -80,7 +80,7 @@ class DatasetVersion(Wire, kw_only=True):
     manifest_path: str | None = None
     """OBS path of the version's manifest file."""
     message: str | None = None
-    """What went wrong, if the version is in state 4."""
+    """Error text of a version in state 4."""
     modified_sample_count: Integer | None = None
     """Samples changed since the previous version."""
     previous_annotated_sample_count: Integer | None = None
@@ -141,7 +141,7 @@ class ListDatasetVersionsQuery(Wire, kw_only=True):
     status: VersionStatus | None = None
     """Only versions in this state."""
     train_evaluate_ratio: str | None = None
-    """Only versions whose share of training samples lies in this range, such as ``0.5,0.8``; both ends count."""
+    """Only versions whose share of training samples is in this range, such as ``0.5,0.8``; both ends count."""
     version_format: Literal[0, 1, 2] | None = None
     """Only versions in this format: 0 Default, 1 CarbonData, 2 CSV."""
 

@@ -203,7 +203,7 @@ class SortBy(str, Enum):
 
 
 class Operator(str, Enum):
-    """How several search members combine."""
+    """Combination of several search members."""
 
     AND = "AND"
     OR = "OR"

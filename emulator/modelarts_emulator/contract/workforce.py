@@ -40,7 +40,7 @@ class WorkforceConfig(Wire, kw_only=True):
 
 
 class WorkforcesConfig(Wire, kw_only=True):
-    """Who works on a labelling task: one administrator or a list of teams."""
+    """Administrator or teams of a labelling task."""
 
     agency: str | None = None
     """Administrator (email) who distributes the task; given instead of ``workforces``."""
@@ -54,9 +54,9 @@ class WorkforceInformation(Wire, kw_only=True):
     task_name: TaskName
     """Display name of the task, 1 to 64 letters, digits, ``_`` and ``-``."""
     data_sync_type: Literal[0, 1, 2, 3] | None = None
-    """What is passed on to the team later: 0 nothing, 1 new data, 2 new labels, 3 both."""
+    """Updates that are passed on to the team later: 0 none, 1 new data, 2 new labels, 3 both."""
     repetition: Repetition | None = None
-    """How many workers label each sample; at least 1."""
+    """Number of workers who label each sample; at least 1."""
     synchronize_auto_labeling_data: bool | None = None
     """Whether automatically labelled samples are passed on to the team."""
     synchronize_data: bool | None = None
@@ -77,7 +77,7 @@ class WorkforceDescriptor(Wire, kw_only=True):
     reject_num: Integer | None = None
     """Samples that reviewers rejected."""
     repetition: Integer | None = None
-    """How many workers label each sample."""
+    """Number of workers who label each sample."""
     is_synchronize_auto_labeling_data: bool | None = None
     """Whether automatically labelled samples are passed on to the team."""
     is_synchronize_data: bool | None = None

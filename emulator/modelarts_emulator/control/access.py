@@ -102,7 +102,7 @@ def _is_readable_by_others(stream: object) -> bool:
 
 
 def _stored_key(path: Path) -> str:
-    """Return the key in a file that only its owner can read; generate one if there is no valid key.
+    """Return the key in a file that only its owner can read; generate one if it does not have a valid key.
 
     Raises:
         OSError: the file belongs to another user or is a link.

@@ -50,7 +50,7 @@ class RequestGate:
         return True
 
     def leave(self) -> float | None:
-        """End this thread's request. Return the ``perf_counter`` time of its start; None if there is no request."""
+        """End this thread's request. Return the ``perf_counter`` time of its start; None without a request."""
         started = self._inside.pop(get_ident(), None)
         if self._is_closed:
             self._left.set()

@@ -31,7 +31,7 @@ class ResetQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class ResetResponse(msgspec.Struct, kw_only=True):
-    """What was deleted."""
+    """Number of deleted datasets and buckets."""
 
     datasets: int
     """Number of datasets."""

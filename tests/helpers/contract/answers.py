@@ -1,4 +1,4 @@
-"""The contract's data, and what it says an answer must look like."""
+"""The contract's data, and the check of answers against it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GENERIC = re.compile(r"(Array|Map)<(?:String,)?(.+)>")
 
 
 def faults(operation: str, status: int, body: Any, shown: Collection[str] = ()) -> Iterator[str]:
-    """Where an answer is not what the contract says: unknown members, wrong types, values that are no option.
+    """Yield the differences of an answer from the contract: unknown members, wrong types, values outside the options.
 
     Members that the tables forget but the example shows (``shown``) are known as well.
     """

@@ -1,4 +1,4 @@
-"""A prepared project for the tests of effects: datasets of several kinds, each with something to be told apart by."""
+"""A prepared project for the tests of effects: datasets of several types that can be distinguished."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Do = Callable[["ContractProject", Body], str]
 
 
 class Case(NamedTuple):
-    """One member of a request: done without it and done with it, what can be seen differs."""
+    """A member of a request: the visible outcome differs with and without it."""
 
     do: Do
     without: Body
@@ -33,7 +33,7 @@ BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 2], [10, 12]]}
 NAME = "made"
 XML = """<annotation><filename>a</filename><object><name>{name}</name>{more}<bndbox><xmin>1</xmin><ymin>2</ymin>
 <xmax>10</xmax><ymax>12</ymax></bndbox></object></annotation>"""
-# What differs from run to run: ids, signatures, times.
+# Parts that differ from run to run: ids, signatures, times.
 _VOLATILE = (
     (re.compile(r"\?AccessKeyId=[^\"\\ ]*"), "?<signed>"),
     (re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{19}(_[A-Za-z0-9]{19})?(?![A-Za-z0-9])"), "<id>"),
@@ -42,7 +42,7 @@ _VOLATILE = (
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b"), "<time>"),
     (re.compile(r'"(elapsed|duration)_time": \d+'), r'"\1_time": 0'),
 )
-# Members that only give back what a request said: not enough of an effect.
+# Members that only echo the request, which is not an effect.
 _ECHOES = {
     "versions": (
         "clear_hard_property",
@@ -58,12 +58,12 @@ _ECHOES = {
 
 
 class ContractProject:
-    """Buckets with files, and what is made of them."""
+    """Buckets with files, and the datasets over them."""
 
     def __init__(self, api: Api, bucket: Path) -> None:
         self.api, self.bucket = api, bucket
         self.warned = ""
-        """What the last call was warned of."""
+        """The warnings of the last call."""
         self._made: list[str] = []
         self._outcomes: dict[tuple[Do, str], str] = {}
         for number in range(4):
@@ -95,7 +95,7 @@ class ContractProject:
         return answer.text
 
     def dataset(self, kind: int = 0, folder: str = "in", **members: Any) -> str:
-        """A new dataset at rest."""
+        """Create a dataset, and return its id once it is idle."""
         name = members.pop("dataset_name", NAME)
         sources = members.pop("data_sources", [{"data_path": f"/bucket/{folder}/"}])
         return self.made(self.api.dataset(dataset_name=name, dataset_type=kind, data_sources=sources, **members))
@@ -116,11 +116,11 @@ class ContractProject:
         poll(lambda: not (d := self.api.call("GET", path))["exist_running_task"] and d["status"] == 1, "rest")
 
     def outcome(self, do: Do, body: Body) -> str:
-        """What can be seen after doing it; every run starts from the same files."""
+        """Return the visible outcome; every run starts from the same files."""
         return steady(self._run(do, body))
 
     def steady_outcome(self, do: Do, body: Body) -> str:
-        """As ``outcome``; what is done is done twice at first, since it must not be told apart from itself."""
+        """Return the outcome after checking that two runs have the same one."""
         key = (do, repr(body))
         if key not in self._outcomes:
             is_first = all(do is not known for known, _ in self._outcomes)
@@ -161,7 +161,7 @@ class ContractProject:
         return json.dumps(answers, sort_keys=True, ensure_ascii=False)
 
     def files(self, folder: str) -> str:
-        """The files below a folder of the bucket, with what the readable ones say."""
+        """Return the files below a folder of the bucket, with the content of readable ones."""
         rows = []
         for path in (self.bucket / folder).rglob("*"):
             if path.is_file():
@@ -187,7 +187,7 @@ def running(root: Path, kind: type[ContractProject] = ContractProject) -> Iterat
 
 
 def steady(text: str) -> str:
-    """A text without what differs from run to run."""
+    """Return a text without the parts that differ from run to run."""
     for pattern, instead in _VOLATILE:
         text = pattern.sub(instead, text)
     return text

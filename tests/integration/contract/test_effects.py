@@ -39,12 +39,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractProjec
 
 
 @pytest.mark.parametrize(("path", "case"), cases(EFFECTS))
-def test_the_member_has_an_effect(project: ContractProject, path: str, case: Case) -> None:
+def test_member_changes_the_outcome(project: ContractProject, path: str, case: Case) -> None:
     assert project.outcome(case.do, case.with_it) != project.steady_outcome(case.do, case.without)
 
 
 @pytest.mark.parametrize(("path", "case"), cases(WITHOUT))
-def test_what_is_listed_changes_nothing_and_is_told(project: ContractProject, path: str, case: Case) -> None:
+def test_member_without_effect_changes_nothing_and_is_warned_about(
+    project: ContractProject, path: str, case: Case
+) -> None:
     without = project.steady_outcome(case.do, case.without)
     assert project.outcome(case.do, case.with_it) == without
     assert f"{path} has no effect" in project.warned
@@ -64,7 +66,7 @@ def members(fields: Any, prefix: str = "", inside: tuple[str, ...] = ()) -> Iter
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_member_is_walked_or_listed(operation: str) -> None:
+def test_members_are_tested_or_listed_as_without_effect(operation: str) -> None:
     listed = WITHOUT_EFFECT.get(operation, {})
     walked = {path for path in EFFECTS.get(operation, {}) if not path.startswith("?")}
     wanted = set(members(OPERATIONS[operation]["request_body"]))

@@ -36,7 +36,7 @@ BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 1], [90, 90]]}
 
 
 class RefusalProject:
-    """An emulator with datasets of pictures and triplets, and one that lets nobody in."""
+    """An emulator with datasets of pictures and triplets, and a strict one without users."""
 
     def __init__(self, emu: Emulator, strict: Emulator, bucket: Path) -> None:
         self.emu, self.strict, self.bucket = emu, strict, bucket
@@ -92,11 +92,11 @@ class RefusalProject:
             return self.call(method, path, body)
 
     def refused(self, **headers: str) -> requests.Response:
-        """Call the emulator that lets nobody in."""
+        """Call the strict emulator."""
         return requests.get(f"{self.strict.url}/v2/project/datasets", headers=headers, timeout=10)
 
     def task(self, path: str, body: Any) -> Any:
-        """What a task of the pictures has failed with."""
+        """Return the error of a failed task on the pictures."""
         task_id = self.call("POST", f"/{{p}}/{path}", body).json()["task_id"]
         ended = ("FAILED", "SUCCESSED", "COMPLETED")
         where = f"/{self.pictures}/{path}/{task_id}"
@@ -120,7 +120,7 @@ class RefusalProject:
         return str(self.api.publish(self.pictures, version_name=name)["version_id"])
 
     def version_that_failed(self) -> Any:
-        """What a version says that could not be published."""
+        """Return the message of a version that could not be published."""
         version_id = self.publish_where_a_file_is("failed")
         return {"error_msg": self.api.call("GET", f"/{self.pictures}/versions/{version_id}")["message"]}
 
@@ -186,7 +186,7 @@ PROVOKED: dict[str, Callable[[RefusalProject], Any]] = {
     "PUBLISH_FAILED": RefusalProject.version_that_failed,
     "VERSION_NOT_NORMAL": RefusalProject.switch_to_what_failed,
 }
-# What needs a disk that refuses, a restart, or half a gigabyte.
+# Errors that need a failing disk, a restart, or half a gigabyte.
 ELSEWHERE = {
     "TOO_LARGE": "tests/operations/test_errors.py",
     "INTERNAL_ERROR": "tests/operations/test_errors.py",
@@ -212,7 +212,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RefusalProjec
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_the_row_is_the_one_of_the_error_table(name: str) -> None:
+def test_row_is_that_of_the_error_table(name: str) -> None:
     row: Error = ROWS[name]
     told = TABLE.get(row.code)
     is_same = told is not None and (told["status"], told["message"]) == (row.status, row.message)
@@ -220,10 +220,10 @@ def test_the_row_is_the_one_of_the_error_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVOKED)
-def test_the_error_is_provoked(refusing: RefusalProject, name: str) -> None:
+def test_error_is_provoked_by_its_cause(refusing: RefusalProject, name: str) -> None:
     row = ROWS[name]
     answer = PROVOKED[name](refusing)
-    if isinstance(answer, dict):  # what a task has come to
+    if isinstance(answer, dict):  # the final state of a task
         assert row.message in answer["error_msg"]
         return
     body = answer.json()
@@ -237,7 +237,7 @@ def test_the_error_is_provoked(refusing: RefusalProject, name: str) -> None:
     assert body["error_msg"].startswith(row.message.rstrip("."))
 
 
-def test_each_row_is_provoked() -> None:
+def test_rows_of_the_catalogue_are_all_provoked() -> None:
     assert sorted([*PROVOKED, *ELSEWHERE]) == sorted(ROWS)
     assert set(ROWS.values()) == {row for row in vars(errors).values() if isinstance(row, Error)}
 

@@ -145,7 +145,7 @@ def documented(request: pytest.FixtureRequest, operation: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("operation", "number"), EXAMPLES)
-def test_an_example_is_answered_as_the_contract_says(documented: ExampleProject, operation: Any, number: int) -> None:
+def test_example_is_answered_as_the_contract_says(documented: ExampleProject, operation: Any, number: int) -> None:
     example = operation["examples"]["requests"][number]["body"]
     query = urlsplit(example.partition(" ")[2]).query if isinstance(example, str) else ""
     answers = operation["examples"]["responses"]

@@ -86,7 +86,7 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
         "version_format": ("", "version_format=2"),
     },
 }
-# What is listed as being without effect: a query that changes nothing and is told.
+# Parameters listed as without effect: a query that changes nothing and is warned about.
 WITHOUT = {
     "ListDatasets": "dataset_version=v1",
     "ListStats": "email=a@b",
@@ -104,7 +104,7 @@ IN_BODIES = {
 
 
 class Prepared(ContractProject):
-    """Datasets, versions, tasks and a hanging task to be told apart."""
+    """Datasets, versions, tasks and a held task that differ from each other."""
 
     def __init__(self, api: Api, bucket: Path) -> None:
         super().__init__(api, bucket)
@@ -148,7 +148,7 @@ CASES = [(operation, name) for operation, effects in EFFECTS.items() for name in
 
 
 @pytest.mark.parametrize(("operation", "name"), CASES)
-def test_the_parameter_changes_the_answer(prepared: Prepared, operation: str, name: str) -> None:
+def test_parameter_changes_the_answer(prepared: Prepared, operation: str, name: str) -> None:
     without, with_it = (
         query.format(version_id=prepared.version_id) if "{v" in query else query for query in EFFECTS[operation][name]
     )
@@ -157,7 +157,9 @@ def test_the_parameter_changes_the_answer(prepared: Prepared, operation: str, na
 
 
 @pytest.mark.parametrize(("operation", "query"), WITHOUT.items())
-def test_what_is_listed_changes_nothing_and_is_told(prepared: Prepared, operation: str, query: str) -> None:
+def test_parameter_without_effect_changes_nothing_and_is_warned_about(
+    prepared: Prepared, operation: str, query: str
+) -> None:
     assert answered(prepared, operation, query) == answered(prepared, operation, "")
     answered(prepared, operation, query)
     for name in WITHOUT_EFFECT[operation]:
@@ -174,11 +176,11 @@ def answered(prepared: Prepared, operation: str, query: str) -> str:
     body = answer.json()
     for sample in body.get("samples", ()):
         sample["processed"] = "x-image-process" in sample["source"]
-    # Ids tell pages apart; what is signed anew in each answer does not count.
+    # Ids distinguish pages; signatures, which differ in each answer, are removed.
     return MOMENT.sub("<now>", SIGNED.sub("", json.dumps(body)))
 
 
-def test_every_parameter_is_walked_or_listed() -> None:
+def test_parameters_are_tested_or_listed_as_without_effect() -> None:
     walked = {*CASES, *IN_BODIES}
     wanted = {(operation, query["name"]) for operation, each in OPERATIONS.items() for query in each["query"] or ()}
     listed = {(operation, name) for operation, names in WITHOUT_EFFECT.items() for name in names}

@@ -34,12 +34,12 @@ _OPEN = {"LabelProperty": LabelProperty, "SampleLabelProperty": SampleLabelPrope
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_types_are_those_of_the_contract(operation: str) -> None:
+def test_types_are_those_of_the_contract(operation: str) -> None:
     found = sorted(fault for fault in faults(operation) if not is_listed(fault))
     assert found == []
 
 
-def test_every_deviation_is_still_one() -> None:
+def test_deviations_still_exist() -> None:
     found = [fault for operation in OPERATIONS for fault in faults(operation)]
     assert [pattern for pattern in TYPES if not any(re.search(pattern, fault) for fault in found)] == []
 
@@ -49,7 +49,7 @@ def is_listed(fault: str) -> bool:
 
 
 def faults(operation: str) -> Iterator[str]:
-    """Where the types of an operation are not what the contract says."""
+    """Yield the differences between the types of an operation and the contract."""
     route, described = ROUTE[operation], OPERATIONS[operation]
     yield from struct_faults(f"{operation} ?", route.query, described["query"], "request_objects")
     yield from struct_faults(f"{operation} >", route.request, described["request_body"], "request_objects")
@@ -60,7 +60,7 @@ def faults(operation: str) -> Iterator[str]:
 def struct_faults(
     at: str, wire: type[msgspec.Struct] | None, fields: Any, objects: str, inside: Collection[str] = ()
 ) -> Iterator[str]:
-    """Members that one side has and the other has not, and those that are told otherwise."""
+    """Yield members that only one side has, and members that differ."""
     info = inspect.type_info(wire) if wire is not None else None
     known = {field.encode_name: field for field in info.fields} if isinstance(info, inspect.StructType) else {}
     told = {field["name"]: field for field in fields or ()}
@@ -103,7 +103,7 @@ def type_faults(at: str, wire: inspect.Type, told: Any, objects: str, inside: Co
 
 
 def plain(wire: inspect.Type) -> inspect.Type:
-    """A type without its None, and without what else it accepts for the sake of leniency."""
+    """Return a type without None and without the alternatives that it accepts out of leniency."""
     if isinstance(wire, inspect.UnionType):
         return next(kind for kind in wire.types if not isinstance(kind, inspect.NoneType))
     return wire

@@ -1,4 +1,4 @@
-"""Who may use the control API: nobody without its key where one is needed, and no page of another site."""
+"""Access to the control API: the key is required where one is configured, and pages of other sites are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.api import Api
 
 CONTROL = [endpoint for endpoint in ENDPOINTS if endpoint.handler is not None]
 READABLE = ["health", "ready", "coverage", "openapi.json", "docs", "ui"]
-"""What anybody may read: it tells nothing of what there is but how many datasets."""
+"""Paths that are public; they reveal only the number of datasets."""
 NAMES = [f"{endpoint.method} {endpoint.path}" for endpoint in CONTROL]
 
 
@@ -55,7 +55,7 @@ def key_of(emu: Emulator) -> str:
 
 
 @pytest.mark.parametrize("endpoint", CONTROL, ids=NAMES)
-def test_a_token_alone_reaches_nothing(strict: Emulator, token: str, endpoint: object) -> None:
+def test_control_api_with_a_token_but_no_key_is_refused(strict: Emulator, token: str, endpoint: object) -> None:
     method, path = endpoint.method, path_of(endpoint.path)  # type: ignore[attr-defined]
     project = requests.get(f"{strict.url}/v3/auth/projects", headers={"X-Auth-Token": token}, timeout=10)
     assert project.status_code == 200  # the token is good
@@ -79,30 +79,30 @@ def test_a_token_alone_reaches_nothing(strict: Emulator, token: str, endpoint: o
         assert session.send(session.prepare_request(signed), timeout=10).status_code == 401
 
 
-def test_the_key_alone_is_enough(strict: Emulator) -> None:
+def test_control_api_with_the_key_alone_is_open(strict: Emulator) -> None:
     headers = {"X-Emulator-Key": key_of(strict)}
     assert requests.get(f"{strict.url}/_emulator/faults", headers=headers, timeout=10).json() == {"faults": []}
     answer = requests.post(f"{strict.url}/_emulator/reset", headers=headers, timeout=10)
     assert answer.status_code == 200
 
 
-def test_the_key_opens_nothing_else(strict: Emulator) -> None:
+def test_control_key_does_not_open_the_dataset_api(strict: Emulator) -> None:
     for header in ("X-Emulator-Key", "X-Auth-Token"):
         answer = requests.get(f"{strict.url}/v2/red/datasets", headers={header: key_of(strict)}, timeout=10)
         assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("path", READABLE)
-def test_what_is_there_to_be_read_is_open(strict: Emulator, path: str) -> None:
+def test_documents_without_a_key_are_open(strict: Emulator, path: str) -> None:
     assert requests.get(f"{strict.url}/_emulator/{path}", timeout=10).status_code == 200
 
 
-def test_every_endpoint_is_either_closed_or_to_be_read() -> None:
+def test_endpoints_are_either_protected_or_public() -> None:
     own = {endpoint.path for endpoint in ENDPOINTS if endpoint.path.startswith("/_emulator/")}
     assert own - {endpoint.path for endpoint in CONTROL} == {f"/_emulator/{path}" for path in READABLE}
 
 
-def test_a_drawn_key_is_kept_and_only_the_owner_can_read_it(tmp_path: Path) -> None:
+def test_generated_key_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path, auth="strict", users=(parse_user("a:b"),))
     first = access.ControlAccess(settings).key
     assert first
@@ -110,7 +110,7 @@ def test_a_drawn_key_is_kept_and_only_the_owner_can_read_it(tmp_path: Path) -> N
     assert access.ControlAccess(settings).key == first
 
 
-def test_a_key_that_was_never_written_lets_nobody_in(tmp_path: Path) -> None:
+def test_empty_key_file_gets_a_new_key(tmp_path: Path) -> None:
     (tmp_path / "control-key").touch()
     settings = Settings(port=0, data_dir=tmp_path, auth="strict", users=(parse_user("a:b"),))
     key = access.ControlAccess(settings).key
@@ -165,7 +165,7 @@ def test_key_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere").read_text() == "correct-horse-battery\n"
 
 
-def test_a_key_can_be_chosen_for_an_open_emulator_too() -> None:
+def test_configured_key_protects_an_open_emulator() -> None:
     with Emulator(Settings(port=0, data_dir=None, control_key="correct-horse")) as emu:
         for headers, status in (({}, 401), ({"X-Emulator-Key": "correct-horse"}, 200)):
             answer = requests.get(f"{emu.url}/_emulator/faults", headers=headers, timeout=10)
@@ -173,7 +173,7 @@ def test_a_key_can_be_chosen_for_an_open_emulator_too() -> None:
         assert requests.get(f"{emu.url}/v2/p/datasets", timeout=10).status_code == 200
 
 
-def test_the_time_of_a_comparison_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:
@@ -187,7 +187,7 @@ def test_the_time_of_a_comparison_tells_nothing(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost.evil.io"])
-def test_a_page_of_another_site_changes_nothing(emu: Emulator, api: Api, origin: str) -> None:
+def test_changes_from_a_page_of_another_site_are_refused(emu: Emulator, api: Api, origin: str) -> None:
     dataset_id = api.dataset()
     for endpoint in CONTROL:
         if endpoint.method != "GET":
@@ -198,7 +198,7 @@ def test_a_page_of_another_site_changes_nothing(emu: Emulator, api: Api, origin:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_an_origin_is_judged_wherever_the_server_listens(host: str) -> None:
+def test_origin_is_checked_on_every_listening_address(host: str) -> None:
     with Emulator(Settings(port=0, data_dir=None, host=host, cors=("https://ours.example",))) as emu:
         url = f"http://127.0.0.1:{emu.url.rpartition(':')[2]}"
         statuses = {

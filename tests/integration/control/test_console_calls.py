@@ -24,7 +24,7 @@ def logged(emu: Emulator) -> list[str]:
 
 
 @pytest.mark.parametrize("headers", MARKS)
-def test_a_call_of_the_console_is_neither_hit_nor_logged(emu: Emulator, headers: dict[str, str]) -> None:
+def test_console_call_is_neither_hit_by_faults_nor_logged(emu: Emulator, headers: dict[str, str]) -> None:
     fault = {"operation": "ListDatasets", "status": 503, "times": 1}
     requests.post(f"{emu.url}/_emulator/faults", json=fault, timeout=10).raise_for_status()
     url = f"{emu.url}/v2/project/datasets"
@@ -36,14 +36,14 @@ def test_a_call_of_the_console_is_neither_hit_nor_logged(emu: Emulator, headers:
 
 
 @pytest.mark.parametrize("headers", OTHERS)
-def test_any_other_call_is_hit_and_logged(emu: Emulator, headers: dict[str, str]) -> None:
+def test_other_call_is_hit_by_faults_and_logged(emu: Emulator, headers: dict[str, str]) -> None:
     fault = {"operation": "ListDatasets", "status": 503, "times": 1}
     requests.post(f"{emu.url}/_emulator/faults", json=fault, timeout=10).raise_for_status()
     assert requests.get(f"{emu.url}/v2/project/datasets", headers=headers, timeout=10).status_code == 503
     assert logged(emu) == ["ListDatasets"]
 
 
-def test_a_call_of_the_console_is_logged_on_request(emu: Emulator) -> None:
+def test_console_call_that_asks_for_it_is_logged(emu: Emulator) -> None:
     fault = {"operation": "ListDatasets", "status": 503}
     requests.post(f"{emu.url}/_emulator/faults", json=fault, timeout=10).raise_for_status()
     headers = {"X-Emulator-Console": "logged"}
@@ -51,7 +51,7 @@ def test_a_call_of_the_console_is_logged_on_request(emu: Emulator) -> None:
     assert logged(emu) == ["ListDatasets"]
 
 
-def test_a_call_of_the_console_does_not_move_a_task_on(emu: Emulator, api: Api, bucket: Path) -> None:
+def test_console_call_does_not_count_as_a_poll(emu: Emulator, api: Api, bucket: Path) -> None:
     dataset = api.dataset()
     rules = {"publish": {"mode": "polls", "polls": 2, "before": "RUNNING"}}
     requests.put(f"{emu.url}/_emulator/transitions", json=rules, timeout=10).raise_for_status()

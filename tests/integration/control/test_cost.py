@@ -1,4 +1,4 @@
-"""What the control API costs a request that it has nothing to do with."""
+"""Measure the cost of the control API's request hooks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def seconds(app: Flask) -> float:
 
 
 @pytest.mark.slow
-def test_a_request_costs_little_more_than_without(emu: Runtime) -> None:
+def test_request_hooks_cost_little(emu: Runtime) -> None:
     """Both are measured in turns, and of each the round in which the machine did least else."""
     watched, bare = create_app(emu), create_app(emu)
     control = bare.extensions["emulator-control"]

@@ -1,4 +1,4 @@
-"""What the emulator says of its own completeness."""
+"""The coverage document: operations, parameters without effect, dataset types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.api import Api
 ROUTE = {route.operation: route for routes in ROUTES.values() for route in routes}
 
 
-def test_it_names_every_operation(emu: Emulator) -> None:
+def test_coverage_lists_every_operation(emu: Emulator) -> None:
     found = requests.get(f"{emu.url}/_emulator/coverage", timeout=10).json()["operations"]
     assert [each["operation"] for each in found] == list(ROUTE)
     samples = next(each for each in found if each["operation"] == "ListSamples")
@@ -29,7 +29,7 @@ def test_it_names_every_operation(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize("operation", [*WITHOUT_EFFECT])
-def test_what_has_no_effect_is_a_parameter(operation: str) -> None:
+def test_coverage_lists_only_parameters_as_without_effect(operation: str) -> None:
     route = ROUTE[operation]
     known = {name for kind in (route.query, route.request) if kind for name in kind.__struct_encode_fields__}
     assert {path.partition(".")[0].removesuffix("[]") for path in WITHOUT_EFFECT[operation]} <= known
@@ -37,7 +37,7 @@ def test_what_has_no_effect_is_a_parameter(operation: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DatasetType)
-def test_dataset_types_are_those_that_answer(api: Api, kind: DatasetType) -> None:
+def test_coverage_lists_the_dataset_types_that_an_operation_accepts(api: Api, kind: DatasetType) -> None:
     dataset_id = api.dataset(dataset_type=kind)
     types = {each.operation: each.dataset_types for each in operations()}
     calls = {

@@ -71,7 +71,7 @@ def listening(url: str, query: str = "") -> Iterator[Listener]:
         made.close()
 
 
-def test_what_happens_is_told(emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
+def test_events_report_requests_and_dataset_changes(emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
     with listening(emu.url) as listener:
         assert listener.answer.getheader("Content-Type") == "text/event-stream"
         dataset_id = api.dataset()
@@ -90,7 +90,7 @@ def test_what_happens_is_told(emu: Emulator, api: Api, control: Control, bucket:
     assert listener.of("request")[0] == logged[0]
 
 
-def test_nothing_of_the_control_api_is_told(emu: Emulator, api: Api, control: Control) -> None:
+def test_events_do_not_report_control_calls(emu: Emulator, api: Api, control: Control) -> None:
     with listening(emu.url) as listener:
         control.call("GET", "requests")
         api.call("GET")
@@ -98,7 +98,7 @@ def test_nothing_of_the_control_api_is_told(emu: Emulator, api: Api, control: Co
         assert [each["operation"] for each in listener.of("request")] == ["ListDatasets"]
 
 
-def test_who_comes_back_hears_what_has_happened_meanwhile(emu: Emulator, api: Api) -> None:
+def test_events_after_a_number_begin_with_missed_requests(emu: Emulator, api: Api) -> None:
     for _ in range(3):
         api.call("GET")
     with listening(emu.url, "?after=1") as listener:
@@ -107,7 +107,7 @@ def test_who_comes_back_hears_what_has_happened_meanwhile(emu: Emulator, api: Ap
         assert [each["number"] for each in listener.of("request")] == [2, 3]
 
 
-def test_who_is_too_slow_is_told_what_is_missing(emu: Emulator, api: Api) -> None:
+def test_events_of_a_slow_listener_report_the_number_of_missed_requests(emu: Emulator, api: Api) -> None:
     for _ in range(1100):
         api.call("GET")
     with listening(emu.url, "?after=0") as listener:
@@ -116,7 +116,7 @@ def test_who_is_too_slow_is_told_what_is_missing(emu: Emulator, api: Api) -> Non
         assert listener.of("request")[0]["number"] == 101
 
 
-def test_only_a_few_may_listen_and_requests_are_served_beside_them(emu: Emulator, api: Api) -> None:
+def test_events_beyond_the_limit_of_listeners_are_refused(emu: Emulator, api: Api) -> None:
     listeners = [Listener(emu.url) for _ in range(4)]
     refused = requests.get(f"{emu.url}/_emulator/events", timeout=10)
     assert (refused.status_code, refused.json()["error_code"]) == (429, "Emulator.0429")
@@ -132,7 +132,7 @@ def test_only_a_few_may_listen_and_requests_are_served_beside_them(emu: Emulator
     poll(another, "there is room again")
 
 
-def test_a_client_that_reads_nothing_costs_no_more_than_its_connection(emu: Emulator, api: Api) -> None:
+def test_events_of_a_client_that_reads_nothing_end_with_its_connection(emu: Emulator, api: Api) -> None:
     parts = urlsplit(emu.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
         connection.sendall(b"GET /_emulator/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -142,7 +142,7 @@ def test_a_client_that_reads_nothing_costs_no_more_than_its_connection(emu: Emul
         assert api.call("GET")["total_number"] == 0
 
 
-def test_it_ends_with_the_emulator(settings: Any) -> None:
+def test_events_end_when_the_emulator_stops(settings: Any) -> None:
     emu = Emulator(settings).start()
     listeners = [Listener(emu.url) for _ in range(2)]
     emu.stop()
@@ -153,5 +153,5 @@ def test_it_ends_with_the_emulator(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("query", ["?after=x", "?from=1"])
-def test_what_means_nothing_is_refused(control: Control, query: str) -> None:
+def test_events_with_an_invalid_number_are_refused(control: Control, query: str) -> None:
     control.refused("GET", f"events{query}")

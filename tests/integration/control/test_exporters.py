@@ -1,4 +1,4 @@
-"""What was recorded is run again, as curl commands, as a script and as a test, against an emulator that is empty."""
+"""Recorded requests are repeated on an empty emulator: as curl commands, as a script and as a test."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RecordedSite:
         return answer.text
 
     def state(self) -> Any:
-        """What there is, told without ids."""
+        """Return the state without ids."""
         self.control.call("POST", "wait-idle")
         [dataset] = self.api.call("GET")["datasets"]
         samples = self.api.samples(dataset["dataset_id"])["samples"]
@@ -106,7 +106,7 @@ def body_of_the_picture(folder: Path) -> None:
     (folder / "body").write_bytes(picture())
 
 
-def test_curl_commands_do_the_same_where_ids_are_the_same(site: RecordedSite, tmp_path: Path) -> None:
+def test_curl_export_repeats_requests_with_the_same_ids(site: RecordedSite, tmp_path: Path) -> None:
     site.story()
     tool("curl")
     before, script = site.state(), site.recorded("curl")
@@ -119,7 +119,7 @@ def test_curl_commands_do_the_same_where_ids_are_the_same(site: RecordedSite, tm
         body_of_the_picture(tmp_path)
         run(["sh", "script.sh"], site.url, tmp_path, TOKEN="any")
         assert site.state() == before, again
-        site.recorded("curl")  # what curl has sent can be written down as well
+        site.recorded("curl")  # requests of curl can be exported too
 
 
 def split_commands(script: str) -> list[str]:
@@ -134,7 +134,7 @@ def split_commands(script: str) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["python", "pytest"])
-def test_a_script_does_the_same_with_other_ids(site: RecordedSite, tmp_path: Path, form: str) -> None:
+def test_python_export_repeats_requests_with_other_ids(site: RecordedSite, tmp_path: Path, form: str) -> None:
     site.story()
     before, script = site.state(), site.recorded(form)
     script = script.replace("requests.request(", "request(") + HELPER
@@ -153,7 +153,7 @@ def test_a_script_does_the_same_with_other_ids(site: RecordedSite, tmp_path: Pat
     assert len(ids) == 1
 
 
-# Whoever runs it waits for tasks between the calls, as the client that was recorded did, and knows the picture.
+# The user waits for tasks between the calls, as the recorded client did, and provides the picture.
 HELPER = f"""
 
 def request(method, url, **arguments):
@@ -165,7 +165,7 @@ def request(method, url, **arguments):
 """
 
 
-def test_a_script_runs_as_it_stands(site: RecordedSite, tmp_path: Path) -> None:
+def test_python_export_runs_as_a_script(site: RecordedSite, tmp_path: Path) -> None:
     site.put("/bucket")
     site.put("/bucket/in/", b"")
     dataset_id = site.api.create(import_annotations=False)
@@ -180,7 +180,7 @@ def test_a_script_runs_as_it_stands(site: RecordedSite, tmp_path: Path) -> None:
     assert dataset["description"] == "new"
 
 
-def test_an_answer_that_has_changed_fails_the_test(site: RecordedSite, tmp_path: Path) -> None:
+def test_pytest_export_fails_when_an_answer_changes(site: RecordedSite, tmp_path: Path) -> None:
     site.api.call("GET")
     script = site.recorded("pytest")
     site.control.call("POST", "faults", 201, json={"status": 503})
@@ -190,7 +190,7 @@ def test_an_answer_that_has_changed_fails_the_test(site: RecordedSite, tmp_path:
         run(command, site.url, tmp_path)
 
 
-def test_nothing_is_nothing(site: RecordedSite, tmp_path: Path) -> None:
+def test_exports_of_an_empty_log_are_valid(site: RecordedSite, tmp_path: Path) -> None:
     assert site.recorded("curl") == ""
     for form in ("python", "pytest"):
         (tmp_path / "script.py").write_text(site.recorded(form), "utf-8")
@@ -198,8 +198,8 @@ def test_nothing_is_nothing(site: RecordedSite, tmp_path: Path) -> None:
     assert json.loads(site.recorded("har"))["log"]["entries"] == []
 
 
-def test_names_that_want_to_be_code_are_none(site: RecordedSite, tmp_path: Path) -> None:
-    """What a client sends is written down so that it is never run."""
+def test_exports_quote_names_that_look_like_code(site: RecordedSite, tmp_path: Path) -> None:
+    """Text from a client is quoted, so that it is never executed."""
     evil = '\'; touch evil; "$(touch evil)`touch evil`\n"""\\'
     site.session.post(
         f"{site.url}/v2/{quote(evil, safe='')}/datasets?x={quote(evil)}",
@@ -219,7 +219,7 @@ def test_names_that_want_to_be_code_are_none(site: RecordedSite, tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["body", "curl", "pytest", "python"]
 
 
-def test_an_archive_that_browsers_show(site: RecordedSite) -> None:
+def test_har_export_has_the_fields_that_browsers_need(site: RecordedSite) -> None:
     site.story()
     log = json.loads(site.recorded("har"))["log"]
     assert log["version"] == "1.2"

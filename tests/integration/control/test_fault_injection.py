@@ -1,4 +1,4 @@
-"""Faults as a client meets them: which requests are hit, and what happens to those."""
+"""Faults as clients see them: the requests that are hit, and the effects."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.helpers.control import Control
 
 
 class Client:
-    """What one client gets, request by request, each over a connection of its own."""
+    """A client that opens a new connection for each request."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def status(self, method: str = "GET", path: str = "/v2/project/datasets", **arguments: Any) -> int:
-        """The status; 0 where there is no answer, -1 where it ends too early."""
+        """Return the status; 0 without an answer, -1 if the answer ends too early."""
         try:
             with requests.request(method, self.url + path, timeout=10, **arguments) as answer:
                 return answer.status_code
@@ -52,7 +52,7 @@ def add(control: Control) -> Any:
 # Which requests
 
 
-def test_all_requests_until_it_is_ended(client: Client, control: Control, add: Any) -> None:
+def test_fault_without_conditions_hits_all_requests_until_removed(client: Client, control: Control, add: Any) -> None:
     added = add(status=503)
     assert client.statuses(3) == [503] * 3
     assert client.status(path="/v3/projects") == 503
@@ -77,7 +77,7 @@ def test_all_requests_until_it_is_ended(client: Client, control: Control, add: A
         ({"path": "/v2/*", "method": "GET"}, ("GET", "/v2/x/datasets"), ("POST", "/v2/x/datasets")),
     ],
 )
-def test_requests_that_are_named(
+def test_fault_with_conditions_hits_matching_requests_only(
     client: Client, add: Any, wanted: dict[str, str], hit: tuple[str, str], passed: tuple[str, str]
 ) -> None:
     add(**wanted, status=507)
@@ -94,7 +94,9 @@ def test_requests_that_are_named(
         ({"nth": 3, "times": 9}, [3, 4, 5, 6]),
     ],
 )
-def test_the_nth_and_so_many(client: Client, add: Any, which: dict[str, int], hit: list[int]) -> None:
+def test_fault_with_nth_and_times_hits_that_many_requests(
+    client: Client, add: Any, which: dict[str, int], hit: list[int]
+) -> None:
     """Every other request is none of those it is for, and does not count."""
     add(operation="ListDatasets", status=503, **which)
     seen = []
@@ -104,7 +106,7 @@ def test_the_nth_and_so_many(client: Client, add: Any, which: dict[str, int], hi
     assert [number for number, status in enumerate(seen, 1) if status == 503] == hit
 
 
-def test_by_chance_and_the_same_with_a_seed(client: Client, control: Control, add: Any) -> None:
+def test_fault_with_probability_and_seed_hits_the_same_requests(client: Client, control: Control, add: Any) -> None:
     drawn = []
     for seed in (1, 1, 2):
         add(operation="ListDatasets", status=503, probability=0.5, seed=seed)
@@ -116,7 +118,7 @@ def test_by_chance_and_the_same_with_a_seed(client: Client, control: Control, ad
     assert client.status() == 200
 
 
-def test_one_after_another(client: Client, control: Control, add: Any) -> None:
+def test_faults_are_applied_in_the_order_of_their_addition(client: Client, control: Control, add: Any) -> None:
     """The first that strikes answers, and those behind it have not struck."""
     add(delay_ms=1)
     for status in (503, 500):
@@ -125,14 +127,14 @@ def test_one_after_another(client: Client, control: Control, add: Any) -> None:
     assert [each["hits"] for each in control.call("GET", "faults")["faults"]] == [3, 1, 1]
 
 
-def test_the_control_api_is_never_hit(control: Control, add: Any) -> None:
+def test_faults_do_not_hit_control_calls(control: Control, add: Any) -> None:
     add(status=500)
     add(cut="before")
     assert len(control.call("GET", "faults")["faults"]) == 2
     assert control.send("GET", "health").status_code == 200
 
 
-def test_the_faults_of_a_project_are_ended_alone(client: Client, control: Control, add: Any) -> None:
+def test_clearing_the_faults_of_a_project_keeps_others(client: Client, control: Control, add: Any) -> None:
     for project in ("red", "blue"):
         add(project_id=project, status=503)
     control.call("DELETE", "faults?project_id=red", 204)
@@ -140,16 +142,16 @@ def test_the_faults_of_a_project_are_ended_alone(client: Client, control: Contro
     assert client.status(path="/v2/blue/datasets") == 503
 
 
-# What happens
+# Effects
 
 
 @pytest.mark.parametrize("name", ["ModelArts.4352", "DATASET_NOT_FOUND"])
-def test_an_error_of_the_catalogue(api: Api, add: Any, name: str) -> None:
+def test_fault_with_an_error_answers_as_the_catalogue(api: Api, add: Any, name: str) -> None:
     add(operation="ListDatasets", error=name)
     assert api.refused("GET", "", 400) == "ModelArts.4352"
 
 
-def test_a_status_with_body_and_headers(client: Client, add: Any) -> None:
+def test_fault_with_a_status_answers_with_body_and_headers(client: Client, add: Any) -> None:
     add(status=429, body={"error_code": "APIGW.0308", "error_msg": "slow down"}, headers={"Retry-After": "1"}, times=1)
     add(status=418, body="short and stout", times=1)
     add(status=204, times=1)
@@ -164,14 +166,14 @@ def test_a_status_with_body_and_headers(client: Client, add: Any) -> None:
     ("path", "member"),
     [("/v2/project/datasets", "error_code"), ("/v3/projects", "error"), ("/bucket/key", "<Error>")],
 )
-def test_an_error_looks_as_the_service_writes_it(client: Client, add: Any, path: str, member: str) -> None:
+def test_fault_answers_in_the_error_form_of_the_service(client: Client, add: Any, path: str, member: str) -> None:
     add(status=503)
     answer = requests.get(client.url + path, timeout=10)
     assert answer.status_code == 503
     assert member in answer.text
 
 
-def test_a_request_that_is_hit_before_has_no_effect(client: Client, add: Any, api: Api) -> None:
+def test_fault_before_processing_prevents_the_effect(client: Client, add: Any, api: Api) -> None:
     body = {"dataset_name": "a", "work_path": "/bucket/out/", "work_path_type": 0, "data_sources": []}
     for fault in ({"status": 503}, {"cut": "before"}, {"error": "ModelArts.4352"}):
         add(**fault, operation="CreateDataset", times=1)
@@ -179,7 +181,7 @@ def test_a_request_that_is_hit_before_has_no_effect(client: Client, add: Any, ap
     assert api.call("GET")["total_number"] == 0
 
 
-def test_a_request_whose_answer_is_cut_has_its_effect(client: Client, add: Any, api: Api) -> None:
+def test_fault_after_processing_keeps_the_effect(client: Client, add: Any, api: Api) -> None:
     body = {
         "dataset_name": "a",
         "work_path": "/bucket/out/",
@@ -192,7 +194,7 @@ def test_a_request_whose_answer_is_cut_has_its_effect(client: Client, add: Any, 
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
-def test_a_cut_connection_is_no_answer(client: Client, control: Control, add: Any, cut: str) -> None:
+def test_fault_with_cut_sends_no_answer(client: Client, control: Control, add: Any, cut: str) -> None:
     add(cut=cut, times=1)
     assert client.statuses(2) == [0, 200]
     [cut_one, _] = control.call("GET", "requests")["requests"]
@@ -200,7 +202,7 @@ def test_a_cut_connection_is_no_answer(client: Client, control: Control, add: An
 
 
 @pytest.mark.parametrize("size", [1, 10])
-def test_a_body_that_is_cut_short(client: Client, add: Any, size: int) -> None:
+def test_fault_with_truncate_ends_the_body_early(client: Client, add: Any, size: int) -> None:
     add(truncate=size, times=1, operation="ListDatasets")
     with requests.get(f"{client.url}/v2/project/datasets", timeout=10, stream=True) as answer:
         assert int(answer.headers["Content-Length"]) > size
@@ -212,7 +214,7 @@ def test_a_body_that_is_cut_short(client: Client, add: Any, size: int) -> None:
     assert client.status() == 200
 
 
-def test_an_object_that_is_cut_short(emu: Emulator, client: Client, add: Any) -> None:
+def test_fault_with_truncate_ends_an_object_early(emu: Emulator, client: Client, add: Any) -> None:
     data = bytes(range(256)) * 4096
     assert client.status("PUT", "/bucket/big.bin", data=data) == 200
     add(service="obs", method="GET", truncate=300_000, times=1)
@@ -226,7 +228,7 @@ def test_an_object_that_is_cut_short(emu: Emulator, client: Client, add: Any) ->
     assert requests.get(f"{client.url}/bucket/big.bin", timeout=10).content == data
 
 
-def test_latency_alone_and_with_an_error(client: Client, add: Any) -> None:
+def test_fault_with_delay_alone_and_with_an_error_delays(client: Client, add: Any) -> None:
     add(delay_ms=80, times=1)
     add(delay_ms=80, status=503, times=1)
     start = time.monotonic()
@@ -234,7 +236,7 @@ def test_latency_alone_and_with_an_error(client: Client, add: Any) -> None:
     assert time.monotonic() - start >= 0.16
 
 
-def test_the_end_waits_for_no_delay(emu: Emulator, client: Client, control: Control, add: Any) -> None:
+def test_delay_ends_when_the_emulator_stops(emu: Emulator, client: Client, control: Control, add: Any) -> None:
     add(delay_ms=600_000)
     start = time.monotonic()
     emu.runtime.release_waits()
@@ -242,7 +244,7 @@ def test_the_end_waits_for_no_delay(emu: Emulator, client: Client, control: Cont
     assert time.monotonic() - start < 60
 
 
-# What is refused
+# Invalid faults
 
 
 @pytest.mark.parametrize(
@@ -262,13 +264,13 @@ def test_the_end_waits_for_no_delay(emu: Emulator, client: Client, control: Cont
         ({"cut": "sometimes"}, "cut"),
     ],
 )
-def test_a_fault_that_means_nothing_is_refused(control: Control, fault: dict[str, Any], said: str) -> None:
+def test_invalid_fault_is_refused(control: Control, fault: dict[str, Any], said: str) -> None:
     assert said in control.refused("POST", "faults", json=fault)
     assert control.call("GET", "faults")["faults"] == []
 
 
 @pytest.mark.slow
-def test_there_is_an_end_to_how_many_there_can_be(control: Control) -> None:
+def test_faults_beyond_the_limit_are_refused(control: Control) -> None:
     for _ in range(1000):
         control.call("POST", "faults", 201, json={"status": 500, "project_id": "nobody"})
     assert "1000" in control.refused("POST", "faults", json={"status": 500})
@@ -291,7 +293,7 @@ def storage(emu: Emulator) -> Iterator[Any]:
     made.close()
 
 
-def test_an_object_client_tries_again_and_gives_up(storage: Any, add: Any, control: Control) -> None:
+def test_object_client_retries_on_faults_and_gives_up(storage: Any, add: Any, control: Control) -> None:
     add(service="obs", status=503, times=2)
     storage.put_object(Bucket="bucket", Key="in/a.txt", Body=b"1")
     control.call("DELETE", "faults", 204)

@@ -46,7 +46,7 @@ def place(pictures: Path) -> Path:
 
 
 @pytest.mark.parametrize("seed", [7, "seven"])
-def test_the_same_calls_give_the_same_ids(
+def test_same_calls_after_the_same_seed_give_the_same_ids(
     emu: Emulator, api: Api, control: Control, place: Path, seed: int | str
 ) -> None:
     stories = []
@@ -59,7 +59,7 @@ def test_the_same_calls_give_the_same_ids(
     assert len(stories[0]) == 6
 
 
-def test_others_without_a_seed_or_with_another(emu: Emulator, api: Api, control: Control, place: Path) -> None:
+def test_ids_differ_without_a_seed_and_with_another(emu: Emulator, api: Api, control: Control, place: Path) -> None:
     made = set()
     for seed in (1, 2, "1 ", None, None):
         control.call("POST", "reset")
@@ -68,9 +68,7 @@ def test_others_without_a_seed_or_with_another(emu: Emulator, api: Api, control:
     assert len(made) == 5
 
 
-def test_logging_in_changes_nothing_and_tokens_are_never_the_same(
-    emu: Emulator, api: Api, control: Control, place: Path
-) -> None:
+def test_tokens_do_not_follow_the_seed(emu: Emulator, api: Api, control: Control, place: Path) -> None:
     stories = []
     for logins in (1, 3):
         control.call("POST", "reset")
@@ -81,7 +79,7 @@ def test_logging_in_changes_nothing_and_tokens_are_never_the_same(
     assert not {*stories[0][6:]} & {*stories[1][6:]}
 
 
-def test_the_same_seed_again_takes_no_id_that_is_in_use(emu: Emulator, api: Api, control: Control, place: Path) -> None:
+def test_same_seed_again_skips_ids_in_use(emu: Emulator, api: Api, control: Control, place: Path) -> None:
     """Without a reset between them."""
     made: list[Any] = []
     for number in range(4):
@@ -95,5 +93,5 @@ def test_the_same_seed_again_takes_no_id_that_is_in_use(emu: Emulator, api: Api,
 
 
 @pytest.mark.parametrize("body", [{}, {"seed": 1.5}, {"seed": [1]}, {"seeds": 1}, 7])
-def test_a_seed_that_is_none_is_refused(control: Control, body: Any) -> None:
+def test_invalid_seed_is_refused(control: Control, body: Any) -> None:
     control.refused("PUT", "ids", json=body)

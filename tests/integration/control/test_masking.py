@@ -1,4 +1,4 @@
-"""No secret is shown, whatever it stands in; and what is none is left as it is."""
+"""Secrets are masked in every part of a request, and everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET = "hunter2-Zm9v"
         *("x-amz-server-side-encryption-customer-key", "x-obs-copy-source-server-side-encryption-customer-key"),
     ],
 )
-def test_names_of_secrets(name: str) -> None:
+def test_is_secret_of_secret_names_is_true(name: str) -> None:
     assert is_secret(name)
     assert masked_headers({name: SECRET}) == {name: MASK}
 
@@ -37,7 +37,7 @@ def test_names_of_secrets(name: str) -> None:
         *("Expires", "sample_id", "task_id", "skip", "passed", "X-Project-Id", "ETag", "key", "key_sample", "desk"),
     ],
 )
-def test_names_of_others(name: str) -> None:
+def test_is_secret_of_other_names_is_false(name: str) -> None:
     assert not is_secret(name)
     assert masked_url(f"http://h/b?{name}=value&x=1") == f"http://h/b?{name}=value&x=1"
 
@@ -57,7 +57,7 @@ def test_names_of_others(name: str) -> None:
         "password={}&user=me",
     ],
 )
-def test_urls_and_forms(url: str) -> None:
+def test_masked_url_hides_secrets_in_urls_and_forms(url: str) -> None:
     shown = masked_url(url.format(*[quote(SECRET + "/+=", safe="")] * 2))
     assert "hunter2" not in shown
     assert MASK in shown
@@ -83,8 +83,8 @@ BODIES: list[Any] = [
 
 
 @pytest.mark.parametrize("body", BODIES, ids=[json.dumps(body)[:40] for body in BODIES])
-def test_bodies_whole_and_cut_anywhere(body: Any) -> None:
-    """A body that is cut is no JSON any more, and what is left of its secret is as secret."""
+def test_masked_body_hides_secrets_wherever_the_body_is_cut(body: Any) -> None:
+    """A truncated body is not JSON, and the rest of its secret is masked too."""
     text = json.dumps(body, indent=1)
     assert "hunter2" not in masked_body(text, "/v2/p/datasets")
     assert MASK in masked_body(text, "/v2/p/datasets")
@@ -106,13 +106,13 @@ def test_bodies_whole_and_cut_anywhere(body: Any) -> None:
         f'{{"pin": 1, "password": {SECRET}',
     ],
 )
-def test_other_texts(text: str) -> None:
+def test_masked_body_hides_secrets_in_other_texts(text: str) -> None:
     assert "hunter2" not in masked_body(text, "/bucket/key")
 
 
 @pytest.mark.parametrize("path", ["/v3/auth/tokens", "/v3/%61uth/tokens", "//v3/auth/tokens", "/v2.0/tokens"])
 @pytest.mark.parametrize("text", ["password hunter2", '{"user": hunter2'])
-def test_a_login_that_cannot_be_read_is_not_shown(text: str, path: str) -> None:
+def test_masked_body_of_an_unreadable_login_is_masked_as_a_whole(text: str, path: str) -> None:
     assert masked_body(text, path) == MASK
 
 
@@ -128,12 +128,12 @@ def test_a_login_that_cannot_be_read_is_not_shown(text: str, path: str) -> None:
         "",
     ],
 )
-def test_what_is_no_secret_is_left_as_it_is(text: str) -> None:
+def test_masked_body_without_secrets_is_unchanged(text: str) -> None:
     assert masked_body(text, "/v2/p/datasets") == text
 
 
 @pytest.mark.parametrize("text", ['"' * 4096, "\\" * 4096, '"a":' * 1024, "a=" * 2048, '{"a":"' * 680, "'\\\"" * 1365])
-def test_nothing_takes_long(text: str) -> None:
+def test_masked_body_of_hostile_text_ends_soon(text: str) -> None:
     start = time.monotonic()
     masked_body(text, "/")
     assert time.monotonic() - start < 2

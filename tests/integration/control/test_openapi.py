@@ -32,7 +32,7 @@ def openapi(emu: Emulator) -> Any:
     return requests.get(f"{emu.url}/_emulator/openapi.json", timeout=10).json()
 
 
-def test_it_is_valid_and_complete(openapi: Any) -> None:
+def test_openapi_is_valid_and_complete(openapi: Any) -> None:
     validate(openapi)
     described = {
         operation["operationId"]: (method.upper(), path)
@@ -47,7 +47,7 @@ def test_it_is_valid_and_complete(openapi: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", CONTRACT, ids=lambda operation: operation["operation"])
-def test_parameters_and_bodies_are_those_of_the_contract(operation: Any) -> None:
+def test_openapi_parameters_and_bodies_are_those_of_the_contract(operation: Any) -> None:
     openapi = document()
     path = operation["path"].replace("resource_id", "dataset_id")
     described = openapi["paths"][path][operation["method"].lower()]
@@ -60,12 +60,12 @@ def test_parameters_and_bodies_are_those_of_the_contract(operation: Any) -> None
     assert members >= {each["name"] for each in operation["request_body"] or ()}
 
 
-def test_every_route_of_the_table_is_an_operation_of_the_contract() -> None:
+def test_routes_are_the_operations_of_the_contract() -> None:
     assert {route.operation for routes in ROUTES.values() for route in routes} == {o["operation"] for o in CONTRACT}
     assert list(ROUTES) == list(dict.fromkeys(operation["family"] for operation in CONTRACT))
 
 
-def test_every_endpoint_is_described(emu: Emulator, openapi: Any) -> None:
+def test_openapi_describes_every_endpoint(emu: Emulator, openapi: Any) -> None:
     rules = {
         (method, str(rule).replace("<", "{").replace(">", "}"))
         for rule in create_app(emu.runtime).url_map.iter_rules()
@@ -85,7 +85,7 @@ CONTROL = [endpoint for endpoint in ENDPOINTS if endpoint.handler is not None]
 
 
 @pytest.mark.parametrize("endpoint", CONTROL, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
-def test_the_control_api_is_described(endpoint: Endpoint) -> None:
+def test_openapi_describes_the_control_api(endpoint: Endpoint) -> None:
     described = document()["paths"][endpoint.path][endpoint.method.lower()]
     assert described["description"]
     assert described["security"] == [{}, {"key": []}]
@@ -95,7 +95,7 @@ def test_the_control_api_is_described(endpoint: Endpoint) -> None:
     assert ("requestBody" in described) == (endpoint.request is not None)
 
 
-def test_refusals_of_the_control_api_are_told() -> None:
+def test_openapi_lists_the_errors_of_the_control_api() -> None:
     told = {
         (endpoint.method, endpoint.path.removeprefix("/_emulator/"), status)
         for endpoint in CONTROL
@@ -113,26 +113,26 @@ def test_refusals_of_the_control_api_are_told() -> None:
 
 
 @pytest.mark.parametrize("endpoint", [each for each in CONTROL if each.example is not None], ids=lambda each: each.name)
-def test_the_examples_of_the_control_api_work(emu: Emulator, endpoint: Endpoint) -> None:
+def test_openapi_examples_of_the_control_api_work(emu: Emulator, endpoint: Endpoint) -> None:
     answer = requests.request(endpoint.method, emu.url + endpoint.path, json=endpoint.example, timeout=10)
     assert answer.status_code == endpoint.status, answer.text
 
 
-def test_the_login_that_it_shows_works(emu: Emulator, openapi: Any) -> None:
+def test_openapi_example_of_a_login_works(emu: Emulator, openapi: Any) -> None:
     content = openapi["paths"]["/v3/auth/tokens"]["post"]["requestBody"]["content"]["application/json"]
     answer = requests.post(f"{emu.url}/v3/auth/tokens", json=content["example"], timeout=10)
     assert answer.status_code == 201
     assert answer.headers["X-Subject-Token"]
 
 
-def test_it_says_what_has_no_effect(openapi: Any) -> None:
+def test_openapi_lists_parameters_without_effect(openapi: Any) -> None:
     operation = openapi["paths"]["/v2/{project_id}/datasets/{dataset_id}/data-annotations/samples"]
     assert "- `samples[].source`: a sample's object cannot be replaced" in operation["put"]["description"]
     (email,) = [each for each in operation["get"]["parameters"] if each["name"] == "email"]
     assert email["description"] == "Accepted without effect: there are no team labelling tasks."
 
 
-def test_it_says_what_numbers_stand_for(openapi: Any) -> None:
+def test_openapi_explains_codes(openapi: Any) -> None:
     schemas = openapi["components"]["schemas"]
     for name, schema in schemas.items():
         if "enum" in schema and isinstance(schema["enum"][0], int):
@@ -140,7 +140,7 @@ def test_it_says_what_numbers_stand_for(openapi: Any) -> None:
     assert "0 image classification, 1 object detection," in schemas["DatasetType"]["description"]
 
 
-def test_the_page_has_all_it_needs(emu: Emulator) -> None:
+def test_swagger_page_is_served_with_all_assets(emu: Emulator) -> None:
     page = requests.get(f"{emu.url}/_emulator/docs/", timeout=10)
     assert page.url == f"{emu.url}/_emulator/docs"
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"

@@ -1,4 +1,4 @@
-"""The request log: what it has of each request, how much it keeps, and that no secret is in it."""
+"""The request log: its members, its bounds, and the absence of secrets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def raw(url: str, text: bytes) -> bytes:
         return connection.recv(4096)
 
 
-def test_a_request_with_all_there_is_to_tell(api: Api, control: Control, bucket: Path) -> None:
+def test_log_describes_a_request_with_all_members(api: Api, control: Control, bucket: Path) -> None:
     dataset_id = api.dataset()
     control.call("DELETE", "requests", 204)
     body = {"labels": [{"name": "cat", "colour": "red"}]}
@@ -68,7 +68,7 @@ def test_a_request_with_all_there_is_to_tell(api: Api, control: Control, bucket:
         ("GET", "/bucket/none", "obs", None, "NoSuchKey"),
     ],
 )
-def test_every_service(
+def test_log_names_the_service_of_each_request(
     emu: Emulator, control: Control, method: str, path: str, service: str, operation: str, code: str
 ) -> None:
     requests.request(method, emu.url + path, timeout=10)
@@ -76,7 +76,7 @@ def test_every_service(
     assert (found["service"], found.get("operation"), found.get("error_code")) == (service, operation, code)
 
 
-def test_some_of_them(emu: Emulator, control: Control) -> None:
+def test_log_with_conditions_lists_matching_requests(emu: Emulator, control: Control) -> None:
     red, blue = Api(emu.url, "red"), Api(emu.url, "blue")
     for api in (red, blue, red):
         api.call("GET")
@@ -97,8 +97,8 @@ def test_some_of_them(emu: Emulator, control: Control) -> None:
     assert logged(control) == []
 
 
-def test_forgetting_a_project_forgets_nothing_of_another(emu: Emulator, control: Control) -> None:
-    """Also of requests that come meanwhile."""
+def test_log_cleared_for_a_project_keeps_other_projects(emu: Emulator, control: Control) -> None:
+    """Also while other requests arrive."""
 
     def work(project: str) -> None:
         api = Api(emu.url, project)
@@ -117,11 +117,11 @@ def test_forgetting_a_project_forgets_nothing_of_another(emu: Emulator, control:
 
 
 @pytest.mark.parametrize("query", ["?projekt_id=a", "?format=xml", "?after=x", "?status=ok"])
-def test_a_question_that_means_nothing_is_refused(control: Control, query: str) -> None:
+def test_log_with_invalid_conditions_is_refused(control: Control, query: str) -> None:
     control.refused("GET", f"requests{query}")
 
 
-def test_the_latest_thousand_are_kept_and_the_beginning_of_each(emu: Emulator, api: Api, control: Control) -> None:
+def test_log_keeps_the_latest_requests_and_the_beginning_of_bodies(emu: Emulator, api: Api, control: Control) -> None:
     long = {"dataset_name": "x" * 200_000}
     api.refused("POST", json=long)
     [found] = logged(control)
@@ -135,7 +135,7 @@ def test_the_latest_thousand_are_kept_and_the_beginning_of_each(emu: Emulator, a
 
 
 @pytest.mark.slow
-def test_what_is_kept_is_bounded(api: Api, control: Control) -> None:
+def test_log_memory_is_bounded(api: Api, control: Control) -> None:
     """A thousand requests of 200 KB with answers of about as much leave a few MB."""
     body = json.dumps({"samples": [{"name": "a.png", "data": "A" * 200_000}]}).encode()
     headers = {"Content-Type": "application/json"}
@@ -156,7 +156,7 @@ def test_what_is_kept_is_bounded(api: Api, control: Control) -> None:
     assert grown < 16_000_000
 
 
-def test_bodies_that_are_no_text_are_left_out(emu: Emulator, control: Control) -> None:
+def test_log_leaves_out_bodies_that_are_not_text(emu: Emulator, control: Control) -> None:
     for headers in ({}, {"Content-Type": "image/png"}, {"Content-Type": "multipart/form-data; boundary=x"}):
         requests.put(f"{emu.url}/bucket/a.png", data=picture(), headers=headers, timeout=10)
     requests.put(f"{emu.url}/bucket/a.txt", data="täxt".encode(), timeout=10)
@@ -168,8 +168,8 @@ def test_bodies_that_are_no_text_are_left_out(emu: Emulator, control: Control) -
     assert found[4]["response"]["body_bytes"] == len(picture())
 
 
-def test_whatever_is_sent_can_be_shown(emu: Emulator, control: Control) -> None:
-    """Paths, parameters, headers and bodies that are no text do not keep the log from being read."""
+def test_log_can_show_any_request(emu: Emulator, control: Control) -> None:
+    """Paths, parameters, headers and bodies that are not text can be read from the log."""
     for path in (
         b"/v2/%ff%fe/datasets?x=%ff",
         b"/b%FF/k%00",
@@ -190,14 +190,14 @@ def test_whatever_is_sent_can_be_shown(emu: Emulator, control: Control) -> None:
         assert control.send("GET", f"requests?format={form}").status_code == 200
 
 
-def test_a_body_that_came_in_chunks_is_there(emu: Emulator, control: Control) -> None:
+def test_log_keeps_a_chunked_body(emu: Emulator, control: Control) -> None:
     requests.post(f"{emu.url}/v2/p/datasets", data=iter([b'{"dataset_', b'name": "a"}']), timeout=10)
     [found] = logged(control)
     assert found["request"]["body"] == '{"dataset_name": "a"}'
     assert found["request"]["body_bytes"] == 21
 
 
-def test_the_control_api_is_not_in_it(control: Control) -> None:
+def test_log_leaves_out_control_calls(control: Control) -> None:
     for path in ("clock", "faults", "requests", "health"):
         control.send("GET", path)
     assert logged(control) == []
@@ -264,7 +264,7 @@ def strict(tmp_path: Path) -> Any:
         made.control.session.close()
 
 
-def test_no_secret_is_in_it_in_any_form(strict: Strict) -> None:
+def test_log_contains_no_secrets_in_any_format(strict: Strict) -> None:
     url, token = strict.emu.url, strict.token
     key = {"key": "AKA", "secret": ACCESS_SECRET}
     strict.exchange()

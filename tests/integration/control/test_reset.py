@@ -26,7 +26,7 @@ def files(folder: Path) -> set[str]:
 
 
 class ResetSite:
-    """An emulator, and what the tests put into it."""
+    """An emulator with datasets, objects and control settings."""
 
     def __init__(self, emu: Emulator) -> None:
         self.emu, self.control = emu, Control(emu.url)
@@ -62,7 +62,7 @@ def site(own_settings: Settings) -> Iterator[ResetSite]:
         made.close()
 
 
-def test_everything_is_gone(site: ResetSite) -> None:
+def test_reset_removes_everything(site: ResetSite) -> None:
     control, root = site.control, site.emu.runtime.root
     site.bucket()
     dataset_id = site.dataset()
@@ -89,7 +89,7 @@ def test_everything_is_gone(site: ResetSite) -> None:
     assert len(paths) == 3  # those since
 
 
-def test_the_same_can_be_done_again(site: ResetSite) -> None:
+def test_reset_allows_the_same_calls_again(site: ResetSite) -> None:
     for _ in range(3):
         site.bucket()
         dataset_id = site.dataset()
@@ -100,7 +100,7 @@ def test_the_same_can_be_done_again(site: ResetSite) -> None:
     assert site.control.call("POST", "reset") == {"datasets": 0, "buckets": 0}
 
 
-def test_it_is_gone_after_a_restart_too(tmp_path: Path) -> None:
+def test_reset_outlives_a_restart(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
     with Emulator(settings) as emu:
         site = ResetSite(emu)
@@ -117,7 +117,7 @@ def test_it_is_gone_after_a_restart_too(tmp_path: Path) -> None:
         site.close()
 
 
-def test_of_one_project_and_no_other(site: ResetSite) -> None:
+def test_reset_of_a_project_keeps_others(site: ResetSite) -> None:
     control = site.control
     site.bucket()
     red, blue = site.dataset("red"), site.dataset("blue")
@@ -146,7 +146,7 @@ def test_of_one_project_and_no_other(site: ResetSite) -> None:
     assert listed < {each["number"] for each in control.call("GET", "requests?project_id=blue")["requests"]}
 
 
-def test_a_mounted_folder_keeps_its_files(
+def test_reset_keeps_the_files_of_mounted_folders(
     emu: Emulator, api: Api, control: Control, pictures: Path, settings: Settings
 ) -> None:
     (pictures / "own.txt").write_text("mine")
@@ -160,7 +160,7 @@ def test_a_mounted_folder_keeps_its_files(
     assert api.dataset()
 
 
-def test_objects_can_be_left_alone(site: ResetSite) -> None:
+def test_reset_without_objects_keeps_buckets(site: ResetSite) -> None:
     site.bucket()
     site.apis["red"].publish(site.dataset())
     before = files(site.emu.runtime.root / "obs")
@@ -170,7 +170,7 @@ def test_objects_can_be_left_alone(site: ResetSite) -> None:
 
 
 @pytest.mark.parametrize("kind", ["publish", "sync"])
-def test_a_held_task_is_no_hindrance_and_writes_nothing_more(site: ResetSite, kind: str) -> None:
+def test_reset_ends_held_tasks_before_they_write(site: ResetSite, kind: str) -> None:
     site.bucket()
     dataset_id = site.dataset()
     site.control.call("PUT", "transitions", json={kind: HOLD})
@@ -183,8 +183,8 @@ def test_a_held_task_is_no_hindrance_and_writes_nothing_more(site: ResetSite, ki
     assert not [path for path in files(site.emu.runtime.root / "obs") if path.endswith(".manifest")]
 
 
-def test_while_clients_are_writing(site: ResetSite) -> None:
-    """Requests meet either what was before or what is after it, and never anything in between."""
+def test_reset_while_clients_write_leaves_nothing(site: ResetSite) -> None:
+    """Requests see the state before or after the reset, never a mixture."""
     ends = threading.Event()
     wrong: list[tuple[int, str]] = []
 
@@ -222,14 +222,14 @@ def test_while_clients_are_writing(site: ResetSite) -> None:
 
 
 @pytest.mark.parametrize("query", ["project=red", "objects=maybe", "project_id=red&all=true"])
-def test_a_mistyped_reset_removes_nothing(site: ResetSite, query: str) -> None:
+def test_reset_with_an_unknown_parameter_removes_nothing(site: ResetSite, query: str) -> None:
     site.bucket()
     site.dataset()
     site.control.refused("POST", f"reset?{query}")
     assert site.apis["red"].call("GET")["total_number"] == 1
 
 
-def test_in_manual_mode_nothing_noted_is_left(settings: Settings, bucket: Path) -> None:
+def test_reset_in_manual_mode_forgets_pending_changes(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
         site = ResetSite(emu)
         site.dataset(bucket="bucket")

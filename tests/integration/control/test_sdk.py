@@ -1,4 +1,4 @@
-"""What the control API does, as an unmodified client of the Python SDK meets it."""
+"""The control API's effects on an unmodified client of the Python SDK."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.helpers.control import Control
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
-# The SDK and what it stands on warn about themselves.
+# The SDK and its dependencies emit warnings about themselves.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -108,14 +108,14 @@ def sdk(emu: Emulator, control: Control, settings: Settings) -> Iterator[SdkSess
 # Faults
 
 
-def test_it_tries_again_where_the_service_is_not_available(sdk: SdkSession) -> None:
+def test_sdk_retries_when_the_service_is_unavailable(sdk: SdkSession) -> None:
     sdk.api.status_code_retries = 3
     sdk.fault(operation="ListDatasets", status=503, times=2)
     assert list(sdk.api.datasets()) == []
     assert sdk.statuses("?operation=ListDatasets") == [503, 503, 200]
 
 
-def test_it_gives_up_in_the_end(sdk: SdkSession) -> None:
+def test_sdk_gives_up_after_its_retries(sdk: SdkSession) -> None:
     sdk.api.status_code_retries = 2
     sdk.fault(operation="ListDatasets", status=503)
     with pytest.raises(exceptions.HttpException) as failure:
@@ -124,7 +124,7 @@ def test_it_gives_up_in_the_end(sdk: SdkSession) -> None:
     assert sdk.statuses("?operation=ListDatasets") == [503] * 3
 
 
-def test_it_tries_again_where_the_connection_is_cut(sdk: SdkSession) -> None:
+def test_sdk_retries_when_the_connection_is_closed(sdk: SdkSession) -> None:
     dataset_id = sdk.dataset()
     sdk.fault(operation="DescDataset", cut="before", times=2)
     sdk.api.connect_retries = 3
@@ -136,14 +136,14 @@ def test_it_tries_again_where_the_connection_is_cut(sdk: SdkSession) -> None:
         sdk.api.get_dataset(dataset_id)
 
 
-def test_it_tells_an_error_of_the_catalogue_as_it_would_the_services_own(sdk: SdkSession) -> None:
+def test_sdk_reports_an_injected_error_as_one_of_the_service(sdk: SdkSession) -> None:
     dataset_id = sdk.dataset()
     sdk.fault(operation="DescDataset", error="DATASET_NOT_FOUND")
     with pytest.raises(exceptions.BadRequestException, match=r"4352|not exist"):
         sdk.api.get_dataset(dataset_id)
 
 
-def test_a_login_can_fail_too(sdk: SdkSession) -> None:
+def test_sdk_reports_a_failed_login(sdk: SdkSession) -> None:
     sdk.fault(service="iam", method="POST", status=500, times=1)
     sdk.cloud.session.invalidate()
     with pytest.raises(InternalServerError):
@@ -154,7 +154,7 @@ def test_a_login_can_fail_too(sdk: SdkSession) -> None:
 # Transitions
 
 
-def test_it_waits_until_a_version_is_released(sdk: SdkSession) -> None:
+def test_sdk_waits_until_a_held_version_is_released(sdk: SdkSession) -> None:
     dataset_id = sdk.dataset()
     project = sdk.control.call("GET", "requests?operation=CreateDataset")["requests"][0]["project_id"]
     sdk.control.call("PUT", f"transitions?project_id={project}", json={"publish": HOLD})
@@ -166,7 +166,7 @@ def test_it_waits_until_a_version_is_released(sdk: SdkSession) -> None:
     assert poll(lambda: (v := sdk.version(dataset_id, version_id)).status == 1 and v).manifest_path
 
 
-def test_it_waits_until_it_has_asked_often_enough(sdk: SdkSession) -> None:
+def test_sdk_waits_for_the_number_of_polls(sdk: SdkSession) -> None:
     sdk.control.call("PUT", "transitions", json={"sync": {"mode": "polls", "polls": 2, "before": "COMPLETED"}})
     dataset_id = sdk.create()
     poll(lambda: sdk.control.call("GET", "transitions")["held"], "held")
@@ -178,7 +178,7 @@ def test_it_waits_until_it_has_asked_often_enough(sdk: SdkSession) -> None:
     assert seen[:2] == [5, 5]
 
 
-def test_it_sees_a_version_fail(sdk: SdkSession) -> None:
+def test_sdk_reports_a_version_that_fails(sdk: SdkSession) -> None:
     dataset_id = sdk.dataset()
     sdk.control.call("PUT", "transitions", json={"publish": {"mode": "fail", "code": "ModelArts.4712"}})
     version_id = sdk.publish(dataset_id)
@@ -190,7 +190,7 @@ def test_it_sees_a_version_fail(sdk: SdkSession) -> None:
 # Clock
 
 
-def test_it_logs_in_again_when_its_token_has_expired(sdk: SdkSession) -> None:
+def test_sdk_logs_in_again_when_its_token_expires(sdk: SdkSession) -> None:
     assert list(sdk.api.datasets()) == []
     sdk.control.call("DELETE", "requests", 204)
     sdk.control.call("PUT", "clock", json={"advance_ms": 23 * HOUR_MS})
@@ -201,7 +201,7 @@ def test_it_logs_in_again_when_its_token_has_expired(sdk: SdkSession) -> None:
     assert sdk.statuses() == [200, 401, 201, 200]
 
 
-def test_time_stamps_are_those_of_the_clock(sdk: SdkSession) -> None:
+def test_sdk_reads_time_stamps_of_the_clock(sdk: SdkSession) -> None:
     sdk.control.call("PUT", "clock", json={"at": "2031-01-01T00:00:00Z", "freeze": True})
     sdk.cloud.session.invalidate()  # the token of before is not valid for so long
     dataset = sdk.settled(sdk.create())
@@ -211,7 +211,7 @@ def test_time_stamps_are_those_of_the_clock(sdk: SdkSession) -> None:
 # Ids
 
 
-def test_it_gets_the_same_ids_again(sdk: SdkSession) -> None:
+def test_sdk_gets_the_same_ids_after_the_same_seed(sdk: SdkSession) -> None:
     seen = []
     for _ in range(2):
         sdk.control.call("POST", "reset")
@@ -225,7 +225,7 @@ def test_it_gets_the_same_ids_again(sdk: SdkSession) -> None:
 # Snapshots
 
 
-def test_it_finds_everything_as_it_was(sdk: SdkSession) -> None:
+def test_sdk_finds_the_state_of_a_restored_snapshot(sdk: SdkSession) -> None:
     dataset_id = sdk.dataset()
     sdk.label(dataset_id, "cat")
     version_id = sdk.publish(dataset_id)
@@ -246,7 +246,7 @@ def test_it_finds_everything_as_it_was(sdk: SdkSession) -> None:
 # The log
 
 
-def test_what_it_sends_is_there_without_its_secrets(sdk: SdkSession) -> None:
+def test_sdk_requests_are_logged_without_secrets(sdk: SdkSession) -> None:
     sdk.dataset()
     found = sdk.control.call("GET", "requests?operation=CreateDataset")["requests"]
     assert found[0]["request"]["headers"]["x-auth-token"] == "***"
@@ -258,7 +258,7 @@ def test_what_it_sends_is_there_without_its_secrets(sdk: SdkSession) -> None:
     assert token not in text
 
 
-def test_a_folder_can_grow_meanwhile(sdk: SdkSession, bucket: Path) -> None:
+def test_sdk_finds_files_that_were_added(sdk: SdkSession, bucket: Path) -> None:
     dataset_id = sdk.dataset()
     (bucket / "in/late.png").write_bytes(picture())
     sdk.control.call("POST", "wait-idle")

@@ -1,4 +1,4 @@
-"""Everything is kept under a name, and put back as it was: in memory, on disk, and in another emulator."""
+"""Snapshots save and restore the whole state: in memory, on disk, and in another emulator."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def mounted(emu: Emulator) -> Iterator[SnapshotSite]:
     made.close()
 
 
-def test_everything_is_put_back(site: SnapshotSite) -> None:
+def test_restore_brings_back_everything(site: SnapshotSite) -> None:
     site.fill()
     before = site.state()
     saved = site.control.call("PUT", "snapshots/one")
@@ -164,7 +164,7 @@ def test_everything_is_put_back(site: SnapshotSite) -> None:
         assert site.state() == before
 
 
-def test_what_was_put_back_lives(site: SnapshotSite) -> None:
+def test_restored_datasets_work(site: SnapshotSite) -> None:
     site.fill()
     site.control.call("PUT", "snapshots/one")
     site.spoil()
@@ -190,7 +190,7 @@ def test_what_was_put_back_lives(site: SnapshotSite) -> None:
     assert site.send("GET", "/own/big").content == b"part"
 
 
-def test_without_its_objects_the_buckets_stay(site: SnapshotSite) -> None:
+def test_restore_without_objects_keeps_buckets(site: SnapshotSite) -> None:
     site.fill()
     before = site.state(objects=False)
     saved = site.control.call("PUT", "snapshots/one?objects=false")
@@ -203,7 +203,7 @@ def test_without_its_objects_the_buckets_stay(site: SnapshotSite) -> None:
     assert site.send("GET", "/own/kept.txt").content == b"1"
 
 
-def test_they_are_listed_replaced_and_forgotten(site: SnapshotSite) -> None:
+def test_snapshots_are_listed_replaced_and_deleted(site: SnapshotSite) -> None:
     control = site.control
     assert control.call("GET", "snapshots") == {"snapshots": []}
     first = control.call("PUT", "snapshots/b")
@@ -223,14 +223,14 @@ def test_they_are_listed_replaced_and_forgotten(site: SnapshotSite) -> None:
 
 
 @pytest.mark.parametrize("name", [".hidden", "a b", "ä", "a" * 65, "a\\b", "a%00"])
-def test_what_is_no_name_is_refused(site: SnapshotSite, name: str) -> None:
+def test_snapshot_with_an_invalid_name_is_refused(site: SnapshotSite, name: str) -> None:
     for path in (f"snapshots/{name}", f"snapshots/{name}/archive"):
         answer = site.control.send("PUT", path, data=b"")
         assert answer.status_code in (400, 404, 405)
     assert site.control.call("GET", "snapshots") == {"snapshots": []}
 
 
-def test_what_is_held_is_told_and_nothing_is_kept(site: SnapshotSite) -> None:
+def test_save_with_a_held_task_reports_it_and_saves_nothing(site: SnapshotSite) -> None:
     site.fill()
     [dataset] = site.red.call("GET")["datasets"]
     site.control.call("PUT", "transitions", json={"publish": {"mode": "hold"}})
@@ -243,7 +243,7 @@ def test_what_is_held_is_told_and_nothing_is_kept(site: SnapshotSite) -> None:
     site.control.call("PUT", "snapshots/one")
 
 
-def test_a_held_task_does_not_outlive_what_it_worked_on(site: SnapshotSite) -> None:
+def test_restore_ends_held_tasks(site: SnapshotSite) -> None:
     site.fill()
     site.control.call("PUT", "snapshots/one")
     before = site.state()
@@ -259,7 +259,7 @@ def test_a_held_task_does_not_outlive_what_it_worked_on(site: SnapshotSite) -> N
     assert site.state() == before
 
 
-def test_it_is_all_there_after_a_restart(tmp_path: Path) -> None:
+def test_restored_state_outlives_a_restart(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", durability="process")
     with Emulator(settings) as emu:
         site = SnapshotSite(emu)
@@ -314,7 +314,7 @@ def test_restore_that_fails_in_the_middle_is_finished_at_the_next_start(
         assert "interrupted" not in caplog.text
 
 
-def test_another_emulator_can_have_it(site: SnapshotSite, tmp_path: Path) -> None:
+def test_archive_is_restored_by_another_emulator(site: SnapshotSite, tmp_path: Path) -> None:
     """As one file, which is the same each time, so that it can be committed."""
     site.fill()
     before = site.state()
@@ -340,7 +340,7 @@ def test_another_emulator_can_have_it(site: SnapshotSite, tmp_path: Path) -> Non
             other.close()
 
 
-def test_a_mounted_folder_gets_back_what_was_in_it_and_keeps_what_is_new(mounted: SnapshotSite, bucket: Path) -> None:
+def test_restore_of_a_mounted_folder_keeps_new_files(mounted: SnapshotSite, bucket: Path) -> None:
     mounted.fill()
     before = mounted.state()
     mounted.control.call("PUT", "snapshots/all?mounts=true")
@@ -363,7 +363,7 @@ def test_a_mounted_folder_gets_back_what_was_in_it_and_keeps_what_is_new(mounted
     assert "1.png" not in mounted.red.ids(dataset["dataset_id"])
 
 
-def test_a_mounted_folder_with_nothing_but_folders_in_it_is_put_back(mounted: SnapshotSite, bucket: Path) -> None:
+def test_restore_of_a_mounted_folder_brings_back_empty_folders(mounted: SnapshotSite, bucket: Path) -> None:
     assert not [path for path in bucket.iterdir() if path.is_file()]
     (bucket / "in/empty").mkdir(parents=True)
     (bucket / "in/a.png").write_bytes(picture())
@@ -374,7 +374,7 @@ def test_a_mounted_folder_with_nothing_but_folders_in_it_is_put_back(mounted: Sn
     assert (bucket / "in/empty").is_dir()
 
 
-def test_nothing_follows_by_itself_in_manual_mode(settings: Settings, bucket: Path) -> None:
+def test_restore_in_manual_mode_does_not_synchronize(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
         site = SnapshotSite(emu, "bucket")
         site.fill()
@@ -390,8 +390,8 @@ def test_nothing_follows_by_itself_in_manual_mode(settings: Settings, bucket: Pa
         site.close()
 
 
-def test_while_clients_are_writing(site: SnapshotSite) -> None:
-    """Each time all is exactly as it was, and every request meets what was before or what is after."""
+def test_restore_while_clients_write_is_exact(site: SnapshotSite) -> None:
+    """Each restore is exact, and each request sees the state before or after it."""
     site.fill()
     site.control.call("PUT", "snapshots/one")
     before = site.state()
@@ -441,8 +441,8 @@ def test_while_clients_are_writing(site: SnapshotSite) -> None:
     assert not wrong
 
 
-def test_a_snapshot_in_the_middle_of_it_is_at_rest(site: SnapshotSite) -> None:
-    """Whatever clients do meanwhile, nothing in it is half done."""
+def test_save_while_clients_write_is_consistent(site: SnapshotSite) -> None:
+    """A snapshot that is saved while clients write contains no half-done change."""
     site.fill()
     [dataset] = site.red.call("GET")["datasets"]
     base = f"{site.red.base}/{dataset['dataset_id']}"

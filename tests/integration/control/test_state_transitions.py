@@ -1,4 +1,4 @@
-"""How tasks go on, by kind: what a client sees while one is held, and how it ends when it is to fail."""
+"""Transition rules: the states that clients see while a task is held, and the failures that are requested."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class TaskDataset:
         self.control.call("PUT", "transitions", json={})
 
     def held(self) -> Any:
-        """What waits, once something does."""
+        """Return the held tasks, as soon as there is one."""
         return poll(lambda: self.control.call("GET", "transitions")["held"], "held")
 
     def begin(self, kind: str) -> Callable[[], str]:
-        """Begin a task; what gives its state is returned."""
+        """Start a task, and return a function that reads its state."""
         path, call = f"/{self.dataset_id}", self.api.call
         if kind == "sync":
             call("POST", f"{path}/sync-data")
@@ -63,7 +63,7 @@ class TaskDataset:
         return lambda: str(call("GET", path)["status"])
 
     def prepare(self, kind: str) -> None:
-        """What a task of this kind needs."""
+        """Prepare the input of a task of this kind."""
         if kind == "switch":
             self.other_version = self.version
             self.version = self.api.publish(self.dataset_id)["version_id"]
@@ -91,7 +91,7 @@ STATES = {"publish": ["RUNNING"], "switch": ["NORMAL"]}
 class TestEveryKind:
     """The same rules for tasks of every kind."""
 
-    def test_a_held_task_stands_in_the_state_before(
+    def test_held_task_stays_in_the_state_before(
         self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
         tasks.prepare(kind)
@@ -108,7 +108,7 @@ class TestEveryKind:
             if kind == "switch":
                 break
 
-    def test_a_task_goes_on_when_it_has_been_asked_for_often_enough(
+    def test_task_with_polls_goes_on_after_that_many_polls(
         self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
         tasks.prepare(kind)
@@ -118,7 +118,9 @@ class TestEveryKind:
         assert [state() for _ in range(3)] == [states[-2]] * 3
         poll(lambda: state() == states[-1], "gone on")
 
-    def test_a_task_waits_its_time(self, tasks: TaskDataset, kind: str, states: list[str], failed: str) -> None:
+    def test_task_with_time_goes_on_after_that_time(
+        self, tasks: TaskDataset, kind: str, states: list[str], failed: str
+    ) -> None:
         tasks.prepare(kind)
         tasks.rule(kind, mode="time", ms=SHORT_MS, before=STATES.get(kind, states[-1:])[0])
         start = time.monotonic()
@@ -126,7 +128,7 @@ class TestEveryKind:
         poll(lambda: state() == states[-1], "gone on")
         assert time.monotonic() - start >= SHORT_MS / 1000
 
-    def test_a_task_that_is_to_fail_fails_as_documented(
+    def test_task_with_fail_fails_as_documented(
         self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
         tasks.prepare(kind)
@@ -144,7 +146,7 @@ class TestEveryKind:
         again = tasks.begin(kind)
         poll(lambda: again() == states[-1], "works again")
 
-    def test_a_dataset_can_be_deleted_while_its_task_is_held(
+    def test_held_task_ends_when_its_dataset_is_deleted(
         self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
         tasks.prepare(kind)
@@ -155,7 +157,7 @@ class TestEveryKind:
         assert tasks.emu.runtime.tasks.wait_idle(20)
         assert tasks.control.call("GET", "transitions")["held"] == []
 
-    def test_the_end_of_the_emulator_waits_for_no_held_task(
+    def test_held_task_ends_when_the_emulator_stops(
         self, tasks: TaskDataset, kind: str, states: list[str], failed: str
     ) -> None:
         tasks.prepare(kind)
@@ -168,7 +170,7 @@ class TestEveryKind:
         assert time.monotonic() - start < 20
 
 
-def test_the_failure_that_was_asked_for_is_told(tasks: TaskDataset) -> None:
+def test_task_with_fail_reports_the_requested_error(tasks: TaskDataset) -> None:
     tasks.rule("import", mode="fail", code="ModelArts.4356")
     state = tasks.begin("import")
     poll(lambda: state() == "FAILED")
@@ -177,7 +179,7 @@ def test_the_failure_that_was_asked_for_is_told(tasks: TaskDataset) -> None:
     assert "fails the import task before STARTING" in task["error_msg"]
 
 
-def test_more_held_tasks_than_workers_leave_room_for_others(tasks: TaskDataset, api: Api) -> None:
+def test_held_tasks_leave_workers_to_other_tasks(tasks: TaskDataset, api: Api) -> None:
     tasks.control.call("PUT", "transitions?project_id=project", json={"publish": HOLD})
     others = [api.dataset(dataset_name=f"other-{number}", work_path=f"/bucket/out{number}/") for number in range(4)]
     for dataset_id in others:
@@ -189,7 +191,7 @@ def test_more_held_tasks_than_workers_leave_room_for_others(tasks: TaskDataset, 
     assert tasks.emu.runtime.tasks.wait_idle(20)
 
 
-def test_what_is_published_is_what_there_was_when_it_was_asked_for(tasks: TaskDataset) -> None:
+def test_held_publishing_publishes_the_state_of_its_request(tasks: TaskDataset) -> None:
     tasks.rule("publish", **HOLD)
     state = tasks.begin("publish")
     tasks.held()
@@ -201,13 +203,13 @@ def test_what_is_published_is_what_there_was_when_it_was_asked_for(tasks: TaskDa
     assert [each["total_sample_count"] for each in versions] == [3, 3]
 
 
-def test_every_request_that_asks_after_a_task_is_in_the_table() -> None:
+def test_operations_that_poll_tasks_are_in_the_table() -> None:
     reads = {route.operation for routes in ROUTES.values() for route in routes if route.method == "GET"}
     assert _POLLED_TASKS.keys() <= reads
     assert set(_POLLED_TASKS.values()) <= {"", *ALL_KINDS}
 
 
-def test_a_project_has_rules_of_its_own(tasks: TaskDataset, emu: Emulator) -> None:
+def test_rules_of_a_project_replace_the_global_ones(tasks: TaskDataset, emu: Emulator) -> None:
     tasks.rule("publish", **HOLD)
     tasks.control.call("PUT", "transitions?project_id=free", json={"publish": {"mode": "immediate"}})
     free = Api(emu.url, "free")
@@ -232,7 +234,7 @@ def test_a_project_has_rules_of_its_own(tasks: TaskDataset, emu: Emulator) -> No
         ([], "object"),
     ],
 )
-def test_a_rule_that_means_nothing_is_refused_and_changes_nothing(control: Control, body: Any, said: str) -> None:
+def test_invalid_rule_is_refused_and_changes_nothing(control: Control, body: Any, said: str) -> None:
     control.call("PUT", "transitions", json={"sync": HOLD})
     assert said in control.refused("PUT", "transitions", json=body)
     assert control.call("GET", "transitions")["transitions"]["sync"] == HOLD

@@ -1,4 +1,4 @@
-"""The emulator's time: stopped, moved, put back; time stamps, what expires, and order all follow it."""
+"""The emulator's clock: it is frozen, set and moved; time stamps, expiry and order follow it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def log_in(url: str) -> str:
     return answer.headers["X-Subject-Token"]
 
 
-def test_it_is_the_time_of_the_machine_at_first(control: Control) -> None:
+def test_clock_begins_with_the_machine_time(control: Control) -> None:
     before = now_ms()
     state = control.call("GET", "clock")
     assert before <= state["now_ms"] <= now_ms()
@@ -47,7 +47,7 @@ def test_it_is_the_time_of_the_machine_at_first(control: Control) -> None:
     assert datetime.fromisoformat(state["now"].replace("Z", "+00:00")).timestamp() * 1000 == state["now_ms"]
 
 
-def test_a_stopped_time_stands_still_until_it_is_moved(control: Control) -> None:
+def test_frozen_clock_stands_until_it_is_moved(control: Control) -> None:
     state = control.call("PUT", "clock", json={"at": AT, "freeze": True})
     assert (state["now_ms"], state["now"], state["frozen"]) == (AT_MS, "2030-05-17T12:00:00.000Z", True)
     assert control.call("GET", "clock")["now_ms"] == AT_MS
@@ -59,7 +59,7 @@ def test_a_stopped_time_stands_still_until_it_is_moved(control: Control) -> None
     assert abs(control.call("PUT", "clock", json={"real": True})["now_ms"] - now_ms()) < HOUR_MS
 
 
-def test_a_time_that_is_set_and_stopped_in_one_call_is_that_very_time() -> None:
+def test_clock_set_and_frozen_in_one_call_shows_that_time() -> None:
     class Hurried:
         """Time that goes on whenever it is asked for."""
 
@@ -75,7 +75,7 @@ def test_a_time_that_is_set_and_stopped_in_one_call_is_that_very_time() -> None:
 
 
 @pytest.mark.parametrize("at", [AT, AT_MS, "2030-05-17T14:00:00+02:00", "2030-05-17T12:00:00"])
-def test_a_time_is_said_in_many_ways(control: Control, at: Any) -> None:
+def test_clock_accepts_milliseconds_and_iso_8601(control: Control, at: Any) -> None:
     assert control.call("PUT", "clock", json={"at": at, "freeze": True})["now_ms"] == AT_MS
 
 
@@ -94,13 +94,13 @@ def test_a_time_is_said_in_many_ways(control: Control, at: Any) -> None:
         ([], "object"),
     ],
 )
-def test_a_time_that_means_nothing_is_refused_and_changes_nothing(control: Control, body: Any, said: str) -> None:
+def test_invalid_time_is_refused_and_changes_nothing(control: Control, body: Any, said: str) -> None:
     control.call("PUT", "clock", json={"at": AT, "freeze": True})
     assert said in control.refused("PUT", "clock", json=body)
     assert control.call("GET", "clock")["now_ms"] == AT_MS
 
 
-def test_every_time_stamp_follows(api: Api, control: Control, pictures: Path) -> None:
+def test_time_stamps_follow_the_clock(api: Api, control: Control, pictures: Path) -> None:
     control.call("PUT", "clock", json={"at": AT, "freeze": True})
     dataset_id = api.dataset()
     control.call("POST", "wait-idle")
@@ -125,8 +125,8 @@ def test_every_time_stamp_follows(api: Api, control: Control, pictures: Path) ->
     assert (status["create_time"], status["duration_time"]) == (AT_MS + 2 * HOUR_MS, 0)
 
 
-def test_the_time_of_an_object_follows(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
-    """What the emulator writes has the clock's time, as an object and as a sample; the files of others their own."""
+def test_object_times_follow_the_clock(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
+    """Objects and samples that the emulator writes have the clock's time; other files keep their own."""
     dataset_id = api.dataset()
     control.call("PUT", "clock", json={"at": AT, "freeze": True})
     data = base64.b64encode(picture()).decode()
@@ -145,7 +145,7 @@ def test_the_time_of_an_object_follows(emu: Emulator, api: Api, control: Control
     assert next(iter(listed)) == "new.png"
 
 
-def test_an_object_is_seen_to_change_while_the_time_stands_still(
+def test_changed_object_is_noticed_while_the_clock_is_frozen(
     emu: Emulator, api: Api, control: Control, bucket: Path
 ) -> None:
     dataset_id = api.dataset()
@@ -161,8 +161,8 @@ def test_an_object_is_seen_to_change_while_the_time_stands_still(
     assert sizes == [[50, 40], [40, 50]]
 
 
-def test_order_follows(api: Api, control: Control, bucket: Path) -> None:
-    """What is created at an earlier time is older, whenever that was; of the same time, what was created first."""
+def test_order_of_lists_follows_the_clock(api: Api, control: Control, bucket: Path) -> None:
+    """Datasets are ordered by the clock's time of creation, and at the same time by their order of creation."""
     control.call("PUT", "clock", json={"at": AT, "freeze": True})
     made = {}
     for name, ahead in (("b", 0), ("c", DAY_MS), ("a", -2 * DAY_MS), ("a2", 0)):
@@ -177,7 +177,7 @@ def test_order_follows(api: Api, control: Control, bucket: Path) -> None:
     assert [name for name in listed if name.startswith("same")] == [f"same-{number}" for number in range(5)]
 
 
-def test_a_token_ends_when_its_time_has_come(emu: Emulator, control: Control) -> None:
+def test_tokens_expire_by_the_clock(emu: Emulator, control: Control) -> None:
     control.call("PUT", "clock", json={"freeze": True})
     headers = {"X-Auth-Token": log_in(emu.url)}
 
@@ -192,7 +192,7 @@ def test_a_token_ends_when_its_time_has_come(emu: Emulator, control: Control) ->
     assert status() == 200
 
 
-def test_a_signed_url_ends_when_its_time_has_come(api: Api, control: Control, pictures: Path) -> None:
+def test_signed_urls_expire_by_the_clock(api: Api, control: Control, pictures: Path) -> None:
     dataset_id = api.dataset()
 
     def source() -> str:
@@ -212,7 +212,7 @@ def test_a_signed_url_ends_when_its_time_has_come(api: Api, control: Control, pi
     assert status(old) == 200
 
 
-def test_statistics_by_day_follow(api: Api, control: Control, bucket: Path) -> None:
+def test_daily_statistics_follow_the_clock(api: Api, control: Control, bucket: Path) -> None:
     control.call("PUT", "clock", json={"at": AT, "freeze": True})
     dataset_id = api.dataset()
     control.call("PUT", "clock", json={"advance_ms": DAY_MS})
@@ -224,13 +224,13 @@ def test_statistics_by_day_follow(api: Api, control: Control, bucket: Path) -> N
     assert total == {str(midnight): 0, str(midnight + DAY_MS): 1, str(AT_MS + 2 * DAY_MS): 1}
 
 
-def test_how_long_it_has_been_running_does_not_follow(control: Control) -> None:
+def test_uptime_does_not_follow_the_clock(control: Control) -> None:
     for at in ("1980-01-01T00:00:00Z", "2080-01-01T00:00:00Z"):
         control.call("PUT", "clock", json={"at": at, "freeze": True})
         assert 0 <= control.call("GET", "health")["uptime_ms"] < HOUR_MS
 
 
-def test_the_first_and_the_last_time_do(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
+def test_clock_accepts_the_first_and_the_last_time(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
     for number, at in enumerate(("1970-01-01T00:00:00Z", "8999-12-31T23:59:59Z")):
         control.call("PUT", "clock", json={"at": at, "freeze": True})
         assert log_in(emu.url)

@@ -1,4 +1,4 @@
-"""Waiting until nothing is open: what has been taken in then, and what is told when the time is over."""
+"""Waiting until idle: the work that has ended then, and the open work that is listed at the timeout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.pictures import picture
 HOLD = {"mode": "hold"}
 
 
-def test_what_lies_on_the_disk_is_there_afterwards(api: Api, control: Control, bucket: Path) -> None:
+def test_wait_idle_returns_after_files_have_become_samples(api: Api, control: Control, bucket: Path) -> None:
     dataset_id = api.create()
     for number in range(1, 6):
         (bucket / f"in/{number}.png").write_bytes(picture())
@@ -31,7 +31,7 @@ def test_what_lies_on_the_disk_is_there_afterwards(api: Api, control: Control, b
     assert api.samples(dataset_id)["sample_count"] == 4
 
 
-def test_tasks_have_ended_afterwards(api: Api, control: Control, pictures: Path) -> None:
+def test_wait_idle_returns_after_tasks_have_ended(api: Api, control: Control, pictures: Path) -> None:
     dataset_id = api.create()
     control.call("POST", "wait-idle")
     version_id = api.call("POST", f"/{dataset_id}/versions", 201, json={})["version_id"]
@@ -39,7 +39,7 @@ def test_tasks_have_ended_afterwards(api: Api, control: Control, pictures: Path)
     assert api.call("GET", f"/{dataset_id}/versions/{version_id}")["status"] == 1
 
 
-def test_where_changes_are_not_applied_nobody_waits_for_them(settings: Settings, bucket: Path) -> None:
+def test_wait_idle_in_manual_mode_does_not_wait_for_changes(settings: Settings, bucket: Path) -> None:
     with Emulator(replace(settings, sync="manual")) as emu:
         api, control = Api(emu.url), Control(emu.url)
         dataset_id = api.dataset()
@@ -50,7 +50,7 @@ def test_where_changes_are_not_applied_nobody_waits_for_them(settings: Settings,
         control.session.close()
 
 
-def test_one_project_does_not_wait_for_another(emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
+def test_wait_idle_for_a_project_ignores_others(emu: Emulator, api: Api, control: Control, bucket: Path) -> None:
     held = api.dataset()
     control.call("PUT", "transitions?project_id=project", json={"publish": HOLD})
     api.call("POST", f"/{held}/versions", 201, json={})
@@ -74,9 +74,7 @@ def test_one_project_does_not_wait_for_another(emu: Emulator, api: Api, control:
 
 
 @pytest.mark.parametrize("timeout_ms", [0, 200])
-def test_what_is_held_is_named_when_the_time_is_over(
-    api: Api, control: Control, pictures: Path, timeout_ms: int
-) -> None:
+def test_wait_idle_at_its_timeout_lists_held_tasks(api: Api, control: Control, pictures: Path, timeout_ms: int) -> None:
     dataset_id = api.dataset()
     control.call("PUT", "transitions", json={"publish": HOLD})
     api.call("POST", f"/{dataset_id}/versions", 201, json={})
@@ -94,7 +92,7 @@ def test_what_is_held_is_named_when_the_time_is_over(
     control.call("POST", "wait-idle")
 
 
-def test_a_wait_ends_with_the_emulator(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
+def test_wait_idle_ends_when_the_emulator_stops(emu: Emulator, api: Api, control: Control, pictures: Path) -> None:
     dataset_id = api.dataset()
     control.call("PUT", "transitions", json={"publish": HOLD})
     api.call("POST", f"/{dataset_id}/versions", 201, json={})
@@ -106,5 +104,5 @@ def test_a_wait_ends_with_the_emulator(emu: Emulator, api: Api, control: Control
 
 
 @pytest.mark.parametrize("query", ["timeout_ms=-1", "timeout_ms=600001", "timeout_ms=soon", "timeout=5"])
-def test_a_time_that_means_nothing_is_refused(control: Control, query: str) -> None:
+def test_wait_idle_with_an_invalid_timeout_is_refused(control: Control, query: str) -> None:
     assert "timeout" in control.refused("POST", f"wait-idle?{query}")

@@ -1,4 +1,4 @@
-"""A snapshot that comes from elsewhere: whatever is wrong with it is told, and changes nothing anywhere."""
+"""Uploaded snapshots: everything that is wrong with one is reported, and changes nothing."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def good(site: ArchiveSite) -> bytes:
 
 @pytest.fixture
 def unchanged(site: ArchiveSite, good: bytes) -> Iterator[None]:
-    """Nothing but what a test does well has any effect, within the emulator's folder and beside it."""
+    """Check that a test has changed neither the emulator's folder nor the folders beside it."""
     beside = site.emu.runtime.root.parent
     before = site.state(), sorted(beside.iterdir()) if beside.name == "data" else None
     yield
@@ -114,14 +114,14 @@ def with_member(good: bytes, name: str, data: bytes = b"x") -> bytes:
     ],
 )
 @pytest.mark.usefixtures("unchanged")
-def test_names_that_lead_elsewhere(site: ArchiveSite, good: bytes, name: str) -> None:
+def test_archive_with_unsafe_names_is_refused(site: ArchiveSite, good: bytes, name: str) -> None:
     site.control.refused("PUT", "snapshots/bad/archive", data=with_member(good, name))
     site.control.refused("GET", "snapshots/bad", 404)
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
 @pytest.mark.usefixtures("unchanged")
-def test_what_is_no_plain_file(site: ArchiveSite, good: bytes, kind: int) -> None:
+def test_archive_with_special_files_is_refused(site: ArchiveSite, good: bytes, kind: int) -> None:
     data = packed({"snapshot.json": b"{}", "buckets/own/link": b"/etc/passwd"}, external_attr=(kind | 0o777) << 16)
     site.control.refused("PUT", "snapshots/bad/archive", data=data)
 
@@ -183,13 +183,15 @@ NONE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 @pytest.mark.parametrize(("make", "said"), NONE.values(), ids=NONE)
 @pytest.mark.usefixtures("unchanged")
-def test_archives_that_are_none(site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes], said: str) -> None:
+def test_malformed_archive_is_refused(
+    site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes], said: str
+) -> None:
     assert re.search(said, site.control.refused("PUT", "snapshots/bad/archive", data=make(good)))
     site.control.refused("POST", "snapshots/bad", 404)
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_name_that_is_there_twice(site: ArchiveSite, good: bytes) -> None:
+def test_archive_with_a_repeated_name_is_refused(site: ArchiveSite, good: bytes) -> None:
     out = io.BytesIO(good)
     with zipfile.ZipFile(out, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("snapshot.json", b"{}")
@@ -197,7 +199,7 @@ def test_a_name_that_is_there_twice(site: ArchiveSite, good: bytes) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_any_damage_is_told_or_does_no_harm(site: ArchiveSite, good: bytes) -> None:
+def test_damaged_archive_is_refused_or_harmless(site: ArchiveSite, good: bytes) -> None:
     draw = random.Random(7)
     for number in range(150):
         data = bytearray(good)
@@ -214,7 +216,7 @@ def test_any_damage_is_told_or_does_no_harm(site: ArchiveSite, good: bytes) -> N
             site.control.call("POST", "snapshots/good")
 
 
-# What is in them
+# Contents
 
 
 def changed(good: bytes, name: str, change: Callable[[Any], Any]) -> bytes:
@@ -346,7 +348,9 @@ HOSTILE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.usefixtures("unchanged")
-def test_what_cannot_be_used_changes_nothing(site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes]) -> None:
+def test_invalid_content_is_refused_and_changes_nothing(
+    site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes]
+) -> None:
     answer = site.control.send("PUT", "snapshots/bad/archive", data=make(good))
     if answer.status_code == 200:
         answer = site.control.send("POST", "snapshots/bad")
@@ -354,7 +358,7 @@ def test_what_cannot_be_used_changes_nothing(site: ArchiveSite, good: bytes, mak
     assert set(answer.json()) == {"error_code", "error_msg"}
 
 
-def test_uploads_bring_nothing_but_parts(site: ArchiveSite, good: bytes) -> None:
+def test_restore_ignores_unknown_files_among_uploads(site: ArchiveSite, good: bytes) -> None:
     members = members_of(good)
     upload_id = next(name for name in members if name.endswith("/upload.json")).split("/")[1]
     for name in (
@@ -373,7 +377,7 @@ def test_uploads_bring_nothing_but_parts(site: ArchiveSite, good: bytes) -> None
     }
 
 
-def test_an_archive_of_another_program_will_do(site: ArchiveSite, good: bytes) -> None:
+def test_archive_written_by_another_program_is_restored(site: ArchiveSite, good: bytes) -> None:
     """Members in another order, not compressed, folders left out, documents laid out otherwise."""
     before = site.state()
     members = {name: data for name, data in reversed(members_of(good).items()) if not name.endswith("/")}
@@ -386,7 +390,7 @@ def test_an_archive_of_another_program_will_do(site: ArchiveSite, good: bytes) -
     assert site.state() == before
 
 
-def test_a_description_that_cannot_be_read_is_left_out_of_the_list(site: ArchiveSite, good: bytes) -> None:
+def test_snapshot_with_an_unreadable_header_is_left_out_of_the_list(site: ArchiveSite, good: bytes) -> None:
     folder = site.emu.runtime.root / "snapshots/broken"
     folder.mkdir()
     (folder / "snapshot.json").write_text("{")

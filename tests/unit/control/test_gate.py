@@ -1,4 +1,4 @@
-"""The gate: closed for those outside, and nobody is left inside."""
+"""The request gate: exclusive parts and requests never overlap."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def gated() -> Iterator[GatedCalls]:
     made.pool.shutdown()
 
 
-def test_who_is_inside_is_waited_for(gated: GatedCalls) -> None:
+def test_exclusive_waits_for_running_requests(gated: GatedCalls) -> None:
     gated.request()
     poll(lambda: gated.inside == 1, "inside")
 
@@ -57,7 +57,7 @@ def test_who_is_inside_is_waited_for(gated: GatedCalls) -> None:
     assert closing.result(10) == 0
 
 
-def test_who_is_outside_waits(gated: GatedCalls) -> None:
+def test_enter_waits_while_exclusive(gated: GatedCalls) -> None:
     gated.ends.set()
     with gated.gate.exclusive():
         waiting = gated.request()
@@ -66,7 +66,7 @@ def test_who_is_outside_waits(gated: GatedCalls) -> None:
     waiting.result(10)
 
 
-def test_nobody_slips_in(gated: GatedCalls) -> None:
+def test_enter_never_overlaps_with_exclusive(gated: GatedCalls) -> None:
     """Many come and go while it is closed and opened again and again."""
     gated.ends.set()
     ended = threading.Event()
@@ -84,7 +84,7 @@ def test_nobody_slips_in(gated: GatedCalls) -> None:
         comer.result(10)
 
 
-def test_leaving_without_having_entered_has_no_effect(gated: GatedCalls) -> None:
+def test_leave_without_enter_has_no_effect(gated: GatedCalls) -> None:
     gated.gate.leave()
     with gated.gate.exclusive():
         gated.gate.leave()

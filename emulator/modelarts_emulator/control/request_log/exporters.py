@@ -31,7 +31,7 @@ def to_har(requests: Iterable[LoggedRequest]) -> str:
 
 
 def _curl(request: LoggedRequest) -> Iterator[str]:
-    # --globoff: brackets in a URL are no patterns. --head: with -X HEAD curl would wait for a body.
+    # --globoff: brackets in a URL are not patterns. --head: with -X HEAD curl would wait for a body.
     method = "--head" if request.method == "HEAD" else f"-X {shlex.quote(request.method)}"
     yield f"curl --globoff {method} {shlex.quote(without_signature(request.url))}"
     headers = replay_headers(request)

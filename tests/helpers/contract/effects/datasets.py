@@ -14,7 +14,7 @@ FORCE = {"workforce_id": "w", "workers": [WORKER]}
 
 
 def create(project: ContractProject, body: Body) -> str:
-    """Create a dataset; what it is like, or the refusal."""
+    """Create a dataset; return its details or the error."""
     request = {
         "dataset_name": NAME,
         "data_sources": [{"data_path": "/bucket/in/"}],
@@ -58,7 +58,7 @@ def table(members: Body) -> Body:
 
 
 def column(**members: Any) -> Body:
-    """A table with one column told more closely."""
+    """Return a table schema with more details of one column."""
     return {**table({}), "schema": [{"name": "x", **members}, {"name": "y"}]}
 
 

@@ -13,7 +13,7 @@ NEW = {
     "export_new_dataset_name": "new",
     "export_new_dataset_work_path": "/bucket/out/",
 }
-# What search conditions can be about.
+# Subjects of search conditions.
 METADATA = {
     "@modelarts:hard": 1,
     "@modelarts:hard_coefficient": 0.7,
@@ -74,7 +74,7 @@ def labelled(*labels: Body, **members: Any) -> Body:
 
 _DO, _AT = export(), "export_params.search_conditions[]"
 _SOME_PROPERTIES = {"own": ["x"], "none": ["y"]}
-# Each looks for something that some samples have, so that a search by it is no search for all or nothing.
+# Each condition matches some samples, but not all.
 _CONDITIONS: dict[str, Any] = {
     "coefficient": "0.6-0.8",
     "frame_in_video": 3,

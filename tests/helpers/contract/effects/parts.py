@@ -49,7 +49,7 @@ def label_members(at: str, do: Do, wrap: Wrap, name: str = "new") -> dict[str, C
 
 
 def sample_label_members(at: str, do: Callable[[int], Do], wrap: Wrap) -> dict[str, Case]:
-    """The members of a label on a sample, each on a dataset of a type that has it. ``do`` is told the type."""
+    """Return the members of a sample's label, each with a dataset type that has it, which ``do`` is called with."""
 
     def case(kind: int, without: Body, with_it: Body) -> Case:
         base = {} if kind == 202 else {"name": "x"}
@@ -86,7 +86,7 @@ def sample_label_members(at: str, do: Callable[[int], Do], wrap: Wrap) -> dict[s
 
 
 def triplet(from_: str = "E1", to: str = "E2") -> Body:
-    """Two entities and what they have to do with each other."""
+    """Return two entities and a relation between them."""
     entity = {"@modelarts:start_index": 0, "@modelarts:end_index": 1}
     entities = [{"name": name, "id": name, "type": 103, "property": entity} for name in ("E1", "E2")]
     ends = {"@modelarts:from": from_, "@modelarts:to": to}

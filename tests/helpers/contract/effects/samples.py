@@ -57,7 +57,7 @@ def update(kind: int = 0) -> Do:
 
 
 def update_all(project: ContractProject, body: Body) -> str:
-    """Label one sample; ``body`` stands beside the samples."""
+    """Label one sample; ``body`` has the members beside ``samples``."""
     dataset_id = project.dataset()
     request = {"samples": [{"sample_id": project.ids(dataset_id)[0], "labels": [CAT]}], **body}
     return project.send("PUT", f"/{dataset_id}/data-annotations/samples", request) + project.seen(dataset_id)
@@ -78,7 +78,7 @@ def delete(project: ContractProject, body: Body) -> str:
 
 @cache
 def uploaded_label(kind: int) -> Do:
-    """What uploads a labelled file."""
+    """Return a function that uploads a labelled file."""
 
     def labelled(project: ContractProject, body: Body) -> str:
         return upload(kind)(project, {"data": DATA.get(kind, TXT), **body})

@@ -18,7 +18,7 @@ ORIGIN = {"metadata": {"@modelarts:import_origin": 4}}
 
 
 def _label(do: Do, key: str, label: Body, **more: Any) -> Case:
-    """A label with more about it; an empty property is what a new label has anyway."""
+    """Return a label with more members; an empty property is the default of a new label."""
     return Case(do, {key: [{"property": {}, **label}]}, {key: [{"property": {}, **label, **more}]})
 
 
