@@ -220,4 +220,4 @@ def test_seed_in_strict_mode_requires_user(
         monkeypatch.setenv("MODELARTS_EMULATOR_USER", "ada:secret:red;bob:x")
         assert main(command) == 0
         made: Any = json.loads(capsys.readouterr().out)["datasets"][0]
-        assert made["samples"] == 2 and len(made["project_id"]) == 32
+        assert (made["samples"], made["project_id"]) == (2, "red")
