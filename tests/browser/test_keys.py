@@ -169,6 +169,17 @@ def test_a_change_that_fails_is_rolled_back_where_it_is_seen_and_can_be_retried(
     console.said.clear()  # the browser reports the failed request
 
 
+def test_what_another_client_changes_is_shown_and_kept(console: Page, api: Api, bucket: Path) -> None:
+    dataset_id = classified(api, bucket, 1, ["cat", "dog"])
+    page = open_sample(console, dataset_id)
+    sample_id = next(iter(api.ids(dataset_id).values()))
+    api.label(dataset_id, {sample_id: [{"name": "dog"}]})
+    until(page, "document.querySelector('.given .chip')?.textContent === 'dog'")
+    page.keyboard.press("1")
+    saved(page)
+    assert sorted(next(iter(labels(api, dataset_id).values()))) == ["cat", "dog"]
+
+
 def test_a_hundred_steps_are_undone_and_done_again(console: Page, api: Api, bucket: Path) -> None:
     dataset_id = classified(api, bucket, 110)
     page = open_sample(console, dataset_id)

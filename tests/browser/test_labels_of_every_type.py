@@ -126,6 +126,19 @@ def test_a_sound_is_drawn_and_classified(console: Page, api: Api, bucket: Path) 
     assert [each["name"] for each in stored(api, page, dataset_id)] == ["tone"]
 
 
+def test_a_frame_of_a_video_is_labelled(console: Page, api: Api, bucket: Path) -> None:
+    (bucket / "in/a.mp4").write_bytes(b"a video, more or less")
+    dataset_id = api.dataset(dataset_type=600, labels=[{"name": "car"}])
+    page = open_sample(console, dataset_id)
+    page.keyboard.press("1")
+    label = stored(api, page, dataset_id)[0]
+    assert (label["name"], label["property"]["@modelarts:start_time"]) == ("car", "00:00:00.000")
+    page.locator(".frames button", has_text="car").click()
+    page.keyboard.press("Delete")
+    assert stored(api, page, dataset_id) == []
+    console.said.clear()  # the browser may report that it cannot play the file
+
+
 @pytest.mark.parametrize(("kind", "name"), [(400, "a.csv"), (900, "a.bin")])
 def test_nothing_is_offered_where_samples_take_no_labels(
     console: Page, api: Api, bucket: Path, kind: int, name: str

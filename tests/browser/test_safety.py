@@ -133,20 +133,30 @@ def test_with_strict_access_it_asks_who_is_there(settings: Settings, at: Callabl
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "place",
-    ["datasets", "samples", "sample", "labels", "statistics", "versions", "tasks", "requests", "control", "objects"],
+    [
+        *("datasets", "samples", "sample", "labels", "statistics", "versions", "tasks", "requests", "control"),
+        *("objects", "new dataset", "keys", "people", "sounds"),
+    ],
 )
 def test_everybody_can_use_it(demo: str, at: Callable[..., Page], scheme: str, place: str) -> None:
     """Axe finds nothing serious."""
-    in_dataset = place not in ("datasets", "requests", "control", "objects")
-    tab = "samples" if place == "sample" else place
-    identity = dataset(demo, "scenes")["dataset_id"]  # and a request in the log
+    in_dataset = place not in ("datasets", "requests", "control", "objects", "new dataset")
+    of_sample = place in ("sample", "keys", "people", "sounds")
+    tab = "samples" if of_sample else place
+    name = place if place in ("people", "sounds") else "scenes"
+    identity = dataset(demo, name)["dataset_id"]  # and a request in the log
     page = at(demo, color_scheme=scheme).open(f"#/datasets/{identity}/{tab}" if in_dataset else f"#/{place}")
     until(page, "document.querySelector('.tab, .cards, tbody, .panels')?.childElementCount > 0")
-    if place in ("sample", "samples"):
+    if tab == "samples":
         page.wait_for_selector(".cell .name")
-    if place == "sample":
+    if of_sample:
         page.locator(".cell .name").first.click()
         page.wait_for_selector("dialog .given li")
+    if place == "keys":
+        page.keyboard.press("?")
+        page.wait_for_selector(".sheet")
+    if place == "new dataset":
+        page.get_by_role("button", name="New dataset").click()
     found = axe.Axe().run(page)
     grave = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
     assert not grave, json.dumps(grave, indent=1)[:3000]

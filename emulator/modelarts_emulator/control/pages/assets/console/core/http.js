@@ -28,6 +28,9 @@ export const session = {
   set token(value) { kept.setItem("token", value); },
   get key() { return kept.getItem("key") ?? ""; },
   set key(value) { kept.setItem("key", value); },
+  /** Whether the editor goes on to the next sample after a label. */
+  get movesOn() { return kept.getItem("moves-on") === "1"; },
+  set movesOn(value) { kept.setItem("moves-on", value ? "1" : ""); },
   /** Whether the console's own calls are kept in the log of requests. */
   get isLogged() { return kept.getItem("logged") === "1"; },
   set isLogged(value) { kept.setItem("logged", value ? "1" : ""); },

@@ -5,8 +5,10 @@
 
 import { dialog } from "../core/dialog.js";
 import { button, debounced, h, isTyping, show } from "../core/dom.js";
+import { api, session } from "../core/http.js";
 import { attempt, note } from "../core/notes.js";
 import { FROM } from "../core/wire.js";
+import { stamp } from "../model/saver.js";
 import { isHard, relabelled, toggled, withHard } from "../model/labelling.js";
 import { without } from "../model/spans.js";
 import { typeOf } from "../model/types.js";
@@ -40,7 +42,9 @@ export class Editor {
     this.active = this.shownLabels[0] ?? null;
     /** Places of labels of the sample. @type {Set<number>} */
     this.chosen = new Set();
-    this.movesOn = false;
+    this.movesOn = session.movesOn;
+    /** Looks for what others have changed, once the sample has been shown for a moment. */
+    this.refresh = debounced(() => this.refreshed(), 200);
     /** Keys that wait for a sample to be loaded. @type {KeyboardEvent[] | null} */
     this.held = null;
     /** What waits for a label to be chosen. @type {((label: Label) => void) | null} */
@@ -99,7 +103,7 @@ export class Editor {
     this.json = h("pre", { tabindex: "0" });
     this.details = h("details", { ontoggle: () => this.update() }, h("summary", {}, "JSON"), this.json);
     const takesLabels = tool !== null && tool !== "transcript";
-    const onward = h("label.check", {}, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { this.movesOn = event.target.checked; this.focus(); } }), h("span", {}, "go on after a label"));
+    const onward = h("label.check", {}, h("input", { type: "checkbox", checked: this.movesOn, onchange: (/** @type {any} */ event) => { this.movesOn = session.movesOn = event.target.checked; this.focus(); } }), h("span", {}, "go on after a label"));
     this.side = h("div.side", {}, takesLabels ? this.panel.element : null, tool === "classes" ? onward : null, this.givens.element, this.details,
       h("div.buttons.walk", {}, this.previousButton, this.nextButton, tool ? this.unlabelledButton : null));
     this.body = h("div.sample", {}, h("div.stage", {}, this.stage.toolbar, this.stage.element), this.side);
@@ -118,6 +122,7 @@ export class Editor {
     this.element.addEventListener("cancel", (event) => event.preventDefault());
     this.element.addEventListener("close", () => {
       heard.abort();
+      this.refresh.cancel();
       this.stage.settle?.();
       this.isOpen = false;
       this.ending();
@@ -139,7 +144,23 @@ export class Editor {
     this.stage.show();
     this.update();
     this.walk.prefetch();
+    this.refresh();
     for (let by = 1; by <= AHEAD; by += 1) this.preload(this.walk.peek(by)?.source);
+  }
+
+  /** Read the sample again: it may have been changed by another client since its page was listed. */
+  async refreshed() {
+    const { sample } = this;
+    const { saver } = this.workspace;
+    if (!this.isOpen || !sample || saver.status(sample.sample_id) === "pending") return;
+    const asked = performance.now();
+    const fresh = await api("GET", `/${this.context.id}/data-annotations/samples/${sample.sample_id}`).catch(() => null);
+    // What is changed here meanwhile is newer than the answer.
+    if (!fresh || saver.status(sample.sample_id) !== "saved" || (saver.items.get(sample.sample_id)?.savedAt ?? 0) > asked) return;
+    const isSame = JSON.stringify(fresh.labels ?? []) === JSON.stringify(this.given) && fresh.sample_status === sample.sample_status;
+    Object.assign(sample, { labels: fresh.labels, metadata: fresh.metadata, sample_status: fresh.sample_status });
+    stamp([sample], asked);
+    if (!isSame && sample === this.sample && this.isOpen) this.update();
   }
 
   /** @param {string | undefined} source */

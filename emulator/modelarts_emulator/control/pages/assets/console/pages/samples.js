@@ -165,7 +165,10 @@ export function samplesTab(target, context) {
   });
   restart();
   return {
-    changed: () => { if (!editor && !workspace.saver.pending) grid.refresh(); },
+    changed: () => {
+      if (editor) editor.refresh();
+      else if (!workspace.saver.pending) grid.refresh();
+    },
     leave: () => {
       document.removeEventListener("keydown", keydown);
       editor?.close();
