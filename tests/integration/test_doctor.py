@@ -277,3 +277,25 @@ def test_doctor_directory_of_a_stopped_emulator_has_no_faults(settings: Settings
     assert [(each.path, each.kind) for each in report.problems] == []
     (only,) = report.datasets
     assert (only.samples, only.labels, only.versions) == (3, 1, 1)
+
+
+def test_doctor_interrupted_snapshots_are_reported_and_leftovers_removed(root: Path, tmp_path: Path) -> None:
+    snapshots = root / "snapshots"
+    for name in ("one", ".old-one", ".old-two", ".new-abc", ".restoring", ".deleted-three"):
+        (snapshots / name / "datasets").mkdir(parents=True)
+    (snapshots / ".under-way").write_text("one")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/kept.txt").touch()
+    (snapshots / ".new-abc/link").symlink_to(tmp_path / "mine")
+    expected = [
+        ("snapshots/.deleted-three", "leftover", True),
+        ("snapshots/.new-abc", "leftover", True),
+        ("snapshots/.old-one", "leftover", True),
+        ("snapshots/.old-two", "torn", False),
+        ("snapshots/.restoring", "leftover", True),
+        ("snapshots/.under-way", "torn", False),
+    ]
+    assert found(root) == expected
+    doctor.repair(root, {})
+    assert found(root) == [each for each in expected if each[1] == "torn"]
+    assert (tmp_path / "mine/kept.txt").exists()

@@ -99,8 +99,20 @@ class DataDirectoryCheck:
                 self._add(path, "leftover", _INTERRUPTED, repairable=True)
             elif path.name not in _KNOWN and not path.name.startswith(_KNOWN_PREFIX):
                 self._add(path, "orphan", "not a file of the emulator")
+        self._check_snapshots()
         with suppress(FileNotFoundError):
             self._format_of(self._root / INDEX, lambda path: read_tables(path)[0].format, repairable=True)
+
+    def _check_snapshots(self) -> None:
+        folder = self._root / "snapshots"
+        for path in sorted(folder.glob(".*")) if folder.is_dir() else ():
+            name = path.name.removeprefix(".old-")
+            if path.name == ".under-way":
+                self._add(path, "torn", "an interrupted restore; the next start finishes it")
+            elif name != path.name and not (folder / name).exists():
+                self._add(path, "torn", f"an interrupted replacement of snapshot {name}; the next start reverts it")
+            else:
+                self._add(path, "leftover", "an interrupted change of snapshots", repairable=True)
 
     def _check_dataset(self, folder: Path) -> None:
         found = DatasetSummary(folder.name)

@@ -12,7 +12,9 @@ The index is a cache of the datasets' own files. It is not flushed to the disk; 
 
 from __future__ import annotations
 
+import errno
 import logging
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from modelarts_emulator.system.durability import flush_folder, replace_file
 log = logging.getLogger(__name__)
 
 INDEX = "index.json"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DELETED_PREFIX = ".deleted-"
 """Begins the name of a dataset's folder that is being deleted."""
 
@@ -64,7 +67,13 @@ class DataDirectory:
         return self._root / "datasets" / dataset_id
 
     def version_file(self, dataset_id: str, version_id: str) -> Path:
-        """Return the file that contains the samples of a version."""
+        """Return the file that contains the samples of a version.
+
+        Raises:
+            FileNotFoundError: the id has another form than generated ids, so that it could name any file.
+        """
+        if not _ID.fullmatch(version_id):
+            raise FileNotFoundError(errno.ENOENT, "not the id of a version", version_id)
         return self.folder(dataset_id) / "versions" / f"{version_id}.json"
 
     def create(self, record: DatasetRecord, tables: dict[str, list[tuple[int, bytes]]]) -> None:

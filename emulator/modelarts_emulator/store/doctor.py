@@ -113,7 +113,7 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         for each in path.iterdir():
             _remove(each)
         path.rmdir()

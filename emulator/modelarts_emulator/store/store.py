@@ -286,7 +286,8 @@ class Store:
         """Delete the samples of a version; no effect if there are none."""
         self._versions.forget((dataset_id, version_id))
         if self._directory:
-            remove(self._directory.version_file(dataset_id, version_id))
+            with suppress(FileNotFoundError):  # not an id that a file was written for
+                remove(self._directory.version_file(dataset_id, version_id))
 
     # Checkpoints and backups
 
@@ -394,8 +395,9 @@ class Store:
     def _load_version(self, dataset_id: str, version_id: str) -> VersionSamples:
         if self._directory is None:
             raise Unknown(version_id)
-        path = self._directory.version_file(dataset_id, version_id)
+        path = Path()
         try:
+            path = self._directory.version_file(dataset_id, version_id)
             _, tables = read_tables(path)
             samples = VersionSamples.from_tables(tables)
             samples.index()

@@ -533,3 +533,14 @@ print(sorted(int(i, 16) for i in contents(store)))
     assert {int(i, 16) for i in contents(again)} == {1, 9}
     again.close()
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize("version_id", ["../../outside", "/outside", "..", "a/b", "", "x" * 65])
+def test_version_id_that_is_a_path_opens_and_removes_nothing(store: Store, root: Path, version_id: str) -> None:
+    outside = root.parent / "outside.json"
+    outside.write_text("{}")
+    with pytest.raises(Unknown), store.version(ID, version_id):
+        pass
+    store.delete_version(ID, version_id)
+    assert outside.read_text() == "{}"
+    assert [each.name for each in root.parent.iterdir() if "damaged" in each.name] == []
