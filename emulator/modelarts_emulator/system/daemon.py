@@ -38,6 +38,12 @@ class DaemonProcess:
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status)
 
+    def release(self) -> None:
+        """Let the process run on without this one."""
+        if self._process is not None:
+            # Without a return code, the destruction of the object warns that the process is still running.
+            self._process.returncode = 0
+
     def terminate(self) -> None:
         """Ask the process to exit."""
         os.kill(self.pid, signal.SIGTERM)
@@ -46,10 +52,6 @@ class DaemonProcess:
 def start_daemon(log: IO[bytes], command: Command) -> DaemonProcess:
     """Run a command in a process in its own session, without a terminal; ``log`` receives its output."""
     return _fork(log.fileno(), command) if features.HAS_FORK else _spawn(log, command)
-
-
-_spawned: list[subprocess.Popen[bytes]] = []
-"""Keeps the objects until this process exits: their destruction would warn that the process is still running."""
 
 
 def _spawn(log: IO[bytes], command: Command) -> DaemonProcess:
@@ -63,7 +65,6 @@ def _spawn(log: IO[bytes], command: Command) -> DaemonProcess:
         creationflags=flags,
         start_new_session=not features.IS_WINDOWS,
     )
-    _spawned.append(process)
     assert process.stdin is not None and process.stdout is not None
     with suppress(BrokenPipeError), process.stdin:
         pickle.dump(command, process.stdin)

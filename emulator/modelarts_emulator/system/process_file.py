@@ -34,7 +34,8 @@ class ProcessFile:
         """Remember the path; ``create`` writes the file."""
         self._path = path
         self._file = -1
-        self._lock: IO[str] | None = None
+        self._written: os.stat_result | None = None
+        """The file that was written last, if the lock is beside it."""
 
     def create(self, text: str) -> None:
         """Write and lock the file under a temporary name, then rename it, so that no reader sees half of it.
@@ -49,8 +50,8 @@ class ProcessFile:
             os.write(self._file, text.encode())
             return
         if not features.HAS_RECORD_LOCKS:
-            self._lock = _lock_beside(self._path)
-            self.write(text)
+            _lock_beside(self._path)
+            self._replace(text)
             return
         new = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
         self._file = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | CLOEXEC, 0o644)
@@ -64,10 +65,8 @@ class ProcessFile:
 
     def write(self, text: str) -> None:
         """Replace the text of the file. Raises OSError."""
-        if self._lock is not None:
-            new = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-            new.write_bytes(text.encode())
-            replace_file(new, self._path)
+        if self._written is not None:
+            self._replace(text)
             return
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, text.encode())
@@ -76,12 +75,21 @@ class ProcessFile:
     def remove(self) -> None:
         """Delete the file, unless another one has replaced it. The lock is held until the process exits."""
         with suppress(OSError):
-            if self._lock is not None:
-                self._path.unlink()
+            if self._written is not None:
                 for path in _beside(self._path):
                     path.unlink()
+                found = self._path.lstat()
+                # The time as well: a file that replaced this one may have got its inode.
+                if os.path.samestat(self._written, found) and self._written.st_mtime_ns == found.st_mtime_ns:
+                    self._path.unlink()
             elif self._file >= 0 and os.path.samestat(os.fstat(self._file), self._path.stat()) and self._is_regular():
                 self._path.unlink()
+
+    def _replace(self, text: str) -> None:
+        new = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        new.write_bytes(text.encode())
+        replace_file(new, self._path)
+        self._written = self._path.lstat()
 
     def _is_regular(self) -> bool:
         return stat.S_ISREG(self._path.stat().st_mode)
@@ -150,7 +158,11 @@ def _beside(path: Path) -> tuple[Path, Path]:
     return path.with_name(f".{path.name}.lock"), path.with_name(f".{path.name}.pid")
 
 
-def _lock_beside(path: Path) -> IO[str]:
+_held: list[IO[str]] = []
+"""Locked files, which stay open until this process exits."""
+
+
+def _lock_beside(path: Path) -> None:
     lock_path, pid_path = _beside(path)
     file = lock_path.open("a", encoding="ascii")
     try:
@@ -162,7 +174,7 @@ def _lock_beside(path: Path) -> IO[str]:
     except BaseException:
         file.close()
         raise
-    return file
+    _held.append(file)
 
 
 def _holder_beside(path: Path) -> int | None:

@@ -214,7 +214,8 @@ class WatchRegistry:
 
     def _warn_polling(self, error: OSError) -> None:
         hint = "; raise fs.inotify.max_user_watches or max_user_instances" if features.HAS_INOTIFY else ""
-        log.warning(
+        log.log(
+            logging.DEBUG if features.PORTABLE else logging.WARNING,
             "Watching all folders by polling every %g s, because the system's events are not available (%s)%s",
             self._interval,
             error.strerror or error,

@@ -26,6 +26,7 @@ from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.system import descriptor_folder, features
 from modelarts_emulator.system.folder import Folder
+from tests.helpers.abilities import needs_unnamed_files
 
 DIRECTORY = ObsPath("bucket", "dir/")
 OBJECT = ObsPath("bucket", "dir/a.jpg")
@@ -188,6 +189,7 @@ def test_write_without_unnamed_files_uses_a_hidden_name(
     assert names(bucket / "dir") == ["a.jpg"]
 
 
+@needs_unnamed_files
 def test_write_new_object_has_no_name_before_it_is_complete(tree: ObjectTree, bucket: Path) -> None:
     """And not even hidden: who is killed leaves nothing."""
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from modelarts_emulator.obs import walk as walk_module
 from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, is_ignored, walk
+from modelarts_emulator.system.folder import Folder
+from modelarts_emulator.system.open_folder import open_root
 
 
 def paths(folder: Path, **options) -> list[str]:
@@ -135,14 +138,13 @@ def test_walk_skipped_folder_yields_nothing(tmp_path: Path) -> None:
 
 def test_walk_failing_disk_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a/1")
-    open_ = os.open
 
-    def failing(path: str, flags: int, **options: int) -> int:
+    def failing(path: str) -> Folder:
         if path.endswith("/a"):
             raise OSError(5, "Input/output error")
-        return open_(path, flags, **options)
+        return open_root(path)
 
-    monkeypatch.setattr(os, "open", failing)
+    monkeypatch.setattr(walk_module, "open_root", failing)
     with pytest.raises(OSError, match="Input/output"):
         paths(tmp_path)
 
@@ -151,14 +153,13 @@ def test_walk_unreadable_folder_is_skipped_and_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(tmp_path, "a/1", "b/2")
-    open_ = os.open
 
-    def refusing(path: str, flags: int, **options: int) -> int:
+    def refusing(path: str) -> Folder:
         if path.endswith("/a"):
             raise PermissionError(13, "Permission denied")
-        return open_(path, flags, **options)
+        return open_root(path)
 
-    monkeypatch.setattr(os, "open", refusing)
+    monkeypatch.setattr(walk_module, "open_root", refusing)
     assert paths(tmp_path) == ["bucket/b/2"]
     assert "no permission to read it" in caplog.text
 

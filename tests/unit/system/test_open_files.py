@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from modelarts_emulator.system.open_files import is_being_written
+from tests.helpers.abilities import needs_leases
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
 
+@needs_leases
 def test_is_being_written_until_the_file_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     with path.open("wb") as file:
@@ -27,6 +29,7 @@ def test_is_being_written_until_the_file_is_closed(tmp_path: Path) -> None:
         assert is_being_written(str(path))
 
 
+@needs_leases
 def test_is_being_written_by_another_process_returns_true(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     script = "import sys; f = open(sys.argv[1], 'wb'); print(flush=True); sys.stdin.read()"

@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -18,12 +17,14 @@ import pytest
 from watchdog.events import DirCreatedEvent, DirMovedEvent, FileClosedEvent
 
 from modelarts_emulator.obs.walk import walk
+from modelarts_emulator.system import features
 from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch import inotify
 from modelarts_emulator.watch import watcher as watcher_module
 from modelarts_emulator.watch.inotify import RescanTracker
 from modelarts_emulator.watch.registry import WatchMode
 from modelarts_emulator.watch.watcher import Watcher
+from tests.helpers.abilities import needs_inotify, needs_leases
 
 DEADLINE_S = 20.0
 
@@ -77,15 +78,15 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["inotify", "polling"])
 def mirror(folder: Path, request: pytest.FixtureRequest) -> Iterator[Mirror]:
-    if request.param == "inotify" and sys.platform != "linux":
-        pytest.skip("inotify is Linux's")
+    if request.param == "inotify" and not features.HAS_INOTIFY:
+        pytest.skip("the system has no inotify")
     yield from running(Mirror(folder, mode=WatchMode.POLL if request.param == "polling" else WatchMode.AUTO))
 
 
 @pytest.fixture
 def listening(folder: Path) -> Iterator[Mirror]:
-    if sys.platform != "linux":
-        pytest.skip("inotify is Linux's")
+    if not features.HAS_INOTIFY:
+        pytest.skip("the system has no inotify")
     yield from running(Mirror(folder))
 
 
@@ -139,6 +140,7 @@ def test_watcher_new_links_are_reported(mirror: Mirror, tmp_path: Path) -> None:
     mirror.expect("hard.jpg", "soft.jpg")
 
 
+@needs_leases
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files have names here")
 @pytest.mark.parametrize("named_first", [True, False])
 def test_watcher_unnamed_file_that_gets_a_name_is_reported(mirror: Mirror, tmp_path: Path, named_first: bool) -> None:
@@ -161,6 +163,7 @@ def test_watcher_unnamed_file_that_gets_a_name_is_reported(mirror: Mirror, tmp_p
     mirror.expect("late.jpg")
 
 
+@needs_leases
 def test_watcher_file_with_a_future_time_does_not_hide_later_writes(mirror: Mirror) -> None:
     (mirror.folder / "future.jpg").write_bytes(b"1")
     ahead = time.time() + 10 * 365 * 24 * 3600
@@ -250,6 +253,7 @@ def test_watcher_folder_created_later_is_watched(tmp_path: Path) -> None:
 # Not too soon, not too often
 
 
+@needs_leases
 def test_watcher_file_being_written_is_reported_when_closed(mirror: Mirror) -> None:
     with (mirror.folder / "slow.jpg").open("wb") as file:
         file.write(b"half")
@@ -500,6 +504,7 @@ def test_stop_within_a_call_ends_the_watcher(tmp_path: Path) -> None:
 # Without inotify
 
 
+@needs_inotify
 def test_watcher_without_events_polls_and_logs_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

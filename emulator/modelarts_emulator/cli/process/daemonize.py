@@ -46,6 +46,7 @@ def _start(settings: Settings, log: IO[bytes]) -> tuple[str, int]:
     daemon = start_daemon(log, partial(_serve, settings))
     report = _read_report(daemon)
     if "url" in report:
+        daemon.release()
         return str(report["url"]), daemon.pid
     code = daemon.wait()
     if "error" in report:
