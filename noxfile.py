@@ -14,6 +14,9 @@ import nox
 ROOT = Path(__file__).parent
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 FASTER = ("-m", "not slow")
+PORTABLE = [f"tests/unit/{name}" for name in ("system", "obs", "store", "watch")]
+PORTABLE += [f"tests/integration/{name}" for name in ("s3", "operations", "test_following.py", "test_restart.py")]
+PORTABLE += ["tests/integration/cli/test_detached.py", "tests/integration/cli/test_output.py"]
 
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
@@ -51,9 +54,17 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package."""
+    """Check the types of the package for each operating system."""
     _install(session, "dev")
-    session.run("mypy")
+    for platform in ("linux", "darwin", "win32"):
+        session.run("mypy", "--platform", platform)
+
+
+@nox.session
+def portable(session: nox.Session) -> None:
+    """Run the tests of the platform layer's users on its portable branches, as far as possible those of Windows."""
+    _install(session, "test")
+    session.run("python", "-m", "pytest", "-q", *PORTABLE, env={"_MODELARTS_EMULATOR_PORTABLE": "1"})
 
 
 @nox.session

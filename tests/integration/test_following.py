@@ -12,6 +12,7 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
+from tests.helpers.abilities import needs_leases
 from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
@@ -126,6 +127,7 @@ def all_of(api: Api, dataset_id: str) -> list[Any]:
     return list(api.samples(dataset_id, "?limit=100")["samples"])
 
 
+@needs_leases
 def test_sync_file_being_written_waits_for_its_end(api: Api, bucket: Path) -> None:
     dataset_id = api.dataset()
     data = picture(300, 200)

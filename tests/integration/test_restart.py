@@ -14,6 +14,7 @@ import pytest
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
+from tests.helpers.abilities import needs_unnamed_files
 from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.places import ROOT
@@ -177,6 +178,7 @@ def test_restart_dataset_of_an_interrupted_export_is_deleted(tmp_path: Path, buc
         api.session.close()
 
 
+@needs_unnamed_files
 def test_restart_interrupted_write_leaves_no_file(tmp_path: Path, bucket: Path, settings: Settings) -> None:
     dataset_id = prepared(settings, bucket)
     killed(tmp_path, f"/{dataset_id}/export-tasks", '{"path": "/bucket/exported/"}', 3, "ObjectTree._time_ns")

@@ -7,13 +7,13 @@ a file with the process id beside it; that id is used only while the lock is hel
 
 from __future__ import annotations
 
+import atexit
 import os
 import stat
 import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import portalocker
 
@@ -158,10 +158,6 @@ def _beside(path: Path) -> tuple[Path, Path]:
     return path.with_name(f".{path.name}.lock"), path.with_name(f".{path.name}.pid")
 
 
-_held: list[IO[str]] = []
-"""Locked files, which stay open until this process exits."""
-
-
 def _lock_beside(path: Path) -> None:
     lock_path, pid_path = _beside(path)
     file = lock_path.open("a", encoding="ascii")
@@ -174,7 +170,7 @@ def _lock_beside(path: Path) -> None:
     except BaseException:
         file.close()
         raise
-    _held.append(file)
+    atexit.register(file.close)  # and not earlier: that would release the lock
 
 
 def _holder_beside(path: Path) -> int | None:
