@@ -220,19 +220,20 @@ class Emulator:
             os.replace(folder, removed)  # noqa: PTH105
         shutil.rmtree(removed, ignore_errors=True)
 
-    def write_object(self, name: str, content: bytes | str | Path | Iterable[bytes]) -> Path:
-        """Write an object at once, a string as UTF-8, a path as a copy of that file; return its file.
+    def write_object(self, name: str, content: bytes | str | Path | Iterable[bytes]) -> str:
+        """Write an object at once, a string as UTF-8, a path as a copy of that file; return its path for the API.
 
         >>> _ = emu.create_bucket("pictures")
-        >>> emu.write_object("pictures/notes/a.txt", "first").read_text()
-        'first'
+        >>> emu.write_object("pictures/notes/a.txt", "first")
+        '/pictures/notes/a.txt'
 
         Raises:
             ApiError: BUCKET_NOT_FOUND, PATH_INVALID.
         """
         data = content.read_bytes() if isinstance(content, Path) else content
-        self.runtime.tree.write(_object_path(name), data.encode() if isinstance(data, str) else data, flush=False)
-        return self.path(name)
+        path = _object_path(name)
+        self.runtime.tree.write(path, data.encode() if isinstance(data, str) else data, flush=False)
+        return str(path)
 
     # Datasets
 

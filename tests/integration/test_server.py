@@ -325,7 +325,8 @@ def test_write_object_and_remove_bucket(tmp_path: Path) -> None:
             (source, b"copied"),
             ([b"a", b"b"], b"ab"),
         ]:
-            assert emu.write_object("bucket/in/file", content).read_bytes() == expected
+            assert emu.write_object("bucket/in/file", content) == "/bucket/in/file"
+            assert emu.path("bucket/in/file").read_bytes() == expected
         emu.write_object("mounted/file", b"kept")
         assert emu.buckets() == ["bucket", "mounted"]
         with pytest.raises(ApiError):

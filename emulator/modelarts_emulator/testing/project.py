@@ -127,8 +127,7 @@ class Project:
         >>> modelarts.put_file("input/a.txt", "first line") == modelarts.obs("input/a.txt")
         True
         """
-        self.emulator.write_object(self.obs(key), content)
-        return self.obs(key)
+        return self.emulator.write_object(self.obs(key), content)
 
     def call(self, method: str, path: str = "", body: Any = None, **query: Any) -> Any:
         """Call the API below ``endpoint`` and return the decoded answer.
@@ -289,6 +288,9 @@ class ProjectFactory:
         # A kept data directory already has the projects of earlier runs.
         kept = {name for name in emulator.buckets() if name.startswith("bucket-")}
         self._numbers = filter(lambda number: f"bucket-{number:05d}" not in kept, itertools.count(1))
+
+    def __repr__(self) -> str:
+        return f"<ProjectFactory in {self._emulator.url}>"
 
     @contextmanager
     def one(self) -> Iterator[Project]:

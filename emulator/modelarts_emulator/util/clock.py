@@ -42,6 +42,9 @@ class AdjustableClock:
         # The frozen time or None, and the offset from the base. One tuple, so that reading it needs no lock.
         self._state: tuple[int | None, int] = (None, 0)
 
+    def __repr__(self) -> str:
+        return f"<AdjustableClock at {self.now_ms()} ms{', frozen' if self.is_frozen else ''}>"
+
     def now_ms(self) -> int:
         """Return the time in milliseconds since the epoch."""
         frozen_ms, offset_ms = self._state
