@@ -119,6 +119,7 @@ def _by_name(pictures: Iterable[str]) -> dict[str, str | None]:
 def _found(
     name: str, bases: Iterable[str], pictures: Mapping[ObjectKey, ObjectEntry], by_name: dict[str, str | None]
 ) -> str | None:
+    name = name.replace("\\", "/").removeprefix("./")  # written on Windows
     exact = (base + name for base in bases)
     return next((path for path in exact if path in pictures), None) or by_name.get(name.rpartition("/")[2])
 

@@ -26,6 +26,7 @@ Open = Callable[[str], BinaryIO]
 _FILES = (*IMAGES, label_folders.LABELS, ".xml", ".manifest")
 SampleItems = Iterator[SampleRecord | Problem]
 _D = DatasetType
+_YOLO_YAML = "YOLO with data.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +47,19 @@ def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
     if dataset_type is _D.IMAGE_CLASSIFICATION:
         return any(("/" in name and kind.holds(name)) or name.lower().endswith(label_folders.LABELS) for name in names)
     if dataset_type is _D.OBJECT_DETECTION:
-        return any(name.lower().endswith((*SUFFIXES, yolo.DATA, yolo.YAML)) for name in names)
+        return any(name.lower().endswith((*SUFFIXES, yolo.DATA, *yolo.YAML)) for name in names)
     return any(kind.holds(name) for name in names)
 
 
 def is_detection(names: Iterable[str]) -> bool:
     """Return whether files with these names are pictures with shapes: VOC, COCO, labelme, or a tree of YOLO."""
+    lower = [name.lower() for name in names]
+    has_texts = any(name.endswith(".txt") for name in lower)
     return any(
-        name.lower().endswith((".xml", ".json")) or file_name(name).lower() in (yolo.DATA, yolo.YAML, yolo.CLASSES)
-        for name in names
+        name.endswith((".xml", ".json"))
+        or file_name(name) in (yolo.DATA, yolo.CLASSES)
+        or (has_texts and name.endswith(yolo.YAML))
+        for name in lower
     )
 
 
@@ -115,7 +120,7 @@ def _read_detection(
         # The tree's own lists decide which pictures and text files belong to it.
         files.mark_used(entry.path for entry in entries if entry.path.lower().endswith(".txt"))
         yield from yolo.read(directory, entries, open_)
-    elif wanted in (yolo.YAML, yolo.CLASSES):
+    elif wanted in (_YOLO_YAML, yolo.CLASSES):
         yield from _read_yolo_pictures(wanted, entries, pictures, files, open_)
     else:
         yield from _read_beside(pictures, files, open_)
@@ -130,13 +135,14 @@ def _seen_format(
     names = {file_name(entry.path).lower() for entry in entries}
     if yolo.DATA in names:
         return "YOLO"
-    if yolo.YAML in names:
-        return yolo.YAML
     files = LabelFiles(entries)
     if any(files.find(entry.path, ".xml") for entry in pictures):
         return "VOC"
-    if yolo.CLASSES in names and any(files.find(entry.path, ".txt") for entry in pictures):
-        return yolo.CLASSES
+    if any(files.find(entry.path, ".txt") for entry in pictures):
+        if any(name.endswith(yolo.YAML) for name in names):
+            return _YOLO_YAML
+        if yolo.CLASSES in names:
+            return yolo.CLASSES
     beside = {found for entry in pictures if (found := files.find(entry.path, ".json"))}
     if not documents or (len(beside) == len(documents) and _is_labelme(min(beside), open_)):
         return "VOC"
@@ -154,24 +160,29 @@ def _is_labelme(path: str, open_: Open) -> bool:
 def _read_yolo_pictures(
     kind: str, entries: Sequence[ObjectEntry], pictures: Sequence[ObjectEntry], files: LabelFiles, open_: Open
 ) -> SampleItems:
-    """Read pictures with text files of boxes below each file of label names, ``data.yaml`` or ``classes.txt``."""
+    """Read pictures with text files of boxes below each file of label names, ``data.yaml`` or ``classes.txt``.
+
+    A file of names in a folder ``labels`` is for the pictures beside that folder.
+    """
     done: set[str] = set()
     # The deepest file of names first: it takes precedence for the pictures below it.
-    named = [entry for entry in entries if file_name(entry.path).lower() == kind]
+    suffixes = yolo.YAML if kind == _YOLO_YAML else (f"/{yolo.CLASSES}",)
+    named = [entry for entry in entries if entry.path.lower().endswith(suffixes)]
     for entry in sorted(named, key=lambda each: -each.path.count("/")):
         folder = entry.path[: entry.path.rfind("/") + 1]
+        folder = folder.removesuffix("labels/") or folder
         below = [each for each in pictures if each.path.startswith(folder) and each.path not in done]
         done.update(each.path for each in below)
         files.mark_used([entry.path])
         try:
-            if kind == yolo.YAML:
+            if kind == _YOLO_YAML:
                 with open_(entry.path) as file:
                     names = yolo.read_names(file.read(yolo.MAX_YAML_BYTES + 1))
             else:
                 names = yolo.read_classes(entry.path, open_)
         except (ValueError, ApiError) as error:
             yield Problem(entry.path, error.message if isinstance(error, ApiError) else str(error))
-            names = {}
+            names = yolo.TreeNames({})
         yield from yolo.read_pictures(below, lambda path: files.find(path, ".txt"), names, open_)
     for entry in pictures:
         if entry.path not in done:

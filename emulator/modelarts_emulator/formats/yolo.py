@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.samples import SampleLabel
@@ -24,7 +24,8 @@ from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
 
 DATA = "obj.data"
-YAML = "data.yaml"
+YAML = (".yaml", ".yml")
+"""The suffixes of the description of a tree, usually ``data.yaml``."""
 CLASSES = "classes.txt"
 MAX_YAML_BYTES = 1 << 20
 _USAGES = {"train": Usage.TRAIN, "valid": Usage.EVAL, "val": Usage.EVAL, "test": Usage.TEST}
@@ -129,7 +130,7 @@ class _Tree:
 
 
 def read_pictures(
-    pictures: Iterable[ObjectEntry], find: Callable[[str], str | None], names: dict[int, str], open_: Open
+    pictures: Iterable[ObjectEntry], find: Callable[[str], str | None], tree: TreeNames, open_: Open
 ) -> Iterator[SampleRecord | Problem]:
     """Read pictures with text files of boxes, as Ultralytics, Roboflow and labelImg arrange them.
 
@@ -139,13 +140,21 @@ def read_pictures(
     for entry in pictures:
         folders = entry.path.lower().split("/")[:-1]
         usage = next((_USAGES[name] for name in reversed(folders) if name in _USAGES), None)
-        yield from read_picture(entry, find(entry.path), names, usage, open_)
+        yield from read_picture(entry, find(entry.path), tree.names, usage, open_, tree.has_keypoints)
 
 
 def read_picture(
-    entry: ObjectEntry, boxes: str | None, names: dict[int, str], usage: Usage | None, open_: Open
+    entry: ObjectEntry,
+    boxes: str | None,
+    names: dict[int, str],
+    usage: Usage | None,
+    open_: Open,
+    has_keypoints: bool = False,
 ) -> Iterator[SampleRecord | Problem]:
-    """Read one picture with its text file of boxes, if it has one. A bad line is a Problem; the others are read."""
+    """Read one picture with its text file of boxes, if it has one. A bad line is a Problem; the others are read.
+
+    Keypoints after a box are ignored.
+    """
     sample = SampleRecord(id="", path=entry.path, type=SampleType.IMAGE, time=0, usage=usage)
     if boxes is not None:
         try:
@@ -161,7 +170,8 @@ def read_picture(
                         yield Problem(f"{boxes} {line.where}", line.why)
                         continue
                     try:
-                        sample.labels.append(_label(line[1], names, shape[0], shape[1]))
+                        text = " ".join(line[1].split()[:5]) if has_keypoints else line[1]
+                        sample.labels.append(_label(text, names, shape[0], shape[1]))
                     except ValueError as error:
                         yield Problem(f"{boxes} line {line[0] + 1}", str(error))
         except (ValueError, ApiError) as error:
@@ -169,7 +179,14 @@ def read_picture(
     yield sample
 
 
-def read_names(data: bytes) -> dict[int, str]:
+class TreeNames(NamedTuple):
+    """The label names of a tree, and whether its lines have keypoints after each box."""
+
+    names: dict[int, str]
+    has_keypoints: bool = False
+
+
+def read_names(data: bytes) -> TreeNames:
     """Read the label names of a ``data.yaml``: a list, or a mapping from numbers. Raises ValueError."""
     import yaml  # noqa: PLC0415  (only needed for such trees)
 
@@ -185,10 +202,10 @@ def read_names(data: bytes) -> dict[int, str]:
         raise ValueError("`names` is neither a list nor a mapping")
     if not all(isinstance(row, int) and isinstance(name, str | int | float) for row, name in rows.items()):
         raise ValueError("`names` must map numbers to texts")
-    return {row: str(name).strip() for row, name in rows.items()}
+    return TreeNames({row: str(name).strip() for row, name in rows.items()}, "kpt_shape" in content)
 
 
-def read_classes(path: str, open_: Open) -> dict[int, str]:
+def read_classes(path: str, open_: Open) -> TreeNames:
     """Read the label names of a ``classes.txt``, one per line. Raises ApiError, and ValueError at a bad line."""
     names: dict[int, str] = {}
     with open_(path) as stream:
@@ -196,7 +213,7 @@ def read_classes(path: str, open_: Open) -> dict[int, str]:
             if isinstance(line, Problem):
                 raise ValueError(f"{line.where}: {line.why}")
             names[line[0]] = line[1].strip()
-    return names
+    return TreeNames(names)
 
 
 def _why(error: ValueError | ApiError) -> str:

@@ -295,3 +295,40 @@ def test_read_skips_links_in_a_circle_and_out_of_the_bucket(place: Place, tmp_pa
     assert not problems
     assert {name: [label.name for label in sample.labels] for name, sample in samples.items()} == {"cat/1.png": ["cat"]}
     shutil.rmtree(tmp_path / "secret")
+
+
+def test_read_yolo_variants_of_other_tools(place: Place) -> None:
+    """Any name of the description, names beside the labels, keypoints, oriented boxes, and lists in a mapping."""
+    for folder in ("pose", "obb", "studio"):
+        place.write(f"{folder}/images/train/1.jpg", picture(64, 48, kind="JPEG"))
+    place.write("pose/dataset.yml", "names: {0: person}\nkpt_shape: [2, 3]\n")
+    place.write("pose/labels/train/1.txt", "0 0.5 0.5 0.25 0.5 0.1 0.1 2 0.2 0.2 2\n")
+    place.write("obb/custom.yaml", "names: [ship]\n")
+    place.write("obb/labels/train/1.txt", "0 0 0 0.5 0 0.5 0.5 0 0.5\n")
+    place.write("studio/other.yaml", "names: [cat]\n")
+    samples, problems = read(place, DETECTION)
+    assert not problems
+    assert {name: shapes(sample) for name, sample in samples.items()} == {
+        "pose/images/train/1.jpg": [("person", "bndbox", [[24, 12], [40, 36]])],
+        "obb/images/train/1.jpg": [("ship", "polygon", [[0, 0], [32, 0], [32, 24], [0, 24]])],
+        "studio/images/train/1.jpg": [],
+    }
+
+
+def test_read_classes_file_among_the_label_files(place: Place) -> None:
+    place.write("images/1.jpg", picture(64, 48, kind="JPEG"))
+    place.write("labels/1.txt", "1 0.5 0.5 0.25 0.5\n")
+    place.write("labels/classes.txt", "\ufeffcat\r\ndog\r\n")
+    samples, problems = read(place, DETECTION)
+    assert not problems
+    assert shapes(samples["images/1.jpg"]) == [("dog", "bndbox", [[24, 12], [40, 36]])]
+
+
+def test_read_coco_file_names_written_on_windows(place: Place) -> None:
+    place.write("images/1.jpg", picture(64, 48, kind="JPEG"))
+    place.write("other/1.jpg", picture(64, 48, kind="JPEG"))
+    document = {**COCO, "images": [{"id": 1, "file_name": ".\\images\\1.jpg"}]}
+    place.write("a.json", json.dumps(document))
+    samples, problems = read(place, DETECTION)
+    assert not problems
+    assert {name: len(sample.labels) for name, sample in samples.items()} == {"images/1.jpg": 1, "other/1.jpg": 0}

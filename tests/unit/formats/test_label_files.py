@@ -71,7 +71,11 @@ def test_mark_used_keeps_a_file_from_being_reported() -> None:
     ],
 )
 def test_read_names_of_a_data_yaml(text: str, names: dict[int, str]) -> None:
-    assert yolo.read_names(text.encode()) == names
+    assert yolo.read_names(text.encode()) == (names, False)
+
+
+def test_read_names_recognizes_a_tree_with_keypoints() -> None:
+    assert yolo.read_names(b"names: [person]\nkpt_shape: [17, 3]").has_keypoints
 
 
 @pytest.mark.parametrize(
