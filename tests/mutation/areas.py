@@ -30,7 +30,7 @@ SAMPLES = "operations/test_sample_changes.py"
 
 AREAS: dict[str, Area] = {
     "samples/label_rules.py": Area(("samples/test_label_rules.py",)),
-    "samples/train_eval_split.py": Area(("samples/test_train_eval_split.py",)),
+    "samples/train_eval_split.py": Area(("samples/test_train_eval_split.py", VERSIONS)),
     "samples/changes.py": Area((SAMPLES, LABELS)),
     "samples/dataset_labels.py": Area((LABELS,)),
     "samples/search.py": Area(("operations/test_search.py",)),
