@@ -87,3 +87,16 @@ def test_no_test_module_imports_from_another() -> None:
                 if node.module.startswith("tests.") and (last == "conftest" or last.startswith("test_")):
                     shared.setdefault(str(path.relative_to(ROOT)), set()).add(node.module)
     assert shared == {}, "move what is shared to tests/helpers"
+
+
+def test_folders_of_tests_are_named_after_rooms_of_the_package() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    others = {
+        "contract",
+        "file_systems",
+        "fixtures",
+        "packaging",
+    }  # about what the package is described by, or shipped with
+    for kind in ("unit", "integration"):
+        folders = {path.name for path in (ROOT / "tests" / kind).iterdir() if any(path.glob("test_*.py"))}
+        assert folders - rooms - others == set()

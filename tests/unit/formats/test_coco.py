@@ -22,11 +22,6 @@ from tests.helpers.pictures import picture
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
-
-
 def read(place: Place) -> tuple[dict[str, SampleRecord], list[str]]:
     return parted(coco.read(place.directory, place.entries(), place.entries(".json"), place.open))
 

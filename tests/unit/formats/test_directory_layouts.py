@@ -22,11 +22,6 @@ CLASSES, DETECTION = DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECT
 BOX = drawn("cat", "bndbox", [[1, 2], [10, 12]])
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
-
-
 def read(place: Place, kind: DatasetType, **options: Any) -> tuple[dict[str, SampleRecord], list[str]]:
     return parted(
         directory_layouts.read_directory(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import wave
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,6 @@ from modelarts_emulator.formats import label_folders
 from modelarts_emulator.store import SampleRecord
 from tests.helpers.format_place import FIXTURES, Place, parted
 from tests.helpers.pictures import picture
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
 
 
 def read(place: Place, ending: str = ".png") -> tuple[dict[str, SampleRecord], list[str]]:

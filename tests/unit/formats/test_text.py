@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,11 +21,6 @@ KIND = LabelType.TEXT_CLASSIFICATION
 BARS = LabelFormat(text_sample_separator="\\|", text_label_separator=";")
 
 UNREADABLE = "neither UTF-8 nor UTF-16 with BOM nor GB18030"
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
 
 
 def read(place: Place, name: str, label_format: LabelFormat | None = None, results: str | None = None) -> list[object]:

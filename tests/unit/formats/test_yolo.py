@@ -17,11 +17,6 @@ FOUND = [("cat", "bndbox", [[24, 12], [40, 36]])]
 LINE = "0 0.5 0.5 0.25 0.5\n"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
-
-
 def read(place: Place) -> tuple[dict[str, SampleRecord], list[str]]:
     return parted(yolo.read(place.directory, place.entries(), place.open))
 

@@ -21,11 +21,6 @@ from tests.helpers.places import ROOT
 from tests.helpers.stores import ID, OTHER, abandon, contents, dataset, numbers, opened, put, sample
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
 def in_a_process(script: str, *arguments: str) -> list[str]:
     """The lines that a script of its own process prints."""
     head = """

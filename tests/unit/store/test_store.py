@@ -32,11 +32,6 @@ from tests.helpers.places import ROOT
 from tests.helpers.stores import ID, abandon, contents, dataset, opened, sample
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
 @pytest.fixture(params=["memory", "disk"])
 def store(request: pytest.FixtureRequest, root: Path) -> Iterator[Store]:
     store = opened(root if request.param == "disk" else None)
