@@ -45,7 +45,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("users", "access_keys", "cors"), tuple),
     "buckets": lambda buckets: {name: Path(folder) for name, folder in dict(buckets).items()},
 }
-"""How keywords become members of ``Settings``."""
+"""Conversions of keywords to members of ``Settings``."""
 
 
 class Emulator:

@@ -119,7 +119,7 @@ class _Keystone:
         self._public_url = public_url
 
     def version(self) -> Response:
-        """Return the version document, which tells clients that this is Keystone v3."""
+        """Return the version document, which identifies the service as Keystone v3."""
         media = {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
         links = [{"rel": "self", "href": self._base() + "/v3/"}]
         version = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z", "links": links}

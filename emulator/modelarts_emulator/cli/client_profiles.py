@@ -219,7 +219,7 @@ FORMATS: Mapping[str, Callable[[Login], str]] = {
     "obs": obs_json,
     "obsutil": obsutil_config,
 }
-"""What ``env --format`` prints, by name."""
+"""Writers of the formats of ``env --format``, by name."""
 
 _FILES: Mapping[str, str] = {
     "clouds.yaml": "yaml",

@@ -47,7 +47,7 @@ class Settings:
     sync: str = "auto"
     """``auto`` applies changed files at once, ``manual`` only on request."""
     watch: str = "auto"
-    """How changed files are found: ``native`` by events of the operating system, ``poll`` by polling. ``auto`` polls
+    """Detection of changed files: ``native`` by events of the system, ``poll`` by polling. ``auto`` polls
     folders whose file system does not report all changes."""
     poll_interval: float = 1.0
     """Seconds between two scans of a polled folder."""

@@ -44,7 +44,7 @@ OperationName = Literal[
 """The operations of the data-management API."""
 
 ModeName = Literal["immediate", "time", "polls", "hold", "fail"]
-"""How a background task goes on to its next state."""
+"""Condition for a background task to enter its next state."""
 
 
 class SettingsKeywords(TypedDict, total=False):
@@ -93,7 +93,7 @@ class FaultKeywords(TypedDict, total=False):
     nth: int
     """The first matching request that is hit; 1 without it."""
     times: int
-    """How many requests are hit; without it all, or one if ``nth`` is above 1."""
+    """Number of requests that are hit; without it all, or one if ``nth`` is above 1."""
     probability: float
     """The share of the matching requests that is hit, from 0 to 1."""
     seed: int | str

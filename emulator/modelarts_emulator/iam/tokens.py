@@ -14,7 +14,7 @@ from modelarts_emulator.util.ids import Ids
 LIFETIME_MS = 24 * 3600 * 1000
 _MAX_TOKENS = 100_000
 _KEPT_TOKENS = 1_000
-"""How many expired tokens are kept, so that they are recognized, and valid again if the clock is set back."""
+"""Number of expired tokens that are kept, so that they are recognized, and valid again if the clock is set back."""
 
 
 class Tokens:

@@ -173,7 +173,7 @@ class ReadOptions(Record, kw_only=True):
     """Options for reading a text or table file."""
 
     label_format: LabelFormat | None = None
-    """How a line separates text and labels; None for the documented defaults."""
+    """Separators of text and labels in a line; None for the documented defaults."""
     with_column_header: bool | None = None
     """Whether the first row names the columns; None if the request did not state it."""
     schema_maps: list[SchemaMap] = []

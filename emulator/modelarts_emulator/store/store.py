@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class Durability(str, Enum):
-    """What an acknowledged change survives: power loss (``full``), or only the end of the process (``process``)."""
+    """Extent to which a change survives: power loss (``full``), or only the end of the process (``process``)."""
 
     FULL = "full"
     PROCESS = "process"

@@ -25,11 +25,11 @@ HAS_UNNAMED_FILES = HAS_FOLDER_DESCRIPTORS and hasattr(os, "O_TMPFILE")
 """Whether a file can be created without a name. The file system may refuse all the same."""
 
 HAS_LEASES = IS_LINUX
-"""Whether the kernel tells if a file is open for writing (``F_SETLEASE``)."""
+"""Whether the kernel reports if a file is open for writing (``F_SETLEASE``)."""
 
 HAS_INOTIFY = IS_LINUX
 
 HAS_RECORD_LOCKS = not PORTABLE and not IS_WINDOWS
-"""Whether the system tells which process holds the lock of a file (``F_GETLK``)."""
+"""Whether the system reports which process holds the lock of a file (``F_GETLK``)."""
 
 HAS_FORK = hasattr(os, "fork") and not PORTABLE

@@ -73,5 +73,5 @@ if sys.platform == "linux":
 else:
 
     def is_open_for_writing(descriptor: int) -> bool:
-        """Return False: this system does not tell whether a file is open for writing."""
+        """Return False: this system does not report whether a file is open for writing."""
         return False

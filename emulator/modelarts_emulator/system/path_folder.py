@@ -16,7 +16,7 @@ from modelarts_emulator.system.folder import NOFOLLOW, Folder, FolderId
 from modelarts_emulator.system.real_paths import real_path
 
 _MAX_REPLACED = 20
-"""How many times a file is opened again if another one replaces it in that moment."""
+"""Number of times that a file is opened again if another one replaces it in that moment."""
 
 
 class PathFolder(Folder):

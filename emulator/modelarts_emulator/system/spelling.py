@@ -1,4 +1,4 @@
-"""Tell apart names that a file system takes for the same file: ``a.txt`` and ``A.txt`` on Windows and macOS.
+"""Distinguish names that a file system takes for the same file: ``a.txt`` and ``A.txt`` on Windows and macOS.
 
 For object storage these are two objects. Here the second one is refused, so that it never replaces the first.
 """
@@ -57,7 +57,7 @@ class Spellings:
         if not self.is_exact(folder, name):
             raise OSError(
                 errno.EINVAL,
-                "the file system cannot tell this name from that of an existing file (upper and lower case, or Unicode"
+                "the file system takes this name for that of an existing file (upper and lower case, or Unicode"
                 " normalization)",
             )
 

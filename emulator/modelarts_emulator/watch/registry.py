@@ -27,7 +27,7 @@ _NO_WATCH_LEFT = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOM
 
 
 class WatchMode(str, Enum):
-    """How folders are watched."""
+    """Methods of watching folders."""
 
     AUTO = "auto"
     """By events, and by polling where the file system does not report all changes."""

@@ -15,7 +15,7 @@ from modelarts_emulator.web.responses import FileSlice
 Output = bytes | memoryview | FileSlice
 
 BLOCKED = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a socket raises where nothing can be read or written now."""
+"""Exceptions of a socket that cannot be read or written at the moment."""
 
 
 class Connection:
@@ -63,7 +63,7 @@ class Connection:
         self.is_closed = False
         self.output: deque[Output] = deque()
         self.events = 0
-        """What the selector watches."""
+        """Events that the selector watches."""
         self.deadline = 0.0
 
     def send(self, data: bytes | memoryview) -> bytes | memoryview:

@@ -45,7 +45,7 @@ class Fields(NamedTuple):
     connection: frozenset[str]
     """The options of ``Connection``, in lower case."""
     memo: dict[str, Any]
-    """What others derive from the fields, to be derived once for all requests that share them."""
+    """Values derived from the fields, computed once for all requests that share them."""
 
 
 class RequestHead(NamedTuple):
@@ -141,7 +141,7 @@ def require_fields(lines: bytes) -> None:
 
 
 def require_beginning(data: bytes | bytearray, start: int = 0) -> None:
-    """Refuse the beginning of a head that can never become valid, so that nobody waits for its end.
+    """Refuse the beginning of a head that can never become valid, so that the server does not wait for its end.
 
     Bytes before ``start`` have been checked before. Raises BadRequest.
     """

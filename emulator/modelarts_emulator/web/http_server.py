@@ -51,7 +51,7 @@ Early = Callable[[dict[str, Any]], Reply | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What clients may cost. Times in seconds."""
+    """Limits on connections, bodies and times (in seconds)."""
 
     connections: int = MAX_CONNECTIONS
     """Connections that are served at once; more of them wait in the kernel's queue."""
@@ -62,7 +62,7 @@ class Limits:
     idle_s: float = 120.0
     """Between requests, and between two pieces of a body in either direction."""
     drain_s: float = 2.0
-    """How long bytes are received and dropped after an error, so that the client gets to read it."""
+    """Time for which bytes are received and dropped after an error, so that the client can read the error."""
 
 
 class WebServer:
@@ -91,7 +91,7 @@ class WebServer:
         self._tls = tls
         self._listeners = listen(host, port)
         self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in self._listeners]
-        """Where it listens: address and port."""
+        """Addresses and ports on which the server listens."""
         self._is_reserved = is_reserved
         stall_s = self._limits.idle_s
         self._workers = Workers(application, self._finish, self._postpone, threads=threads, stall_s=stall_s)
@@ -372,7 +372,7 @@ class WebServer:
             self._begin(connection, data)
 
     def _at_end(self, connection: Connection) -> None:
-        """The client sends no more; what it has asked for is still answered."""
+        """Mark the client as having sent everything; its requests are still answered."""
         connection.ended = True
         if connection.draining and not connection.output:
             self._close(connection)

@@ -108,7 +108,7 @@ class Exchange:
         self._stall_s = stall_s
         self.keeps_alive = request.keeps_alive
         self.output: deque[Output] = deque()
-        """What the loop has to send, after what has been sent already."""
+        """Bytes that the loop has to send, after those that have been sent already."""
         self._status = ""
         self._headers: Headers = []
         self._length: int | None = None

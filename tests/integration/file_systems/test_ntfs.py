@@ -88,7 +88,7 @@ def test_put_object_other_case_is_refused_and_keeps_the_first(url: str) -> None:
     assert requests.put(f"{url}/bucket/in/A.txt", data=b"first", timeout=10).status_code == 200
     refused = requests.put(f"{url}/bucket/in/a.txt", data=b"second", timeout=10)
     assert refused.status_code == 400
-    assert b"cannot tell this name" in refused.content
+    assert b"takes this name for" in refused.content
     assert requests.get(f"{url}/bucket/in/A.txt", timeout=10).content == b"first"
 
 

@@ -53,7 +53,7 @@ def test_is_exact_other_spelling_returns_false(folder: InsensitiveFolder, stored
 
 def test_require_exact_other_spelling_raises_einval(folder: InsensitiveFolder) -> None:
     (Path(folder.path) / "A.txt").touch()
-    with pytest.raises(OSError, match="cannot tell this name"):
+    with pytest.raises(OSError, match="takes this name for"):
         Spellings().require_exact(folder, "a.txt")
 
 
