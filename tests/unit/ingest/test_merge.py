@@ -161,3 +161,23 @@ def test_merge_upload_of_an_existing_object_is_refused(stored: SampleRecord | No
     with pytest.raises(ApiError) as raised:
         merge_upload(stored, Candidate("1", None, name="/bucket/in/1.png"))
     assert (raised.value.error, raised.value.detail) == (SAMPLE_EXISTS, "/bucket/in/1.png")
+
+
+def test_merge_import_without_labelling_keeps_the_stored_sample() -> None:
+    assert merge_import(labelled(), Candidate("1"), DatasetType.IMAGE_CLASSIFICATION) == labelled()
+
+
+def test_merge_upload_without_labelling_adds_the_new_sample() -> None:
+    assert merge_upload(None, Candidate("1", sample(NEW), is_created=True)) == sample(NEW)
+
+
+def test_candidate_and_labelling_cannot_be_changed() -> None:
+    """A policy must not change its input, because the pipeline reads it again afterwards."""
+    for value, member in ((Candidate("1"), "id"), (labelling(CAT), "by")):
+        with pytest.raises(AttributeError):
+            setattr(value, member, "x")
+
+
+def test_candidate_defaults_to_a_found_object_without_name() -> None:
+    candidate = Candidate("1")
+    assert (candidate.sample, candidate.labelling, candidate.is_created, candidate.name) == (None, None, False, "")
