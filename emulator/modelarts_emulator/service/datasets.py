@@ -114,7 +114,7 @@ class DatasetManagement:
         runtime = self._runtime
         record = self.create_empty(project_id, request)
         may_have_labels = self._imports.may_have_labels(record)
-        # The walk must begin after the watch stands, or changes between the two would be missed.
+        # The walk must begin after the directories are watched, or changes between the two would be missed.
         runtime.watch(record, compare=False)
         if may_have_labels:
             runtime.wait_watched(record.id, _WATCH_TIMEOUT_S)
