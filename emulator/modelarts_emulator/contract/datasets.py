@@ -27,6 +27,10 @@ from modelarts_emulator.contract.wire import (
 )
 from modelarts_emulator.contract.workforce import WorkforceDescriptor, WorkforceInformation
 
+COLUMN_TYPES = frozenset(
+    {"STRING", "SHORT", "INT", "LONG", "DOUBLE", "FLOAT", "BYTE", "DATE", "TIMESTAMP", "BOOL", "BOOLEAN"}
+)
+
 
 class Field(Wire, kw_only=True):
     """A column of a table dataset."""
@@ -38,7 +42,8 @@ class Field(Wire, kw_only=True):
     schema_id: Integer | None = None
     """Number of the column, from 1."""
     type: str | None = None
-    """Data type of the column, such as ``STRING`` or ``INT``."""
+    """Data type: ``STRING``, ``SHORT``, ``INT``, ``LONG``, ``DOUBLE``, ``FLOAT``, ``BYTE``, ``DATE``, ``TIMESTAMP`` or
+    ``BOOLEAN``, in either case."""
 
 
 class AnnotationFile(Wire, kw_only=True, rename={"file_name": "file_Name"}):
@@ -285,6 +290,14 @@ class CreateDatasetRequest(Wire, kw_only=True):
     """Team labelling task to create together with the dataset."""
     workspace_id: str = "0"
     """Workspace of the dataset; ``0`` by default."""
+
+    def __post_init__(self) -> None:
+        """Check the members together. Raises ValueError."""
+        if self.data_format == "CarbonData" and self.dataset_type is not DatasetType.TABLE:
+            raise ValueError("data_format: CarbonData is only for table datasets")
+        for column in self.schema or ():
+            if column.type is not None and column.type.upper() not in COLUMN_TYPES:
+                raise ValueError(f"schema: {column.type[:40]!r} is not a column type")
 
 
 class CreateDatasetResponse(Wire, kw_only=True):

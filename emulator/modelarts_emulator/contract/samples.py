@@ -166,7 +166,7 @@ class Sample(Wire, kw_only=True):
     """A sample to be uploaded."""
 
     data: Any | None = None
-    """Base64 of the file's bytes; the text itself for a text sample."""
+    """Base64 of the file's bytes, also for a text."""
     data_source: DataSource | None = None
     """OBS path of an existing object, instead of ``data``."""
     encoding: str = "UTF-8"

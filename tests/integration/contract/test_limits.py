@@ -105,6 +105,7 @@ def request_with(fields: Any, path: str, value: Any) -> dict[str, Any]:
     name, _, rest = path.partition(".")
     plain = name.removesuffix("[]")
     if not rest:
+        made |= {"dataset_type": 400} if value == "CarbonData" else {}  # only tables have this format
         made[plain] = value
         return made
     (field,) = [each for each in fields if each["name"] == plain]

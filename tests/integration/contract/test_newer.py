@@ -123,3 +123,30 @@ def test_attribute_values_are_answered_in_the_form_in_which_they_came(api: Api, 
     answer = api.call("GET", f"/{labelled}/data-annotations/labels")
     [found] = [each for each in answer["labels"] if each["name"] == "sized"]
     assert found["attributes"][0]["values"] == values
+
+
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [
+        ({"dataset_type": 400, "data_format": "CarbonData"}, 201),
+        ({"dataset_type": 400, "data_format": "Default"}, 201),
+        ({"dataset_type": 0, "data_format": "CarbonData"}, 400),
+        ({"data_format": "CarbonData"}, 400),
+        ({"dataset_type": 400, "schema": [{"schema_id": 1, "name": "a", "type": "int"}]}, 201),
+        ({"dataset_type": 400, "schema": [{"schema_id": 1, "name": "a", "type": "BOILED"}]}, 400),
+    ],
+)
+def test_formats_and_column_types_of_tables_are_checked(
+    api: Api, bucket: Any, members: dict[str, Any], status: int
+) -> None:
+    body = {
+        "dataset_name": "table",
+        "data_sources": [{"data_path": "/bucket/in/"}],
+        "work_path": "/bucket/out/",
+        "work_path_type": 0,
+        **members,
+    }
+    answer = api.call("POST", "", status, json=body)
+    if status == 400:
+        assert answer["error_code"] == "ModelArts.4396"
+        assert api.call("GET")["total_number"] == 0
