@@ -224,14 +224,24 @@ def test_hard_examples_and_proposed_labels_by_key(console: Page, api: Api, bucke
     }
     body = {"samples": [data, {**data, "name": "c.png"}], "final_annotation": False}
     api.call("POST", f"/{dataset_id}/data-annotations/samples", json=body)
+
+    def hard() -> int:
+        return int(api.call("GET", f"/{dataset_id}/data-annotations/stats")["key_sample_stats"]["key_sample"])
+
     page = open_dataset(console, dataset_id)
     page.get_by_label("State").select_option("AUTO_ANNOTATION")
     until(page, "document.querySelector('.found').textContent === '2 samples'")
     page.locator(".cell").first.click()
     page.wait_for_selector("dialog .flags .busy")
     page.keyboard.press("h")
+    saved(page)
+    assert hard() == 1
     page.keyboard.press("Control+z")
     saved(page)
+    assert hard() == 0
+    page.keyboard.press("Control+Shift+z")
+    saved(page)
+    assert hard() == 1
     page.keyboard.press("ArrowRight")
     page.keyboard.press("x")
     saved(page)

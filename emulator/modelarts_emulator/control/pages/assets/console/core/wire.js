@@ -15,7 +15,7 @@
  * @property {SampleLabel[]} [labels]
  * @property {Json} [metadata]
  */
-/** @typedef {{labels: SampleLabel[], metadata: Json}} State What an edit replaces: the labels, and members of the metadata. */
+/** @typedef {{labels: SampleLabel[], metadata: Json, withMetadata?: boolean}} State What an edit replaces: the labels and, where it says so, the hard-example members of the metadata. */
 /** @typedef {{id: string, dataset: Json, labels: Label[], reload: () => Promise<boolean>}} Context A dataset that is open. */
 
 export const SHAPE = "@modelarts:shape";

@@ -3,7 +3,7 @@
 import { api } from "../core/http.js";
 import { note } from "../core/notes.js";
 import { History } from "../model/history.js";
-import { sendable, sendableMetadata } from "../model/labelling.js";
+import { isHard, sendable, sendableMetadata, withHard } from "../model/labelling.js";
 import { Saver } from "../model/saver.js";
 import { Shortcuts } from "../model/shortcuts.js";
 
@@ -85,7 +85,15 @@ export class Workspace {
    * @param {Array<{sample: Sample, to: State}>} edits
    */
   edit(title, edits) {
-    const steps = edits.map(({ sample, to }) => ({ id: sample.sample_id, before: this.view(sample), after: to }));
+    const steps = edits.map(({ sample, to }) => {
+      const before = this.view(sample);
+      if (isHard(to.metadata) === isHard(before.metadata)) return { id: sample.sample_id, before, after: to };
+      // The server merges metadata: to undo a flag, it has to be sent as off.
+      return {
+        id: sample.sample_id, before: { ...before, metadata: withHard(before.metadata, isHard(before.metadata)), withMetadata: true },
+        after: { ...to, withMetadata: true },
+      };
+    });
     if (!steps.length) return;
     this.history.push({ title, steps });
     this.saver.change(steps.map(({ id, before, after }) => ({ id, from: before, to: after })));
@@ -113,7 +121,7 @@ export class Workspace {
 
   /** @param {Array<{id: string, state: State}>} changes @returns {Promise<Array<string | null>>} */
   async put(changes) {
-    const samples = changes.map(({ id, state }) => ({ sample_id: id, labels: sendable(state.labels), metadata: sendableMetadata(state.metadata) }));
+    const samples = changes.map(({ id, state }) => ({ sample_id: id, labels: sendable(state.labels), ...(state.withMetadata ? { metadata: sendableMetadata(state.metadata) } : {}) }));
     const answer = await api("PUT", `/${this.context.id}/data-annotations/samples`, { body: { samples } });
     return changes.map((_, number) => {
       const result = answer.results?.[number];

@@ -66,7 +66,8 @@ export class Saver {
       this.items.delete(sample.sample_id);
       return stateOf(sample);
     }
-    return { labels: item.wanted.labels, metadata: { ...sample.metadata, ...item.wanted.metadata } };
+    const { labels, metadata, withMetadata } = item.wanted;
+    return { labels, metadata: { ...sample.metadata, ...metadata }, withMetadata };
   }
 
   /** @param {string} id @returns {Status} */
