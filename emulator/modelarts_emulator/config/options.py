@@ -255,7 +255,7 @@ def settings_flags() -> list[Flag]:
         ("--memory", {"action": "store_true", "help": "do not persist anything (overrides --data-dir)"}),
         ("--bucket", _repeatable(bucket, "NAME=FOLDER", "mount an existing folder as a bucket")),
         ("--sync", _choice("sync", "apply changed files: auto or manual", metavar="WHEN")),
-        ("--watch", _choice("watch", "find changed files by events or by polling", metavar="HOW")),
+        ("--watch", _choice("watch", "find changed files: auto, native events, or poll", metavar="HOW")),
         (
             "--poll-interval",
             {"type": _interval, "metavar": "SECONDS", "help": "time between two scans of a polled folder"},
@@ -266,7 +266,7 @@ def settings_flags() -> list[Flag]:
         ("--auth", _choice("auth", "open: no login; strict: only --user", metavar="MODE")),
         ("--user", _repeatable(user, "NAME:PASSWORD", "account, NAME:PASSWORD[:PROJECT]", dest="users")),
         ("--ready-file", {"type": Path, "metavar": "FILE", "help": "write the base URL to FILE once ready"}),
-        ("--log-level", _choice("log_level", "least important messages that are logged", metavar="LEVEL")),
+        ("--log-level", _choice("log_level", "log from this level: debug, info, warning, error", metavar="LEVEL")),
         ("--log-format", _choice("log_format", "text, or json with one object per line", metavar="FORMAT")),
         ("--durability", _choice("durability", "full: data survive power loss; process: only the end of the process")),
         (

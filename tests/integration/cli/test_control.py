@@ -147,6 +147,9 @@ def test_start_with_seeds_creates_them_once(shell: Shell) -> None:
     seen = []
     for _ in range(2):
         started = shell.detached("--seed", "pets")
+        if not seen:  # the requests of the seed itself are not logged
+            assert " ms request " not in (shell.folder / "emulator-data/emulator.log").read_text()
+            assert requests.get(f"{started['url']}/_emulator/requests", timeout=10).json()["requests"] == []
         api = Api(started["url"], "demo")
         (dataset,) = api.call("GET")["datasets"]
         seen.append((dataset["dataset_id"], dataset["annotated_sample_count"]))

@@ -28,7 +28,11 @@ def parser(prog: str) -> Parser:
         usage="[options] -- COMMAND...",
     )
     made.add_argument("command", nargs="+", metavar="COMMAND", help="the command and its arguments")
-    add_settings(made, Settings(), usual={"--bucket", "--seed", "--init", "--demo", "--auth", "--user", "--data-dir"})
+    add_settings(
+        made,
+        Settings(port=0, data_dir=None),
+        usual={"--bucket", "--seed", "--init", "--demo", "--auth", "--user", "--data-dir"},
+    )
     made.add_rare("--log-file", {"type": Path, "metavar": "FILE", "help": "write the log to FILE, not to stderr"})
     return made
 

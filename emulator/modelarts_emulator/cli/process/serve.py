@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONSOLE = "/_emulator/ui"
+# Requests with this header, such as those of seeds, are not in the request log and not in the log.
+_UNLOGGED = {"X-Emulator-Console": "1"}
 
 
 def serve(
@@ -151,7 +153,7 @@ def seed_target(emulator: Emulator) -> SeedTarget:
     tree = ObjectTree(emulator.directory / "obs", settings.buckets, fsync=False)
     url, ca_file = reachable_url(emulator), emulator.ca_file
     return SeedTarget(
-        lambda: Client(url, ca_file=ca_file),
+        lambda: Client(url, _UNLOGGED, ca_file=ca_file),
         settings.users[0] if settings.strict else None,
         None,
         lambda _: TreeUploader(tree),
