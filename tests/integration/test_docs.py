@@ -23,6 +23,8 @@ from modelarts_emulator import Emulator
 from tests.helpers.pictures import picture
 from tests.helpers.tools import tool
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts]

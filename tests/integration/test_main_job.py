@@ -6,11 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 from tests.helpers.places import FIXTURES
 from tests.helpers.polling import poll
+
+pytestmark = pytest.mark.slow
 
 DIGITS = FIXTURES / "digits"
 

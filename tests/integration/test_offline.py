@@ -20,6 +20,8 @@ from tests.helpers.places import ROOT
 from tests.helpers.polling import poll
 from tests.helpers.process import environment, running
 
+pytestmark = pytest.mark.slow
+
 JOB = ROOT / "examples/python/label_and_publish.py"
 ASSETS = ROOT / "emulator/modelarts_emulator/control/pages/assets"
 OURS = [

@@ -13,10 +13,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 8
 ROUNDS = int(os.environ.get("STRESS_ROUNDS", "25"))

@@ -12,6 +12,8 @@ from tests.helpers.polling import poll
 from tests.helpers.process import refused, running
 from tests.helpers.shell import Shell
 
+pytestmark = pytest.mark.slow
+
 
 def script(path: Path, text: str, mode: int = 0o755) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from tests.helpers.polling import poll
 from tests.helpers.process import COMMANDS as PROGRAMS
 from tests.helpers.process import environment, refused, running
 
+pytestmark = pytest.mark.slow
+
 KEY = ["--control-key", "of-the-test"]
 
 

@@ -24,6 +24,8 @@ from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
+pytestmark = pytest.mark.slow
+
 
 def story(url: str) -> None:
     """Do what a client does: log in, upload, make a dataset, label, publish, download."""
