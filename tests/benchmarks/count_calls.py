@@ -3,7 +3,8 @@
 Run ``python -m tests.benchmarks.count_calls`` for the totals, with ``--tree`` for the calls by module and function.
 
 A call is the start of a Python function of the package, in any thread, between the first byte of the request and the
-last byte of its answer. Resumed generators count each time. The caches are warm: the same request was answered before.
+last byte of its answer. Resumed generators count each time. The caches are warm, if not stated otherwise: the same
+request was answered before.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ WEB_SERVER = "web/"
 SAMPLES = 1_000
 TRIES = 5
 SETTLE_S = 0.05
-LIMITS = {"PUT labels of one sample": 100, "GET first page of samples": 80}
+LIMITS = {"PUT labels of one sample": 100, "GET first page of samples": 80, "GET a page that nothing is cached of": 90}
 """The requests that are counted, and how many calls each may cost, without those of the web server."""
 
 
@@ -85,6 +86,7 @@ def count(tries: int = TRIES) -> dict[str, Counter[tuple[str, str]]]:
                 return {
                     "PUT labels of one sample": _least(counter, emulator.url, lambda turn: _put(identity, turn), tries),
                     "GET first page of samples": _least(counter, emulator.url, lambda _: _get(), tries),
+                    "GET a page that nothing is cached of": _least(counter, emulator.url, _get, tries),
                 }
     finally:
         counter.remove()
@@ -98,8 +100,9 @@ def _put(identity: str, turn: int) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
-def _get() -> bytes:
-    return f"GET {_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+def _get(page: int = 0) -> bytes:
+    path = f"{_PATH}?offset={50 + page}" if page else _PATH
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
 
 
 _PATH = f"/v2/{worlds.PROJECT}/datasets/{worlds.ID}/data-annotations/samples"

@@ -10,7 +10,7 @@ from modelarts_emulator.contract.samples import DescribeSampleResp
 from modelarts_emulator.contract.wire import Locale, SampleType
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.samples.changes import IMPORT_ORIGIN, SIZE
-from modelarts_emulator.samples.hard_examples import hard_details
+from modelarts_emulator.samples.hard_examples import HARD_REASONS, hard_details
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import SampleRecord, decode_sample
 from modelarts_emulator.util.lru import Lru
@@ -39,20 +39,29 @@ def encoded_samples(
     variant = f"{context.base_url} {locale.value} {preview} {expires} {process or ''}"
     cache = service.answer_cache.get(variant, _new_cache)
 
-    def encode(document: bytes) -> msgspec.Raw:
-        sample = decode_sample(document)
-        answer = describe_sample_record(service, context, sample, process=process, locale=locale)
-        if preview and sample.type is SampleType.IMAGE:
-            answer.preview = signed_source(service, context, sample, PREVIEW)
-        return msgspec.Raw(msgspec.json.encode(answer))
+    def encode_all(missing: list[bytes]) -> list[msgspec.Raw]:
+        found = []
+        for document in missing:
+            sample = decode_sample(document)
+            answer = describe_sample_record(service, context, sample, process=process, locale=locale, expires=expires)
+            if preview and sample.type is SampleType.IMAGE:
+                answer.preview = signed_source(service, context, sample, PREVIEW)
+            found.append(msgspec.Raw(msgspec.json.encode(answer)))
+        return found
 
-    return cache.get_all(documents, encode)
+    return cache.get_all(documents, encode_all)
 
 
 def describe_sample_record(
-    service: DatasetService, context: RequestContext, sample: SampleRecord, *, process: str | None, locale: Locale
+    service: DatasetService,
+    context: RequestContext,
+    sample: SampleRecord,
+    *,
+    process: str | None,
+    locale: Locale,
+    expires: int | None = None,
 ) -> DescribeSampleResp:
-    """Return a sample as the API answers with it."""
+    """Return a sample as the API answers with it. ``expires`` is that of its signed URL, if known."""
     directory, _, name = sample.path.rpartition("/")
     metadata: dict[str, Any] = {IMPORT_ORIGIN: 0, **sample.metadata}
     if sample.shape:
@@ -66,10 +75,17 @@ def describe_sample_record(
         sample_time=sample.time,
         sample_status=sample.status,
         sample_data=sample.cells,
-        source=signed_source(service, context, sample, process),
+        source=f"content://{sample.text}"
+        if sample.text is not None
+        else service.signer.sign(
+            context.base_url,
+            sample.path,
+            process=process if sample.type is SampleType.IMAGE else None,
+            expires=expires,
+        ),
         labels=sample.labels,
         metadata=metadata,
-        hard_details=hard_details(sample.metadata, locale),
+        hard_details=hard_details(metadata, locale) if HARD_REASONS in metadata else None,
         annotated_by=sample.annotated_by,
         worker_id=sample.worker_id,
     )

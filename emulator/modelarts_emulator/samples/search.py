@@ -59,9 +59,10 @@ def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None =
         tests.append(
             lambda sample: any(label.type is not None and int(label.type) == int(label_type) for label in sample.labels)
         )
-    low, high = _number("low_score", query.low_score), _number("high_score", query.high_score)
-    if (low, high) != (0, 1):
-        tests.append(lambda sample: _has_score(sample, low, high))
+    if (query.low_score, query.high_score) != ("0", "1"):  # the defaults
+        low, high = _number("low_score", query.low_score), _number("high_score", query.high_score)
+        if (low, high) != (0, 1):
+            tests.append(lambda sample: _has_score(sample, low, high))
     conditions = read_conditions(query.search_conditions, warnings) if query.search_conditions else ()
     tests += [matcher(condition, now) for condition in conditions]
     return Selection(

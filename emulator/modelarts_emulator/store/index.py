@@ -190,7 +190,7 @@ class SampleIndex:
 
     def keys(self, selection: Selection) -> SortedKeys:
         """Return the keys that the first three fields select. A combination of indexes is kept until a change."""
-        groups = [group for group in self._groups(selection) if group is not None]
+        groups = self._groups(selection)
         if not groups:
             return self._lists[None]
         if len(groups) == 1 and len(groups[0]) <= 1:
@@ -215,16 +215,18 @@ class SampleIndex:
         documents = [document for key in chosen if (document := self._documents[key & MAX_NUMBER]) is not None]
         return total, documents
 
-    def _groups(self, selection: Selection) -> Iterator[list[SortedKeys] | None]:
-        """Yield for each field the indexes whose union it selects; None if it selects everything."""
+    def _groups(self, selection: Selection) -> list[list[SortedKeys]]:
+        """Return for each field that restricts the selection the indexes whose union it selects."""
+        groups = []
         statuses, label = selection.statuses, selection.label
-        yield None if statuses is None or statuses == _ANY_STATUS else self._known(statuses)
-        yield (
-            None
-            if label is None
-            else self._known([label] if label[1] is not None else [(label[0], kind) for kind in (None, *LabelType)])
-        )
-        yield None if selection.directory is None else self._known([selection.directory])
+        if statuses is not None and statuses != _ANY_STATUS:
+            groups.append(self._known(statuses))
+        if label is not None:
+            kinds = [label] if label[1] is not None else [(label[0], kind) for kind in (None, *LabelType)]
+            groups.append(self._known(kinds))
+        if selection.directory is not None:
+            groups.append(self._known([selection.directory]))
+        return groups
 
     def _known(self, names: Iterable[IndexKey]) -> list[SortedKeys]:
         return [self._lists[name] for name in names if name in self._lists]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -76,14 +77,11 @@ def fingerprint(path: str, size: int, mtime_ns: int) -> int:
     return hash((path, size, mtime_ns))
 
 
-def decode_sample(document: bytes) -> SampleRecord:
-    """Decode a sample. Raises msgspec.DecodeError."""
-    return _decode(document)
+decode_sample: Callable[[bytes], SampleRecord] = _decode
+"""Decode a sample. Raises msgspec.DecodeError."""
 
-
-def encode_sample(sample: SampleRecord) -> bytes:
-    """Encode a sample in canonical form."""
-    return _encode(sample)
+encode_sample: Callable[[SampleRecord], bytes] = _encode
+"""Encode a sample in canonical form."""
 
 
 def canonical(document: bytes) -> tuple[bytes, IndexedFields]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from typing import Generic, TypeVar, cast
 
 K = TypeVar("K", bound=Hashable)
@@ -27,8 +26,8 @@ class Lru(Generic[V]):
         self._lock = threading.Lock()
         self._values: OrderedDict[Hashable, V] = OrderedDict()
 
-    def get_all(self, keys: Sequence[K], make: Callable[[K], V]) -> list[V]:
-        """Return the values of keys; a missing value is made with ``make(key)`` and kept. None is not a value."""
+    def get_all(self, keys: Sequence[K], make_all: Callable[[list[K]], list[V]]) -> list[V]:
+        """Return the values of keys; the missing ones are made with ``make_all`` and kept. None is no value."""
         with self._lock:
             values = list(map(self._values.get, keys))
             # The order of use is not updated while the cache is less than half full: nothing is evicted soon.
@@ -38,8 +37,13 @@ class Lru(Generic[V]):
                         self._values.move_to_end(key)
         if None not in values:
             return cast("list[V]", values)
-        pairs = zip(keys, values, strict=True)
-        return [value if value is not None else self.get(key, partial(make, key)) for key, value in pairs]
+        missing = [key for key, value in dict(zip(keys, values, strict=True)).items() if value is None]
+        made: dict[Hashable, V] = dict(zip(missing, make_all(missing), strict=True))
+        with self._lock:
+            self._values.update(made)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return [made[key] if value is None else value for key, value in zip(keys, values, strict=True)]
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         """Return the value of a key; a missing value is made with ``make()`` and kept.

@@ -125,7 +125,9 @@ class TestDeleting:
         file = runtime.root / "obs/bucket/in/1.png"
         file.write_bytes(b"content")
         put(runtime, context, sample(1, path="bucket/in/1.png"))
-        delete_samples(runtime, context, DeleteSamplesRequest(samples=[sample(1).id], delete_source=delete_source))
+        delete_samples(
+            DatasetService(runtime), context, DeleteSamplesRequest(samples=[sample(1).id], delete_source=delete_source)
+        )
         assert file.exists() is is_left
         with runtime.store.reading(context.dataset_id) as dataset:
             tombstone = dataset.get(sample(1).id, deleted=True)
