@@ -46,7 +46,7 @@ class Report(msgspec.Struct):
 
     @property
     def is_healthy(self) -> bool:
-        """Whether there is no fault."""
+        """Whether no fault was found."""
         return all(problem.kind not in _FAULTS for problem in self.problems)
 
 

@@ -29,6 +29,9 @@ HAS_LEASES = IS_LINUX
 
 HAS_INOTIFY = IS_LINUX
 
+EVENTS = {"linux": "inotify", "darwin": "fsevents", "win32": "readdirectorychanges"}.get(sys.platform, "kqueue")
+"""Name of the system's file events."""
+
 HAS_RECORD_LOCKS = not PORTABLE and not IS_WINDOWS
 """Whether the system reports which process holds the lock of a file (``F_GETLK``)."""
 

@@ -8,14 +8,15 @@ from watchdog.events import DirDeletedEvent, FileSystemEvent, FileSystemEventHan
 from watchdog.observers.api import ObservedWatch
 
 from modelarts_emulator.obs.walk import is_ignored
+from modelarts_emulator.system import features
 from modelarts_emulator.watch.protocols import Listener
-from modelarts_emulator.watch.watchdog_api import NATIVE_MODE, dead_folders, native_observer
+from modelarts_emulator.watch.watchdog_api import dead_folders, native_observer
 
 
 class NativeSource:
     """A source of changes from watchdog's observer of this system. Raises OSError if there is none."""
 
-    mode = NATIVE_MODE
+    mode = features.EVENTS
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

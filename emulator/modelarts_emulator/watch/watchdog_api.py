@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 from types import ModuleType
 
 from watchdog.observers.api import BaseObserver
 from watchdog.version import VERSION_MAJOR
-
-NATIVE_MODE = {"linux": "inotify", "darwin": "fsevents", "win32": "readdirectorychanges"}.get(sys.platform, "kqueue")
-"""Name of the operating system's events."""
 
 
 def inotify_observer() -> BaseObserver:

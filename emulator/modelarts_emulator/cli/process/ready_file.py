@@ -41,7 +41,7 @@ class ReadyFile:
 
 
 def read_ready_file(path: Path) -> EmulatorProcess | None:
-    """Return the process that holds a ready file; None if there is no file, or its process is dead. Raises OSError."""
+    """Return the process that holds a ready file; None if file or process do not exist. Raises OSError."""
     try:
         with ProcessFileReader(path) as file:
             pid = file.holder()
