@@ -27,10 +27,10 @@ class Lru(Generic[V]):
         self._values: OrderedDict[Hashable, V] = OrderedDict()
 
     def get_all(self, keys: Sequence[K], make_all: Callable[[list[K]], list[V]]) -> list[V]:
-        """Return the values of keys; the missing ones are made with ``make_all`` and kept. None is no value."""
+        """Return the values of keys; the missing ones are made with ``make_all`` and kept. None is not kept."""
         with self._lock:
             values = list(map(self._values.get, keys))
-            # The order of use is not updated while the cache is less than half full: nothing is evicted soon.
+            # The order of use matters only when the cache is more than half full: before that, nothing is evicted soon.
             if 2 * len(self._values) > self._size:
                 for key, value in zip(keys, values, strict=True):
                     if value is not None:
