@@ -161,8 +161,13 @@ def loaded(path: Path) -> Iterator[str]:
 
 
 def is_elsewhere(place: str) -> bool:
-    """Return True if a URL is on another host. The namespaces of SVG and the like are not URLs to load."""
-    return bool(re.match(r"([a-z]+:)?//(?!www\.w3\.org/)", place)) and not place.startswith("data:")
+    """Return True if a URL is on another host.
+
+    Namespaces of SVG are not loaded, and ``obs:``, ``s3:`` and ``content:`` are paths of the API, not of a browser.
+    """
+    if place.startswith(("data:", "obs://", "s3://", "content://")):
+        return False
+    return bool(re.match(r"([a-z]+:)?//(?!www\.w3\.org/)", place))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ASSETS)))

@@ -64,7 +64,8 @@ def started_emulator(settings: Settings, out: Output) -> Iterator[Emulator]:
         process_file = _own_process_file(cleanup, emulator)
         cleanup.callback(emulator.stop)
         with out.progress("first scan", emulator.scan_progress):
-            emulator.start(ready=False)
+            # Without anything to load it is ready before the URL is printed.
+            emulator.start(ready=not (settings.seeds or settings.demo or scripts))
         _warn(settings)
         out.say(f"listening on {emulator.url}")
         out.say(f"console: {reachable_url(emulator)}{CONSOLE}")
