@@ -1,8 +1,8 @@
 """Answer requests before Flask, by the very functions that Flask calls: routes, authentication, operations, log, gate.
 
-Flask and werkzeug need several times as long as most operations. What is not an ordinary call of an operation goes on
-to Flask: faults, requests of other origins, unknown hosts and paths. Nothing is decided here twice: each condition
-below only recognizes that a step of the long way has no effect.
+Flask and werkzeug need several times as long as most operations. Requests other than ordinary calls of operations are
+passed to Flask: faults, requests of other origins, unknown hosts and paths. Nothing is decided here twice: each
+condition below only recognizes that a step of the long way has no effect.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _skip_line(stream: BinaryIO) -> bool:
 
 
 def split(line: str, label_format: LabelFormat | None) -> tuple[str, list[str]]:
-    """Return the text and the labels of a line. If labels have a file of their own, the whole line is text."""
+    """Return the text and the labels of a line. A line without separator is all text."""
     if label_format is not None and label_format.label_type == BESIDE:
         return line, []
     text, found, labels = line.partition(_separator(label_format, "text_sample_separator", "\t"))
@@ -76,7 +76,7 @@ def split_labels(labels: str, label_format: LabelFormat | None) -> list[str]:
 
 
 def _separator(label_format: LabelFormat | None, member: str, default: str) -> str:
-    r"""Return a separator with its escapes replaced: ``\t`` is a tab, ``\|`` is a bar."""
+    r"""Return a separator of ``label_format``, or ``default``; ``\t`` is a tab, ``\|`` the character ``|``."""
     written = getattr(label_format, member) if label_format is not None else None
     if not written:
         return default

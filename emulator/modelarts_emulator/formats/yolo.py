@@ -180,7 +180,7 @@ def read_picture(
 
 
 class TreeNames(NamedTuple):
-    """The label names of a tree, and whether its lines have keypoints after each box."""
+    """The label names of a ``data.yaml`` by class number; ``has_keypoints`` if lines have keypoints after each box."""
 
     names: dict[int, str]
     has_keypoints: bool = False

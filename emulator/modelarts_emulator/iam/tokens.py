@@ -81,7 +81,11 @@ class Tokens:
                 self._file.write([])
 
     def _forget_expired(self, now: int) -> None:
-        """Drop the oldest tokens: expired ones beyond ``_KEPT_TOKENS``, any beyond ``_MAX_TOKENS``."""
+        """Make room for one token.
+
+        From ``_KEPT_TOKENS`` tokens on, remove the oldest that have expired; from ``_MAX_TOKENS`` on, remove the oldest
+        even if it is valid.
+        """
         while len(self._tokens) >= _KEPT_TOKENS:
             oldest = next(iter(self._tokens.values()))
             if now < oldest.expires_ms and len(self._tokens) < _MAX_TOKENS:

@@ -42,9 +42,9 @@ class InputCopier:
         if self.is_in_input(path):
             return path
         source, target = ObsPath.of(path), self.folder.join(relative)
-        if not self._has_copied(source, target):
+        if not self._copy_or_compare(source, target):
             target = _renamed(target, self._digest(source))
-            if not self._has_copied(source, target):
+            if not self._copy_or_compare(source, target):
                 raise ApiError(SAMPLE_EXISTS, str(target))
         return target.object_name
 
@@ -64,8 +64,8 @@ class InputCopier:
             self._tree.flush(directory)
         self._unflushed.clear()
 
-    def _has_copied(self, source: ObsPath, target: ObsPath) -> bool:
-        """Copy, or if the name is taken, return whether it has the same content."""
+    def _copy_or_compare(self, source: ObsPath, target: ObsPath) -> bool:
+        """Copy ``source`` unless ``target`` exists. Return False if ``target`` exists with other content."""
         if self._tree.stat(target) is not None:
             return self._is_same(source, target)
         try:

@@ -61,7 +61,7 @@ LabelledSample = tuple[SampleRecord, list[SampleLabel]]
 
 
 class SampleUpload:
-    """The part that uploads of files, lines and rows share. ``status`` is the one of labelled samples."""
+    """The base class of FileUpload and LineUpload. ``status`` is given to samples that are uploaded with labels."""
 
     def __init__(self, runtime: Runtime, record: DatasetRecord, user: str, status: SampleStatus) -> None:
         self.runtime, self.record, self.user, self.status = runtime, record, user, status

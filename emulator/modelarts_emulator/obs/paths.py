@@ -110,7 +110,7 @@ class ObsPath:
         return not self.key or self.key.endswith("/")
 
     def as_directory(self) -> ObsPath:
-        """Return the path with a final ``/``."""
+        """Return the path, with ``/`` added if it does not end in one."""
         return self if self.is_directory else ObsPath(self.bucket, f"{self.key}/")
 
     def uri(self, scheme: str = "obs") -> str:

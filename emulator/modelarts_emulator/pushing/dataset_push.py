@@ -1,4 +1,4 @@
-"""Copy datasets from one data-management API to another: files, labels, and the labels of each sample."""
+"""Copy datasets from one data-management API to another: files, the dataset's label list, and each sample's labels."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class Store:
             shutil.rmtree(hidden, ignore_errors=True)
 
     def entry(self, dataset_id: str) -> IndexEntry:
-        """Return a dataset's metadata and counts without loading it. Raises Unknown."""
+        """Return a dataset's metadata and counts without loading it. Raises Unknown if it does not exist."""
         entry = self._entries.get(dataset_id)
         if entry is None:
             raise Unknown(dataset_id)
@@ -203,7 +203,7 @@ class Store:
         return dataset_id not in self._entries or self._datasets.get((dataset_id, None)) is not None
 
     def reading(self, dataset_id: str) -> _ReadingContext:
-        """Return a context manager that gives a :class:`DatasetReader`. Raises Unknown."""
+        """Return a context manager that gives a :class:`DatasetReader`. Raises Unknown if it does not exist."""
         return _ReadingContext(self._lease(dataset_id))
 
     @contextmanager
@@ -249,12 +249,15 @@ class Store:
 
     @contextmanager
     def version(self, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
-        """Give a :class:`SampleReader` of the samples of a version. Raises Unknown."""
+        """Give a :class:`SampleReader` of the samples of a version. Raises Unknown if it does not exist."""
         with self._lease_version(dataset_id, version_id) as found:
             yield SampleReader(found.index(), threading.Lock())
 
     def version_documents(self, dataset_id: str, version_id: str) -> list[bytes]:
-        """Return the encoded samples of a version; faster than ``version``, which indexes them. Raises Unknown."""
+        """Return the encoded samples of a version; faster than ``version``, which indexes them.
+
+        Raises Unknown if the version does not exist.
+        """
         with self._lease_version(dataset_id, version_id) as found:
             return found.documents()
 

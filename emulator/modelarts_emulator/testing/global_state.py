@@ -23,14 +23,14 @@ class GlobalState:
         self._restore: Callable[[], None] = lambda: None
 
     def enter(self) -> None:
-        """Begin a test."""
+        """Count one test as begun; before the first one, save the shared state."""
         with self._lock:
             if self._running == 0:
                 self._restore = self._save()
             self._running += 1
 
     def leave(self) -> None:
-        """End a test."""
+        """Count one test as ended; after the last one, restore the shared state."""
         with self._lock:
             self._running -= 1
             if self._running == 0:

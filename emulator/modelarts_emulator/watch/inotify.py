@@ -74,7 +74,10 @@ class InotifySource:
         return self._rescans.is_pending()
 
     def check(self) -> None:
-        """Watch folders again whose events may be incomplete, once they are idle. Raises OSError as ``add``."""
+        """Stop watching idle folders whose events may be incomplete, and report them as lost.
+
+        The listener then adds them again. Raises OSError if no watch is left.
+        """
         for folder in self._rescans.take_due(self._watches.keys()):
             self.remove(folder)
             self._listener.lost(folder)

@@ -58,7 +58,7 @@ class _NativeHandler(FileSystemEventHandler):
         self._listener = listener
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Report an event."""
+        """Report the paths of an event to the listener, without ignored names."""
         found = (os.fsdecode(path or "").replace(os.sep, "/") for path in (event.src_path, event.dest_path))
         source, *_ = paths = list(found)
         if isinstance(event, DirDeletedEvent) and source == self._folder:

@@ -71,7 +71,7 @@ class Workers:
         self.put = self._queue.put
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the worker threads, named ``http-worker-1`` and so on."""
         for number in range(1, self._count + 1):
             thread = threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True)
             self._threads.append(thread)

@@ -132,11 +132,11 @@ def test_control_key_generated_is_read_from_data_directory(shell: Shell) -> None
     (shell.folder / "emulator-data/control-key").rename(shell.folder / "kept")
     assert "control key" in shell.run("reset", code=1)
     assert shell.run("stop", "--quiet") == ""
-    shell.detached("--memory", "--auth", "strict", "--user", "ada:secret")
-    assert shell.json("reset") == {"datasets": 0, "buckets": 0}
+    url = shell.detached("--memory", "--auth", "strict", "--user", "ada:secret")["url"]
+    assert shell.json("reset", "--url", url) == {"datasets": 0, "buckets": 0}
     (key,) = (shell.folder / "tmp").glob("*/control-key")
     assert key.stat().st_mode & 0o777 == 0o600
-    assert shell.run("stop", "--quiet") == ""
+    assert shell.run("stop", "--quiet", "--url", url) == ""
     assert list((shell.folder / "tmp").iterdir()) == []
 
 

@@ -77,7 +77,7 @@ def test_detached_process_closes_inherited_files(shell: Shell) -> None:
     assert os.read(reading, 1) == b""  # the end, rather than nothing yet
     os.close(reading)
     assert "listening on http://127.0.0.1:" in done.stdout and done.stderr == ""
-    shell.run("stop")
+    shell.run("stop", "--url", shell.json("status")["url"])
 
 
 def test_status_finds_the_only_emulator_in_memory(shell: Shell) -> None:
@@ -88,8 +88,20 @@ def test_status_finds_the_only_emulator_in_memory(shell: Shell) -> None:
     line = shell.run("status", code=2)
     assert "several emulators are running" in line and first["url"] in line and second["url"] in line
     assert shell.json("stop", "--url", first["url"])["pid"] == first["pid"]
-    assert shell.json("stop")["pid"] == second["pid"]
+    assert shell.json("stop", "--url", second["url"])["pid"] == second["pid"]
     assert list((shell.folder / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["stop", "reset", "snapshot"])
+def test_command_that_changes_something_never_chooses_an_emulator_in_memory(shell: Shell, command: str) -> None:
+    started = shell.detached("--memory")
+    assert f"in memory: {started['url']}" in shell.run(command, code=3)
+    assert shell.json("status")["pid"] == started["pid"]
+    assert f"stopped process {started['pid']} at {started['url']}" in shell.run("stop", "--url", started["url"])
+
+
+def test_stop_of_a_url_without_an_emulator_is_not_running(shell: Shell) -> None:
+    assert "no response from http://127.0.0.1:1" in shell.run("stop", "--url", "http://127.0.0.1:1", code=3)
 
 
 def test_ready_file_selects_the_emulator(shell: Shell) -> None:
@@ -216,4 +228,4 @@ def test_detach_log_file_receives_the_log(shell: Shell) -> None:
     assert started["log_file"] == "logs.txt"
     assert "with --auth open: everyone who reaches this address" in (shell.folder / "logs.txt").read_text()
     assert shell.json("status")["url"].startswith("http://127.0.0.1:")
-    shell.run("stop")
+    shell.run("stop", "--url", shell.json("status")["url"])

@@ -106,4 +106,4 @@ def test_plain_http_to_an_https_port_is_refused(shell: Shell) -> None:
     with pytest.raises((urllib.error.URLError, OSError)):
         urllib.request.urlopen(started["url"].replace("https://", "http://"), timeout=10)
     assert json.loads(shell.run("status", "--json"))["ready"] is True
-    shell.run("stop")
+    shell.run("stop", "--url", started["url"])

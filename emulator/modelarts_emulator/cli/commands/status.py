@@ -29,7 +29,7 @@ def parser(prog: str) -> Parser:
 def run(options: dict[str, Any], out: Output) -> int:
     """Print the state. Raises UsageError."""
     try:
-        found = find_emulator(options)
+        found = find_emulator(options, accept_unselected=True)
         process = {"pid": found.pid} if found.pid else {}
         if not found.url:
             out.result({"running": True, "ready": False, **process}, f"starting (process {found.pid})")

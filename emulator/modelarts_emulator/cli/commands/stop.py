@@ -39,9 +39,14 @@ def run(options: dict[str, Any], out: Output) -> int:
     """Stop the emulator. Raises NotRunning, UsageError, CommandFailed if it does not exit in time."""
     found = find_emulator(options)
     if found.process is None:
+        with found.client() as client:
+            client.send("GET", "/_emulator/health")  # NotRunning if there is none
         raise UsageError(f"the emulator at {found.url} can only be stopped with its --data-dir or --ready-file")
     pid = stop_process(found.process, options["timeout"], out, kill=options["kill"])
-    out.result({"stopped": True, "pid": pid, "url": found.url}, f"stopped process {pid}")
+    out.result(
+        {"stopped": True, "pid": pid, "url": found.url},
+        f"stopped process {pid}" + (f" at {found.url}" if found.url else ""),
+    )
     return OK
 
 

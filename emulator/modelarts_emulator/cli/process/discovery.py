@@ -52,8 +52,11 @@ def add_emulator_options(parser: Parser) -> None:
     parser.add_argument("--ready-file", type=Path, metavar="FILE", help="its ready file")
 
 
-def find_emulator(options: dict[str, Any]) -> RunningEmulator:
+def find_emulator(options: dict[str, Any], *, accept_unselected: bool = False) -> RunningEmulator:
     """Return the selected emulator. Options take precedence over environment variables.
+
+    If none is selected and none runs on the default data directory, ``accept_unselected`` returns the only emulator in
+    memory. A command that changes something must not do that: the emulator may belong to a test run elsewhere.
 
     Raises NotRunning, or UsageError if several are running and none is selected.
     """
@@ -72,7 +75,13 @@ def find_emulator(options: dict[str, Any]) -> RunningEmulator:
     assert default is not None
     with suppress(NotRunning):
         return _of_data_dir(default)
-    return _only_one([*_in_memory()], default)
+    found = [*_in_memory()]
+    if found and not accept_unselected:
+        urls = ", ".join(each.url or f"process {each.pid}" for each in found)
+        raise NotRunning(
+            f"no emulator is running with the data directory {default}; in memory: {urls}, select by --url"
+        )
+    return _only_one(found, default)
 
 
 def _url(text: str) -> str:

@@ -63,7 +63,7 @@ class ProjectsControl:
 
 
 def register(app: Flask, public_url: str | None) -> None:
-    """Add the page, its assets, and the redirect from ``/``."""
+    """Add the console's routes to the application: the page, its assets, the redirect from ``/``."""
     folder = files("modelarts_emulator.control.pages") / "assets" / "console"
     names = frozenset(_names(folder))
     policy = _policy(public_url)
