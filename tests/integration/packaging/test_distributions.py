@@ -30,7 +30,15 @@ def tracked(root: Path) -> set[str]:
 
 
 def copy_repository(target: Path) -> None:
-    """Copy the repository without its caches, environments and version control."""
+    """Copy what version control has; from an sdist, all but caches and environments."""
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target / name)
+        return
     ignored = shutil.ignore_patterns(
         ".git", ".venv", "*_cache", "__pycache__", "*.egg-info", "_build", "build", "dist", "node_modules", "*-data"
     )

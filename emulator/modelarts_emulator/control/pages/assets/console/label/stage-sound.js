@@ -69,7 +69,9 @@ export class SoundStage {
       }));
     }
     this.wave.draw();
-    if (document.activeElement === this.content && this.written === this.place) return;
+    // An answer that arrives during typing must not replace what was typed.
+    const isWriting = document.activeElement === this.content || document.activeElement === this.speaker;
+    if (isWriting && this.written === this.place) return;
     this.written = this.place;
     const label = given[this.place];
     this.content.value = label?.property?.[CONTENT] ?? "";
