@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.helpers.places import ROOT
 
 
-def test_the_command_measures_every_row(tmp_path: Path) -> None:
+def test_quick_benchmark_measures_every_row(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(file)],

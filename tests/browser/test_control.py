@@ -43,7 +43,7 @@ def test_tasks_clock_and_snapshots(console: Page, emu: Emulator, api: Api, bucke
     poll(lambda: requests.get(f"{emu.url}/_emulator/snapshots", timeout=10).json()["snapshots"] == [])
 
 
-def test_a_request_is_copied_as_it_was_sent(console: Page, emu: Emulator, api: Api) -> None:
+def test_request_copied_equals_the_one_sent(console: Page, emu: Emulator, api: Api) -> None:
     api.refused("GET", "/nothing")
     console.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = console.open("#/requests")

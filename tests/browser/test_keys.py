@@ -44,7 +44,7 @@ def latency(console: Page, ms: int) -> None:
     session.send("Network.emulateNetworkConditions", rates)
 
 
-def test_a_digit_sets_the_label_that_shows_it(demo: str, at: Callable[..., Page]) -> None:
+def test_digit_sets_the_label_that_shows_it(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'digits')['dataset_id']}")
     page.get_by_label("State").select_option("NONE")
     page.locator(".cell .name").first.click()
@@ -141,9 +141,7 @@ def test_keys_wait_for_a_sample_that_is_not_loaded_yet(console: Page, api: Api, 
     assert (rest[order[100]], rest[order[101]], rest[order[102]]) == (["l1"], ["l2"], [])
 
 
-def test_a_change_that_fails_is_rolled_back_where_it_is_seen_and_can_be_retried(
-    console: Page, api: Api, bucket: Path
-) -> None:
+def test_failed_change_is_rolled_back_visibly_and_can_be_retried(console: Page, api: Api, bucket: Path) -> None:
     dataset_id = classified(api, bucket, 3)
     page = open_sample(console, dataset_id)
     first = shown(page)
@@ -169,7 +167,7 @@ def test_a_change_that_fails_is_rolled_back_where_it_is_seen_and_can_be_retried(
     console.said.clear()  # the browser reports the failed request
 
 
-def test_what_another_client_changes_is_shown_and_kept(console: Page, api: Api, bucket: Path) -> None:
+def test_change_by_another_client_is_shown_and_kept(console: Page, api: Api, bucket: Path) -> None:
     dataset_id = classified(api, bucket, 1, ["cat", "dog"])
     page = open_sample(console, dataset_id)
     sample_id = next(iter(api.ids(dataset_id).values()))
@@ -180,7 +178,7 @@ def test_what_another_client_changes_is_shown_and_kept(console: Page, api: Api, 
     assert sorted(next(iter(labels(api, dataset_id).values()))) == ["cat", "dog"]
 
 
-def test_a_hundred_steps_are_undone_and_done_again(console: Page, api: Api, bucket: Path) -> None:
+def test_undo_and_redo_cover_a_hundred_steps(console: Page, api: Api, bucket: Path) -> None:
     dataset_id = classified(api, bucket, 110)
     page = open_sample(console, dataset_id)
     for _ in range(105):

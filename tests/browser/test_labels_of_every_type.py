@@ -35,7 +35,7 @@ def stored(api: Api, page: Any, dataset_id: str) -> list[dict[str, Any]]:
     return list(api.samples(dataset_id)["samples"][0]["labels"])
 
 
-def test_an_entity_is_marked_by_keys_alone(console: Page, api: Api, bucket: Path) -> None:
+def test_entity_is_marked_by_keys_alone(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.txt").write_text("Ada Lovelace met Babbage")
     dataset_id = api.dataset(dataset_type=101, labels=[{"name": "person"}, {"name": "place"}])
     page = open_sample(console, dataset_id)
@@ -75,7 +75,7 @@ def test_entities_are_related_and_lose_the_relation_together(console: Page, api:
     assert [each["name"] for each in stored(api, page, dataset_id)] == ["who"]
 
 
-def test_a_transcript_is_no_label_of_the_dataset(console: Page, api: Api, bucket: Path) -> None:
+def test_transcript_does_not_become_a_label_of_the_dataset(console: Page, api: Api, bucket: Path) -> None:
     for name in "ab":
         (bucket / f"in/{name}.wav").write_bytes(sound())
     dataset_id = api.dataset(dataset_type=201)
@@ -114,7 +114,7 @@ def test_segments_are_made_written_down_and_moved(console: Page, api: Api, bucke
     assert abs(float(label["property"]["@modelarts:end_time"][6:]) - 1.5) < 0.05
 
 
-def test_a_sound_is_drawn_and_classified(console: Page, api: Api, bucket: Path) -> None:
+def test_sound_shows_a_waveform_and_is_classified(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.wav").write_bytes(sound())
     dataset_id = api.dataset(dataset_type=200, labels=[{"name": "tone"}])
     page = open_sample(console, dataset_id)
@@ -126,7 +126,7 @@ def test_a_sound_is_drawn_and_classified(console: Page, api: Api, bucket: Path) 
     assert [each["name"] for each in stored(api, page, dataset_id)] == ["tone"]
 
 
-def test_a_frame_of_a_video_is_labelled(console: Page, api: Api, bucket: Path) -> None:
+def test_video_frame_is_labelled(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.mp4").write_bytes(b"a video, more or less")
     dataset_id = api.dataset(dataset_type=600, labels=[{"name": "car"}])
     page = open_sample(console, dataset_id)

@@ -17,7 +17,7 @@ from tests.helpers.polling import poll
 STORAGE = {"x-obs-date": "Thu, 01 Jan 1970 00:00:00 GMT"}
 
 
-def test_a_dataset_that_is_not_there_is_named(console: Page) -> None:
+def test_unknown_dataset_is_named_on_the_page(console: Page) -> None:
     page = console.page
     page.goto(f"{console.url}/_emulator/ui#/datasets/nothing")
     page.get_by_role("heading", name="There is no such dataset").wait_for()
@@ -41,7 +41,7 @@ def test_each_refused_file_has_its_own_reason(console: Page, api: Api, bucket: P
     poll(lambda: api.samples(dataset_id)["sample_count"] == 2)
 
 
-def test_the_grid_is_one_tab_stop_and_arrows_move_in_it(demo: str, at: Callable[..., Page]) -> None:
+def test_grid_is_one_tab_stop_and_arrows_move_in_it(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'digits')['dataset_id']}")
     page.wait_for_selector(".cell .name")
     assert page.locator(".grid [tabindex='0'], .grid button, .grid a").count() == 1
@@ -69,7 +69,7 @@ def test_no_page_is_wider_than_a_narrow_screen(demo: str, at: Callable[..., Page
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def test_the_page_of_the_api_asks_for_nothing_that_is_not_there(emu: Emulator, at: Callable[..., Page]) -> None:
+def test_api_page_requests_only_existing_files(emu: Emulator, at: Callable[..., Page]) -> None:
     opened = at(emu.url)
     failed: list[str] = []
     opened.page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
@@ -78,7 +78,7 @@ def test_the_page_of_the_api_asks_for_nothing_that_is_not_there(emu: Emulator, a
     assert failed == []
 
 
-def test_a_dataset_is_made_with_the_options_of_its_type(console: Page, emu: Emulator, api: Api, bucket: Path) -> None:
+def test_dataset_is_created_with_the_options_of_its_type(console: Page, emu: Emulator, api: Api, bucket: Path) -> None:
     (bucket / "in/a.csv").write_text("name,age\nAda,36\n")
     console.context.add_init_script("sessionStorage.setItem('project', 'project')")
     page = console.open()
@@ -106,7 +106,7 @@ def test_a_dataset_is_made_with_the_options_of_its_type(console: Page, emu: Emul
     console.said.clear()  # the browser reports the answer 400
 
 
-def test_a_label_is_renamed_and_recoloured(console: Page, api: Api, bucket: Path) -> None:
+def test_label_is_renamed_and_recoloured(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset(labels=[{"name": "cat"}])
     api.label(dataset_id, {api.ids(dataset_id)["a.png"]: [{"name": "cat"}]})
@@ -264,9 +264,7 @@ def test_one_project_is_reset_and_the_others_stay(console: Page, emu: Emulator, 
     assert api.call("GET")["total_number"] == 1
 
 
-def test_a_thousand_datasets_are_listed_as_they_are_scrolled_to(
-    console: Page, emu: Emulator, api: Api, bucket: Path
-) -> None:
+def test_thousand_datasets_are_listed_on_scrolling(console: Page, emu: Emulator, api: Api, bucket: Path) -> None:
     for number in range(1000):
         api.create(dataset_name=f"d{number}", work_path=f"/bucket/out/{number}/")
     console.context.add_init_script("sessionStorage.setItem('project', 'project')")

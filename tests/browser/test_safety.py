@@ -90,7 +90,7 @@ def test_names_of_datasets_labels_and_files_are_only_text(console: Page, emu: Em
     assert page.evaluate("document.querySelectorAll('script, iframe, style').length") == 1  # the page's own module
 
 
-def test_what_a_page_may_do_is_little(emu: Emulator) -> None:
+def test_page_policy_forbids_inline_scripts_and_other_hosts(emu: Emulator) -> None:
     for path in ("ui", "ui/app.js", "ui/core/dom.js", "ui/style.css"):
         answer = requests.get(f"{emu.url}/_emulator/{path}", timeout=10)
         policy = answer.headers["Content-Security-Policy"]
@@ -103,7 +103,7 @@ def test_what_a_page_may_do_is_little(emu: Emulator) -> None:
         assert requests.get(f"{emu.url}/_emulator/{path}", timeout=10).status_code == 404
 
 
-def test_the_way_from_the_root_is_for_browsers_alone(emu: Emulator) -> None:
+def test_root_redirects_browsers_only(emu: Emulator) -> None:
     page = requests.get(emu.url, headers={"Accept": "text/html,*/*"}, timeout=10, allow_redirects=False)
     assert (page.status_code, page.headers["Location"]) == (302, "_emulator/ui")
     assert requests.get(emu.url, timeout=10).status_code == 404
@@ -176,7 +176,7 @@ def private_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
-def test_a_picture_that_cannot_be_shown_leaves_a_word(console: Page, api: Api, bucket: Path) -> None:
+def test_unreadable_picture_is_replaced_by_a_text(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/whole.png").write_bytes(picture(30, 20))
     (bucket / "in/broken.png").write_bytes(picture(40, 20))
     dataset_id = api.dataset()
@@ -191,7 +191,7 @@ def test_a_picture_that_cannot_be_shown_leaves_a_word(console: Page, api: Api, b
     assert page.locator(".cell").count() == 2
 
 
-def test_a_hundred_thousand_samples_are_no_more_than_a_screen(emu: Emulator, console: Page, browser: Any) -> None:
+def test_hundred_thousand_samples_render_one_screen(emu: Emulator, console: Page, browser: Any) -> None:
     """Only what is in sight is held: the whole process needs less than two hundred megabytes all the way."""
     from tests.benchmarks import worlds
 

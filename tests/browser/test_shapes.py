@@ -63,7 +63,7 @@ def near(found: list[float], *wanted: float) -> bool:
     return len(found) == len(wanted) and all(abs(one - other) <= 2 for one, other in zip(found, wanted, strict=True))
 
 
-def test_a_corner_resizes_and_the_inside_moves(console: Page, api: Api, bucket: Path) -> None:
+def test_box_dragged_by_corner_resizes_and_inside_moves(console: Page, api: Api, bucket: Path) -> None:
     canvas = Canvas(console, api, bucket, box("a", 100, 100, 300, 250))
     canvas.click(200, 200)
     canvas.drag(300, 250, 400, 350)
@@ -76,7 +76,7 @@ def test_a_corner_resizes_and_the_inside_moves(console: Page, api: Api, bucket: 
     assert canvas.boxes()[0][2] == WIDTH
 
 
-def test_a_chosen_box_is_relabelled_and_deleted_by_key(console: Page, api: Api, bucket: Path) -> None:
+def test_chosen_box_is_relabelled_and_deleted_by_key(console: Page, api: Api, bucket: Path) -> None:
     canvas = Canvas(console, api, bucket, box("a", 100, 100, 300, 250), box("a", 400, 100, 500, 250))
     canvas.click(450, 200)
     canvas.press("2")
@@ -90,9 +90,7 @@ def test_a_chosen_box_is_relabelled_and_deleted_by_key(console: Page, api: Api, 
     assert [name for name, _, _ in canvas.stored()] == ["a", "a"]
 
 
-def test_a_box_is_drawn_inside_another_and_chosen_again_by_click_and_by_list(
-    console: Page, api: Api, bucket: Path
-) -> None:
+def test_box_inside_another_is_drawn_and_chosen_by_click_and_list(console: Page, api: Api, bucket: Path) -> None:
     canvas = Canvas(console, api, bucket, box("a", 50, 50, 700, 450))
     canvas.drag(200, 200, 300, 300)
     assert near(canvas.boxes()[1], 200, 200, 300, 300)
@@ -124,7 +122,7 @@ def turned() -> bytes:
     return out.getvalue()
 
 
-def test_a_picture_that_a_camera_turned_shows_its_boxes_where_they_are(console: Page, api: Api, bucket: Path) -> None:
+def test_picture_with_exif_rotation_shows_boxes_in_place(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/phone.jpg").write_bytes(turned())
     dataset_id = api.dataset(dataset_type=1, labels=[{"name": "a"}])
     api.label(dataset_id, {api.ids(dataset_id)["phone.jpg"]: [box("a", 0, 0, 300, 200)]})
@@ -153,7 +151,7 @@ def test_a_picture_that_a_camera_turned_shows_its_boxes_where_they_are(console: 
         ("d", "dashed", [[100, 100], [200, 180]]),
     ],
 )
-def test_a_shape_is_drawn_by_one_drag(
+def test_shape_is_drawn_by_one_drag(
     console: Page, api: Api, bucket: Path, key: str, kind: str, points: list[list[float]]
 ) -> None:
     canvas = Canvas(console, api, bucket, names="uv")
@@ -165,7 +163,7 @@ def test_a_shape_is_drawn_by_one_drag(
 
 
 @pytest.mark.parametrize("end", ["Enter", "double", "first"])
-def test_a_polygon_is_drawn_by_clicks_and_a_point_of_it_moved(console: Page, api: Api, bucket: Path, end: str) -> None:
+def test_polygon_is_drawn_by_clicks_and_its_point_moves(console: Page, api: Api, bucket: Path, end: str) -> None:
     canvas = Canvas(console, api, bucket, names="uv")
     canvas.press("p")
     for x, y in ((100, 100), (300, 100), (500, 400), (300, 300)):
@@ -251,7 +249,7 @@ def test_two_hundred_boxes_are_drawn_moved_and_undone(console: Page, api: Api, b
     poll(lambda: canvas.boxes() == moved)
 
 
-def test_a_shape_drawn_before_there_is_a_label_waits_for_one(console: Page, api: Api, bucket: Path) -> None:
+def test_shape_drawn_without_labels_waits_for_a_label(console: Page, api: Api, bucket: Path) -> None:
     canvas = Canvas(console, api, bucket, names="")
     canvas.drag(100, 100, 200, 200)
     canvas.page.keyboard.type("tree")

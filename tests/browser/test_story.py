@@ -15,7 +15,7 @@ from tests.helpers.places import FIXTURES
 from tests.helpers.polling import poll
 
 
-def test_the_story(demo: str, at: Callable[..., Page], screenshots: Path) -> None:
+def test_story_create_label_publish_inspect(demo: str, at: Callable[..., Page], screenshots: Path) -> None:
     opened = at(demo)
     page = opened.page
     page.goto(demo + "/")  # a browser is sent to the console
@@ -128,7 +128,7 @@ def test_every_page_fits_a_narrow_screen(demo: str, at: Callable[..., Page], scr
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_what_others_do_is_seen_at_once(demo: str, at: Callable[..., Page]) -> None:
+def test_change_by_another_client_is_shown_at_once(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open("#/requests")
     page.wait_for_selector("#live.on")
     call(f"{demo}/v2/somebody-else/datasets")
@@ -143,7 +143,7 @@ def test_what_others_do_is_seen_at_once(demo: str, at: Callable[..., Page]) -> N
     page.wait_for_selector(".card h2 >> text=from-outside")
 
 
-def test_a_dataset_is_made_uploaded_to_and_deleted(demo: str, at: Callable[..., Page], tmp_path: Path) -> None:
+def test_dataset_is_created_uploaded_to_and_deleted(demo: str, at: Callable[..., Page], tmp_path: Path) -> None:
     page = at(demo).open()
     page.get_by_role("button", name="New dataset").click()
     page.get_by_label("Name", exact=True).last.fill("made-here")
@@ -191,7 +191,7 @@ def test_keys_alone_are_enough(demo: str, at: Callable[..., Page]) -> None:
     until(page, "document.querySelector('dialog') === null && document.activeElement.className === 'cell'")
 
 
-def test_a_part_of_a_text_becomes_an_entity(demo: str, at: Callable[..., Page]) -> None:
+def test_text_selection_becomes_an_entity(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'people')['dataset_id']}")
     page.get_by_label("State").select_option("NONE")
     page.locator(".cell .name").first.click()
@@ -238,7 +238,7 @@ def test_every_kind_of_shape_is_drawn(demo: str, at: Callable[..., Page]) -> Non
     assert page.evaluate(f"new Set([...document.querySelectorAll('.shapes > *')].map({each})).size") == 7
 
 
-def test_a_box_that_is_not_drawn_to_its_end_is_none(demo: str, at: Callable[..., Page]) -> None:
+def test_box_cancelled_while_drawing_is_not_saved(demo: str, at: Callable[..., Page]) -> None:
     page = at(demo).open(f"#/datasets/{dataset(demo, 'scenes')['dataset_id']}")
     page.locator(".cell .name").first.click()
     box = page.locator("dialog svg.canvas").bounding_box()

@@ -39,7 +39,7 @@ _Value = TypeVar("_Value")
 class Parser(argparse.ArgumentParser):
     """An argument parser whose help has the same width on every terminal, and that raises UsageError.
 
-    ``--help`` leaves out the options added by ``add_rare``; ``--help-all`` shows them.
+    ``--help`` omits the options added by ``add_rare``; ``--help-all`` shows them.
     """
 
     def __init__(self, prog: str, description: str, *, usage: str = "", epilog: str = "") -> None:

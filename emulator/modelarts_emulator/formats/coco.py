@@ -243,7 +243,7 @@ def _is_box(points: list[list[float]], bbox: list[float] | None) -> bool:
 def write(samples: Iterable[SampleRecord], out: BinaryIO, name: Callable[[SampleRecord], str] | None = None) -> int:
     """Write a document with the boxes and polygons of samples, and return the number of pictures.
 
-    Other shapes are left out. ``name`` returns the ``file_name`` of a picture; the default is its bare name.
+    Other shapes are skipped. ``name`` returns the ``file_name`` of a picture; the default is its bare name.
     """
     categories: dict[str, int] = {}
     count = 0

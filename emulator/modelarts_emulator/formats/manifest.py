@@ -173,7 +173,7 @@ class _LineReader:
     def __init__(self, dataset_type: DatasetType, open_: Open, directory: str) -> None:
         self._open, self._directory = open_, directory
         self.problems: list[str] = []
-        """Why annotations of the latest line were left out, although the line was read."""
+        """Why annotations of the latest line were skipped, although the line was read."""
         kind = DATASET_TYPES[dataset_type]
         self._sample_type = kind.sample_type
         self._types = {name: label_type for label_type, name in TYPE_NAMES.items() if label_type in kind.labels}

@@ -270,7 +270,7 @@ def write(
     """Write the lists of pictures and the text files of boxes. Returns the number of pictures.
 
     Pictures belong in ``obj_train_data/`` and ``obj_valid_data/`` under their bare names, or those that ``name``
-    returns. Shapes other than boxes are left out, and so are the boxes of a picture of unknown size. Raises ValueError
+    returns. Shapes other than boxes are skipped, and so are the boxes of a picture of unknown size. Raises ValueError
     if two pictures would share a text file, and for a label name that is not a single line.
     """
     names: dict[str, int] = {}

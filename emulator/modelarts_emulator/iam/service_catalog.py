@@ -26,7 +26,7 @@ _REGION_OF_PROJECT = re.compile(r"([a-z]{2,}-[a-z]+[a-z0-9-]*?)(_.*)?")
 def service_catalog(base_url: str, project: AccountProject | None) -> list[dict[str, Any]]:
     """Return one entry per service, with a public endpoint in every region that a client may ask for.
 
-    Without a project, services whose URL contains the project id are left out. A project name such as ``cn-north-4`` or
+    Without a project, services whose URL contains the project id are omitted. A project name such as ``cn-north-4`` or
     ``eu-ch2_tests`` begins with the region that its client asks for; that region is added.
     """
     regions = dict.fromkeys((*_region_of(project), *REGIONS))

@@ -18,7 +18,7 @@ class Listing:
 
     The walk goes only as far as entries are read: a request can check the first entries, and the job that it starts
     continues the same walk. With ``keep=False`` the entries are not stored, so that they can be read only once but
-    take no memory. Objects below ``work_paths`` are left out: datasets write their own files there.
+    take no memory. Objects below ``work_paths`` are skipped: datasets write their own files there.
     """
 
     def __init__(
@@ -83,5 +83,5 @@ class _StoredWalk:
 
 
 def skipped_work_paths(work_paths: Collection[ObsPath], directory: ObsPath) -> list[ObsPath]:
-    """Return the work paths to leave out of a directory: all but those that contain the directory itself."""
+    """Return the work paths to skip in a directory: all but those that contain the directory itself."""
     return [path for path in work_paths if not path.contains(directory)]

@@ -125,7 +125,7 @@ class LineSync:
         self.changed += file is not None and file.signature is not None
 
     def _samples(self, entry: ObjectEntry, options: ReadOptions) -> Iterator[SampleRecord]:
-        """Return the samples of a file; unusable lines are reported and left out."""
+        """Return the samples of a file; unusable lines are reported and skipped."""
         place = ObsPath.of(entry.path)
         time = entry.mtime_ns // 1_000_000
         unusable = 0

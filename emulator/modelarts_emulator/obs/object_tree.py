@@ -214,7 +214,7 @@ class ObjectTree:
     ) -> Iterator[ObjectEntry]:
         """Return the objects below a directory, in the order of :func:`modelarts_emulator.obs.walk.walk`.
 
-        Hidden and temporary files, and everything below ``skip``, are left out. ``on_link`` is called for each
+        Hidden and temporary files, and everything below ``skip``, are skipped. ``on_link`` is called for each
         symbolic link.
 
         Raises:
@@ -445,10 +445,10 @@ class ObjectTree:
         return now * 1_000_000 + next(self._nanoseconds)
 
     def _skipped(self, skip: Collection[ObsPath], directory: ObsPath) -> tuple[list[str], list[FolderId]]:
-        """Return the folders to leave out of a walk: those below the directory by path, all others by device and inode.
+        """Return the folders to skip in a walk: those below the directory by path, all others by device and inode.
 
         Only a link can lead to one of the others. Resolving a path takes ten times as long as reading its inode, and
-        every dataset has a work path to leave out.
+        every dataset has a work path to skip.
         """
         within = directory.as_directory()
         names = [real_path(self.local(each)) for each in skip if within.contains(each) and self.has_bucket(each.bucket)]

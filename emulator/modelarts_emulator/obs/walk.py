@@ -68,15 +68,15 @@ def walk(
     """Yield the objects below a folder: a directory's files by name, then its subdirectories by key.
 
     Symbolic links are followed unless they lead out of ``within`` or to one of their own parents. A file that vanishes
-    during the walk is left out.
+    during the walk is skipped.
 
     Args:
         directory: resolved path of the folder.
         prefix: the folder's ``bucket/key/``, which begins the path of each entry.
         within: resolved path of the bucket.
-        skip: resolved paths of folders to leave out.
-        skip_folders: folders to leave out by whatever path they are reached.
-        warnings: where links and names that are left out are reported.
+        skip: resolved paths of folders to skip.
+        skip_folders: folders to skip, by whatever path they are reached.
+        warnings: where links and names that are skipped are reported.
         on_link: called for each symbolic link.
 
     Raises:
@@ -168,7 +168,7 @@ class _Walk:
             yield ObjectEntry(ObjectKey(key + name), found.st_size, found.st_mtime_ns, path)
 
     def _is_in_skipped(self, directory: str, above: Iterable[str]) -> bool:
-        """Return whether one of the folders on a relative path is left out."""
+        """Return whether one of the folders on a relative path is skipped."""
         for name in above:
             directory = f"{directory}/{name}"
             if (identity := folder_id(directory)) is None:
@@ -234,7 +234,7 @@ class _Walk:
         )
 
     def _possible_names(self, names: list[str], folder: str, key: str) -> list[str]:
-        """Sort names, and leave out those that no object can have."""
+        """Sort names, without those that no object can have."""
         names.sort()
         if _are_all_plain(key, names):
             return names

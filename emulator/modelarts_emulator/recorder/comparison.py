@@ -42,7 +42,7 @@ def compare(exchanges: Iterable[RecordedExchange], emulator: Client) -> Iterator
 
     Ids that the service generated are replaced by the emulator's in later requests. Of repeated equal GET requests (a
     client that polls) only the last is compared, after all background work of the emulator has ended. A body that was
-    too long to be recorded is not sent, and its exchange is left out.
+    too long to be recorded is not sent, and its exchange is skipped.
     """
     ids = _Ids()
     token = "replay"

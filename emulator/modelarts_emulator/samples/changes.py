@@ -86,7 +86,7 @@ def delete_sample(tree: ObjectTree, dataset: DatasetWriter, sample_id: str | Non
 
 
 def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a client's metadata as it is stored: hard-example members typed, size and import origin left out.
+    """Return a client's metadata as it is stored: hard-example members typed, size and import origin removed.
 
     Raises PARAMETER_INVALID if a hard-example member has the wrong type.
     """

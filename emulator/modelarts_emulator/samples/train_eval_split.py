@@ -28,7 +28,7 @@ def parse_ratio(member: str, text: str, error: Error = PARAMETER_INVALID) -> Dec
 def split_by_label(samples: Iterable[tuple[str, set[str]]], ratio: float) -> dict[str, Usage]:
     """Return the usage of each sample: of every label's samples the share ``ratio`` is TRAIN, the rest EVAL.
 
-    ``samples`` are pairs of sample id and label names; samples without labels are left out. With a ratio below 1, each
+    ``samples`` are pairs of sample id and label names; samples without labels are skipped. With a ratio below 1, each
     label with two samples or more has both usages. A sample with several labels counts for the rarest of them. The
     same ids always get the same usages.
     """

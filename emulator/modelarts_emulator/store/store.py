@@ -306,7 +306,7 @@ class Store:
     def export(self, folder: Path) -> int:
         """Write a backup of every dataset into ``folder``; return the number of datasets.
 
-        Each dataset is consistent in itself. A dataset that is deleted concurrently is left out.
+        Each dataset is consistent in itself. A dataset that is deleted concurrently is skipped.
 
         Raises:
             OSError: the disk refuses a write.

@@ -109,24 +109,26 @@ def test_reads(both: Both, method: str, target: str, lines: tuple[str, ...], sta
         ("/nobucket/a.txt", ("x-amz-date: x",), 404),
     ],
 )
-def test_what_flask_answers(both: Both, method: str, target: str, lines: tuple[str, ...], status: int) -> None:
+def test_requests_for_flask_are_answered_alike(
+    both: Both, method: str, target: str, lines: tuple[str, ...], status: int
+) -> None:
     assert both.send(method, target, *lines).startswith(b"HTTP/1.1 %d " % status)
     assert not any(both.early)
 
 
-def test_a_link_within_the_bucket(both: Both) -> None:
+def test_link_within_the_bucket_is_answered_alike(both: Both) -> None:
     for _ in range(2):
         assert both.send("GET", "/bucket/inner/b.txt").endswith(b"\r\n\r\ndeep")
 
 
-def test_a_bucket_in_the_host_name(both: Both) -> None:
+def test_bucket_in_the_host_name_is_answered_alike(both: Both) -> None:
     for host in ("bucket.localhost", "bucket.localhost:80"):
         both.send("GET", "/a.txt", host=host)
         assert both.send("GET", "/a.txt", host=host).endswith(b"\r\n\r\n0123456789")
     assert both.early[-1]
 
 
-def test_what_has_changed_since(both: Both, bucket: Path) -> None:
+def test_changed_object_is_answered_alike(both: Both, bucket: Path) -> None:
     """A file of another time has another ETag, which Flask computes once."""
     (bucket / "a.txt").write_bytes(b"other")
     for expected in ([False], [False, True]):
@@ -134,7 +136,7 @@ def test_what_has_changed_since(both: Both, bucket: Path) -> None:
         assert both.early == expected
 
 
-def test_it_is_logged_alike(both: Both) -> None:
+def test_early_read_is_logged_like_a_late_one(both: Both) -> None:
     both.send("GET", "/bucket/a.txt", "X-Own: caf\u00e9")
     entries = both.emu._app.test_client().get("/_emulator/requests?limit=2").get_json()["requests"]
     for each in entries:

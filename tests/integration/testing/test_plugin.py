@@ -102,7 +102,7 @@ def test_no_file_yet(modelarts, modelarts_dataset):
     modelarts.put_file("a/b/first.jpg", b"a picture")
     assert set(dataset.refresh()) == {"first.jpg"}
 
-def test_what_is_wrong_is_told(modelarts_dataset, modelarts):
+def test_wrong_option_is_reported(modelarts_dataset, modelarts):
     with pytest.raises(AssertionError, match="4"):
         modelarts_dataset(1, name="not a name!")
     dataset = modelarts_dataset(1)

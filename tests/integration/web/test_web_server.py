@@ -106,7 +106,7 @@ def test_refused_requests_end_the_connection(serve: Serve, request_bytes: bytes,
     assert b"\r\nConnection: close\r\n" in received
 
 
-def test_an_error_is_read_by_a_client_that_is_still_sending(serve: Serve) -> None:
+def test_error_reaches_a_client_that_is_still_sending(serve: Serve) -> None:
     server = serve(echo, limits=Limits(body=1000))
     with connected(server) as connection:
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
@@ -141,7 +141,7 @@ def test_http_1_0(serve: Serve) -> None:
     assert kept.count(b"Connection: keep-alive") == 2
 
 
-def test_a_body_without_length(serve: Serve) -> None:
+def test_response_body_without_length_is_chunked_or_closes(serve: Serve) -> None:
     def app(_: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield from (b"ab", b"", b"c")
@@ -194,7 +194,7 @@ def test_no_header_can_forge_another(serve: Serve, header: tuple[str, str], capl
 # Endings
 
 
-def test_an_application_that_fails(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_application_is_answered_with_500(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         if environ["PATH_INFO"] == "/begun":
             start_response("200 OK", [])
@@ -208,7 +208,7 @@ def test_an_application_that_fails(serve: Serve, caplog: pytest.LogCaptureFixtur
     assert caplog.text.count("RuntimeError: broken") == 2
 
 
-def test_a_disconnect_sends_no_more(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_disconnect_sends_no_more_bytes(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Length", "10")])
         if environ["PATH_INFO"] == "/later":
@@ -221,7 +221,7 @@ def test_a_disconnect_sends_no_more(serve: Serve, caplog: pytest.LogCaptureFixtu
     assert caplog.text == ""
 
 
-def test_a_response_shorter_than_its_length_ends_the_connection(serve: Serve) -> None:
+def test_response_shorter_than_its_length_ends_the_connection(serve: Serve) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Length", "4")])
         return [b"123" if environ["PATH_INFO"] == "/short" else b"12345"]
@@ -244,7 +244,7 @@ def test_clients_that_leave_early(serve: Serve) -> None:
 # Slow clients
 
 
-def test_a_slow_sender_keeps_no_worker(serve: Serve) -> None:
+def test_slow_sender_does_not_occupy_a_worker(serve: Serve) -> None:
     server = serve(echo, threads=1)
     with connected(server) as slow:
         request = put(b"a" * 2_000_000)
@@ -255,7 +255,7 @@ def test_a_slow_sender_keeps_no_worker(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "bytes"])
-def test_a_slow_reader_keeps_no_worker(serve: Serve, tmp_path: Path, kind: str) -> None:
+def test_slow_reader_does_not_occupy_a_worker(serve: Serve, tmp_path: Path, kind: str) -> None:
     data = random.Random(0).randbytes(32_000_000)
     (tmp_path / "large").write_bytes(data)
 
@@ -288,7 +288,7 @@ def test_time_limits(serve: Serve) -> None:
         assert half.recv(1) == b""
 
 
-def test_a_client_that_does_not_read_a_generated_body_is_given_up(serve: Serve) -> None:
+def test_client_that_stops_reading_a_generated_body_is_closed(serve: Serve) -> None:
     closed = threading.Event()
 
     class Endless:
@@ -377,7 +377,7 @@ def test_files(serve: Serve, tmp_path: Path, size: int, start: int) -> None:
     assert all(file.closed for file in opened)
 
 
-def test_a_file_that_becomes_shorter_ends_the_connection(serve: Serve, tmp_path: Path) -> None:
+def test_file_that_becomes_shorter_ends_the_connection(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(bytes(1_000_000))
 
@@ -496,7 +496,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
     assert (descriptors(), threading.active_count()) == before
 
 
-def test_a_stop_waits_for_what_is_being_answered() -> None:
+def test_stop_waits_for_running_requests() -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -518,7 +518,7 @@ def test_a_stop_waits_for_what_is_being_answered() -> None:
     assert bodies(received) == [b"GET /a "]
 
 
-def test_a_stop_cuts_off_a_body_without_end() -> None:
+def test_stop_ends_an_endless_body() -> None:
     def app(_: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
         while True:

@@ -92,7 +92,7 @@ def test_invalid_names_are_refused(library: SnapshotLibrary, name: str) -> None:
     assert refused.value.error == SNAPSHOT_NOT_FOUND
 
 
-def test_a_restore_is_under_way_from_begin_to_end(library: SnapshotLibrary) -> None:
+def test_restore_is_under_way_from_begin_to_end(library: SnapshotLibrary) -> None:
     save(library, "one")
     assert library.under_way is None
     library.begin_restore("one")
@@ -102,7 +102,7 @@ def test_a_restore_is_under_way_from_begin_to_end(library: SnapshotLibrary) -> N
 
 
 @pytest.mark.parametrize("damage", [b"../../etc", b"", b"\xff\xfe"])
-def test_a_damaged_record_of_a_restore_is_ignored(library: SnapshotLibrary, damage: bytes) -> None:
+def test_damaged_restore_record_is_ignored(library: SnapshotLibrary, damage: bytes) -> None:
     save(library, "one")
     (library.folder / ".under-way").write_bytes(damage)
     assert library.under_way is None

@@ -39,7 +39,7 @@ def read(folder: Path, path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def test_a_file_in_folders(folder: Path) -> None:
+def test_openat2_opens_a_file_in_folders(folder: Path) -> None:
     assert read(folder, "deep/er/caf\u00e9") == b"inside"
 
 
@@ -50,13 +50,13 @@ def test_links_and_places_outside_are_left_to_the_caller(folder: Path, path: str
     assert read(folder, path) is None
 
 
-def test_a_bucket_that_is_a_link(folder: Path) -> None:
+def test_openat2_refuses_a_bucket_that_is_a_link(folder: Path) -> None:
     other = folder.parent / "other"
     other.symlink_to(folder)
     assert read(other, "deep/er/caf\u00e9") is None
 
 
-def test_another_file_of_the_name_is_opened_with_care(tmp_path: Path) -> None:
+def test_openat2_recognizes_another_file_of_the_same_name(tmp_path: Path) -> None:
     """Once a name has been opened, a link or a socket that takes its place is judged as at the first time."""
     tree = ObjectTree(tmp_path / "tree", fsync=False)
     tree.create_bucket("bucket")

@@ -122,7 +122,7 @@ def copied_buckets(snapshot: Path) -> list[str]:
 def walk_files(root: Path) -> Iterator[FoundFile]:
     """Yield the files below a folder, and its folders without files, in order of their names.
 
-    Links, special files, unfinished objects and names that are not Unicode are left out. Folders are opened relative to
+    Links, special files, unfinished objects and names that are not Unicode are skipped. Folders are opened relative to
     their parents, so that a link that is swapped in concurrently is not followed.
     """
     yield from _walk_folder(open_root(real_path(root)), Path())

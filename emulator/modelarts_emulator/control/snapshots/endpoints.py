@@ -56,7 +56,7 @@ class SnapshotsResponse(msgspec.Struct, kw_only=True):
     """The saved snapshots."""
 
     snapshots: list[Snapshot]
-    """Snapshots in order of their names; unreadable ones are left out."""
+    """Snapshots in order of their names; unreadable ones are skipped."""
 
 
 class SaveQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -226,7 +226,7 @@ class SnapshotsControl:
             try:
                 yield self._describe(name)
             except ApiError as error:
-                log.warning("Snapshot %s is left out of the list: %s", name, error.message)
+                log.warning("Snapshot %s cannot be read and is not listed: %s", name, error.message)
 
     def _describe(self, name: str) -> Snapshot:
         header = read_header(self._library.existing(name))

@@ -122,7 +122,7 @@ class StagedObjects:
             self._emu.tree.set_time(path, status.st_mtime_ns)
 
     def _stage_uploads(self, source: Path) -> None:
-        """Copy unfinished uploads; anything else in their folder is left out. Raises INVALID_SNAPSHOT."""
+        """Copy unfinished uploads; anything else in their folder is skipped. Raises INVALID_SNAPSHOT."""
         for folder in source.iterdir() if source.is_dir() else ():
             if not (_UPLOAD_ID.fullmatch(folder.name) and (folder / "upload.json").is_file()):
                 continue
