@@ -115,7 +115,11 @@ export function requestsPage(target) {
   }
 
   (async () => {
-    requests = (await attempt(() => control("GET", "requests")))?.requests ?? [];
+    /** @type {Json[]} */
+    const known = (await attempt(() => control("GET", "requests")))?.requests ?? [];
+    const last = known.at(-1)?.number ?? 0;
+    // Events may arrive before this answer, which was made before them.
+    requests = [...known, ...requests.filter(({ number }) => number > last)];
     draw();
   })();
   return {
