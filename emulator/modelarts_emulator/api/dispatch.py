@@ -221,6 +221,8 @@ def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> 
     if not values.keys() <= _known_names(wanted):
         _report_unknown(sorted(values.keys() - _known_names(wanted)), warnings)
         values = {name: value for name, value in values.items() if name in _known_names(wanted)}
+    if wanted not in lenient_decoding.PREPARED:
+        lenient_decoding.prepare(wanted)
     try:
         return msgspec.convert(values, wanted, strict=False)
     except msgspec.ValidationError as error:

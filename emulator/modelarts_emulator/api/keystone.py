@@ -13,6 +13,7 @@ import msgspec
 import orjson
 from flask import Flask, Response, request
 
+from modelarts_emulator.contract import lenient_decoding
 from modelarts_emulator.contract.errors import INVALID_TOKEN, PARAMETER_ERROR, ApiError, Error
 from modelarts_emulator.iam.accounts import (
     ANONYMOUS,
@@ -282,6 +283,8 @@ class _Keystone:
 
 
 def _log_in_request(body: bytes) -> _LogIn:
+    if _LogIn not in lenient_decoding.PREPARED:
+        lenient_decoding.prepare(_LogIn)
     try:
         return msgspec.json.decode(body, type=_LogIn, strict=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:

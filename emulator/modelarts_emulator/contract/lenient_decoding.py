@@ -6,6 +6,7 @@ fails is adapted and decoded again.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -18,6 +19,23 @@ T = TypeVar("T")
 
 OnUnknown = Callable[[str], None]
 """Callback that is given the path of each unknown member, such as ``labels[0].colour``."""
+
+
+PREPARED: set[type] = set()
+"""The types that :func:`prepare` has prepared; look here first, since almost every type is."""
+
+_preparing = threading.Lock()
+
+
+def prepare(wanted: type) -> None:
+    """Build msgspec's description of a type while no other thread does.
+
+    msgspec builds it on first use, without a lock: two threads that decode the same type for the first time at the same
+    moment have crashed the process.
+    """
+    with _preparing:
+        msgspec.json.Decoder(wanted)
+        PREPARED.add(wanted)
 
 
 def decode(data: bytes | str, wanted: type[T], on_unknown: OnUnknown | None = None) -> T:
@@ -33,6 +51,8 @@ def decode(data: bytes | str, wanted: type[T], on_unknown: OnUnknown | None = No
         colour
         '5'
     """
+    if wanted not in PREPARED:
+        prepare(wanted)
     try:
         return msgspec.json.decode(data, type=wanted, strict=False)
     except msgspec.ValidationError:

@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, request
 
 from modelarts_emulator.api.dispatch import describe_validation_error, read_query
 from modelarts_emulator.api.flask_internals import current_request
+from modelarts_emulator.contract import lenient_decoding
 from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
 from modelarts_emulator.control.access import ControlAccess
 from modelarts_emulator.control.console_calls import HEADER, mark_console_call
@@ -222,6 +223,8 @@ def _parse_body(wanted: Any) -> Any:
     """Parse the body; no body is an empty object. Raises PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE."""
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise ApiError(TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    if wanted not in lenient_decoding.PREPARED:
+        lenient_decoding.prepare(wanted)
     try:
         return msgspec.json.decode(request.get_data() or b"{}", type=wanted)
     except msgspec.ValidationError as error:
