@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from modelarts_emulator import Emulator
 from tests.helpers.api import Api
 from tests.helpers.mounts import Bound
 from tests.helpers.pictures import picture
+from tests.helpers.polling import poll
 
 INTERVAL_S = 0.2
 
@@ -40,10 +40,7 @@ def names(emulator: Emulator) -> Callable[[], set[str]]:
 
 
 def until(names: Callable[[], set[str]], wanted: set[str]) -> None:
-    deadline = time.monotonic() + 20
-    while names() != wanted:
-        assert time.monotonic() < deadline, names()
-        time.sleep(0.02)
+    poll(lambda: names() == wanted, f"samples {wanted}")
 
 
 def test_file_written_behind_the_mount_becomes_a_sample(

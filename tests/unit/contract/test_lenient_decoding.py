@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 from modelarts_emulator.contract import lenient_decoding
 from modelarts_emulator.contract.labels import CreateLabelsRequest
@@ -33,6 +34,20 @@ def test_decode_prepares_the_type_once() -> None:
     lenient_decoding.PREPARED.discard(CreateLabelsRequest)
     lenient_decoding.decode(b'{"labels": []}', CreateLabelsRequest)
     assert CreateLabelsRequest in lenient_decoding.PREPARED
+
+
+def test_first_decode_waits_while_another_thread_prepares_a_type() -> None:
+    lenient_decoding.PREPARED.discard(CreateLabelsRequest)
+    decoded: list[object] = []
+    thread = threading.Thread(
+        target=lambda: decoded.append(lenient_decoding.decode(b'{"labels": []}', CreateLabelsRequest))
+    )
+    with lenient_decoding._preparing:
+        thread.start()
+        thread.join(0.2)
+        assert decoded == []
+    thread.join(20)
+    assert len(decoded) == 1
 
 
 def test_first_decodes_of_the_same_types_in_several_threads_do_not_crash() -> None:
