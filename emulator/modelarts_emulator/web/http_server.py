@@ -360,9 +360,10 @@ class WebServer:
             pass
         elif connection.busy:
             connection.buffer += data
-            if len(connection.buffer) > _WAITING_BYTES:
-                self._watch_as_needed(connection)
             self._advance(connection)  # a worker that has just finished may not have seen these bytes
+            # Only now: were reading to stop before, _advance could take the whole buffer and nothing would resume it.
+            if len(connection.buffer) > _WAITING_BYTES and not connection.is_closed:
+                self._watch_as_needed(connection)
         elif connection.buffer or connection.body is not None or not data.endswith(b"\r\n\r\n"):
             if not connection.buffer and connection.body is None:
                 connection.deadline = self._now + self._limits.head_s

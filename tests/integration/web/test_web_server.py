@@ -73,6 +73,63 @@ def test_no_request_is_lost_between_the_loop_and_the_workers(serve: Serve) -> No
         assert min(pool.map(client, range(6))) >= 400
 
 
+class SlowlyJudged(bytearray):
+    """A buffer about which a worker learns whether it is empty only after the loop has handled what arrived."""
+
+    is_handled = threading.Event()
+
+    def __bool__(self) -> bool:
+        if threading.current_thread().name != "http":
+            assert self.is_handled.wait(20)
+        return len(self) > 0
+
+
+def test_body_that_arrives_while_a_worker_finishes_is_read_to_its_end(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop stops reading for a busy connection, and at that moment the worker gives the connection back."""
+    may_finish, responses = threading.Event(), iter([True])
+    watch, select = WebServer._watch_as_needed, WebServer._select
+    monkeypatch.setattr(SlowlyJudged, "is_handled", threading.Event())
+
+    def watch_then_let_the_worker_finish(server: WebServer, connection: Any) -> None:
+        watch(server, connection)
+        if connection.busy and not may_finish.is_set():
+            connection.buffer = SlowlyJudged(connection.buffer)
+            may_finish.set()
+            poll(lambda: not connection.busy, "the worker gives the connection back")
+
+    def select_after_handling(server: WebServer) -> Any:
+        if may_finish.is_set():
+            SlowlyJudged.is_handled.set()
+        return select(server)
+
+    monkeypatch.setattr(WebServer, "_watch_as_needed", watch_then_let_the_worker_finish)
+    monkeypatch.setattr(WebServer, "_select", select_after_handling)
+
+    class Held(list[bytes]):
+        """A response whose worker waits after it has been sent."""
+
+        def close(self) -> None:
+            may_finish.wait(20)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        answer = echo(environ, start_response)
+        return Held(answer) if next(responses, False) else answer
+
+    server = serve(app, threads=1)
+    body = b"x" * 300_000
+    with connected(server) as connection:
+        connection.sendall(GET % b"1")
+        assert connection.recv(4096).endswith(b"GET /1 ")
+        connection.sendall(put(body)[:100_000])
+        assert SlowlyJudged.is_handled.wait(20)
+        connection.sendall(put(body)[100_000:])
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as file:
+            assert bodies(file.read()) == [b"PUT /x " + body]
+
+
 def test_chunks_become_a_body_with_a_length(serve: Serve) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         assert "HTTP_TRANSFER_ENCODING" not in environ
