@@ -177,6 +177,7 @@ def test_objects_are_browsed_uploaded_previewed_and_deleted(console: Page, emu: 
     page.locator("dialog").get_by_label("Name").fill("a b")
     page.locator("dialog").get_by_role("button", name="Make").click()
     page.get_by_role("link", name="a b/").click()
+    page.get_by_text("This folder is empty.").wait_for()
     (tmp_path / "x+1.txt").write_text("what it says")
     page.locator("input[type=file]").set_input_files(tmp_path / "x+1.txt")
     page.get_by_role("button", name="x+1.txt", exact=True).click()

@@ -155,6 +155,18 @@ export function debounced(action, ms) {
 }
 
 /**
+ * Return a function that begins a turn. A turn is a function that tells whether no later turn has begun: an answer that
+ * arrives after the answer to a later request must not replace it.
+ */
+export function turns() {
+  let latest = 0;
+  return () => {
+    const mine = ++latest;
+    return () => mine === latest;
+  };
+}
+
+/**
  * Run an action before the next frame is drawn, once however often it was asked for.
  * @param {() => void} action
  */

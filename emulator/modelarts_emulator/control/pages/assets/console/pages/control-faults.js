@@ -1,7 +1,7 @@
 // Faults: which requests they are for, what happens to these, and how many were hit so far.
 
 import { callLine } from "../core/call-line.js";
-import { button, check, debounced, field, h, select, show, table } from "../core/dom.js";
+import { button, check, debounced, field, h, select, show, table, turns } from "../core/dom.js";
 import { control, controlUrl } from "../core/http.js";
 import { attempt, note } from "../core/notes.js";
 
@@ -75,9 +75,11 @@ export function faultsPanel() {
         field("From the nth on", nth), field("Probability", probability), field("Seed", seed), field("Delay, ms", delay)), only.element),
       said, call.element), list);
 
+  const turn = turns();
   async function load() {
+    const isLatest = turn();
     const found = await attempt(() => control("GET", "faults"));
-    if (!found) return;
+    if (!found || !isLatest()) return;
     const rows = found.faults.map((/** @type {Json} */ { id, matched, hits, fault: each }) => h("tr", {}, h("th", { scope: "row" }, id),
       h("td", {}, h("code", {}, JSON.stringify(each))), h("td.number", {}, h("strong", {}, hits), ` of ${matched}`),
       h("td", {}, button("End", async () => { await attempt(() => control("DELETE", `faults/${id}`)); load(); }, { class: "quiet", "aria-label": `End ${id}` }))));

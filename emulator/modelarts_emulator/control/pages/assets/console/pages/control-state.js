@@ -2,7 +2,7 @@
 
 import { callLine } from "../core/call-line.js";
 import { confirmed } from "../core/dialog.js";
-import { button, bytes, check, count, field, h, select, show, time } from "../core/dom.js";
+import { button, bytes, check, count, field, h, select, show, time, turns } from "../core/dom.js";
 import { control, controlFile, controlUrl, send } from "../core/http.js";
 import { attempt, note } from "../core/notes.js";
 
@@ -78,8 +78,11 @@ export function snapshotsPanel() {
     file.value = "";
   };
 
+  const turn = turns();
   async function load() {
+    const isLatest = turn();
     const found = await attempt(() => control("GET", "snapshots"));
+    if (!isLatest()) return;
     show(list, (found?.snapshots ?? []).map(row), found?.snapshots.length ? null : h("li.faint", {}, "Nothing is kept yet."));
   }
 
@@ -127,8 +130,11 @@ export function resetPanel() {
     }, { class: "danger" }), call.element);
   body.addEventListener("input", call.update);
 
+  const turn = turns();
   async function load() {
+    const isLatest = turn();
     const found = await attempt(() => control("GET", "projects"));
+    if (!isLatest()) return;
     const { value } = project;
     show(project, h("option", { value: "" }, "everything"), (found?.projects ?? []).map((/** @type {Json} */ each) => h("option", { value: each.project_id, selected: each.project_id === value }, `${each.project_id} (${each.datasets} datasets)`)));
     call.update();

@@ -1,7 +1,7 @@
 // How background tasks go on, and which of them wait.
 
 import { callLine } from "../core/call-line.js";
-import { debounced, h, select, show, table } from "../core/dom.js";
+import { debounced, h, select, show, table, turns } from "../core/dom.js";
 import { control, controlUrl } from "../core/http.js";
 import { attempt } from "../core/notes.js";
 
@@ -26,10 +26,12 @@ export function transitionsPanel() {
     load();
   }
 
+  const turn = turns();
   async function load() {
     if (body.querySelector("input:focus")) return; // what is being typed stays
+    const isLatest = turn();
     const found = await attempt(() => control("GET", "transitions"));
-    if (!found) return;
+    if (!found || !isLatest()) return;
     rules = found.transitions;
     const held = new Map();
     for (const each of found.held) held.set(each.kind, [...(held.get(each.kind) ?? []), each]);

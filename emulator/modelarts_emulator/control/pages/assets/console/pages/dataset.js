@@ -1,7 +1,7 @@
 // One dataset: its head, and a tab for each side of it.
 
 import { formDialog } from "../core/dialog.js";
-import { button, count, debounced, field, h, show } from "../core/dom.js";
+import { button, count, debounced, field, h, show, turns } from "../core/dom.js";
 import { api } from "../core/http.js";
 import { attempt, clearNotes, note } from "../core/notes.js";
 import { Workspace } from "../label/workspace.js";
@@ -27,14 +27,24 @@ export function datasetPage(target, id, name) {
   show(target, head, tabs, body);
   const context = /** @type {OpenDataset} */ (/** @type {unknown} */ ({ id, dataset: {}, labels: [], reload }));
   context.workspace = new Workspace(context);
+  const turn = turns();
   /** @type {Tab} */
   let tab;
   const soon = debounced(async () => { if (await reload()) tab?.changed?.(); }, 150);
 
-  async function reload() {
+  /** @type {Promise<boolean>} */
+  let reloading;
+  function reload() {
+    reloading = reloadOnce(turn());
+    return reloading;
+  }
+
+  /** @param {() => boolean} isLatest @returns {Promise<boolean>} */
+  async function reloadOnce(isLatest) {
     const dataset = await attempt(() => api("GET", `/${id}`));
     if (!dataset) return false;
     const labels = await attempt(() => api("GET", `/${id}/data-annotations/labels`));
+    if (!isLatest()) return reloading;
     context.dataset = dataset;
     // The same list as before stays the same, with all that hangs on it.
     const known = labels?.labels ?? [];

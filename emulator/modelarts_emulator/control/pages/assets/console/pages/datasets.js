@@ -1,7 +1,7 @@
 // The datasets of a project as cards.
 
 import { confirmed } from "../core/dialog.js";
-import { button, count, debounced, h, select, show, time } from "../core/dom.js";
+import { button, count, debounced, h, select, show, time, turns } from "../core/dom.js";
 import { api, session } from "../core/http.js";
 import { attempt, note } from "../core/notes.js";
 import { STATUS, TYPES, typeOf } from "../model/types.js";
@@ -24,7 +24,7 @@ export function datasetsPage(target) {
   const cards = h("ul.cards", {});
   const more = h("div.more", {});
   let page = 0;
-  let epoch = 0;
+  const turn = turns();
   const soon = debounced(() => load(), 150);
   const watcher = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) more.querySelector("button")?.click(); });
   document.title = "Datasets – ModelArts emulator";
@@ -34,12 +34,11 @@ export function datasetsPage(target) {
     cards, more);
 
   async function load(next = 0) {
-    epoch += 1;
-    const begun = epoch;
+    const isLatest = turn();
     const [sort_by, order] = sort.value.split(" ");
     const parameters = { limit: PAGE, offset: next, search_content: search.value, dataset_type: type.value, sort_by, order, file_preview: true };
     const answer = await attempt(() => api("GET", "", { parameters }));
-    if (!answer || begun !== epoch) return;
+    if (!answer || !isLatest()) return;
     page = next;
     const made = (answer.datasets ?? []).map((/** @type {Json} */ dataset) => card(dataset, load));
     if (page) cards.append(...made);

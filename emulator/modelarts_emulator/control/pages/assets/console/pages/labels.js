@@ -1,7 +1,7 @@
 // The labels of a dataset: colours, names, shortcuts, and how often they are used.
 
 import { confirmed, formDialog } from "../core/dialog.js";
-import { button, check, count, debounced, field, h, isTyping, select, show, table } from "../core/dom.js";
+import { button, check, count, debounced, field, h, isTyping, select, show, table, turns } from "../core/dom.js";
 import { api, requireAll } from "../core/http.js";
 import { attempt } from "../core/notes.js";
 import { COLOUR, SHORTCUT } from "../core/wire.js";
@@ -29,8 +29,11 @@ export function labelsTab(target, context) {
     h("div.bar", {}, h("form.row", { onsubmit: add }, name, kind.relation === undefined ? null : type, h("button.main", {}, "Add a label")), search), body,
   ] : h("div.empty", {}, h("p", {}, "Samples of this type take no labels.")));
 
+  const turn = turns();
   async function load() {
+    const isLatest = turn();
     const stats = (await attempt(() => api("GET", `/${id}/data-annotations/stats`)))?.label_stats ?? [];
+    if (!isLatest()) return;
     used = new Map(stats.map((/** @type {Json} */ each) => [`${each.name}/${each.type}`, each]));
     draw();
   }

@@ -1,7 +1,7 @@
 // Buckets and their objects: browsed, previewed, uploaded, deleted, copied as paths.
 
 import { confirmed, dialog, formDialog } from "../core/dialog.js";
-import { button, bytes, count, field, h, show, table, time } from "../core/dom.js";
+import { button, bytes, count, field, h, show, table, time, turns } from "../core/dom.js";
 import { attempt, copyText, note } from "../core/notes.js";
 import { buckets, curlOf, list, makeBucket, makeFolder, obsOf, put, read, remove } from "../core/storage.js";
 
@@ -17,6 +17,7 @@ export function objectsPage(target, place) {
   const progress = h("progress.thin", { hidden: true, "aria-label": "uploading" });
   const files = h("input", { type: "file", multiple: true, class: "hidden", tabindex: "-1", "aria-label": "Files", onchange: () => { send([...(files.files ?? [])]); files.value = ""; } });
   const body = h("div.drop-zone", {});
+  const turn = turns();
   document.title = `${bucket ? `${bucket}/${prefix}` : "Objects"} – ModelArts emulator`;
   show(target, h("div.bar", {}, h("h1", {}, "Objects"), crumbs(), h("span.spring", {}),
     bucket ? [button("Copy the path", () => copyText(obsOf(`/${bucket}/${prefix}`), "The path is copied."), {}), button("New folder", newFolder), button("Upload", () => files.click(), { class: "main" }), files]
@@ -29,19 +30,22 @@ export function objectsPage(target, place) {
   }
 
   async function load() {
+    const isLatest = turn();
     if (bucket) {
-      await loadFolder();
+      await loadFolder(isLatest);
       return;
     }
     const found = await attempt(buckets);
-    if (!found) return;
+    if (!found || !isLatest()) return;
     show(body, found.length ? table(["Bucket", ".Do"], found.map((name) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: linkTo(name) }, name)),
       h("td.actions", {}, button("Copy obs://", () => copyText(`obs://${name}/`, "The path is copied."), { class: "quiet" })))))
       : h("div.empty", {}, h("p", {}, "There are no buckets."), h("p.faint", {}, "A bucket holds the files of datasets."), button("New bucket", newBucket, { class: "main" })));
   }
 
-  async function loadFolder() {
+  /** @param {() => boolean} isLatest */
+  async function loadFolder(isLatest) {
     const found = await attempt(() => list(bucket, prefix));
+    if (!isLatest()) return;
     if (!found) {
       show(body, h("div.empty", {}, h("p", {}, "This folder cannot be listed."), h("a", { href: "#/objects" }, "To all buckets")));
       return;
