@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_readme_has_at_most_a_hundred_lines() -> None:
     assert len(TEXT.splitlines()) <= 100
 
 
-def test_readme_links_lead_to_files() -> None:
-    for target in re.findall(r"\]\(([^)#]+)", TEXT):
-        assert target.startswith("https://") or (README.parent / target).exists(), target
+def test_readme_links_are_absolute_and_lead_to_files() -> None:
+    """PyPI shows the README without the repository around it."""
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    source = settings["metadata"]["url"]
+    raw = source.replace("://github.com/", "://raw.githubusercontent.com/")
+    links = re.findall(r"\]\(([^)#]+)", TEXT)
+    assert links
+    for link in links:
+        assert link.startswith((f"{source}/blob/main/", f"{raw}/main/")), link
+        assert (ROOT / link.partition("/main/")[2]).exists(), link

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from email.message import Message
 from pathlib import Path, PurePosixPath
@@ -170,3 +171,36 @@ def test_metadata_is_complete(dist: Path) -> None:
         assert wanted in classifiers
     assert {"tls", "test", "dev", "docs"} <= set(found.get_all("Provides-Extra", []))
     assert found.get_content_type() == "text/plain" and found["Description-Content-Type"].startswith("text/markdown")
+
+
+# W002 is about equal files: licences of bundled parts are beside these parts, and in the metadata.
+@pytest.mark.parametrize("checker", ["twine check --strict", "check_wheel_contents --ignore W002"])
+def test_distributions_pass_the_checks_of_the_index(dist: Path, checker: str) -> None:
+    """README and metadata are accepted by PyPI, and the wheel has no stray files."""
+    files = [*dist.glob("*.whl"), *(dist.glob("*.tar.gz") if "twine" in checker else ())]
+    command = [sys.executable, "-m", *checker.split(), *map(str, files)]
+    done = subprocess.run(command, cwd=dist, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_wheel_in_an_empty_environment_answers(dist: Path, tmp_path: Path) -> None:
+    """A wheel with its own dependencies alone starts, runs a command against itself, and stops."""
+    venv.create(tmp_path / "env", with_pip=True)
+    scripts = tmp_path / "env" / ("Scripts" if os.name == "nt" else "bin")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV", "_MODEL"))
+    }
+    (wheel,) = dist.glob("*.whl")
+    question = (
+        "import os, urllib.request;"
+        "print(urllib.request.urlopen(os.environ['MODELARTS_EMULATOR_URL'] + '/_emulator/ready').status)"
+    )
+    for command in (
+        [scripts / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel],
+        [scripts / "modelarts-emulator", "exec", "--memory", "--", scripts / "python", "-c", question],
+    ):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "200" in done.stdout.split()
