@@ -24,6 +24,7 @@ from modelarts_emulator.contract.labels import (
     DeleteLabelsQuery,
     DeleteLabelsRequest,
     Label,
+    LabelAttribute,
     ListLabelsQuery,
     UpdateLabelsRequest,
 )
@@ -37,7 +38,18 @@ from modelarts_emulator.operations.labels import (
 )
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.dataset_labels import MAX_LABELS, entities_first
+from modelarts_emulator.samples.dataset_labels import (
+    LABEL_ONLY,
+    MAX_LABELS,
+    WITH_SAMPLES,
+    WITH_SOURCES,
+    add_label,
+    add_labels,
+    ensure_labels,
+    entities_first,
+    label_stats,
+    update_label,
+)
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import SampleRecord, Selection
 from tests.helpers.stores import sample
@@ -317,3 +329,71 @@ class TestDeleting:
             None,
             code(LABEL_NOT_FOUND),
         ]
+
+
+class TestRules:
+    """The functions that other operations use, within one transaction."""
+
+    def test_delete_policies_have_their_documented_values(self) -> None:
+        assert (LABEL_ONLY, WITH_SAMPLES, WITH_SOURCES) == (0, 1, 2)
+
+    def test_unknown_labels_of_a_sample_are_added_and_known_ones_stay(self, labels: Labels) -> None:
+        labels.create(label("a", color="#112233"))
+        with labels.runtime.store.writing(labels.context.dataset_id) as dataset:
+            ensure_labels(dataset, [on("a"), on("b"), on("b"), SampleLabel(name=None)])
+        known = labels.known()
+        assert set(known) == {"a", "b"}
+        assert known["a"][1] == {"@modelarts:color": "#112233"}
+        assert known["b"] == (LabelType.IMAGE_CLASSIFICATION, {})
+
+    def test_labels_of_one_request_are_added_entities_first(self, triplets: Labels) -> None:
+        relation = label("r", RELATION, from_type="a", to_type="b")
+        with triplets.runtime.store.writing(triplets.context.dataset_id) as dataset:
+            add_labels(dataset, [relation, label("a", ENTITY), label("b", ENTITY)])
+        assert set(triplets.known()) == {"a", "b", "r"}
+
+    def test_label_named_by_its_ends_becomes_a_relation(self, triplets: Labels) -> None:
+        with triplets.runtime.store.writing(triplets.context.dataset_id) as dataset:
+            add_labels(dataset, [label("a"), label("b"), label("r", from_type="a", to_type="b")])
+        assert {name: kind for name, (kind, _) in triplets.known().items()} == {"a": ENTITY, "b": ENTITY, "r": RELATION}
+
+    @pytest.mark.parametrize("end", [3, "", None])
+    def test_end_that_is_no_name_names_no_entity(self, triplets: Labels, end: Any) -> None:
+        relation = Label(name="r", type=RELATION, property={"@modelarts:to_type": end})
+        assert entities_first([relation, label("a", ENTITY)]) == [0, 1]
+
+    def test_dataset_without_labels_takes_none(self, runtime: Runtime, create: Callable[..., RequestContext]) -> None:
+        context = create(DatasetType.TABLE)
+        with (
+            runtime.store.writing(context.dataset_id) as dataset,
+            pytest.raises(ApiError) as raised,
+        ):
+            add_label(dataset, label("a"))
+        assert raised.value.error is UNSUPPORTED_TYPE
+
+    def test_attributes_are_replaced_where_given_and_stay_otherwise(self, labels: Labels) -> None:
+        given = LabelAttribute(id="1", name="size", type="text")
+        labels.create(label("a"))
+        for attributes, left in (([given], [given]), (None, [given]), ([], [])):
+            with labels.runtime.store.writing(labels.context.dataset_id) as dataset:
+                update_label(dataset, Label(name="a", attributes=attributes))
+                known = dataset.label("a", LabelType.IMAGE_CLASSIFICATION)
+            assert known is not None and known.attributes == left
+
+    def test_statistics_count_uses_and_samples_of_each_label(self) -> None:
+        named = [
+            Label(name="a", type=ENTITY, property={"p": 1}),
+            Label(name="a", type=RELATION),
+            Label(name="b", type=ENTITY),
+        ]
+        rows = label_stats(named, {("a", ENTITY): (5, 3), ("b", ENTITY): (1, 1)})
+        assert [(row.name, row.type, row.count, row.sample_count) for row in rows] == [
+            ("a", ENTITY, 5, 3),
+            ("a", RELATION, 0, 0),
+            ("b", ENTITY, 1, 1),
+        ]
+        assert rows[0].property == {"p": 1}
+
+    def test_property_of_a_wrong_type_is_refused_and_numbers_are_read_from_text(self, labels: Labels) -> None:
+        given = Label(name="a", property={"@modelarts:color": ["red"]})
+        assert labels.create(given) == [code(LABEL_INCOMPATIBLE)]

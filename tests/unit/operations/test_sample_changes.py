@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelarts_emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, ApiError
+from modelarts_emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, VERSION_NOT_FOUND, ApiError
 from modelarts_emulator.contract.samples import (
     DeleteSamplesRequest,
     ListSamplesQuery,
@@ -136,6 +136,12 @@ class TestDeleting:
         assert (tombstone.signature is None) is not is_left
         assert page(runtime, context) == (0, [])
 
+    def test_sample_that_is_not_known_fails_alone(self, runtime: Runtime, context: RequestContext) -> None:
+        put(runtime, context, sample(1), sample(2))
+        request = DeleteSamplesRequest(samples=[sample(1).id, "f" * 32, sample(2).id])
+        results = delete_samples(DatasetService(runtime), context, request).results or []
+        assert [result.error_code for result in results] == [None, SAMPLE_NOT_FOUND.code, None]
+
 
 class TestPages:
     @pytest.mark.parametrize(
@@ -154,6 +160,12 @@ class TestPages:
     ) -> None:
         put(runtime, context, *[sample(number) for number in range(8)], sample(9, deleted=True))
         assert page(runtime, context, **query) == (8, numbers)
+
+    def test_page_of_an_unknown_version_is_refused(self, runtime: Runtime, context: RequestContext) -> None:
+        put(runtime, context, sample(1))
+        with pytest.raises(ApiError) as raised:
+            page(runtime, context, version_id="0" * 20)
+        assert raised.value.error is VERSION_NOT_FOUND
 
     def test_sample_count_counts_the_samples_of_the_state(self, runtime: Runtime, context: RequestContext) -> None:
         auto = SampleStatus.AUTO_ANNOTATION
@@ -225,6 +237,21 @@ class TestRecords:
     def test_hard_attributes_are_dropped_and_others_stay(self) -> None:
         hard = {"@modelarts:hard": 1, "@modelarts:hard_coefficient": 0.5, "@modelarts:hard_reasons": [1]}
         assert without_hard_attributes(sample(1, metadata={**hard, "own": 1})).metadata == {"own": 1}
+
+    def test_hard_attributes_of_labels_are_dropped_and_others_stay(self) -> None:
+        hard = msgspec.structs.replace(LABEL, property={"@modelarts:hard": True, "own": 1})
+        plain = msgspec.structs.replace(LABEL, property=None)
+        found = without_hard_attributes(sample(1, labels=[plain, hard]))
+        assert [label.property for label in found.labels] == [{}, {"own": 1}]
+        assert hard.property == {"@modelarts:hard": True, "own": 1}
+
+    def test_labels_without_hard_attributes_stay_the_same(self) -> None:
+        plain = [msgspec.structs.replace(LABEL, property=each) for each in (None, {"own": 1})]
+        assert without_hard_attributes(sample(1, labels=plain)).labels == plain
+
+    def test_sample_without_remaining_labels_has_neither_labeler_nor_time(self) -> None:
+        left = with_remaining_labels(with_labels(sample(1), [LABEL], by="me", now=5), [])
+        assert (left.annotated_by, left.annotated_time, left.labels) == (None, None, [])
 
     @pytest.mark.parametrize(
         ("raw", "kept"),

@@ -15,7 +15,13 @@ from modelarts_emulator.contract.errors import (
 )
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
-from modelarts_emulator.samples.label_rules import require_label_name, validate_labels, without_dangling_relations
+from modelarts_emulator.samples.label_rules import (
+    has_shapes,
+    require_label_name,
+    usable_labels,
+    validate_labels,
+    without_dangling_relations,
+)
 from modelarts_emulator.store import SampleRecord
 
 IMAGE = DatasetType.IMAGE_CLASSIFICATION
@@ -321,3 +327,68 @@ def test_only_relations_that_lost_an_entity_are_dropped() -> None:
         unnamed,
     ]
     assert without_dangling_relations([]) == []
+
+
+@pytest.mark.parametrize(
+    ("dataset_type", "expected"), [(IMAGE, False), (BOXES, True), (VIDEO, True), (ENTITIES, False), (SEGMENTS, False)]
+)
+def test_has_shapes_by_dataset_type(dataset_type: DatasetType, expected: bool) -> None:
+    assert has_shapes(dataset_type) is expected
+
+
+@pytest.mark.parametrize(
+    ("feature", "stored"),
+    [
+        ([[0, 0], [64.4, 48.4]], [[0, 0], [64, 48]]),
+        ([[-0.4, -0.4], [10, 10]], [[0, 0], [10, 10]]),
+        ([[1, 2], [3, 4]], [[1, 2], [3, 4]]),
+    ],
+)
+def test_usable_labels_moves_points_to_the_edge_of_the_picture(feature: Any, stored: Any) -> None:
+    given = shape("bndbox", *feature, hard="1", own="kept")
+    [found], errors = usable_labels(BOXES, SAMPLE, [given])
+    assert errors == []
+    assert found.property is not None and found.property["@modelarts:feature"] == stored
+    assert found.property["@modelarts:own"] == "kept"
+    assert given.property is not None and given.property["@modelarts:feature"] == feature
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        [[0, 0], [66, 48]],
+        [[0, 0], [1, 2, 3]],
+        [[0, 0], [1]],
+        [[0, 0], "x"],
+        [["a", 0], [1, 1]],
+        [[float("nan"), 0], [1, 1]],
+        "text",
+        None,
+    ],
+)
+def test_usable_labels_reports_a_shape_that_does_not_fit_and_returns_the_others(feature: Any) -> None:
+    good = shape("bndbox", [0, 0], [5, 5])
+    found, errors = usable_labels(BOXES, SAMPLE, [good, label("bad", shape="bndbox", feature=feature), good])
+    assert [each.name for each in found] == ["x", "x"]
+    assert [error.error for error in errors] == [LABEL_INCOMPATIBLE]
+    assert errors[0].detail.startswith("bad: ")
+
+
+def test_usable_labels_of_a_sample_of_unknown_size_stay_where_they_are() -> None:
+    [found], errors = usable_labels(BOXES, UNREAD, [shape("bndbox", [0, 0], [64.4, 48.4])])
+    assert errors == [] and found.property is not None
+    assert found.property["@modelarts:feature"] == [[0, 0], [64.4, 48.4]]
+
+
+def test_usable_labels_without_properties_are_checked_as_they_are() -> None:
+    [found], errors = usable_labels(IMAGE, SAMPLE, [label()])
+    assert (found.name, errors) == ("x", [])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fits"),
+    [("00:59:59", "01:00:00", True), ("01:00:00", "00:59:59.999", False), ("01:00:00", "00:60:01", False)],
+)
+def test_segment_across_a_full_hour_ends_after_it_starts(start: str, end: str, fits: bool) -> None:
+    found, errors = usable_labels(SEGMENTS, UNREAD, [segment(start, end)])
+    assert (len(found), len(errors)) == ((1, 0) if fits else (0, 1))
