@@ -82,6 +82,15 @@ def require_choice(value: str, choices: Iterable[str], name: str) -> None:
         raise InvalidValue(f"{name} {str(value)[:80]!r} is not accepted; {_hint(str(value), accepted)}")
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question after the known name that is spelled most like ``name``; empty if none is alike.
+
+    >>> did_you_mean("xstart", ["start", "stop"])
+    "did you mean 'start'?"
+    """
+    close = get_close_matches(name, list(known), 1)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
 def _hint(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"accepted are {', '.join(known)}"
+    return did_you_mean(name, known) or f"accepted are {', '.join(known)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -450,8 +451,9 @@ class Emulator:
             raise
         except (OSError, UnicodeError) as error:  # the latter for names that cannot be any host's
             self.runtime.stop()
-            why = getattr(error, "strerror", None) or error
-            raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {why}") from None
+            why, error_number = getattr(error, "strerror", None) or error, getattr(error, "errno", None)
+            hint = "; choose another --port, or 0 for a free one" if error_number == errno.EADDRINUSE else ""
+            raise UsageError(f"cannot listen on {settings.host}:{settings.port}: {why}{hint}") from None
 
 
 def settings_from_keywords(keywords: Mapping[str, Any]) -> Settings:

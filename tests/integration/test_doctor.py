@@ -242,6 +242,7 @@ def test_doctor_directory_in_use_is_refused(emu: Emulator, capsys: pytest.Captur
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("modelarts-emulator: the data directory ") and "is in use by process" in err
+        assert "; stop it first: modelarts-emulator stop --data-dir " in err
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file", "empty"])

@@ -290,7 +290,8 @@ def test_start_after_stop_with_the_port_taken_says_so() -> None:
     emu.stop()
     port = int(emu.url.rpartition(":")[2])
     taken = socket.create_server(("127.0.0.1", port))
-    with taken, pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}"):
+    message = rf"cannot listen on 127\.0\.0\.1:{port}: .*; choose another --port, or 0 for a free one"
+    with taken, pytest.raises(UsageError, match=message):
         emu.start()
     emu.start()
     assert count(emu) == 0

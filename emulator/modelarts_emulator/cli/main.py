@@ -15,7 +15,7 @@ from modelarts_emulator.cli.output import Output, add_output_options
 from modelarts_emulator.config.options import Parser
 from modelarts_emulator.config.setting_sources import default_arguments
 from modelarts_emulator.config.settings import DESCRIPTION, read_options
-from modelarts_emulator.exceptions import UsageError
+from modelarts_emulator.exceptions import UsageError, did_you_mean
 
 
 class Command(Protocol):
@@ -70,7 +70,8 @@ def _run(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-"):
         name = arguments.pop(0)
     if name not in COMMANDS:
-        raise UsageError(f"unknown command {name!r}; commands: {', '.join(COMMANDS)}")
+        hint = did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
+        raise UsageError(f"unknown command {name!r}; {hint}")
     command = load(name)
     options = read_options(parser_of(name), arguments, default_arguments(arguments) if command.SETTINGS else ())
     return command.run(options, Output(json=options.pop("json"), quiet=options.pop("quiet")))

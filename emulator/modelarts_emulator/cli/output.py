@@ -44,6 +44,11 @@ class Output:
         if not self.json and not self.quiet:
             print(text, flush=True)
 
+    def note(self, text: str) -> None:
+        """Print a hint for people to standard error, where it does not disturb what is evaluated."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
     @contextmanager
     def progress(self, label: str, count: Progress = lambda: (0, 0)) -> Iterator[None]:
         """Show the progress of the block, if standard error is a terminal."""

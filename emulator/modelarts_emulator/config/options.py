@@ -125,6 +125,8 @@ def bucket(text: str) -> tuple[str, Path]:
     except ApiError as error:
         raise argparse.ArgumentTypeError(error.message) from None
     path = Path(folder).expanduser()
+    if path.is_file():
+        raise argparse.ArgumentTypeError(f"bucket {name!r} needs a folder, and this is a file: {folder}")
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"the folder of bucket {name!r} does not exist: {folder}")
     return name, path.resolve()

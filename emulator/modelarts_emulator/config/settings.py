@@ -9,7 +9,7 @@ from typing import Any
 
 from modelarts_emulator.config.options import CHOICES, MAX_POLL_INTERVAL_S, MIN_POLL_INTERVAL_S, Parser, add_settings
 from modelarts_emulator.config.setting_sources import default_arguments
-from modelarts_emulator.exceptions import InvalidValue, UsageError, require_choice
+from modelarts_emulator.exceptions import InvalidValue, UsageError, did_you_mean, require_choice
 from modelarts_emulator.iam.accounts import AccessKey, Accounts, User
 
 __all__ = ["DESCRIPTION", "Settings", "UsageError", "read_options", "read_settings", "settings_from"]
@@ -142,7 +142,10 @@ def read_options(parser: Parser, arguments: Sequence[str], defaults: Sequence[st
     found, unknown = parser.parse_known_args([*defaults, *arguments])
     if unknown:
         # Only the first one and without its value: the value of a mistyped --user is a password.
-        raise UsageError(f"unrecognized argument: {unknown[0].partition('=')[0]}")
+        flag = unknown[0].partition("=")[0]
+        flags = [each for action in parser.described() for each in action.option_strings]
+        hint = did_you_mean(flag, flags)
+        raise UsageError(f"unrecognized argument: {flag}" + (f"; {hint}" if hint else ""))
     return vars(found)
 
 

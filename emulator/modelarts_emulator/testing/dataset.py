@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.embedding.keywords import DatasetKeywords, VersionKeywords
-from modelarts_emulator.exceptions import InvalidValue, require_keywords
+from modelarts_emulator.exceptions import InvalidValue, did_you_mean, require_keywords
 from modelarts_emulator.testing.project import Project
 
 if TYPE_CHECKING:
@@ -73,9 +73,13 @@ class ReadyDataset:
         >>> dataset.label({"1.jpg": "cat", "2.jpg": ["dog", {"name": "pet"}]})
 
         Raises:
-            KeyError: there is no sample with this name.
+            InvalidValue: there is no sample with this name; no label has been changed.
             Refused: the answer is an error.
         """
+        for name in labels:
+            if name not in self.samples:
+                hint = did_you_mean(name, self.samples) or f"it has {len(self.samples)}"
+                raise InvalidValue(f"the dataset has no sample {name!r}; {hint}")
         samples = [{"sample_id": self.samples[name], "labels": _labels(given)} for name, given in labels.items()]
         for start in range(0, len(samples), 100):
             self.call("PUT", "/data-annotations/samples", {"samples": samples[start : start + 100]})

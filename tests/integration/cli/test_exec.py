@@ -65,7 +65,7 @@ def test_exec_keeps_a_data_directory(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "the following arguments are required: COMMAND"),
+        ([], 2, "a command is needed, as in: modelarts-emulator exec -- pytest -q"),
         (["--", "no-such-program"], 1, "no-such-program cannot be run: No such file"),
         (["--seed", "nowhere", "--", "true"], 2, "'nowhere' does not exist"),
     ],

@@ -71,6 +71,10 @@ def test_help_imports_no_heavy_package() -> None:
     ("arguments", "says"),
     [
         (["begin"], "unknown command 'begin'; commands: start, demo, exec, status"),
+        (["xstart"], "unknown command 'xstart'; did you mean 'start'?"),
+        (["start", "--prot", "1"], "unrecognized argument: --prot; did you mean '--port'?"),
+        (["exec"], "a command is needed, as in: modelarts-emulator exec -- pytest -q"),
+        (["start", "--bucket", "abc=file"], "bucket 'abc' needs a folder, and this is a file: file"),
         (["status", "--nonsense"], "unrecognized argument: --nonsense"),
         (["status", "here"], "unrecognized argument: here"),
         (["stop", "--timeout", "soon"], "'soon' is not a number of seconds"),
@@ -85,6 +89,7 @@ def test_usage_error_prints_one_line(
     arguments: list[str], says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n"), err.startswith("modelarts-emulator: ")) == ("", 1, True)

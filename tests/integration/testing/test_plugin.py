@@ -106,7 +106,7 @@ def test_wrong_option_is_reported(modelarts_dataset, modelarts):
     with pytest.raises(AssertionError, match="4"):
         modelarts_dataset(1, name="not a name!")
     dataset = modelarts_dataset(1)
-    with pytest.raises(KeyError):
+    with pytest.raises(InvalidValue, match="has no sample"):
         dataset.label({"nothing.jpg": "x"})
     with pytest.raises(AssertionError) as refused:
         modelarts.call("GET", "/datasets/nothing")

@@ -133,4 +133,4 @@ def test_env_unwritable_directory_prints_one_line(tmp_path: Path, capsys: pytest
     assert main(["env", "--write", str(tmp_path / "file")]) == 2
     assert capsys.readouterr().err == f"modelarts-emulator: cannot write into {tmp_path}/file: File exists\n"
     assert main(["environ"]) == 2
-    assert "unknown command 'environ'; commands: start, demo" in capsys.readouterr().err
+    assert "unknown command 'environ'; did you mean 'env'?" in capsys.readouterr().err

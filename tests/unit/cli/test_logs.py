@@ -39,13 +39,14 @@ def test_info_level_logs_one_line_per_request(log_file: Path) -> None:
     with Emulator() as emulator:
         requests(emulator)
     lines = log_file.read_text().splitlines()
-    pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO GET (\S+) (\S+) (\d+) \d+\.\d ms request (\d+)"
+    pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO GET (\S+) (\S+) (\d+) \d+\.\d ms request (\d+)(?:: (.*))?"
     found = [match.groups() for line in lines if (match := re.fullmatch(pattern, line))]
     assert found[:2] == [
-        ("/v2/p/datasets?limit=5", "ListDatasets", "200", "1"),
-        ("/v2/p/datasets/nothing", "DescDataset", "400", "2"),
+        ("/v2/p/datasets?limit=5", "ListDatasets", "200", "1", None),
+        ("/v2/p/datasets/nothing", "DescDataset", "400", "2", "ModelArts.4352 Dataset does not exist: nothing"),
     ]
     assert [each[1:3] for each in found[2:]] == [("-", "404"), ("-", "404")]
+    assert [str(each[4]).split()[0] for each in found[2:]] == ["ModelArts.0015", "ModelArts.0015"]
     assert "very-secret" not in log_file.read_text()
     assert not [line for line in lines if line.startswith("2026-01-01")]
 

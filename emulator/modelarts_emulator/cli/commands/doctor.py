@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.cli import FAILED, OK
+from modelarts_emulator.cli import FAILED, OK, PROGRAM
 from modelarts_emulator.cli.output import Output, StepCounter
 from modelarts_emulator.config.options import Parser, bucket
 from modelarts_emulator.config.settings import Settings
@@ -53,7 +53,9 @@ def run(options: dict[str, Any], out: Output) -> int:
     try:
         with out.progress(f"checking {directory}", lambda: (done.value, total)):
             report = check(directory, dict(options["bucket"]), done.step)
-    except (DataDirectoryInUse, FormatTooNew) as error:
+    except DataDirectoryInUse as error:
+        raise UsageError(f"{error}; stop it first: {PROGRAM} stop --data-dir {directory}") from None
+    except FormatTooNew as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename or ''}: {error.strerror or error}") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelarts_emulator.cli import OK, PROGRAM, client_profiles
 from modelarts_emulator.cli.output import Output
@@ -14,6 +16,7 @@ from modelarts_emulator.config.settings import Settings, settings_from
 from modelarts_emulator.exceptions import NotRunning
 
 SETTINGS = True
+_CONNECT_S = 1.0
 
 
 def parser(prog: str) -> Parser:
@@ -51,7 +54,18 @@ def run(options: dict[str, Any], out: Output) -> int:
     else:
         files = [str(file) for file in client_profiles.write_all(login, options["write"])]
         out.result({"files": files}, "\n".join(files))
+    if not _is_listening(login.url):
+        out.note(f"nothing listens at {login.url} yet; start an emulator with: {PROGRAM} start")
     return OK
+
+
+def _is_listening(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 443), timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _running(settings: Settings) -> RunningEmulator | None:

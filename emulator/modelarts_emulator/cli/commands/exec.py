@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelarts_emulator.cli import INTERRUPTED
+from modelarts_emulator.cli import INTERRUPTED, PROGRAM
 from modelarts_emulator.cli.logs import log_to
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.init_scripts import run_command
 from modelarts_emulator.cli.process.serve import child_environment, handle_signals, started_emulator
 from modelarts_emulator.config.options import Parser, add_settings
 from modelarts_emulator.config.settings import Settings, settings_from
+from modelarts_emulator.exceptions import UsageError
 
 SETTINGS = True
 _SIGNAL_BASE = 128
@@ -27,7 +28,7 @@ def parser(prog: str) -> Parser:
         " --data-dir it is in memory.",
         usage="[options] -- COMMAND...",
     )
-    made.add_argument("command", nargs="+", metavar="COMMAND", help="the command and its arguments")
+    made.add_argument("command", nargs="*", metavar="COMMAND", help="the command and its arguments")
     add_settings(
         made,
         Settings(port=0, data_dir=None),
@@ -40,6 +41,8 @@ def parser(prog: str) -> Parser:
 def run(options: dict[str, Any], out: Output) -> int:
     """Run the command and return its exit code. Raises UsageError, CommandFailed."""
     settings = settings_from(options)
+    if not options["command"]:
+        raise UsageError(f"a command is needed, as in: {PROGRAM} exec -- pytest -q")
     if options["port"] is None:
         settings = replace(settings, port=0)
     if options["data_dir"] is None:

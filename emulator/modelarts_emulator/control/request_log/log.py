@@ -172,7 +172,7 @@ class RequestLog:
         number = next(self._numbers)
         seconds = 0.0 if started is None else perf_counter() - started
         if access_log.isEnabledFor(INFO):
-            log_request(number, endpoint if endpoint in OPERATIONS else None, environ, status, seconds)
+            log_request(number, endpoint if endpoint in OPERATIONS else None, environ, status, seconds, first)
         # The fields of _Entry; a plain tuple is made in a fraction of the time.
         self._entries.append(
             (
