@@ -13,10 +13,9 @@ from modelarts_emulator.contract.samples import SampleLabel, SampleMetadata
 from modelarts_emulator.contract.wire import SampleStatus
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.samples.hard_examples import HARD_METADATA
+from modelarts_emulator.samples.hard_examples import HARD_KEYS, HARD_METADATA, as_sample_members, require_hard_range
 from modelarts_emulator.store import DatasetReader, DatasetWriter, SampleRecord
 
-HARD_KEYS = frozenset(HARD_METADATA)
 IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
 
@@ -88,14 +87,17 @@ def delete_sample(tree: ObjectTree, dataset: DatasetWriter, sample_id: str | Non
 def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:
     """Return a client's metadata as it is stored: hard-example members typed, size and import origin removed.
 
-    Raises PARAMETER_INVALID if a hard-example member has the wrong type.
+    Raises PARAMETER_INVALID if a hard-example member has the wrong type or is out of range.
     """
     if not raw:
         return {}
+    raw = as_sample_members({key: value for key, value in raw.items() if value is not None})
     try:
-        known = msgspec.to_builtins(msgspec.convert(raw, SampleMetadata, strict=False))
-    except msgspec.ValidationError as error:
+        checked = msgspec.convert(raw, SampleMetadata, strict=False)
+        require_hard_range(checked.hard_coefficient, checked.hard_reasons or ())
+    except ValueError as error:  # also msgspec.ValidationError
         raise ApiError(PARAMETER_INVALID, f"metadata: {error}") from None
+    known = msgspec.to_builtins(checked)
     kept = {**raw, **known}
     for own in (SIZE, IMPORT_ORIGIN):  # the emulator determines these itself
         kept.pop(own, None)

@@ -17,6 +17,7 @@ from modelarts_emulator.contract.errors import LABEL_INCOMPATIBLE, TRIPLET_ENTIT
 from modelarts_emulator.contract.samples import SampleLabel, SampleLabelProperty
 from modelarts_emulator.contract.wire import DatasetType, LabelType, Shape
 from modelarts_emulator.formats.coordinates import snap_to_edge
+from modelarts_emulator.samples.hard_examples import HARD_KEYS, as_label_members, require_hard_range
 from modelarts_emulator.store.records import SampleRecord
 
 MAX_NAME_LENGTH = 1024
@@ -35,6 +36,7 @@ _NAMELESS = (LabelType.SPEECH_CONTENT, LabelType.SPEECH_PARAGRAPH)
 """The label types whose labels need no name, because they contain text."""
 _UNNAMED = "a label"
 """The name of an unnamed label in messages."""
+_HARD_MARKS = ("0", "1", "false", "true")
 _ENDS = ("@modelarts:from", "@modelarts:to")
 _TIME = re.compile(r"\d{2,}:[0-5]\d:[0-5]\d(\.\d{1,3})?")
 
@@ -116,9 +118,14 @@ def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRec
         raise _refusal(name, f"type {int(label_type)} does not belong to this dataset")
     if label.score is not None and not 0 <= label.score <= 1:
         raise _refusal(name, "score must be between 0 and 1")
+    if None in raw.values():
+        raw = {key: value for key, value in raw.items() if value is not None}
+    raw = as_label_members(raw)
     try:
         known = msgspec.convert(raw, SampleLabelProperty, strict=False)
-    except msgspec.ValidationError as error:
+        if not HARD_KEYS.isdisjoint(raw):
+            _check_hard(known)
+    except ValueError as error:  # also msgspec.ValidationError
         raise _refusal(name, f"property: {error}") from None
     _CHECKS.get(label_type, _check_nothing)(name, known, sample)
     return msgspec.structs.replace(label, type=label_type, property={**raw, **msgspec.to_builtins(known)})
@@ -126,6 +133,18 @@ def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRec
 
 def _refusal(name: str, reason: str) -> ApiError:
     return ApiError(LABEL_INCOMPATIBLE, f"{name[:80]}: {reason}")
+
+
+def _check_hard(known: SampleLabelProperty) -> None:
+    """Raise ValueError for hard-example members that are none of the documented values."""
+    if known.hard is not None and known.hard.lower() not in _HARD_MARKS:
+        raise ValueError(f"@modelarts:hard {known.hard[:40]!r} is not one of {', '.join(_HARD_MARKS)}")
+    try:
+        reasons = [int(each) for each in known.hard_reasons.split("-")] if known.hard_reasons else []
+        coefficient = float(known.hard_coefficient) if known.hard_coefficient else None
+    except ValueError:
+        raise ValueError("@modelarts:hard_coefficient is a number, @modelarts:hard_reasons ids joined by -") from None
+    require_hard_range(coefficient, reasons)
 
 
 def _check_nothing(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:

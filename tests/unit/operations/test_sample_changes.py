@@ -259,14 +259,36 @@ class TestRecords:
             (None, {}),
             ({}, {}),
             ({"own": [1]}, {"own": [1]}),
-            ({"@modelarts:hard": "1"}, {"@modelarts:hard": True}),
+            ({"@modelarts:hard": "1"}, {"@modelarts:hard": 1.0}),
+            (
+                {"@modelarts:hard": "true", "@modelarts:hard_reasons": "3-20"},
+                {"@modelarts:hard": 1.0, "@modelarts:hard_reasons": [3, 20]},
+            ),
+            (
+                {"@modelarts:hard": False, "@modelarts:hard_coefficient": "0.5"},
+                {"@modelarts:hard": 0.0, "@modelarts:hard_coefficient": 0.5},
+            ),
+            ({"@modelarts:hard_reasons": 30}, {"@modelarts:hard_reasons": [30]}),
+            ({"@modelarts:hard": None, "@modelarts:hard_coefficient": "", "@modelarts:hard_reasons": ""}, {}),
+            ({"own": None}, {}),
             ({"@modelarts:size": [1, 2, 3], "@modelarts:import_origin": 1, "own": 1}, {"own": 1}),
         ],
     )
     def test_size_and_origin_cannot_be_set(self, raw: dict[str, Any] | None, kept: dict[str, Any]) -> None:
         assert checked_metadata(raw) == kept
 
-    def test_metadata_of_a_wrong_type_is_refused(self) -> None:
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            {"@modelarts:hard_coefficient": "high"},
+            {"@modelarts:hard_coefficient": 1.01},
+            {"@modelarts:hard_coefficient": -0.01},
+            {"@modelarts:hard_reasons": [31]},
+            {"@modelarts:hard_reasons": [-1]},
+            {"@modelarts:hard_reasons": "a"},
+        ],
+    )
+    def test_metadata_of_a_wrong_type_or_range_is_refused(self, raw: dict[str, Any]) -> None:
         with pytest.raises(ApiError) as raised:
-            checked_metadata({"@modelarts:hard_coefficient": "high"})
+            checked_metadata(raw)
         assert raised.value.error is PARAMETER_INVALID

@@ -392,3 +392,41 @@ def test_usable_labels_without_properties_are_checked_as_they_are() -> None:
 def test_segment_across_a_full_hour_ends_after_it_starts(start: str, end: str, fits: bool) -> None:
     found, errors = usable_labels(SEGMENTS, UNREAD, [segment(start, end)])
     assert (len(found), len(errors)) == ((1, 0) if fits else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (
+            {"hard": True, "hard_coefficient": 0.5, "hard_reasons": [3, 20]},
+            {"hard": "true", "hard_coefficient": "0.5", "hard_reasons": "3-20"},
+        ),
+        ({"hard": 1, "hard_reasons": 3}, {"hard": "1", "hard_reasons": "3"}),
+        ({"hard": 0.0, "hard_coefficient": 1}, {"hard": "0", "hard_coefficient": "1"}),
+        ({"hard": "TRUE", "hard_reasons": "0-30"}, {"hard": "TRUE", "hard_reasons": "0-30"}),
+        ({"hard": None, "hard_coefficient": "", "hard_reasons": [], "own": None}, {}),
+    ],
+)
+def test_hard_members_of_a_label_are_read_in_any_form(given: dict[str, Any], stored: dict[str, Any]) -> None:
+    [found] = validate_labels(IMAGE, SAMPLE, [label(**given)])
+    assert found.property == {f"@modelarts:{key}": value for key, value in stored.items()}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"hard": "yes"},
+        {"hard": 2},
+        {"hard_coefficient": 1.1},
+        {"hard_coefficient": "-0.1"},
+        {"hard_coefficient": "high"},
+        {"hard_coefficient": "nan"},
+        {"hard_reasons": [31]},
+        {"hard_reasons": "-1"},
+        {"hard_reasons": "1-x"},
+    ],
+)
+def test_hard_members_of_a_label_outside_their_documented_values_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ApiError) as raised:
+        validate_labels(IMAGE, SAMPLE, [label(**given)])
+    assert raised.value.error is LABEL_INCOMPATIBLE
