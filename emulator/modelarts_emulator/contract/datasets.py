@@ -376,7 +376,7 @@ class ListStatsQuery(Wire, kw_only=True):
     """
 
     email: str | None = None
-    """Team member; accepted without effect."""
+    """Count only labels of samples that this person has labelled."""
     locale: Locale = Locale.EN
     """Language of explanations in the answer; English by default."""
     sample_state: SampleState | None = None
@@ -390,13 +390,13 @@ class ListStatsResponse(Wire, kw_only=True):
     """
 
     data_path: str | None = None
-    """OBS folder of the samples."""
+    """OBS folder of the samples: the first input path."""
     data_spliting_enable: bool | None = None
     """Whether publishing can split the samples into training and evaluation. The service spells it with one t."""
     deletion_stats: dict[str, Integer] | None = None
     """Number of deleted samples by reason."""
     grouped_label_stats: dict[str, list[LabelStats]] | None = None
-    """Usage of labels, grouped."""
+    """Usage of labels, by label type."""
     hard_detail_stats: dict[str, PairOfintAndHardDetail] | None = None
     """Hard examples by code of the reason."""
     key_sample_stats: dict[str, Integer] | None = None

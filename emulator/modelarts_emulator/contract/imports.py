@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.contract.labels import LabelOrName
 from modelarts_emulator.contract.sources import DataSource, LabelFormat
 from modelarts_emulator.contract.wire import Integer, Limit, Long, Offset, Wire
 
@@ -114,8 +114,8 @@ class ImportTaskRequest(Wire, kw_only=True):
     """Source of the import, instead of ``import_path``."""
     difficult_only: bool = False
     """Import only samples that are marked as hard examples; false by default."""
-    excluded_labels: list[Label] | None = None
-    """Leave out samples that have one of these labels."""
+    excluded_labels: list[LabelOrName] | None = None
+    """Skip samples that have one of these labels; a label without a type matches each type."""
     excluded_tags: list[str] | None = None
     """Names of labels, as in ``excluded_labels``; only mentioned in the API reference's examples."""
     final_annotation: bool = True
@@ -132,8 +132,8 @@ class ImportTaskRequest(Wire, kw_only=True):
     """Whether samples are imported (default); otherwise only labels of samples that exist."""
     import_type: Literal["0", "1", "dir", "manifest"] | None = None
     """Kind of ``import_path``: ``0`` or ``dir`` for a folder (default), ``1`` or ``manifest`` for a manifest file."""
-    included_labels: list[Label] | None = None
-    """Import only samples that have one of these labels."""
+    included_labels: list[LabelOrName] | None = None
+    """Import only samples that have one of these labels; a label without a type matches each type."""
     included_tags: list[str] | None = None
     """Names of labels, as in ``included_labels``; only mentioned in the API reference's examples."""
     label_format: LabelFormat | None = None

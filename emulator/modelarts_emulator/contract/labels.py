@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from modelarts_emulator.contract.wire import (
     AttributeName,
@@ -68,6 +68,13 @@ class Label(Wire, kw_only=True):
     """Color, shape, shortcut and other properties; see ``LabelProperty``."""
     type: LabelType | None = None
     """Kind of label; the default of the dataset's type if absent."""
+
+
+class LabelOrName(Label, kw_only=True):
+    """A label in a filter. It can also be sent as its name alone, as in the newer examples."""
+
+    TEXT_MEMBER: ClassVar[str] = "name"
+    """The member that a text is the value of."""
 
 
 class LabelStats(Label, kw_only=True):

@@ -82,6 +82,8 @@ class _Adapter:
             return self._union(value, info, path)
         if isinstance(info, inspect.StructType) and isinstance(value, dict):
             return self._struct(value, info, path)
+        if isinstance(info, inspect.StructType) and isinstance(value, str) and hasattr(info.cls, "TEXT_MEMBER"):
+            return {info.cls.TEXT_MEMBER: value}
         if isinstance(info, inspect.ListType):
             return self._list(value, info, path)
         if isinstance(info, inspect.DictType) and isinstance(value, dict):

@@ -284,7 +284,7 @@ class ListSamplesQuery(Wire, kw_only=True):
     """
 
     email: str | None = None
-    """Team member; accepted without effect."""
+    """List only samples that this person has labelled."""
     high_score: str = "1"
     """Highest confidence of a label, ``0`` to ``1`` as decimal text; ``1`` by default."""
     label_name: str | None = None
@@ -358,7 +358,7 @@ class UpdateSamplesRequest(Wire, kw_only=True):
     """
 
     email: str | None = None
-    """Team member who labels; accepted without effect."""
+    """Person who labels, by email address; without it the authenticated user."""
     samples: list[SampleLabels] | None = None
     """Changes, one for each sample; at least one."""
 

@@ -20,17 +20,14 @@ _OWN_SIZE = "the size is read from the picture"
 _ORIGIN = "the source of the import is recorded"
 _NEW_NAME = "a new label has the name in the request"
 _FOUND = "labels are found by name and type"
-_CHOSEN = "labels are selected by name"
+_CHOSEN = "labels are selected by name and type"
 _NO_TABLES = "only table datasets have {}, and these cannot be exported"
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "ListDatasets": {"dataset_version": "all datasets are of one generation"},
-    "ListStats": {"email": _TEAM},
     "GetDatasetMetrics": {"workforce_task_id": _TEAM},
-    "ListSamples": {"email": _TEAM},
     "DescribeSample": {"sample_state": "a sample is described in every state", "worker_id": _TEAM},
     "UpdateSamples": {
-        "email": _TEAM,
         "samples[].sample_type": _BY_DATASET,
         "samples[].source": "a sample's object cannot be replaced",
         "samples[].metadata.@modelarts:size": _OWN_SIZE,
@@ -63,7 +60,7 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         **{
             f"{which}_labels[].{member}": _CHOSEN
             for which in ("excluded", "included")
-            for member in ("attributes", "property", "type")
+            for member in ("attributes", "property")
         },
     },
     "ExportTask": {

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.contract.imports import ImportTaskRequest
 from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.contract.wire import LabelType
 from modelarts_emulator.formats import directory_layouts
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.samples.hard_examples import HARD
+from modelarts_emulator.samples.label_rules import type_of_label
 from modelarts_emulator.store import DatasetRecord, SampleRecord
 
 ORIGINS = {"obs": 0, "dws": 1, "dli": 2, "rds": 3, "mrs": 4, "inference": 6}
 """The value of ``@modelarts:import_origin`` for each ``import_origin``."""
 MAX_REPORTED = 5
 """The number of problems that the message of a task names."""
+
+
+LabelFilter = frozenset[tuple[str | None, LabelType | None]]
+"""Names and types of labels; a type of None matches each type."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +39,12 @@ class ImportOrder:
     """Whether to import labels and metadata."""
     samples: bool = True
     """Whether to add samples that the dataset does not have yet."""
-    included: frozenset[str] = frozenset()
-    """Label names: a sample needs one of them; empty for all samples."""
-    excluded: frozenset[str] = frozenset()
-    """Label names: a sample must have none of them."""
+    included: LabelFilter = frozenset()
+    """A sample needs one of these labels; empty for all samples."""
+    excluded: LabelFilter = frozenset()
+    """A sample must have none of these labels."""
+    label_types: tuple[LabelType, ...] = ()
+    """The types that labels of the dataset can have."""
     difficult_only: bool = False
     final: bool = True
     """Whether the labels are final, or have to be confirmed."""
@@ -47,8 +56,10 @@ class ImportOrder:
 
     def accepts(self, item: SampleRecord) -> bool:
         """Return whether a sample passes the filters of the import."""
-        names = {label.name for label in item.labels}
-        if self.excluded & names or (self.included and not self.included & names):
+        labels = {
+            (label.name, each) for label in item.labels for each in (type_of_label(label, self.label_types), None)
+        }
+        if self.excluded & labels or (self.included and not self.included & labels):
             return False
         return not self.difficult_only or _is_difficult(item)
 
@@ -75,8 +86,9 @@ def import_order(request: ImportTaskRequest, record: DatasetRecord, user: str) -
         user=user,
         annotations=request.import_annotations,
         samples=request.import_samples,
-        included=_names(request.included_labels, request.included_tags),
-        excluded=_names(request.excluded_labels, request.excluded_tags),
+        included=_filter(request.included_labels, request.included_tags),
+        excluded=_filter(request.excluded_labels, request.excluded_tags),
+        label_types=DATASET_TYPES[record.type].labels,
         difficult_only=request.difficult_only,
         final=request.final_annotation,
         folder=request.import_folder or "",
@@ -97,8 +109,8 @@ def _is_manifest(request: ImportTaskRequest, text: str) -> bool:
     return request.import_type in ("manifest", "1")
 
 
-def _names(labels: Iterable[Label] | None, names: Iterable[str] | None) -> frozenset[str]:
-    return frozenset([str(label.name) for label in labels or ()] + list(names or ()))
+def _filter(labels: Iterable[Label] | None, names: Iterable[str] | None) -> LabelFilter:
+    return frozenset([(label.name, label.type) for label in labels or ()] + [(name, None) for name in names or ()])
 
 
 class ImportProgress:

@@ -26,11 +26,13 @@ from modelarts_emulator.contract.datasets import (
     UpdateDatasetRequest,
     UpdateDatasetResponse,
 )
+from modelarts_emulator.contract.labels import LabelStats
 from modelarts_emulator.contract.wire import DatasetType, Order, RunningTaskType, SortBy
 from modelarts_emulator.contract.workforce import WorkforceDescriptor, WorkforceInformation
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.sample_answers import image_size, signed_source
 from modelarts_emulator.operations.versions import VERSION_FORMATS, describe_version
+from modelarts_emulator.samples.changes import labeler_of
 from modelarts_emulator.samples.dataset_labels import label_stats
 from modelarts_emulator.samples.hard_examples import hard_detail
 from modelarts_emulator.samples.search import ratio_range, statuses_of
@@ -98,15 +100,23 @@ def delete_dataset(service: DatasetService, context: RequestContext) -> None:
 
 
 def list_stats(service: DatasetService, context: RequestContext, query: ListStatsQuery) -> ListStatsResponse:
-    """Return counts by state, label and hard-example reason; ``sample_state`` restricts the label counts.
+    """Return counts by state, label and hard-example reason; state and labeler restrict the label counts.
 
     Raises DATASET_NOT_FOUND.
     """
-    statistics = service.datasets.statistics(context.project_id, context.dataset_id, statuses_of(query.sample_state))
+    labeler = labeler_of(query.email) if query.email else None
+    statistics = service.datasets.statistics(
+        context.project_id, context.dataset_id, statuses_of(query.sample_state), labeler
+    )
     counts = statistics.counts
+    rows = label_stats(statistics.labels, statistics.label_counts)
+    grouped: dict[str, list[LabelStats]] = {}
+    for row in rows:
+        grouped.setdefault(str(int(row.type or 0)), []).append(row)
     return ListStatsResponse(
-        label_stats=label_stats(statistics.labels, statistics.label_counts),
-        grouped_label_stats={},
+        data_path=statistics.data_path,
+        label_stats=rows,
+        grouped_label_stats=grouped,
         sample_stats={
             "un_annotation": counts.total - counts.annotated - counts.unconfirmed,
             "manual_annotation": counts.annotated,
@@ -127,7 +137,7 @@ def list_stats(service: DatasetService, context: RequestContext, query: ListStat
         },
         deletion_stats={},
         metadata_stats={},
-        data_spliting_enable=DATASET_TYPES[statistics.dataset_type].splits,
+        data_spliting_enable=statistics.is_splittable,
     )
 
 

@@ -26,6 +26,7 @@ from modelarts_emulator.contract.wire import Order, SampleStatus
 from modelarts_emulator.operations.batches import batch_results
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.sample_answers import encoded_samples
+from modelarts_emulator.samples.changes import labeler_of
 from modelarts_emulator.samples.search import as_selection
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import SampleRecord
@@ -95,7 +96,8 @@ def update_samples(
     Items fail with SAMPLE_NOT_FOUND, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, UNSUPPORTED_TYPE.
     Raises DATASET_NOT_FOUND, PUBLISHING_ANNOTATION, PARAMETER_INVALID.
     """
-    errors = service.samples.update(context.project_id, context.dataset_id, request.samples, user=context.user)
+    user = labeler_of(request.email) if request.email else context.user
+    errors = service.samples.update(context.project_id, context.dataset_id, request.samples, user=user)
     return UpdateSamplesResponse(success=not any(errors), results=batch_results(errors))
 
 

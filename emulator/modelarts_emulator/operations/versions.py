@@ -101,7 +101,7 @@ def describe_version(record: DatasetRecord, version: VersionRecord) -> DatasetVe
         include_dataset_data=version.export_images,
         crop=False,
         rotate=False,
-        data_validate=True,
+        data_validate=False,
         task_type=int(record.type),
         message=version.message,
     )

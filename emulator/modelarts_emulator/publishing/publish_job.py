@@ -98,7 +98,7 @@ class PublishJob:
             deleted_sample_count=deleted,
             modified_sample_count=modified,
             label_stats=label_stats(version.labels, counts.labels),
-            label_type="multi" if counts.is_multi else "single",
+            label_type="multi" if counts.is_multi else "single" if counts.labels else "unlabeled",
         )
 
     def _documents(self, dataset: DatasetReader, files: VersionFiles, counts: _VersionCounts) -> Iterator[bytes]:
@@ -188,14 +188,23 @@ class _VersionCounts:
 
 
 def _require_splittable(dataset: DatasetReader, ratio: Decimal) -> None:
-    """Raise SPLIT_RULES unless every label in use has two labelled samples, one for each side of the split."""
+    """Raise SPLIT_RULES if the labelled samples cannot be split."""
     if ratio == 1 or not DATASET_TYPES[dataset.record.type].splits:
         return
+    if obstacle := split_obstacle(dataset):
+        raise ApiError(SPLIT_RULES, obstacle)
+
+
+def split_obstacle(dataset: DatasetReader) -> str:
+    """Return why the labelled samples cannot be split; empty if they can.
+
+    Every label in use needs two labelled samples, one for each side of the split.
+    """
     stats = dataset.label_stats()
-    scarce = [name for (name, _), (_, samples) in stats.items() if samples < 2]
-    if scarce or not stats:
-        reason = f"label {scarce[0]} has only one labelled sample" if scarce else "no sample is labelled"
-        raise ApiError(SPLIT_RULES, reason)
+    if not stats:
+        return "no sample is labelled"
+    scarce = next((name for (name, _), (_, samples) in stats.items() if samples < 2), None)
+    return "" if scarce is None else f"label {scarce} has only one labelled sample"
 
 
 def _usages(dataset: DatasetReader, ratio: Decimal) -> dict[str, Usage]:

@@ -20,6 +20,11 @@ IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
 
 
+def labeler_of(email: str) -> str:
+    """Return the value of ``annotated_by`` for a person known by email address."""
+    return f"human/{email}"
+
+
 def with_labels(
     sample: SampleRecord,
     labels: Sequence[SampleLabel],

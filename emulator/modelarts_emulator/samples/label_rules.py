@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -108,11 +108,22 @@ def require_label_name(name: str | None) -> str:
     return name
 
 
+def type_of_label(label: SampleLabel, types: tuple[LabelType, ...]) -> LabelType | None:
+    """Return the type of a sample's label in a dataset that has these types; None if it has no labels."""
+    if label.type is not None or not types:
+        return label.type
+    return _implied_type(label.property or {}, types)
+
+
+def _implied_type(property_: Mapping[str, Any], types: tuple[LabelType, ...]) -> LabelType:
+    """Return the type of a label without one: a label that connects two entities is a relation."""
+    implied = LabelType.TRIPLET_RELATION if _ENDS[0] in property_ else types[0]
+    return implied if implied in types else types[0]
+
+
 def _checked(label: SampleLabel, types: tuple[LabelType, ...], sample: SampleRecord) -> SampleLabel:
     raw = label.property or {}
-    # A label that connects two entities is a relation, so that triplets need no explicit type.
-    implied = LabelType.TRIPLET_RELATION if "@modelarts:from" in raw else types[0]
-    label_type = label.type if label.type is not None else (implied if implied in types else types[0])
+    label_type = label.type if label.type is not None else _implied_type(raw, types)
     name = _UNNAMED if label.name is None and label_type in _NAMELESS else require_label_name(label.name)
     if label_type not in types:
         raise _refusal(name, f"type {int(label_type)} does not belong to this dataset")

@@ -19,6 +19,7 @@ from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.contract.samples import ListSamplesQuery, SearchCondition, SearchLabel, SearchLabels, SearchProp
 from modelarts_emulator.contract.wire import Operator, SampleState, SampleStatus, SampleType
 from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.samples.changes import labeler_of
 from modelarts_emulator.samples.hard_examples import HARD
 from modelarts_emulator.store import SampleRecord, Selection
 
@@ -59,6 +60,8 @@ def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None =
         tests.append(
             lambda sample: any(label.type is not None and int(label.type) == int(label_type) for label in sample.labels)
         )
+    if query.email:
+        tests.append(labelled_by(labeler_of(query.email)))
     if (query.low_score, query.high_score) != ("0", "1"):  # the defaults
         low, high = _number("low_score", query.low_score), _number("high_score", query.high_score)
         if (low, high) != (0, 1):
@@ -69,6 +72,13 @@ def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None =
         statuses=statuses_of(query.sample_state),
         label=(query.label_name, query.label_type) if query.label_name and not is_unlabelled else None,
         predicate=all_of(tests),
+    )
+
+
+def labelled_by(labeler: str) -> Test:
+    """Return a test for samples whose labels, or one of them, come from this labeler."""
+    return lambda sample: (
+        sample.annotated_by == labeler or any(label.annotated_by == labeler for label in sample.labels)
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.datasets import CreateDatasetRequest, UpdateDatasetRequest
 from modelarts_emulator.contract.errors import (
     DATASET_EXISTS,
@@ -25,6 +26,7 @@ from modelarts_emulator.contract.workforce import WorkforceInformation
 from modelarts_emulator.jobs.task_conflicts import KINDS_OF_RUNNING_TASK_TYPE, require_labelling_allowed
 from modelarts_emulator.jobs.task_run import ENDED_STATUSES
 from modelarts_emulator.obs.paths import MAX_KEY_BYTES, ObsPath
+from modelarts_emulator.publishing.publish_job import split_obstacle
 from modelarts_emulator.publishing.version_lookup import require_version
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.dataset_labels import (
@@ -35,6 +37,7 @@ from modelarts_emulator.samples.dataset_labels import (
     update_label,
 )
 from modelarts_emulator.samples.hard_examples import HARD, HARD_REASONS, REASONS
+from modelarts_emulator.samples.search import labelled_by
 from modelarts_emulator.service.imports import ImportManagement
 from modelarts_emulator.service.synchronization import SynchronizationManagement
 from modelarts_emulator.service.versions import VersionManagement
@@ -84,6 +87,9 @@ class DatasetStatistics(NamedTuple):
     labels: list[Label]
     label_counts: LabelCounts
     hard_reasons: dict[int, int]
+    is_splittable: bool
+    """Whether publishing can split the labelled samples into training and evaluation."""
+    data_path: str
 
 
 class DatasetManagement:
@@ -244,18 +250,31 @@ class DatasetManagement:
         return True, [task.id for task in tasks]
 
     def statistics(
-        self, project_id: str, dataset_id: str, statuses: frozenset[SampleStatus] | None = None
+        self,
+        project_id: str,
+        dataset_id: str,
+        statuses: frozenset[SampleStatus] | None = None,
+        labeler: str | None = None,
     ) -> DatasetStatistics:
-        """Return the counts of a dataset; with ``statuses``, label counts of samples in these states only.
+        """Return the counts of a dataset.
+
+        The label counts are of samples in these ``statuses`` only, and of those that ``labeler`` has labelled.
 
         Raises DATASET_NOT_FOUND.
         """
         record = self._runtime.require_dataset(project_id, dataset_id)
         with self._runtime.store.reading(record.id) as dataset:
             counts = dataset.counts
-            label_counts = dataset.label_stats() if statuses is None else _label_counts(dataset, statuses)
-            reasons = _hard_reasons(dataset) if counts.hard else {}
-            return DatasetStatistics(record.type, counts, dataset.labels, label_counts, reasons)
+            is_filtered = statuses is not None or labeler is not None
+            return DatasetStatistics(
+                dataset_type=record.type,
+                counts=counts,
+                labels=dataset.labels,
+                label_counts=_label_counts(dataset, statuses, labeler) if is_filtered else dataset.label_stats(),
+                hard_reasons=_hard_reasons(dataset) if counts.hard else {},
+                is_splittable=DATASET_TYPES[record.type].splits and not split_obstacle(dataset),
+                data_path=next((source.data_path or "" for source in record.data_sources), ""),
+            )
 
     def daily_counts(
         self, project_id: str, dataset_id: str, start_ms: int | None, end_ms: int | None
@@ -345,10 +364,11 @@ def _update_labels(dataset: DatasetWriter, request: UpdateDatasetRequest) -> Non
         update_label(dataset, label)
 
 
-def _label_counts(dataset: DatasetReader, statuses: frozenset[SampleStatus]) -> LabelCounts:
+def _label_counts(dataset: DatasetReader, statuses: frozenset[SampleStatus] | None, labeler: str | None) -> LabelCounts:
     labels: Counter[tuple[str, int | None]] = Counter()
     samples: Counter[tuple[str, int | None]] = Counter()
-    for sample in dataset.select(Selection(statuses=statuses)):
+    predicate = None if labeler is None else labelled_by(labeler)
+    for sample in dataset.select(Selection(statuses=statuses, predicate=predicate)):
         keys = [(str(label.name), label.type) for label in sample.labels]
         labels.update(keys)
         samples.update(set(keys))

@@ -43,6 +43,7 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
         "running_task_type": ("check_running_task=true", "check_running_task=true&running_task_type=2"),
     },
     "ListStats": {
+        "email": ("", "email=a@b"),
         "sample_state": ("", "sample_state=AUTO_ANNOTATION"),
         "locale": ("", "locale=zh-cn"),
     },
@@ -51,6 +52,7 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
         "end_time": ("", "end_time=1"),
     },
     "ListSamples": {
+        "email": ("", "email=a@b"),
         "high_score": ("", "high_score=0.4"),
         "low_score": ("", "low_score=0.4"),
         "label_name": ("", "label_name=cat"),
@@ -89,9 +91,7 @@ EFFECTS: dict[str, dict[str, tuple[str, str]]] = {
 # Parameters listed as without effect: a query that changes nothing and is warned about.
 WITHOUT = {
     "ListDatasets": "dataset_version=v1",
-    "ListStats": "email=a@b",
     "GetDatasetMetrics": "workforce_task_id=t",
-    "ListSamples": "email=a@b",
     "DescribeSample": "sample_state=NONE&worker_id=w",
 }
 # Parameters of calls that change something are walked beside the members of their bodies.

@@ -128,8 +128,9 @@ def test_openapi_example_of_a_login_works(emu: Emulator, openapi: Any) -> None:
 def test_openapi_lists_parameters_without_effect(openapi: Any) -> None:
     operation = openapi["paths"]["/v2/{project_id}/datasets/{dataset_id}/data-annotations/samples"]
     assert "- `samples[].source`: a sample's object cannot be replaced" in operation["put"]["description"]
-    (email,) = [each for each in operation["get"]["parameters"] if each["name"] == "email"]
-    assert email["description"] == "Accepted without effect: there are no team labelling tasks."
+    operation = openapi["paths"]["/v2/{project_id}/datasets/{dataset_id}/data-annotations/samples/{sample_id}"]
+    (worker,) = [each for each in operation["get"]["parameters"] if each["name"] == "worker_id"]
+    assert worker["description"] == "Accepted without effect: there are no team labelling tasks."
 
 
 def test_openapi_explains_codes(openapi: Any) -> None:

@@ -74,6 +74,11 @@ def test_import_of_images_with_label_files_reads_the_labels(api: Api, bucket: Pa
     ("members", "wanted"),
     [
         ({"included_labels": [{"name": "cat"}]}, {"1.png": ["cat"]}),
+        ({"included_labels": [{"name": "cat", "type": 0}]}, {"1.png": ["cat"]}),
+        ({"included_labels": [{"name": "cat", "type": 1}]}, {}),
+        ({"included_labels": ["cat", {"name": "dog"}]}, {"1.png": ["cat"], "2.png": ["dog"]}),
+        ({"excluded_labels": ["cat"]}, {"2.png": ["dog"], "3.png": []}),
+        ({"excluded_labels": [{"name": "cat", "type": 1}]}, {"1.png": ["cat"], "2.png": ["dog"], "3.png": []}),
         ({"included_tags": ["cat"]}, {"1.png": ["cat"]}),
         ({"excluded_labels": [{"name": "cat"}]}, {"2.png": ["dog"], "3.png": []}),
         ({"excluded_tags": ["cat", "dog"]}, {"3.png": []}),

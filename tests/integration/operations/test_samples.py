@@ -77,6 +77,20 @@ def test_update_samples_replaces_all_labels_and_creates_unknown_ones(api: Api, d
     assert "annotated_by" not in sample
 
 
+def test_update_samples_with_an_email_labels_as_that_person(api: Api, dataset_id: str) -> None:
+    ids = [each["sample_id"] for each in api.samples(dataset_id)["samples"]]
+    path = f"/{dataset_id}/data-annotations/samples"
+    item = {"sample_id": ids[0], "labels": [{"name": "cat"}]}
+    api.call("PUT", path, json={"samples": [item], "email": "a@example.org"})
+    api.call("PUT", path, json={"samples": [{**item, "sample_id": ids[1]}]})
+    assert api.call("GET", f"{path}/{ids[0]}")["annotated_by"] == "human/a@example.org"
+    assert api.call("GET", f"{path}/{ids[1]}")["annotated_by"] != "human/a@example.org"
+    found = api.call("GET", f"{path}?email=a@example.org")
+    assert (found["sample_count"], found["samples"][0]["sample_id"]) == (1, ids[0])
+    terms = api.call("GET", f"/{dataset_id}/data-annotations/search-condition")
+    assert "human/a@example.org" in terms["labelers"]
+
+
 def test_update_samples_refuses_each_sample_by_itself(api: Api, dataset_id: str) -> None:
     sample_id = api.ids(dataset_id)["0.png"]
     answer = api.label(dataset_id, {"0" * 32: [{"name": "a"}], sample_id: [{"name": "b"}], "no hex": []})

@@ -52,6 +52,12 @@ def test_import_of_a_published_manifest_gives_the_same_labels(api: Api, bucket: 
     assert (details["dataset_version_count"], details["next_version_num"]) == (1, 2)
 
 
+def test_version_without_labels_is_unlabeled_and_not_validated(api: Api, bucket: Path) -> None:
+    (bucket / "in/1.png").write_bytes(picture())
+    version = api.publish(api.dataset())
+    assert (version["label_type"], version["data_validate"]) == ("unlabeled", False)
+
+
 def test_version_ignores_later_changes(api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     dataset_id = api.dataset()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from modelarts_emulator.contract.datasets import ListStatsQuery
+from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.samples import SampleLabel
+from modelarts_emulator.contract.versions import CreateDatasetVersionRequest
 from modelarts_emulator.contract.wire import DatasetType, LabelType, Locale, SampleState, SampleStatus
 from modelarts_emulator.operations.datasets import list_stats
 from modelarts_emulator.operations.request_context import RequestContext
+from modelarts_emulator.operations.versions import create_version
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.service.dataset_service import DatasetService
 from tests.helpers.stores import sample
@@ -112,10 +116,56 @@ def test_empty_dataset_has_zeros(runtime: Runtime, context: RequestContext) -> N
 
 
 @pytest.mark.parametrize(
-    ("dataset_type", "splits"),
-    [(DatasetType.IMAGE_CLASSIFICATION, True), (DatasetType.NAMED_ENTITY, False), (DatasetType.TABLE, False)],
+    ("dataset_type", "label_type", "splits"),
+    [
+        (DatasetType.IMAGE_CLASSIFICATION, LabelType.IMAGE_CLASSIFICATION, True),
+        (DatasetType.NAMED_ENTITY, LabelType.NAMED_ENTITY, False),
+    ],
 )
 def test_splitting_depends_on_the_dataset_type(
-    runtime: Runtime, create: Any, dataset_type: DatasetType, splits: bool
+    runtime: Runtime, create: Any, dataset_type: DatasetType, label_type: LabelType, splits: bool
 ) -> None:
-    assert list_stats(DatasetService(runtime), create(dataset_type), ListStatsQuery()).data_spliting_enable is splits
+    context = create(dataset_type)
+    label = SampleLabel(name="x", type=label_type)
+    with runtime.store.writing(context.dataset_id) as dataset:
+        dataset.put_samples(sample(number, labels=[label], status=MANUAL) for number in range(2))
+    assert list_stats(DatasetService(runtime), context, ListStatsQuery()).data_spliting_enable is splits
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"), [((), False), (("x",), False), (("x", "x"), True), (("x", "x", "y"), False)]
+)
+def test_splitting_needs_two_samples_of_each_label_as_publishing_does(
+    runtime: Runtime, context: RequestContext, names: tuple[str, ...], splits: bool
+) -> None:
+    with runtime.store.writing(context.dataset_id) as dataset:
+        dataset.put_samples(sample(number, labels=labels(name), status=MANUAL) for number, name in enumerate(names))
+    service = DatasetService(runtime)
+    assert list_stats(service, context, ListStatsQuery()).data_spliting_enable is splits
+    request = CreateDatasetVersionRequest(train_evaluate_sample_ratio="0.5")
+    with nullcontext() if splits else pytest.raises(ApiError):
+        create_version(service, context, request)
+
+
+def test_label_counts_are_grouped_by_label_type(runtime: Runtime, filled: RequestContext) -> None:
+    answer = list_stats(DatasetService(runtime), filled, ListStatsQuery())
+    assert answer.grouped_label_stats == {"0": answer.label_stats}
+
+
+def test_email_restricts_label_counts_to_samples_of_this_labeler(runtime: Runtime, context: RequestContext) -> None:
+    with runtime.store.writing(context.dataset_id) as dataset:
+        dataset.put_label(Label(name="cat", type=LabelType.IMAGE_CLASSIFICATION, property={}))
+        dataset.put_samples(
+            [
+                sample(1, labels=labels("cat"), status=MANUAL, annotated_by="human/a@b"),
+                sample(2, labels=labels("cat", "cat"), status=MANUAL, annotated_by="human/c@d"),
+                sample(
+                    3,
+                    labels=[SampleLabel(name="cat", type=LabelType.IMAGE_CLASSIFICATION, annotated_by="human/a@b")],
+                    status=MANUAL,
+                ),
+            ]
+        )
+    assert by_name(runtime, context, email="a@b") == {"cat": (2, 2)}
+    assert by_name(runtime, context, email="c@d") == {"cat": (2, 1)}
+    assert by_name(runtime, context, email="nobody@b") == {"cat": (0, 0)}

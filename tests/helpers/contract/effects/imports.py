@@ -57,6 +57,9 @@ EFFECTS: dict[str, dict[str, Case]] = {
         "difficult_only": Case(import_(1, "boxes"), {}, {"difficult_only": True}),
         "excluded_labels": Case(DO, {}, {"excluded_labels": [CAT]}),
         "excluded_labels[].name": Case(DO, {"excluded_labels": [CAT]}, {"excluded_labels": [{"name": "dog"}]}),
+        "excluded_labels[].type": Case(
+            DO, {"excluded_labels": [{**CAT, "type": 0}]}, {"excluded_labels": [{**CAT, "type": 1}]}
+        ),
         "final_annotation": Case(DO, {}, {"final_annotation": False}),
         "import_annotations": Case(DO, {}, {"import_annotations": False}),
         "import_folder": Case(DO, {}, {"import_folder": "sub"}),
@@ -66,6 +69,9 @@ EFFECTS: dict[str, dict[str, Case]] = {
         "import_type": Case(DO, {}, {"import_type": "1"}),
         "included_labels": Case(DO, {}, {"included_labels": [CAT]}),
         "included_labels[].name": Case(DO, {"included_labels": [CAT]}, {"included_labels": [{"name": "dog"}]}),
+        "included_labels[].type": Case(
+            DO, {"included_labels": [{**CAT, "type": 0}]}, {"included_labels": [{**CAT, "type": 1}]}
+        ),
         "label_format": Case(_TEXT, {}, texts({"text_sample_separator": ";"})),
         **separator_members("label_format", _TEXT, texts),
         "with_column_header": Case(_TABLE, {"with_column_header": False}, {"with_column_header": True}),

@@ -118,6 +118,7 @@ EFFECTS: dict[str, dict[str, Case]] = {
         f"{_AT}.name": Case(upload(), given(), given(name="other.png")),
     },
     "UpdateSamples": {
+        "email": Case(update_all, {}, {"email": "a@b"}),
         "samples": Case(update(), {}, {"labels": [CAT]}),
         f"{_AT}.labels": Case(update(), {"labels": []}, {"labels": [CAT]}),
         **sample_label_members(f"{_AT}.labels[]", update, lambda labels: labels),

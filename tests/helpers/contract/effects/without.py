@@ -31,7 +31,6 @@ _EXPORT = exports.export()
 _NEW = {"name": "new"}
 WITHOUT: dict[str, dict[str, Case]] = {
     "UpdateSamples": {
-        "email": Case(samples.update_all, {}, {"email": "a@b"}),
         "samples[].sample_type": Case(samples.update(), {"labels": []}, {"labels": [], "sample_type": 6}),
         "samples[].source": Case(samples.update(), {"labels": []}, {"labels": [], "source": "/bucket/in/2.png"}),
         "samples[].metadata.@modelarts:size": Case(samples.update(), {"labels": []}, {"labels": [], **SIZE}),
@@ -75,7 +74,7 @@ WITHOUT: dict[str, dict[str, Case]] = {
         **{
             f"{which}_labels[].{member}": _label(imports.DO, f"{which}_labels", imports.CAT, **value)
             for which in ("excluded", "included")
-            for member, value in (("attributes", ATTRIBUTES), ("property", PROPERTY), ("type", {"type": 1}))
+            for member, value in (("attributes", ATTRIBUTES), ("property", PROPERTY))
         },
     },
     "ExportTask": {
