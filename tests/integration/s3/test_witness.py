@@ -46,7 +46,7 @@ def test_request_without_unknown_input_has_no_warning(api: Api, dataset_id: str)
             None,
             "query parameter colour is not known; query parameter size is not known",
         ),
-        ("GET", "/{id}/data-annotations/samples?email=a@b", None, "email has no effect: there are no team labelling"),
+        ("GET", "?dataset_version=v1", None, "dataset_version has no effect: all datasets are of one generation"),
         ("GET", "/{id}/sync-data/status?x=1", None, "query parameter x is not known"),
         (
             "POST",
@@ -92,7 +92,7 @@ def strict(settings: Settings, tmp_path: Path) -> Iterator[Api]:
     ("method", "path", "body"),
     [
         ("GET", "?colour=1", None),
-        ("GET", "/{id}/data-annotations/samples?email=a@b", None),
+        ("GET", "?dataset_version=v1", None),
         ("GET", '/{id}/data-annotations/samples?search_conditions={"colour":"red"}', None),
         ("POST", "/{id}/data-annotations/labels", {"labels": [{"name": "b", "colour": "red"}]}),
         ("PUT", "/{id}", {"description": "new", "colour": 1}),
@@ -104,7 +104,7 @@ def test_strict_input_refuses_unknown_input_and_changes_nothing(
     dataset_id = strict.dataset()
     answer = strict.session.request(method, strict.base + path.replace("{id}", dataset_id), json=body, timeout=10)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.4396")
-    assert "colour" in answer.json()["error_msg"] or "email" in answer.json()["error_msg"]
+    assert "colour" in answer.json()["error_msg"] or "dataset_version" in answer.json()["error_msg"]
     details = strict.call("GET", f"/{dataset_id}")
     assert (details.get("description", ""), details["labels"]) == ("", [])
 
