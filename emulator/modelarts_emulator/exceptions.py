@@ -11,7 +11,7 @@ They have one base class::
     ├── IdleTimeout          work was still open at the deadline; also a TimeoutError
     ├── UnexpectedCalls      requests differ from those asserted; also an AssertionError
     ├── ApiError             an error of the API's catalogue (modelarts_emulator.contract.errors)
-    └── Refused              a fixture's call was answered with an error; also an AssertionError
+    └── RequestRefused       a fixture's call was answered with an error; also an AssertionError
                              (modelarts_emulator.testing)
 """
 

@@ -24,7 +24,7 @@ from modelarts_emulator.jobs.undo_log import roll_back
 from modelarts_emulator.obs.metadata import MetadataStore
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.samples.factory import input_directories
-from modelarts_emulator.store import DatasetRecord, Durability, Store, Unknown
+from modelarts_emulator.store import DatasetRecord, DoesNotExist, Durability, Store
 from modelarts_emulator.util.clock import AdjustableClock, Clock
 from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.watch.registry import WatchMode
@@ -109,7 +109,7 @@ class Runtime:
             if fail_interrupted_tasks(self.store, entry.record.id, self.clock):
                 unfinished += roll_back(self.tree, entry.record, succeeded_outputs(self.store, entry.record.id))
         for dataset_id in unfinished:
-            with suppress(Unknown):
+            with suppress(DoesNotExist):
                 self.store.delete(dataset_id)
         for entry in self.store.entries():
             try:
@@ -137,7 +137,7 @@ class Runtime:
         """Return the metadata of a dataset. Raises DATASET_NOT_FOUND, also for a dataset of another project."""
         try:
             record = self.store.entry(dataset_id).record
-        except Unknown:
+        except DoesNotExist:
             raise ApiError(DATASET_NOT_FOUND, dataset_id) from None
         if record.project_id != project_id:
             raise ApiError(DATASET_NOT_FOUND, dataset_id)
@@ -164,7 +164,7 @@ class Runtime:
         self.synchronizer.forget(dataset_id)
 
     def delete_dataset(self, dataset_id: str) -> None:
-        """Delete a dataset; the objects of its samples stay. Raises Unknown, OSError."""
+        """Delete a dataset; the objects of its samples stay. Raises DoesNotExist, OSError."""
         self.unwatch(dataset_id)
         self.store.delete(dataset_id)
 
@@ -177,7 +177,7 @@ class Runtime:
     def _project_of(self, dataset_id: str) -> str | None:
         try:
             return self.store.entry(dataset_id).record.project_id
-        except Unknown:
+        except DoesNotExist:
             return None
 
     def _input_changed(self, dataset_id: str, paths: Collection[str] | None) -> None:
@@ -190,7 +190,7 @@ class Runtime:
             result = synchronizer.synchronize(
                 dataset_id, lambda done: synchronizer.compared.update({dataset_id: done}), paths=paths
             )
-        except Unknown:
+        except DoesNotExist:
             return  # deleted concurrently
         except ApiError as error:
             if self._project_of(dataset_id) is None:

@@ -31,7 +31,7 @@ from modelarts_emulator.embedding.task_transitions import TransitionControl
 from modelarts_emulator.exceptions import IdleTimeout, InvalidValue, UnknownKeyword, require_keywords
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.store import Damaged, DataDirectoryInUse, FormatTooNew, SampleRecord, Unknown
+from modelarts_emulator.store import Damaged, DataDirectoryInUse, DoesNotExist, FormatTooNew, SampleRecord
 from modelarts_emulator.util.clock import AdjustableClock
 from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.web import WebServer
@@ -266,7 +266,7 @@ class Emulator:
             with self.runtime.store.reading(dataset_id) as dataset:
                 known = (dataset.get(sample_id) for sample_id in dataset.ids())
                 return {_sample_name(each): each.id for each in known if each is not None}
-        except Unknown:
+        except DoesNotExist:
             raise ApiError(DATASET_NOT_FOUND, dataset_id) from None
 
     def wait_idle(self, timeout_s: float = 10.0, project_id: str | None = None) -> None:

@@ -18,7 +18,7 @@ from modelarts_emulator.contract.versions import CreateDatasetVersionRequest
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.formats import directory_layouts, manifest
 from modelarts_emulator.ingest.import_files import FileImport
-from modelarts_emulator.ingest.import_order import ImportOrder, ImportProgress
+from modelarts_emulator.ingest.import_plan import ImportPlan, ImportProgress
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.server import Emulator
@@ -142,7 +142,7 @@ def import_(runtime: Runtime, source: Path) -> float:
     """Import the manifest over samples that are there."""
     record = runtime.store.entry(worlds.ID).record
     path = ObsPath.parse(f"/bucket/{source.name}")
-    order = ImportOrder(
+    order = ImportPlan(
         source=path,
         is_manifest=True,
         user="human/a/b",

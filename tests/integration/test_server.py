@@ -37,7 +37,7 @@ from modelarts_emulator.control.fault_injection import Fault
 from modelarts_emulator.control.request_log.log import OPERATIONS
 from modelarts_emulator.embedding import keywords
 from modelarts_emulator.jobs.transitions import TransitionMode
-from modelarts_emulator.testing import Refused
+from modelarts_emulator.testing import RequestRefused
 from tests.helpers.places import ROOT
 
 NEW: dict[str, Any] = {
@@ -101,7 +101,7 @@ def test_package_public_names_are_pinned() -> None:
         "Project",
         "ProjectFactory",
         "ReadyDataset",
-        "Refused",
+        "RequestRefused",
     ]
     with pytest.raises(AttributeError, match="nothing"):
         modelarts_emulator.nothing  # noqa: B018
@@ -126,7 +126,7 @@ def test_package_import_loads_no_other_module() -> None:
         (IdleTimeout, [EmulatorError, TimeoutError]),
         (UnexpectedCalls, [EmulatorError, AssertionError]),
         (ApiError, [EmulatorError]),
-        (Refused, [EmulatorError, AssertionError]),
+        (RequestRefused, [EmulatorError, AssertionError]),
     ],
 )
 def test_exceptions_have_one_base_class(error: type[Exception], bases: list[type[Exception]]) -> None:

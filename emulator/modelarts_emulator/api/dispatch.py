@@ -39,7 +39,7 @@ from modelarts_emulator.iam.authenticator import Authenticator
 from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.service.dataset_service import DatasetService
-from modelarts_emulator.store import Unknown
+from modelarts_emulator.store import DoesNotExist
 from modelarts_emulator.web import Reply
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class OperationEndpoint:
                 raise ApiError(PARAMETER_INVALID, "; ".join(warnings))
         except ApiError as error:
             reply = error_reply(error, route.reference)
-        except Unknown as gone:  # deleted by a concurrent request after the operation found it
+        except DoesNotExist as gone:  # deleted by a concurrent request after the operation found it
             row = VERSION_NOT_FOUND if gone.args[0] == path.get("version_id") else DATASET_NOT_FOUND
             reply = error_reply(ApiError(row, str(gone.args[0])), route.reference)
         else:

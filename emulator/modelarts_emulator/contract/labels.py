@@ -205,13 +205,6 @@ class DeleteLabelAndSamplesQuery(Wire, kw_only=True):
     """Kind of label; the default of the dataset's type if absent."""
 
 
-class DeleteLabelAndSamplesResponse(BatchResponse, kw_only=True):
-    """Error of deleting one label; success has no body.
-
-    Reference: ``label_management/deleting_a_label_and_the_files_that_only_contain_the_label``.
-    """
-
-
 class UpdateLabelQuery(Wire, kw_only=True):
     """Say which label of this name is meant.
 
@@ -224,13 +217,6 @@ class UpdateLabelQuery(Wire, kw_only=True):
 
 class UpdateLabelRequest(LabelProperty, kw_only=True, rename=prefixed):
     """New properties of a label.
-
-    Reference: ``label_management/updating_a_label_by_label_names``.
-    """
-
-
-class UpdateLabelResponse(BatchResponse, kw_only=True):
-    """Error of changing one label; success has no body.
 
     Reference: ``label_management/updating_a_label_by_label_names``.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelarts_emulator.store import Store, Unknown
+from modelarts_emulator.store import DoesNotExist, Store
 from modelarts_emulator.util.ids import Ids
 
 
@@ -39,6 +39,6 @@ class IdsControl:
             yield from (folder.name for folder in self._uploads.iterdir())
         for entry in self._store.entries():
             yield entry.record.id
-            with suppress(Unknown), self._store.reading(entry.record.id) as dataset:
+            with suppress(DoesNotExist), self._store.reading(entry.record.id) as dataset:
                 yield from (version.version_id for version in dataset.versions)
                 yield from (task.id.rpartition("_")[2] for task in dataset.tasks)

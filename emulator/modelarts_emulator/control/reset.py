@@ -15,7 +15,7 @@ from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.request_log.log import RequestLog
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.store import DatasetRecord, Unknown
+from modelarts_emulator.store import DatasetRecord, DoesNotExist
 
 # Seconds to wait for tasks: a task whose dataset was deleted ends at its next step.
 _TASKS_S = 30.0
@@ -79,7 +79,7 @@ def delete_datasets(emu: Runtime, project_id: str | None) -> list[DatasetRecord]
     records = [entry.record for entry in emu.store.entries(project_id)]
     for record in records:
         emu.unwatch(record.id)
-        with suppress(Unknown):
+        with suppress(DoesNotExist):
             emu.store.delete(record.id)
         emu.synchronizer.pending.discard(record.id)
     emu.transitions.recheck()

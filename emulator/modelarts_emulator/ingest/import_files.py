@@ -17,9 +17,9 @@ from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, Ap
 from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType
 from modelarts_emulator.formats import directory_layouts, manifest
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.ingest.import_order import ImportOrder, ImportProgress
+from modelarts_emulator.ingest.import_plan import ImportPlan, ImportProgress
 from modelarts_emulator.ingest.input_copies import InputCopier
-from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_import
+from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_import
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
 from modelarts_emulator.media.images import read_header
@@ -45,16 +45,16 @@ class Import:
         self,
         runtime: Runtime,
         record: DatasetRecord,
-        order: ImportOrder,
+        plan: ImportPlan,
         listing: Listing | None,
         progress: ImportProgress,
         on_progress: Callable[[], None],
     ) -> None:
-        self.runtime, self.record, self.order, self.listing = runtime, record, order, listing
+        self.runtime, self.record, self.plan, self.listing = runtime, record, plan, listing
         self.progress, self.on_progress = progress, on_progress
         self.traits = DATASET_TYPES[record.type]
-        self.source = order.source if order.is_manifest else order.source.as_directory()
-        self.copier = InputCopier(runtime.tree, input_directories(record), order.folder)
+        self.source = plan.source if plan.is_manifest else plan.source.as_directory()
+        self.copier = InputCopier(runtime.tree, input_directories(record), plan.folder)
         self.now = runtime.clock.now_ms()
         self.stored: DatasetReader
 
@@ -88,7 +88,7 @@ class Import:
                 self.record.type,
                 self.source.object_name,
                 list(self.listing.entries(self.source)),
-                self.order.options,
+                self.plan.options,
                 lambda path: tree.open(ObsPath.of(ObjectKey(path))),
             )
 
@@ -97,13 +97,13 @@ class Import:
         for item in self.items():
             if isinstance(item, Problem):
                 self.progress.report(item)
-            elif self.order.accepts(item):
+            elif self.plan.accepts(item):
                 yield item
 
     def copy_to_input(self, path: ObjectKey) -> ObjectKey:
         """Copy an object to the input directory, if samples are imported; return its path there. Raises ApiError."""
         relative = self.relative(path)
-        return self.copier.copy(path, relative) if self.order.samples else self.copier.target(path, relative)
+        return self.copier.copy(path, relative) if self.plan.samples else self.copier.target(path, relative)
 
     def relative(self, path: ObjectKey) -> str:
         """Return an object's path below the source directory; from a manifest, only its name."""
@@ -114,20 +114,20 @@ class Import:
 
     def require_valid_labels(self, item: SampleRecord, shape: tuple[int, int, int] | None = None) -> None:
         """Raise ApiError for labels that do not fit the item, before its object is copied."""
-        if item.labels and self.order.annotations:
+        if item.labels and self.plan.annotations:
             validate_labels(self.record.type, msgspec.structs.replace(item, shape=shape), item.labels)
 
-    def labelling(self, item: SampleRecord) -> Labelling:
+    def labelling(self, item: SampleRecord) -> IncomingLabels:
         """Return the labels and metadata that an item brings."""
-        order = self.order
-        metadata = dict(item.metadata) if order.annotations else {}
-        if order.origin:
-            metadata[IMPORT_ORIGIN] = order.origin
-        return Labelling(
-            labels=item.labels if order.annotations else (),
-            by=item.annotated_by if item.annotated_by and "/" in item.annotated_by else order.user,
+        plan = self.plan
+        metadata = dict(item.metadata) if plan.annotations else {}
+        if plan.origin:
+            metadata[IMPORT_ORIGIN] = plan.origin
+        return IncomingLabels(
+            labels=item.labels if plan.annotations else (),
+            by=item.annotated_by if item.annotated_by and "/" in item.annotated_by else plan.user,
             time=item.annotated_time or self.now,
-            status=SampleStatus.MANUAL_ANNOTATION if order.final else SampleStatus.AUTO_ANNOTATION,
+            status=SampleStatus.MANUAL_ANNOTATION if plan.final else SampleStatus.AUTO_ANNOTATION,
             metadata=metadata,
             usage=item.usage,
         )
@@ -137,7 +137,7 @@ class Import:
         progress = self.progress
         progress.imported_sample_count += 1
         if candidate.labelling is not None and candidate.labelling.labels:
-            if self.order.final:
+            if self.plan.final:
                 progress.annotated_sample_count += 1
             else:
                 progress.unconfirmed_sample_count += 1
@@ -201,16 +201,16 @@ class FileImport(Import):
         if not is_frame and not self.traits.holds(item.path):
             raise ApiError(TYPE_MISMATCH, f"a file must end in {', '.join(self.traits.extensions)}")
         is_image = is_frame or self.traits.sample_type is SampleType.IMAGE
-        shape = self._shape_at(item.path) if item.labels and is_image and self.order.samples else None
-        if item.labels and is_image and self.order.annotations and has_shapes(self.record.type):
+        shape = self._shape_at(item.path) if item.labels and is_image and self.plan.samples else None
+        if item.labels and is_image and self.plan.annotations and has_shapes(self.record.type):
             item = self._with_usable_labels(item, shape)
-        elif self.order.samples and not self.copier.is_in_input(item.path):
+        elif self.plan.samples and not self.copier.is_in_input(item.path):
             self.require_valid_labels(item, shape)
         parent = self._import_parent(item) if is_frame else None
         path = self.copy_to_input(item.path)
         identity = sample_id(self.record.id, path)
         is_stored = self.stored.document(identity) is not None
-        if not is_stored and not self.order.samples:
+        if not is_stored and not self.plan.samples:
             return None
         sample = None
         if not is_stored:
@@ -266,7 +266,7 @@ class FileImport(Import):
             return None
         path = self.copy_to_input(ObsPath.parse(source).object_name)
         identity = sample_id(self.record.id, path)
-        if self.stored.get(identity) is None and self.order.samples:
+        if self.stored.get(identity) is None and self.plan.samples:
             video = self._read(identity, path, self.traits.sample_type, None)
             with self.runtime.store.writing(self.record.id) as dataset:
                 dataset.put_sample(video)

@@ -13,7 +13,7 @@ from modelarts_emulator.contract.errors import IMPORT_FAILED, ApiError
 from modelarts_emulator.contract.wire import DatasetStatus, TaskStatus
 from modelarts_emulator.ingest.import_files import FileImport, Import
 from modelarts_emulator.ingest.import_lines import RowImport, TextImport
-from modelarts_emulator.ingest.import_order import ImportOrder, ImportProgress
+from modelarts_emulator.ingest.import_plan import ImportPlan, ImportProgress
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate, updated_task
 from modelarts_emulator.runtime import Runtime
@@ -32,13 +32,13 @@ class ImportJob:
         self,
         runtime: Runtime,
         record: DatasetRecord,
-        order: ImportOrder,
+        plan: ImportPlan,
         listing: Listing | None,
         request: Mapping[str, Any],
         *,
         is_first: bool = False,
     ) -> None:
-        self._runtime, self._record, self._order, self._listing = runtime, record, order, listing
+        self._runtime, self._record, self._plan, self._listing = runtime, record, plan, listing
         self._is_first = is_first
         self._progress = ImportProgress()
         now = runtime.clock.now_ms()
@@ -74,9 +74,9 @@ class ImportJob:
             listing.refresh()
         if self._is_first:
             self._runtime.synchronizer.synchronize(self._record.id, listing=listing)
-        sources = listing.directories if listing is not None and self._is_first else (self._order.source,)
+        sources = listing.directories if listing is not None and self._is_first else (self._plan.source,)
         for source in sources:
-            self._import(replace(self._order, source=source))
+            self._import(replace(self._plan, source=source))
         run.enter(TaskStatus.COMPLETED.value)
         problems = progress.summary()
         has_failed = bool(problems) and not progress.imported_sample_count
@@ -86,10 +86,10 @@ class ImportJob:
             error=ApiError(IMPORT_FAILED, problems) if problems else None,
         )
 
-    def _import(self, order: ImportOrder) -> None:
+    def _import(self, plan: ImportPlan) -> None:
         record = self._runtime.store.entry(self._record.id).record  # synchronizing a table may have set its schema
         import_type = _IMPORTS[DATASET_TYPES[record.type].unit]
-        import_type(self._runtime, record, order, self._listing, self._progress, self._report).run()
+        import_type(self._runtime, record, plan, self._listing, self._progress, self._report).run()
 
     def _report(self) -> None:
         self._run.progress(TaskStatus.RUNNING.value, self._progress.counts())

@@ -61,7 +61,7 @@ class TextImport(_LineImport):
         with self.runtime.synchronizer.lock(self.record.id):
             self._read_own_files()
             self._ids = self._stored_texts()
-            if self.order.samples:
+            if self.plan.samples:
                 self._write_new_texts()
         self._seen: Counter[bytes] = Counter()
         self.on_progress()
@@ -88,7 +88,7 @@ class TextImport(_LineImport):
         self.progress.total_file_size += sum(entry.size for entry in files)
         own = [entry.path for entry in files if self.copier.is_in_input(entry.path)]
         if own:
-            self.read_files(own, ReadOptions(label_format=self.order.options.label_format))
+            self.read_files(own, ReadOptions(label_format=self.plan.options.label_format))
             for path in own:
                 self.count_file(path)
 
@@ -118,7 +118,7 @@ class TextImport(_LineImport):
         """Return the items that can be samples, and count all of them; the others are reported when resolved."""
         for item in self.items():
             self.progress.total_sample_count += 1
-            if not isinstance(item, Problem) and self.order.accepts(item) and self._is_usable(item):
+            if not isinstance(item, Problem) and self.plan.accepts(item) and self._is_usable(item):
                 yield item
 
     def _is_usable(self, item: SampleRecord) -> bool:
@@ -152,7 +152,7 @@ class RowImport(_LineImport):
 
     def run(self) -> None:
         """Copy the files and read them."""
-        options = self.order.options
+        options = self.plan.options
         read_options = ReadOptions(with_column_header=options.with_column_header, schema_maps=list(options.schema_maps))
         sources = list(self._sources())
         progress = self.progress

@@ -29,7 +29,7 @@ from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import SampleRecord
 
 
-class Labelling(msgspec.Struct, frozen=True, gc=False):
+class IncomingLabels(msgspec.Struct, frozen=True, gc=False):
     """Labels and metadata that come with a sample; ``time`` is in ms since the epoch."""
 
     labels: Sequence[SampleLabel]
@@ -46,7 +46,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     id: str
     sample: SampleRecord | None = None
     """The sample as its object is now; None if the dataset has read the object before."""
-    labelling: Labelling | None = None
+    labelling: IncomingLabels | None = None
     is_created: bool = False
     """Whether this job has created the object, rather than found it."""
     name: str = ""
@@ -106,7 +106,7 @@ def merge_upload(stored: SampleRecord | None, candidate: Candidate) -> SampleRec
     return annotated(base, candidate.labelling)
 
 
-def annotated(sample: SampleRecord, labelling: Labelling) -> SampleRecord:
+def annotated(sample: SampleRecord, labelling: IncomingLabels) -> SampleRecord:
     """Return the sample with new labels and metadata; without new labels, its own stay."""
     labels = labelling.labels
     if labels:

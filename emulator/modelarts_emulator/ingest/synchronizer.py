@@ -73,7 +73,7 @@ class Synchronizer:
         With ``paths``, resolved local files and folders, only these are compared. ``listing`` is a listing of the
         input directories that the caller has made already. ``on_progress`` is called again and again with the number
         of objects compared. Raises: ApiError or OSError if a directory cannot be read (no sample is removed then),
-        Unknown if the dataset has been deleted.
+        DoesNotExist if the dataset has been deleted.
         """
         with self._locks[dataset_id]:
             record = self._store.entry(dataset_id).record

@@ -29,7 +29,7 @@ from modelarts_emulator.contract.sources import LabelFormat
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus, SampleType
 from modelarts_emulator.formats import text
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_upload
+from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_upload
 from modelarts_emulator.ingest.pipeline import Outcome, commit
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.media.images import read_header_bytes
@@ -106,9 +106,9 @@ class SampleUpload:
             log.warning("Cannot write an uploaded sample: %s", error)
             raise ApiError(UPLOAD_FAILED, error.strerror or str(error)) from None
 
-    def labelling(self, labels: Sequence[SampleLabel], metadata: dict[str, object]) -> Labelling:
+    def labelling(self, labels: Sequence[SampleLabel], metadata: dict[str, object]) -> IncomingLabels:
         """Return the labels and metadata that come with a sample."""
-        return Labelling(labels, self.user, self.now, self.status, metadata)
+        return IncomingLabels(labels, self.user, self.now, self.status, metadata)
 
     def commit(self, candidates: Sequence[Candidate]) -> list[Outcome]:
         """Merge candidates in one transaction."""

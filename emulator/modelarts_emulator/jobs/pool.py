@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from modelarts_emulator.store import Unknown
+from modelarts_emulator.store import DoesNotExist
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ class TaskConflict(Exception):
         self.kind = kind
 
 
-class Claim:
+class TaskClaim:
     """The right to run one task. As a context manager it is released, unless ``run`` was called."""
 
     def __init__(self, tasks: TaskPool, dataset_id: str, kind: str) -> None:
         self._tasks, self.dataset_id, self.kind = tasks, dataset_id, kind
         self._running = False
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> TaskClaim:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -91,7 +91,7 @@ class TaskPool:
         with self._changed:
             self._finished[dataset_id, kind] += 1
 
-    def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> Claim:
+    def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> TaskClaim:
         """Claim the right to run a task. Raises TaskConflict.
 
         ``excluded`` are the kinds that it must not overlap with, its own kind included if there may be only one.
@@ -101,9 +101,9 @@ class TaskPool:
                 if self._open[dataset_id, other] > self._finished[dataset_id, other]:
                     raise TaskConflict(other)
             self._open[dataset_id, kind] += 1
-        return Claim(self, dataset_id, kind)
+        return TaskClaim(self, dataset_id, kind)
 
-    def _submit(self, claim: Claim, work: Callable[[], None]) -> None:
+    def _submit(self, claim: TaskClaim, work: Callable[[], None]) -> None:
         self._pool.submit(self._run, claim.dataset_id, claim.kind, work)
 
     def _release(self, dataset_id: str, kind: str) -> None:
@@ -120,7 +120,7 @@ class TaskPool:
                 if not self._stopping:
                     self._thread.has_turn = True
                     work()
-        except Unknown:
+        except DoesNotExist:
             log.info("Dataset %s was deleted while its %s task was running", dataset_id, kind)
         except Exception:
             # TaskRun records every error in its task; an exception that arrives here is a bug of the emulator.

@@ -16,7 +16,7 @@ from modelarts_emulator.contract.errors import (
     Error,
 )
 from modelarts_emulator.contract.wire import RunningTaskType
-from modelarts_emulator.jobs.pool import Claim, TaskConflict, TaskPool
+from modelarts_emulator.jobs.pool import TaskClaim, TaskConflict, TaskPool
 from modelarts_emulator.jobs.transitions import TaskKind
 
 KINDS_OF_RUNNING_TASK_TYPE: dict[RunningTaskType, set[str]] = {
@@ -52,7 +52,7 @@ def require_labelling_allowed(pool: TaskPool, dataset_id: str) -> None:
             raise ApiError(error, dataset_id)
 
 
-def claim_task(pool: TaskPool, dataset_id: str, kind: TaskKind) -> Claim:
+def claim_task(pool: TaskPool, dataset_id: str, kind: TaskKind) -> TaskClaim:
     """Claim the right to run a task. Raises the documented error of the task that conflicts with it."""
     conflicts = _CONFLICTS[kind]
     try:

@@ -13,10 +13,10 @@ import msgspec
 
 from modelarts_emulator.contract.errors import ApiError, Error
 from modelarts_emulator.contract.wire import ExportStatus, TaskStatus
-from modelarts_emulator.jobs.pool import Claim, TaskPool
+from modelarts_emulator.jobs.pool import TaskClaim, TaskPool
 from modelarts_emulator.jobs.task_conflicts import claim_task
 from modelarts_emulator.jobs.transitions import TaskKind, Transitions
-from modelarts_emulator.store import DatasetWriter, Store, TaskRecord, Unknown
+from modelarts_emulator.store import DatasetWriter, DoesNotExist, Store, TaskRecord
 from modelarts_emulator.util.clock import Clock
 
 ENDED_STATUSES = frozenset({TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value})
@@ -62,7 +62,7 @@ class TaskRun:
             run.start(begin, work, write)  # work: run.enter(...), run.progress(...), run.finish(...)
     """
 
-    def __init__(self, runner: TaskRunner, claim: Claim, kind: TaskKind, failure: Error) -> None:
+    def __init__(self, runner: TaskRunner, claim: TaskClaim, kind: TaskKind, failure: Error) -> None:
         self.dataset_id, self.kind = claim.dataset_id, kind
         self._runner, self._claim, self._failure = runner, claim, failure
         self._write: WriteUpdate = _write_nothing
@@ -95,7 +95,7 @@ class TaskRun:
         self._runner.transitions.enter(self.kind, self.dataset_id, state)
 
     def progress(self, status: str, counts: Mapping[str, int] | None = None) -> None:
-        """Write the state of a task that goes on. Raises Unknown if the dataset has been deleted."""
+        """Write the state of a task that goes on. Raises DoesNotExist if the dataset has been deleted."""
         if counts is not None:
             self._counts = counts
         with self._runner.store.writing(self.dataset_id) as dataset:
@@ -109,7 +109,7 @@ class TaskRun:
         error: ApiError | None = None,
         change: Callable[[DatasetWriter], None] | None = None,
     ) -> None:
-        """Write the final state, with ``change`` in the same transaction. Raises Unknown if the dataset is deleted.
+        """Write the final state and ``change`` in one transaction. Raises DoesNotExist if the dataset is deleted.
 
         A client that reads the final state can start a conflicting task immediately.
         """
@@ -130,7 +130,7 @@ class TaskRun:
     def _run(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Unknown:
+        except DoesNotExist:
             raise  # the dataset has been deleted, and its tasks with it
         except ApiError as error:
             self.fail(error)

@@ -24,10 +24,10 @@ from modelarts_emulator.store import (
     DatasetReader,
     DatasetRecord,
     DatasetWriter,
+    DoesNotExist,
     SampleRecord,
     Selection,
     Store,
-    Unknown,
     VersionRecord,
     decode_sample,
     encode_sample,
@@ -86,7 +86,7 @@ class PublishJob:
                 store.save_version(dataset_id, version.version_id, self._documents(dataset, files, counts))
             # A transition rule can hold the task here: the version has the samples from before the wait.
             self._run.enter(VersionStatus.RUNNING.name)
-            # Raises Unknown if the dataset has been deleted in the meantime; no file is written then.
+            # Raises DoesNotExist if the dataset has been deleted in the meantime; no file is written then.
             added, deleted, modified = _difference(store, dataset_id, version)
             files.write(store, output)
         return msgspec.structs.replace(
@@ -244,7 +244,7 @@ def _difference(store: Store, dataset_id: str, version: VersionRecord) -> tuple[
                     added += before is None
                     modified += before is not None and _is_modified(before, after)
         return added, len(known) - (len(documents) - added), modified
-    except Unknown:
+    except DoesNotExist:
         return len(documents), 0, 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from modelarts_emulator.contract.errors import VERSION_NOT_FOUND, ApiError
-from modelarts_emulator.store import DatasetReader, SampleReader, Store, Unknown, VersionRecord
+from modelarts_emulator.store import DatasetReader, DoesNotExist, SampleReader, Store, VersionRecord
 
 
 def require_version(dataset: DatasetReader, version_id: str) -> VersionRecord:
@@ -23,6 +23,6 @@ def open_version_samples(store: Store, dataset_id: str, version_id: str) -> Iter
     with ExitStack() as stack:
         try:
             samples = stack.enter_context(store.version(dataset_id, version_id))
-        except Unknown:
+        except DoesNotExist:
             raise ApiError(VERSION_NOT_FOUND, version_id[:80]) from None
         yield samples

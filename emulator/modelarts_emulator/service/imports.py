@@ -13,7 +13,7 @@ from modelarts_emulator.contract.imports import ImportTaskRequest
 from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.formats import directory_layouts
 from modelarts_emulator.ingest.import_job import ImportJob
-from modelarts_emulator.ingest.import_order import ImportOrder, import_order
+from modelarts_emulator.ingest.import_plan import ImportPlan, import_plan
 from modelarts_emulator.ingest.input_copies import InputCopier
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.runtime import Runtime
@@ -46,10 +46,10 @@ class ImportManagement:
         PARAMETER_INVALID and the error of a conflicting task: IMPORT_RUNNING, PUBLISHING, SWITCHING, SYNC_RUNNING.
         """
         record = self._runtime.require_dataset(project_id, dataset_id)
-        order = import_order(request, record, user)
-        InputCopier(self._runtime.tree, input_directories(record), order.folder)  # raises if the folder is not usable
-        listing = self._require_source(record, order)
-        return ImportJob(self._runtime, record, order, listing, _shown_request(request, order)).start()
+        plan = import_plan(request, record, user)
+        InputCopier(self._runtime.tree, input_directories(record), plan.folder)  # raises if the folder is not usable
+        listing = self._require_source(record, plan)
+        return ImportJob(self._runtime, record, plan, listing, _shown_request(request, plan)).start()
 
     def start_first(self, record: DatasetRecord, listing: Listing, user: str) -> str | None:
         """Import the labels of a new dataset's input, if there are any; return the task's id, or None.
@@ -58,15 +58,15 @@ class ImportManagement:
         """
         if not self._has_labels(record, listing):
             return None
-        order = ImportOrder(
+        plan = ImportPlan(
             source=listing.directories[0],
             is_manifest=False,
             user=user,
             annotations=record.type is not DatasetType.TABLE,
             options=directory_layouts.DirectoryOptions(label_format=record.label_format, schema=record.schema),
         )
-        request = {"import_path": order.source.uri(), "import_type": DIRECTORY}
-        return ImportJob(self._runtime, record, order, listing, request, is_first=True).start()
+        request = {"import_path": plan.source.uri(), "import_type": DIRECTORY}
+        return ImportJob(self._runtime, record, plan, listing, request, is_first=True).start()
 
     def tasks(self, project_id: str, dataset_id: str, *, offset: int, limit: int) -> tuple[int, list[TaskRecord]]:
         """Return the number of import tasks, and a page of them, newest first; ``offset`` counts tasks.
@@ -104,29 +104,29 @@ class ImportManagement:
                 return True
         return False
 
-    def _require_source(self, record: DatasetRecord, order: ImportOrder) -> Listing | None:
+    def _require_source(self, record: DatasetRecord, plan: ImportPlan) -> Listing | None:
         """Return the listing of the source directory, of which the beginning is read; None for a manifest.
 
         Raises: PATH_NOT_FOUND, NO_VALID_FILE if there is nothing to import.
         """
-        if order.is_manifest:
-            if self._runtime.tree.stat(order.source) is None:
-                raise ApiError(PATH_NOT_FOUND, f"{order.source}: no such manifest")
+        if plan.is_manifest:
+            if self._runtime.tree.stat(plan.source) is None:
+                raise ApiError(PATH_NOT_FOUND, f"{plan.source}: no such manifest")
             return None
-        listing = self._runtime.synchronizer.list_directories([order.source])
+        listing = self._runtime.synchronizer.list_directories([plan.source])
         traits = DATASET_TYPES[record.type]
         (directory,) = listing.directories
         if not any(traits.holds(entry.path) for entry in listing.entries(directory)):
             extensions = ", ".join(traits.extensions) or "file"
-            raise ApiError(NO_VALID_FILE, f"{order.source} contains no {extensions}")
+            raise ApiError(NO_VALID_FILE, f"{plan.source} contains no {extensions}")
         return listing
 
 
-def _shown_request(request: ImportTaskRequest, order: ImportOrder) -> dict[str, Any]:
+def _shown_request(request: ImportTaskRequest, plan: ImportPlan) -> dict[str, Any]:
     """Return the members of the request that the task answers with."""
     shown: dict[str, Any] = {
-        "import_path": order.source.uri(),
-        "import_type": MANIFEST if order.is_manifest else DIRECTORY,
+        "import_path": plan.source.uri(),
+        "import_type": MANIFEST if plan.is_manifest else DIRECTORY,
     }
     if request.data_source is not None:
         shown["data_source"] = msgspec.to_builtins(request.data_source)

@@ -17,7 +17,7 @@ from modelarts_emulator.store.records import (
     TaskRecord,
     VersionRecord,
 )
-from modelarts_emulator.store.store import Durability, IndexEntry, Store, Unknown
+from modelarts_emulator.store.store import DoesNotExist, Durability, IndexEntry, Store
 from modelarts_emulator.store.tinydb_table import DatasetDB
 from modelarts_emulator.store.writer import DatasetWriter
 from modelarts_emulator.system.directory_lock import DataDirectoryInUse
@@ -30,6 +30,7 @@ __all__ = [
     "DatasetReader",
     "DatasetRecord",
     "DatasetWriter",
+    "DoesNotExist",
     "Durability",
     "FileRecord",
     "FormatTooNew",
@@ -40,7 +41,6 @@ __all__ = [
     "Selection",
     "Store",
     "TaskRecord",
-    "Unknown",
     "VersionRecord",
     "decode_sample",
     "encode_sample",

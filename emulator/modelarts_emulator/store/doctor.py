@@ -20,7 +20,7 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import is_ignored
-from modelarts_emulator.store import Damaged, DatasetDB, DatasetRecord, FormatTooNew, Store, Unknown
+from modelarts_emulator.store import Damaged, DatasetDB, DatasetRecord, DoesNotExist, FormatTooNew, Store
 from modelarts_emulator.store.check import CheckFinding, DataDirectoryCheck, DatasetSummary, leftovers
 from modelarts_emulator.store.tinydb_storage import PREVIOUS_CHECKPOINT
 from modelarts_emulator.system.directory_lock import ReadOnlyDirectoryLock
@@ -108,7 +108,7 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
         elif problem.repairable and problem.path.endswith(f"/{PREVIOUS_CHECKPOINT}"):
             (data_dir / problem.path).unlink(missing_ok=True)  # the next checkpoint writes another
     for dataset in report.datasets:
-        with suppress(Unknown, Damaged, FormatTooNew):
+        with suppress(DoesNotExist, Damaged, FormatTooNew):
             store.checkpoint(dataset.id)
 
 

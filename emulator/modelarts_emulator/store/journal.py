@@ -27,7 +27,7 @@ REMOVED = msgspec.Raw()
 """The document of a change that removes a record."""
 
 
-class Change(msgspec.Struct, rename={"table": "t", "number": "k", "document": "v"}, omit_defaults=True):
+class DocumentChange(msgspec.Struct, rename={"table": "t", "number": "k", "document": "v"}, omit_defaults=True):
     """One line: a document that was written, or removed if ``document`` is ``REMOVED``."""
 
     table: str
@@ -42,19 +42,19 @@ class Commit(msgspec.Struct, rename={"lines": "n", "checksum": "c"}):
     checksum: int
 
 
-class Head(msgspec.Struct):
+class JournalHead(msgspec.Struct):
     """The first line of a journal."""
 
     format: int
 
 
 _encode_lines = msgspec.json.Encoder().encode_lines
-_heads = msgspec.json.Decoder(Head)
-_changes = msgspec.json.Decoder(Change)
+_heads = msgspec.json.Decoder(JournalHead)
+_changes = msgspec.json.Decoder(DocumentChange)
 _commits = msgspec.json.Decoder(Commit)
 
 
-def encode_group(changes: Sequence[Change]) -> bytes:
+def encode_group(changes: Sequence[DocumentChange]) -> bytes:
     """Encode a group as it is appended to a journal."""
     body = _encode_lines(changes)
     return body + msgspec.json.encode(Commit(len(changes), crc32(body))) + b"\n"
@@ -85,7 +85,7 @@ class Journal:
         """
         start = self.size
         if not start:
-            group = msgspec.json.encode(Head(formats.FORMAT)) + b"\n" + group
+            group = msgspec.json.encode(JournalHead(formats.FORMAT)) + b"\n" + group
         view = memoryview(group)
         try:
             while view:
@@ -142,7 +142,7 @@ class Journal:
             os.close(file)
 
 
-class Tail(NamedTuple):
+class JournalTail(NamedTuple):
     """The end of a journal file, in bytes from its start."""
 
     end: int
@@ -175,16 +175,16 @@ class JournalFile:
             else:
                 self._start = newline + 1
         formats.require_supported(path, self.format)
-        self.tail = Tail(self._start, len(self._data), False)
+        self.tail = JournalTail(self._start, len(self._data), False)
 
-    def groups(self) -> Iterator[list[Change]]:
+    def groups(self) -> Iterator[list[DocumentChange]]:
         """Yield the complete groups in order; afterwards ``tail`` describes the rest of the file."""
         end = self._start
         for group, end in _groups(self._data, self._start):  # noqa: B007  (the last end is used after the loop)
             yield group
         commit = self._data.find(b'\n{"n":', end)
         has_later_group = commit >= 0 and self._data.find(b"\n", commit + 1) >= 0
-        self.tail = Tail(end, len(self._data), has_later_group)
+        self.tail = JournalTail(end, len(self._data), has_later_group)
 
     def truncate_tail(self) -> None:
         """Cut off everything after the last complete group; a copy of damaged data is quarantined first."""
@@ -199,10 +199,10 @@ class JournalFile:
         os.truncate(self.path, end if end > self._start else 0)
 
 
-def _groups(data: bytes, start: int) -> Iterator[tuple[list[Change], int]]:
+def _groups(data: bytes, start: int) -> Iterator[tuple[list[DocumentChange], int]]:
     """Yield complete groups, each with the offset of its end."""
     position = start
-    changes: list[Change] = []
+    changes: list[DocumentChange] = []
     while (newline := data.find(b"\n", position)) >= 0:
         line = data[position:newline]
         try:

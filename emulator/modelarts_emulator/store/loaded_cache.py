@@ -24,7 +24,7 @@ class _CacheEntry(Generic[T]):
     users: int = 0
 
 
-class Lease(Generic[T]):
+class CacheLease(Generic[T]):
     """A context manager that keeps one cached value loaded while it is used.
 
     Written as a class: every request enters one, and ``contextlib.contextmanager`` takes several times as long.
@@ -77,12 +77,12 @@ class LoadedCache(Generic[T]):
         self._guard = threading.Lock()
         self._entries: OrderedDict[CacheKey, _CacheEntry[T]] = OrderedDict()
 
-    def lease(self, key: CacheKey, load: Callable[[], T]) -> Lease[T]:
+    def lease(self, key: CacheKey, load: Callable[[], T]) -> CacheLease[T]:
         """Return a context manager that gives the value of a key, loaded with ``load`` if it is not cached.
 
         The value is not evicted inside the context. Entering it raises the exceptions of ``load``.
         """
-        return Lease(self, key, load)
+        return CacheLease(self, key, load)
 
     def _load(self, entry: _CacheEntry[T], load: Callable[[], T]) -> T:
         with entry.loading:

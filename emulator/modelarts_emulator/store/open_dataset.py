@@ -23,7 +23,7 @@ import msgspec
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.store.files import Rows, Tables
 from modelarts_emulator.store.index import SampleIndex
-from modelarts_emulator.store.journal import Change
+from modelarts_emulator.store.journal import DocumentChange
 from modelarts_emulator.store.records import DatasetRecord, FileRecord, TaskRecord, VersionRecord
 from modelarts_emulator.store.tinydb_storage import DatasetStorage, Documents
 
@@ -140,7 +140,7 @@ class OpenDataset:
         storage = self._storage
         return storage is not None and storage.is_oversized and storage.journal_size >= self._retry_from
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changes: Iterable[DocumentChange]) -> None:
         """Apply a group to the tables in memory. The caller holds the memory lock."""
         for change in changes:
             table: Any = self.samples if change.table == "samples" else self.tables[change.table]
@@ -149,7 +149,7 @@ class OpenDataset:
             else:
                 table.put(change.number, bytes(change.document))
 
-    def commit(self, changes: list[Change]) -> Callable[[], None]:
+    def commit(self, changes: list[DocumentChange]) -> Callable[[], None]:
         """Append a group to the journal and apply it to memory. The caller holds the writer lock.
 
         Returns a function that waits until the group is durable. Call it after releasing the writer lock.
@@ -165,7 +165,7 @@ class OpenDataset:
                 self.apply(changes)
         return wait
 
-    def _apply_to_copy(self, changes: Iterable[Change]) -> None:
+    def _apply_to_copy(self, changes: Iterable[DocumentChange]) -> None:
         """Apply a large group to a new index, and exchange the indexes under the memory lock."""
         rest, documents = [], self.samples.documents()
         for change in changes:

@@ -24,8 +24,8 @@ from modelarts_emulator.store.daily_counts import with_daily_counts
 from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Rows, read_tables, remove, write_tables
 from modelarts_emulator.store.format import Damaged
-from modelarts_emulator.store.journal import Change
-from modelarts_emulator.store.loaded_cache import CacheKey, Lease, LoadedCache
+from modelarts_emulator.store.journal import DocumentChange
+from modelarts_emulator.store.loaded_cache import CacheKey, CacheLease, LoadedCache
 from modelarts_emulator.store.maintenance_thread import MaintenanceThread
 from modelarts_emulator.store.open_dataset import OpenDataset
 from modelarts_emulator.store.reader import DatasetReader, SampleReader
@@ -45,7 +45,7 @@ class Durability(str, Enum):
     PROCESS = "process"
 
 
-class Unknown(KeyError):
+class DoesNotExist(KeyError):
     """The dataset or version does not exist."""
 
 
@@ -61,7 +61,7 @@ class _ReadingContext:
 
     __slots__ = ("_lease",)
 
-    def __init__(self, lease: Lease[OpenDataset]) -> None:
+    def __init__(self, lease: CacheLease[OpenDataset]) -> None:
         self._lease = lease
 
     def __enter__(self) -> DatasetReader:
@@ -153,7 +153,7 @@ class Store:
         else:
             dataset = OpenDataset(None, fsync=False)
             for name, rows in tables.items():
-                dataset.apply(Change(name, number, msgspec.Raw(document)) for number, document in rows)
+                dataset.apply(DocumentChange(name, number, msgspec.Raw(document)) for number, document in rows)
             self._datasets.put((record.id, None), dataset)
         with self._guard:
             self._entries[record.id] = IndexEntry(record, Counts())
@@ -163,7 +163,7 @@ class Store:
         """Delete a dataset with all its versions.
 
         Raises:
-            Unknown: the dataset does not exist.
+            DoesNotExist: the dataset does not exist.
             OSError: the disk refuses; the dataset is unchanged.
         """
         with self._lease(dataset_id) as dataset, dataset.writer, self._guard:
@@ -187,10 +187,10 @@ class Store:
             shutil.rmtree(hidden, ignore_errors=True)
 
     def entry(self, dataset_id: str) -> IndexEntry:
-        """Return a dataset's metadata and counts without loading it. Raises Unknown if it does not exist."""
+        """Return a dataset's metadata and counts without loading it. Raises DoesNotExist if it does not exist."""
         entry = self._entries.get(dataset_id)
         if entry is None:
-            raise Unknown(dataset_id)
+            raise DoesNotExist(dataset_id)
         return entry
 
     def entries(self, project_id: str | None = None) -> list[IndexEntry]:
@@ -203,7 +203,7 @@ class Store:
         return dataset_id not in self._entries or self._datasets.get((dataset_id, None)) is not None
 
     def reading(self, dataset_id: str) -> _ReadingContext:
-        """Return a context manager that gives a :class:`DatasetReader`. Raises Unknown if it does not exist."""
+        """Return a context manager that gives a :class:`DatasetReader`. Raises DoesNotExist if it does not exist."""
         return _ReadingContext(self._lease(dataset_id))
 
     @contextmanager
@@ -213,7 +213,7 @@ class Store:
         They are durable when the context has ended. An exception inside the context discards them.
 
         Raises:
-            Unknown: the dataset does not exist, or was deleted while this call waited for other writers.
+            DoesNotExist: the dataset does not exist, or was deleted while this call waited for other writers.
             OSError: the disk refuses; nothing has changed.
         """
         with self._lease(dataset_id) as dataset:
@@ -221,7 +221,7 @@ class Store:
                 dataset.checkpoint()
             with dataset.writer:
                 if dataset.is_deleted:  # a new dataset may have the same id: the entry alone does not show this
-                    raise Unknown(dataset_id)
+                    raise DoesNotExist(dataset_id)
                 writer = DatasetWriter(dataset)
                 yield writer
                 wait = self._commit(dataset_id, dataset, writer) if writer.is_changed else None
@@ -249,14 +249,14 @@ class Store:
 
     @contextmanager
     def version(self, dataset_id: str, version_id: str) -> Iterator[SampleReader]:
-        """Give a :class:`SampleReader` of the samples of a version. Raises Unknown if it does not exist."""
+        """Give a :class:`SampleReader` of the samples of a version. Raises DoesNotExist if it does not exist."""
         with self._lease_version(dataset_id, version_id) as found:
             yield SampleReader(found.index(), threading.Lock())
 
     def version_documents(self, dataset_id: str, version_id: str) -> list[bytes]:
         """Return the encoded samples of a version; faster than ``version``, which indexes them.
 
-        Raises Unknown if the version does not exist.
+        Raises DoesNotExist if the version does not exist.
         """
         with self._lease_version(dataset_id, version_id) as found:
             return found.documents()
@@ -270,7 +270,7 @@ class Store:
             documents: encoded samples. Those that are the dataset's own objects share memory with it.
 
         Raises:
-            Unknown: the dataset does not exist.
+            DoesNotExist: the dataset does not exist.
             OSError: the disk refuses; no file is left.
         """
         rows = Rows([], [])
@@ -295,7 +295,7 @@ class Store:
     # Checkpoints and backups
 
     def checkpoint(self, dataset_id: str) -> None:
-        """Write a checkpoint of a dataset, so that its journal is empty. Raises Unknown, OSError."""
+        """Write a checkpoint of a dataset, so that its journal is empty. Raises DoesNotExist, OSError."""
         with self._lease(dataset_id) as dataset:
             dataset.checkpoint()
 
@@ -313,7 +313,7 @@ class Store:
         """
         number = 0
         for entry in self.entries():
-            with suppress(Unknown):  # deleted concurrently
+            with suppress(DoesNotExist):  # deleted concurrently
                 self._export_dataset(entry.record.id, folder / entry.record.id)
                 number += 1
         return number
@@ -324,7 +324,7 @@ class Store:
             versions = list(dataset.tables["versions"].rows)
             backup.write_dataset(folder, tables)
         for version_id in versions:
-            with suppress(Unknown):  # still being created, or no longer readable
+            with suppress(DoesNotExist):  # still being created, or no longer readable
                 documents = self.version_documents(dataset_id, version_id)
                 path = backup.version_path(folder, version_id)
                 write_tables(path, {"samples": enumerate(documents, 1)}, fsync=False)
@@ -353,7 +353,7 @@ class Store:
             backup.stage(self._directory, backups, fsync=self._fsync)
         before_change()
         for entry in self.entries():
-            with suppress(Unknown):
+            with suppress(DoesNotExist):
                 self.delete(entry.record.id)
         with self._guard:
             for dataset_id, each in backups.items():
@@ -374,30 +374,30 @@ class Store:
 
     # Loading and eviction
 
-    def _lease(self, dataset_id: str) -> Lease[OpenDataset]:
+    def _lease(self, dataset_id: str) -> CacheLease[OpenDataset]:
         if dataset_id not in self._entries:
-            raise Unknown(dataset_id)
-        return Lease(self._datasets, (dataset_id, None), partial(self._load, dataset_id))
+            raise DoesNotExist(dataset_id)
+        return CacheLease(self._datasets, (dataset_id, None), partial(self._load, dataset_id))
 
     def _load(self, dataset_id: str) -> OpenDataset:
-        """Load a dataset; one that cannot be read is quarantined. Raises Unknown, FormatTooNew, OSError."""
+        """Load a dataset; one that cannot be read is quarantined. Raises DoesNotExist, FormatTooNew, OSError."""
         directory = self._directory
         if directory is None:
-            raise Unknown(dataset_id)
+            raise DoesNotExist(dataset_id)
         try:
             return OpenDataset(directory.folder(dataset_id), fsync=self._fsync)
         except Damaged as error:
             with self._guard:
                 directory.quarantine(dataset_id, error, self._clock.now_ms())
                 self._entries.pop(dataset_id, None)
-            raise Unknown(dataset_id) from error
+            raise DoesNotExist(dataset_id) from error
 
-    def _lease_version(self, dataset_id: str, version_id: str) -> Lease[VersionSamples]:
+    def _lease_version(self, dataset_id: str, version_id: str) -> CacheLease[VersionSamples]:
         return self._versions.lease((dataset_id, version_id), lambda: self._load_version(dataset_id, version_id))
 
     def _load_version(self, dataset_id: str, version_id: str) -> VersionSamples:
         if self._directory is None:
-            raise Unknown(version_id)
+            raise DoesNotExist(version_id)
         path = Path()
         try:
             path = self._directory.version_file(dataset_id, version_id)
@@ -406,12 +406,12 @@ class Store:
             samples.index()
             return samples
         except FileNotFoundError:
-            raise Unknown(version_id) from None
+            raise DoesNotExist(version_id) from None
         except (Damaged, msgspec.DecodeError, ValueError) as error:
             target = path.with_name(f"{path.name}.damaged-{self._clock.now_ms()}")
             replace_file(path, target)
             log.error("Cannot read the samples of version %s (%s); quarantined as %s", version_id, error, target)
-            raise Unknown(version_id) from error
+            raise DoesNotExist(version_id) from error
 
     def _schedule_eviction(self) -> None:
         """Schedule an eviction if more samples are loaded than allowed."""
@@ -439,7 +439,7 @@ class Store:
         return True
 
     def _checkpoint_if_exists(self, dataset_id: str) -> None:
-        with suppress(Unknown):
+        with suppress(DoesNotExist):
             self.checkpoint(dataset_id)
 
     # The index
@@ -452,7 +452,7 @@ class Store:
                 self._entries[dataset_id] = IndexEntry(row.record, row.counts)
                 self._generations[dataset_id] = row.generation
                 continue
-            with suppress(Unknown):  # quarantined
+            with suppress(DoesNotExist):  # quarantined
                 dataset = self._load(dataset_id)
                 self._datasets.put((dataset_id, None), dataset)
                 self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)

@@ -26,7 +26,7 @@ from tinydb.storages import Storage
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.files import Rows, Tables, read_tables, write_tables
 from modelarts_emulator.store.format import Damaged, upgrade
-from modelarts_emulator.store.journal import Change, Journal, JournalFile, encode_group
+from modelarts_emulator.store.journal import DocumentChange, Journal, JournalFile, encode_group
 from modelarts_emulator.system.durability import flush_folder, replace_file
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class DatasetStorage(Storage):
                 return built
         raise Damaged(self._folder, "neither checkpoint can be read")
 
-    def append(self, changes: Sequence[Change]) -> Callable[[], None]:
+    def append(self, changes: Sequence[DocumentChange]) -> Callable[[], None]:
         """Append a group to the journal; return a function that waits until it is durable. Both raise OSError."""
         journal = self._journal
         assert journal is not None
@@ -215,7 +215,7 @@ class DatasetStorage(Storage):
             )
         return self._tables
 
-    def change(self, changes: Sequence[Change]) -> None:
+    def change(self, changes: Sequence[DocumentChange]) -> None:
         """Append a group to the journal and wait until it is durable. Raises OSError."""
         tables = self.tables()
         self._require_writable()
@@ -248,7 +248,7 @@ class DatasetStorage(Storage):
             tables[table] = _merged(tables.get(table, Rows([], [])), documents)
         return tables
 
-    def _journal_changes(self) -> Iterator[tuple[int, Change]]:
+    def _journal_changes(self) -> Iterator[tuple[int, DocumentChange]]:
         """Yield every change since the checkpoint with the format of its journal.
 
         Raises:

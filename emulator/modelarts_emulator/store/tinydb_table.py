@@ -16,7 +16,7 @@ import orjson
 from tinydb import TinyDB
 from tinydb.table import Table
 
-from modelarts_emulator.store.journal import Change
+from modelarts_emulator.store.journal import DocumentChange
 from modelarts_emulator.store.tinydb_storage import DatasetStorage, LazyDocuments
 
 
@@ -98,11 +98,11 @@ class _RecordingTable(MutableMapping[int, Any]):
         self._touched.clear()
         self._removed.update(self._rows)
 
-    def changes(self, table: str) -> list[Change]:
+    def changes(self, table: str) -> list[DocumentChange]:
         """Return one change per document that differs from the stored one."""
-        lines = [Change(table, number) for number in sorted(self._removed) if number in self._rows]
+        lines = [DocumentChange(table, number) for number in sorted(self._removed) if number in self._rows]
         for number, document in self._touched.items():
             encoded, before = orjson.dumps(document), self._rows.get(number)
             if encoded != before and (before is None or orjson.loads(before) != document):
-                lines.append(Change(table, number, msgspec.Raw(encoded)))
+                lines.append(DocumentChange(table, number, msgspec.Raw(encoded)))
         return lines

@@ -10,7 +10,7 @@ import msgspec
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import encode_sample
-from modelarts_emulator.store.journal import Change
+from modelarts_emulator.store.journal import DocumentChange
 from modelarts_emulator.store.open_dataset import OpenDataset
 from modelarts_emulator.store.reader import DatasetReader
 from modelarts_emulator.store.records import DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
@@ -127,15 +127,15 @@ class DatasetWriter(DatasetReader):
         """Whether there are changes to commit."""
         return bool(self._changed)
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[DocumentChange]:
         """Return the changes for the journal: one line per changed record."""
-        lines: list[Change] = []
+        lines: list[DocumentChange] = []
         for table, changed in self._changed.items():
             lines += self._sample_lines(changed) if table == "samples" else self._small_lines(table, changed)
         return lines
 
-    def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> list[Change]:
-        lines: list[Change] = []
+    def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> list[DocumentChange]:
+        lines: list[DocumentChange] = []
         free: Iterator[int] | None = None
         for sample_id, sample in changed.items():
             number = self._numbers[sample_id] if sample_id in self._numbers else self._samples.number(sample_id)
@@ -143,25 +143,25 @@ class DatasetWriter(DatasetReader):
                 if number is None:
                     free = free or self._samples.free_numbers()
                     number = next(free)
-                lines.append(Change("samples", number, msgspec.Raw(encode_sample(sample))))
+                lines.append(DocumentChange("samples", number, msgspec.Raw(encode_sample(sample))))
             elif number is not None:
-                lines.append(Change("samples", number))
+                lines.append(DocumentChange("samples", number))
         return lines
 
-    def _small_lines(self, name: str, changed: dict[Any, Any]) -> Iterator[Change]:
+    def _small_lines(self, name: str, changed: dict[Any, Any]) -> Iterator[DocumentChange]:
         table = self._dataset.tables[name]
         rows, free = table.rows, table.next_number
         if name in self._replaced:
-            yield from (Change(name, number) for number, _ in rows.values())
+            yield from (DocumentChange(name, number) for number, _ in rows.values())
             rows = {}
         for key, record in changed.items():
             row = rows.get(key)
             if record is not None:
                 number = row[0] if row else free
                 free += 0 if row else 1
-                yield Change(name, number, msgspec.Raw(msgspec.json.encode(record)))
+                yield DocumentChange(name, number, msgspec.Raw(msgspec.json.encode(record)))
             elif row:
-                yield Change(name, row[0])
+                yield DocumentChange(name, row[0])
 
     def _put(self, table: str, key: Any, record: Any) -> None:
         self._changed.setdefault(table, {})[key] = record

@@ -1,7 +1,7 @@
 """Types of the pytest plugin's fixtures, for annotations: ``def test_labels(modelarts: Project) -> None``.
 
 ``modelarts`` is a ``Project``, ``modelarts_dataset`` a ``DatasetFactory`` that returns a ``ReadyDataset``. A call of a
-fixture that is answered with an error raises ``Refused``.
+fixture that is answered with an error raises ``RequestRefused``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelarts_emulator.testing.dataset import DatasetFactory, ReadyDataset
-    from modelarts_emulator.testing.project import Project, ProjectFactory, Refused
+    from modelarts_emulator.testing.project import Project, ProjectFactory, RequestRefused
 
-__all__ = ["DatasetFactory", "Project", "ProjectFactory", "ReadyDataset", "Refused"]
+__all__ = ["DatasetFactory", "Project", "ProjectFactory", "ReadyDataset", "RequestRefused"]
 
 
 def __getattr__(name: str) -> object:

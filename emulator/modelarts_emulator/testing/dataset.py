@@ -46,7 +46,7 @@ class ReadyDataset:
         return f"{self.project.endpoint}/datasets/{self.id}"
 
     def call(self, method: str, path: str = "", body: Any = None, **query: Any) -> Any:
-        """Call the API below the dataset, as ``Project.call`` does. Raises Refused.
+        """Call the API below the dataset, as ``Project.call`` does. Raises RequestRefused.
 
         >>> dataset = modelarts_dataset(3)
         >>> dataset.call("GET", "/data-annotations/samples", limit=1)["sample_count"]
@@ -74,7 +74,7 @@ class ReadyDataset:
 
         Raises:
             InvalidValue: there is no sample with this name; no label has been changed.
-            Refused: the answer is an error.
+            RequestRefused: the answer is an error.
         """
         for name in labels:
             if name not in self.samples:
@@ -92,7 +92,7 @@ class ReadyDataset:
 
         Raises:
             UnknownKeyword: a keyword does not exist.
-            Refused: the answer is an error.
+            RequestRefused: the answer is an error.
             IdleTimeout: the task is still open after 10 s.
         """
         require_keywords(members, VersionKeywords.__annotations__, "publish")
@@ -150,7 +150,7 @@ def create_dataset(
     Raises:
         UnknownKeyword: a keyword does not exist.
         InvalidValue: the dataset type does not exist.
-        Refused: an answer is an error.
+        RequestRefused: an answer is an error.
         IdleTimeout: a task is still open after 10 s.
     """
     require_keywords(members, DatasetKeywords.__annotations__, "modelarts_dataset")

@@ -37,7 +37,7 @@ def account_settings(*, strict: bool) -> dict[str, Any]:
     return {"users": (User(USER, password=PASSWORD),), "access_keys": keys, "control_key": SECRET_KEY}
 
 
-class Refused(EmulatorError, AssertionError):
+class RequestRefused(EmulatorError, AssertionError):
     """A call of a fixture was answered with an error.
 
     ``status`` is the HTTP status, ``error_code`` such as ``ModelArts.4352``, and ``body`` the decoded answer.
@@ -139,14 +139,14 @@ class Project:
         []
 
         Raises:
-            Refused: the answer is an error.
+            RequestRefused: the answer is an error.
         """
         answer = self._client.open(
             f"/v2/{self.project_id}{path}", method=method, json=body, query_string=query, headers=self.headers
         )
         found = json.loads(answer.data) if answer.data else None
         if answer.status_code >= 400:
-            raise Refused(answer.status_code, found, f"{method} {path}")
+            raise RequestRefused(answer.status_code, found, f"{method} {path}")
         return found
 
     def wait_idle(self, timeout_s: float = 10.0) -> None:

@@ -46,7 +46,7 @@ class Body:
         self._file.close()
 
 
-class Sized:
+class SizedBody:
     """A body of known length."""
 
     def __init__(self, length: int, limit: int) -> None:
@@ -68,7 +68,7 @@ class Sized:
         return not self._missing
 
 
-class Chunked:
+class ChunkedBody:
     """A body in chunks, decoded; trailer fields are checked and dropped."""
 
     def __init__(self, limit: int) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
-from modelarts_emulator.web.bodies import Chunked, Sized
+from modelarts_emulator.web.bodies import ChunkedBody, SizedBody
 from modelarts_emulator.web.heads import RequestHead
 from modelarts_emulator.web.responses import FileSlice
 
@@ -51,7 +51,7 @@ class Connection:
         """Received bytes that have not been parsed."""
         self.head: RequestHead | None = None
         """The head of the request whose body is being received."""
-        self.body: Sized | Chunked | None = None
+        self.body: SizedBody | ChunkedBody | None = None
         self.busy = False
         """Whether a request is being answered; the next one waits in ``buffer``."""
         self.ended = False

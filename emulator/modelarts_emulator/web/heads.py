@@ -34,7 +34,7 @@ class BadRequest(Exception):
         self.status, self.reason = status, reason
 
 
-class Fields(NamedTuple):
+class HeaderFields(NamedTuple):
     """Header fields as WSGI names them, and their meaning for the connection. Shared by requests: do not modify."""
 
     environ: dict[str, str]
@@ -61,7 +61,7 @@ class RequestHead(NamedTuple):
     """The authority of an absolute target, which replaces the ``Host`` field."""
     minor: int
     """The minor version: 0 or 1."""
-    fields: Fields
+    fields: HeaderFields
 
     @property
     def keeps_alive(self) -> bool:
@@ -92,7 +92,7 @@ def parse_head(data: bytes) -> RequestHead:
     return RequestHead(method.decode(), text, path, query, host, 0 if is_1_0 else 1, fields)
 
 
-def parse_fields(lines: bytes) -> Fields:
+def parse_fields(lines: bytes) -> HeaderFields:
     """Parse complete header field lines that match the grammar. Raises BadRequest."""
     environ: dict[str, str] = {}
     lengths: list[str] = []
@@ -119,7 +119,7 @@ def parse_fields(lines: bytes) -> Fields:
             raise BadRequest(501, "the only transfer coding is chunked")
     if lengths and not (lengths[0].isascii() and lengths[0].isdecimal() and len(lengths[0]) < 19):
         raise BadRequest(400, "Content-Length is not a number")
-    return Fields(
+    return HeaderFields(
         environ,
         int(lengths[0]) if lengths else 0,
         coding is not None,

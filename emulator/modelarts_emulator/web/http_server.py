@@ -25,7 +25,7 @@ from io import BytesIO
 from typing import Any
 
 from modelarts_emulator.system.sockets import HAS_SENDFILE, MAX_CONNECTIONS
-from modelarts_emulator.web.bodies import Chunked, Sized
+from modelarts_emulator.web.bodies import ChunkedBody, SizedBody
 from modelarts_emulator.web.connection import BLOCKED, Connection, Output, drop
 from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, RequestHead, parse_head, require_beginning
 from modelarts_emulator.web.listening import close_all, listen
@@ -425,7 +425,7 @@ class WebServer:
             self._dispatch(connection)
             return
         limit = self._limits.body
-        connection.body = Chunked(limit) if fields.is_chunked else Sized(fields.length, limit)
+        connection.body = ChunkedBody(limit) if fields.is_chunked else SizedBody(fields.length, limit)
         connection.deadline = self._now + self._limits.idle_s
         if fields.expects_continue and head.minor and not connection.buffer:
             self._send(connection, CONTINUE)
@@ -459,7 +459,7 @@ class WebServer:
         entry = (due, next(self._postponed_numbers), connection, request)
         self._call(lambda: heapq.heappush(self._postponed, entry))
 
-    def _request(self, connection: Connection, head: RequestHead, body: Sized | Chunked | None) -> Request:
+    def _request(self, connection: Connection, head: RequestHead, body: SizedBody | ChunkedBody | None) -> Request:
         fields = head.fields
         environ: dict[str, Any] = {**connection.base, **fields.environ}
         environ["REQUEST_METHOD"] = head.method

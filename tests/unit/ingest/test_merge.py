@@ -10,7 +10,7 @@ import pytest
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, LABEL_INCOMPATIBLE, SAMPLE_EXISTS, ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType, Usage
-from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_import, merge_sync, merge_upload
+from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_import, merge_sync, merge_upload
 from modelarts_emulator.store import SampleRecord
 
 OLD, NEW = (10, 1_000_000_000), (20, 2_000_000_000)
@@ -42,8 +42,8 @@ def labelled(signature: tuple[int, int] = OLD) -> SampleRecord:
     )
 
 
-def labelling(*labels: SampleLabel, **members: Any) -> Labelling:
-    return Labelling(labels, "human/c/d", 99, **members)
+def labelling(*labels: SampleLabel, **members: Any) -> IncomingLabels:
+    return IncomingLabels(labels, "human/c/d", 99, **members)
 
 
 SYNC_CASES = {
@@ -112,7 +112,7 @@ IMPORT_CASES = {
 
 @pytest.mark.parametrize(("stored", "found", "brought", "merged"), IMPORT_CASES.values(), ids=IMPORT_CASES.keys())
 def test_merge_import_by_stored_sample_and_labels(
-    stored: SampleRecord | None, found: SampleRecord | None, brought: Labelling, merged: SampleRecord
+    stored: SampleRecord | None, found: SampleRecord | None, brought: IncomingLabels, merged: SampleRecord
 ) -> None:
     result = merge_import(stored, Candidate("1", found, brought), DatasetType.IMAGE_CLASSIFICATION)
     assert result is not None
@@ -151,7 +151,7 @@ UPLOAD_CASES = {
 
 @pytest.mark.parametrize(("stored", "found", "brought", "merged"), UPLOAD_CASES.values(), ids=UPLOAD_CASES.keys())
 def test_merge_upload_of_a_created_object(
-    stored: SampleRecord | None, found: SampleRecord | None, brought: Labelling, merged: SampleRecord | None
+    stored: SampleRecord | None, found: SampleRecord | None, brought: IncomingLabels, merged: SampleRecord | None
 ) -> None:
     assert merge_upload(stored, Candidate("1", found, brought, is_created=True)) == merged
 

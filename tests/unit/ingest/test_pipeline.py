@@ -11,7 +11,7 @@ from modelarts_emulator.contract.errors import SAMPLE_EXISTS, ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus, SampleType
 from modelarts_emulator.ingest import pipeline
-from modelarts_emulator.ingest.merge import Candidate, Labelling, merge_upload
+from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_upload
 from modelarts_emulator.ingest.pipeline import Outcome, commit, in_batches, run_pipeline
 from modelarts_emulator.store import DatasetRecord, SampleRecord, Store
 from tests.helpers.clocks import SetClock
@@ -41,7 +41,7 @@ def store() -> Iterator[Store]:
 def candidate(number: int, *labels: str, is_created: bool = True) -> Candidate:
     sample = SampleRecord(id=f"{number:032x}", path=f"b/in/{number}.png", type=SampleType.IMAGE, time=number)
     items = [SampleLabel(name=name, type=LabelType.IMAGE_CLASSIFICATION) for name in labels]
-    return Candidate(sample.id, sample, Labelling(items, "human/a/b", 9), is_created, name=f"/b/in/{number}.png")
+    return Candidate(sample.id, sample, IncomingLabels(items, "human/a/b", 9), is_created, name=f"/b/in/{number}.png")
 
 
 def stored(store: Store) -> dict[int, list[str | None]]:
@@ -145,4 +145,4 @@ def test_in_batches_splits_items_in_order(count: int, sizes: list[int]) -> None:
 
 
 def test_labelling_status_defaults_to_manual() -> None:
-    assert Labelling([], "a", 1).status is SampleStatus.MANUAL_ANNOTATION
+    assert IncomingLabels([], "a", 1).status is SampleStatus.MANUAL_ANNOTATION

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.wire import LabelType, SampleStatus
-from modelarts_emulator.store import SampleRecord, Selection, TaskRecord, Unknown
+from modelarts_emulator.store import DoesNotExist, SampleRecord, Selection, TaskRecord
 from modelarts_emulator.store.indexed_fields import encode_sample
 from tests.helpers.stores import ID, abandon, dataset, opened, sample
 
@@ -215,7 +215,7 @@ class AgainstAModel(RuleBasedStateMachine):
             try:
                 with self.store.version(ID, version) as frozen:
                     found = {each.id: each for each in frozen.select(Selection())}
-            except Unknown:
+            except DoesNotExist:
                 found = None
             assert found == self.versions.get(version)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_emulator.store import Store, Unknown
+from modelarts_emulator.store import DoesNotExist, Store
 from modelarts_emulator.store.indexed_fields import encode_sample
 from modelarts_emulator.util.clock import SystemClock
 from tests.helpers.places import ROOT
@@ -29,7 +29,7 @@ sys.path.insert(0, sys.argv.pop())
 from pathlib import Path
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.wire import LabelType
-from modelarts_emulator.store import Unknown
+from modelarts_emulator.store import DoesNotExist
 from modelarts_emulator.store.indexed_fields import encode_sample
 from tests.helpers.stores import ID, OTHER, dataset, numbers, opened, put, sample
 """
@@ -137,7 +137,7 @@ for refused in (
         print(error.errno)
 try:
     put(store, 2)  # the journal is open already
-except Unknown:
+except DoesNotExist:
     print("gone")
 for path in (root, root / "datasets", root / "datasets" / ID, root / "datasets" / ID / "versions"):
     path.chmod(0o755)
@@ -251,7 +251,7 @@ def test_store_unreadable_dataset_is_quarantined_and_others_work(root: Path, cap
     store = opened(root)
     for path in (root / "datasets" / ID).glob("dataset*.json"):
         path.write_bytes(b"\0" * path.stat().st_size)
-    with caplog.at_level(logging.ERROR, "modelarts_emulator"), pytest.raises(Unknown):
+    with caplog.at_level(logging.ERROR, "modelarts_emulator"), pytest.raises(DoesNotExist):
         contents(store)
     (line,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert ID in line and "quarantined as" in line
@@ -285,7 +285,7 @@ def test_version_damaged_file_is_quarantined_once(root: Path, caplog: pytest.Log
     store = opened(root)
     (root / "datasets" / ID / "versions" / "v.json").write_bytes(b"{")
     for _ in range(2):
-        with pytest.raises(Unknown), store.version(ID, "v"):
+        with pytest.raises(DoesNotExist), store.version(ID, "v"):
             pass
     store.close()
     assert len([record for record in caplog.records if "quarantined" in record.message]) == 1

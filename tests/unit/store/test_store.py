@@ -20,10 +20,10 @@ from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.wire import LabelType, SampleStatus
 from modelarts_emulator.store import (
     DataDirectoryInUse,
+    DoesNotExist,
     FormatTooNew,
     Selection,
     Store,
-    Unknown,
 )
 from modelarts_emulator.store import open_dataset as dataset_module
 from modelarts_emulator.store.indexed_fields import encode_sample
@@ -86,9 +86,9 @@ def test_writing_exception_discards_all_changes(store: Store) -> None:
 
 def test_delete_dataset_removes_its_folder(store: Store, root: Path) -> None:
     store.delete(ID)
-    with pytest.raises(Unknown):
+    with pytest.raises(DoesNotExist):
         store.entry(ID)
-    with pytest.raises(Unknown), store.reading(ID):
+    with pytest.raises(DoesNotExist), store.reading(ID):
         pass
     assert not root.exists() or not list((root / "datasets").iterdir())
 
@@ -102,7 +102,7 @@ def test_version_later_changes_do_not_affect_it(store: Store) -> None:
         assert (version.counts.total, version.counts.annotated) == (2, 1)
         assert version.documents() == store.version_documents(ID, "v")
     store.delete_version(ID, "v")
-    with pytest.raises(Unknown), store.version(ID, "v"):
+    with pytest.raises(DoesNotExist), store.version(ID, "v"):
         pass
 
 
@@ -534,7 +534,7 @@ print(sorted(int(i, 16) for i in contents(store)))
 def test_version_id_that_is_a_path_opens_and_removes_nothing(store: Store, root: Path, version_id: str) -> None:
     outside = root.parent / "outside.json"
     outside.write_text("{}")
-    with pytest.raises(Unknown), store.version(ID, version_id):
+    with pytest.raises(DoesNotExist), store.version(ID, version_id):
         pass
     store.delete_version(ID, version_id)
     assert outside.read_text() == "{}"

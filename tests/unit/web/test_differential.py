@@ -9,7 +9,7 @@ import httptools
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelarts_emulator.web.bodies import Chunked
+from modelarts_emulator.web.bodies import ChunkedBody
 from modelarts_emulator.web.heads import BadRequest, parse_head
 
 SPACES = (b" ", b"\r\n", b"\n", b"\r", b"\0", b"\xff", b"\x0b", b"\x7f", b":")
@@ -109,7 +109,7 @@ def test_chunks(chunks: bytes, end: bytes, step: int) -> None:
 
 def _decoded(data: bytes, step: int) -> tuple[bytes, bytes]:
     """The body and what follows it, fed in pieces of ``step`` bytes."""
-    chunked, buffer = Chunked(1 << 20), bytearray()
+    chunked, buffer = ChunkedBody(1 << 20), bytearray()
     try:
         for start in range(0, len(data), step):
             buffer += data[start : start + step]

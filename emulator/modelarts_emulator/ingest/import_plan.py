@@ -28,7 +28,7 @@ LabelFilter = frozenset[tuple[str | None, LabelType | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportOrder:
+class ImportPlan:
     """Describe one import. ``source`` is a manifest if ``is_manifest``, otherwise a directory."""
 
     source: ObsPath
@@ -64,8 +64,8 @@ class ImportOrder:
         return not self.difficult_only or _is_difficult(item)
 
 
-def import_order(request: ImportTaskRequest, record: DatasetRecord, user: str) -> ImportOrder:
-    """Return the order that a request describes; label format and schema default to those of the dataset.
+def import_plan(request: ImportTaskRequest, record: DatasetRecord, user: str) -> ImportPlan:
+    """Return the plan that a request describes; label format and schema default to those of the dataset.
 
     Raises: PARAMETER_INVALID, PATH_INVALID, PATH_IS_BUCKET.
     """
@@ -80,7 +80,7 @@ def import_order(request: ImportTaskRequest, record: DatasetRecord, user: str) -
     if with_header is None:
         # A table has no header by default, but a manifest may name a version's table, which usually has one.
         with_header = request.with_column_header if is_manifest else bool(request.with_column_header)
-    return ImportOrder(
+    return ImportPlan(
         source=ObsPath.parse(text) if is_manifest else ObsPath.directory(text),
         is_manifest=is_manifest,
         user=user,
