@@ -17,7 +17,9 @@ from modelarts_emulator.media.images import ImageCache
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.s3 import endpoint
 from modelarts_emulator.s3.call import Storage
+from modelarts_emulator.s3.multipart_store import recover_uploads
 from modelarts_emulator.service.dataset_service import DatasetService
+from modelarts_emulator.store import Durability
 
 IMAGE_CACHE_BYTES = 64 * 1024 * 1024
 
@@ -31,7 +33,7 @@ def create_app(runtime: Runtime, service: DatasetService | None = None) -> Flask
     is_accepted = origin_check.register(app, settings)  # first, so that it protects every other endpoint
     control_api = control.register(app, runtime)
     accounts = settings.accounts({entry.record.project_id for entry in runtime.store.entries()})
-    token_file = TokenFile(runtime.root / "tokens", accounts) if settings.data_dir else None
+    token_file = TokenFile(runtime.root / "tokens", accounts, fsync=_is_durable(runtime)) if settings.data_dir else None
     tokens = Tokens(runtime.clock, runtime.ids, token_file)
     access = Authenticator(accounts, tokens, url_signing_key(*runtime.signing_key), runtime.clock)
     operations = dispatch.register(app, settings, service or DatasetService(runtime), access)
@@ -48,6 +50,7 @@ def create_app(runtime: Runtime, service: DatasetService | None = None) -> Flask
 
 
 def _storage(runtime: Runtime) -> Storage:
+    recover_uploads(runtime.root / "uploads")
     return Storage(
         tree=runtime.tree,
         metadata=runtime.metadata,
@@ -55,4 +58,9 @@ def _storage(runtime: Runtime) -> Storage:
         images=ImageCache(IMAGE_CACHE_BYTES),
         clock=runtime.clock,
         ids=runtime.ids,
+        fsync=_is_durable(runtime),
     )
+
+
+def _is_durable(runtime: Runtime) -> bool:
+    return runtime.settings.data_dir is not None and Durability(runtime.settings.durability) is Durability.FULL

@@ -22,6 +22,7 @@ from modelarts_emulator.jobs.task_run import TaskRunner
 from modelarts_emulator.jobs.transitions import Transitions
 from modelarts_emulator.jobs.undo_log import roll_back
 from modelarts_emulator.obs.metadata import MetadataStore
+from modelarts_emulator.obs.metadata_file import METADATA_FILE
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.samples.factory import input_directories
 from modelarts_emulator.store import DatasetRecord, DoesNotExist, Durability, Store
@@ -67,7 +68,7 @@ class Runtime:
         self.tree = ObjectTree(
             self.root / "obs", settings.buckets, fsync=durability is Durability.FULL, clock=self.clock
         )
-        self.metadata = MetadataStore(self.root / "object-metadata.sqlite" if settings.data_dir else None)
+        self.metadata = MetadataStore(self.root / METADATA_FILE if settings.data_dir else None)
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)
         self.tasks = TaskPool()

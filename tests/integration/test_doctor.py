@@ -12,6 +12,8 @@ import pytest
 from modelarts_emulator.__main__ import main
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.wire import VersionStatus
+from modelarts_emulator.obs.metadata import Metadata, MetadataStore
+from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.store import VersionRecord, doctor
 from modelarts_emulator.store.indexed_fields import encode_sample
@@ -124,6 +126,25 @@ def _kill_while_writing(root: Path) -> None:
     journal.write_bytes(journal.read_bytes()[:-5])
 
 
+def _truncated_metadata(root: Path) -> None:
+    _metadata(root, 300)
+    with (root / "object-metadata.sqlite").open("rb+") as file:
+        file.truncate(5_000)
+
+
+def _flipped_metadata(root: Path) -> None:
+    _metadata(root, 3)
+    file = root / "object-metadata.sqlite"
+    file.write_bytes(file.read_bytes().replace(b"jpeg", b"jqeg", 1))
+
+
+def _metadata(root: Path, number: int) -> None:
+    store = MetadataStore(root / "object-metadata.sqlite")
+    for index in range(number):
+        store.put(f"bkt/in/{index}.jpg", ObjectStat(1, 2), Metadata("0" * 32, "image/jpeg"))
+    store.close()
+
+
 FOLDER = f"datasets/{ID}"
 MENDED: list[tuple[Callable[[Path], None], str, str]] = [
     (_kill_while_writing, f"{FOLDER}/journal-3.jsonl", "torn"),
@@ -135,6 +156,9 @@ MENDED: list[tuple[Callable[[Path], None], str, str]] = [
     (_write("index.json", b"[]"), "index.json", "damaged"),
     (_write("datasets/.deleted-x/versions/v.json"), "datasets/.deleted-x", "leftover"),
     (_write(f"datasets/{'n' * 19}/dataset.json.tmp"), f"datasets/{'n' * 19}", "leftover"),
+    (_truncated_metadata, "object-metadata.sqlite", "damaged"),
+    (_flipped_metadata, "object-metadata.sqlite", "damaged"),
+    (_write(f"uploads/{'0' * 32}.ended/upload.json"), f"uploads/{'0' * 32}.ended", "leftover"),
     (_write("obs/bkt/in/.~0123456789abcdef"), "/bkt/in/.~0123456789abcdef", "leftover"),
 ]
 

@@ -93,6 +93,7 @@ def test_folders_of_tests_are_named_after_rooms_of_the_package() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     others = {
         "contract",
+        "crash",
         "file_systems",
         "fixtures",
         "packaging",

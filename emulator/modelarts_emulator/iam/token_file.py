@@ -14,6 +14,7 @@ import msgspec
 
 from modelarts_emulator.iam.accounts import AccountProject, Accounts
 from modelarts_emulator.iam.token import Token
+from modelarts_emulator.system.durability import flush_data, flush_folder
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,13 @@ class _Line(msgspec.Struct, omit_defaults=True):
 
 
 class TokenFile:
-    """The file of one emulator's tokens. Not thread-safe: the caller holds a lock.
+    """The file of one emulator's tokens. Not thread-safe: the caller holds a lock. ``fsync``: they survive power loss.
 
     An I/O error does not fail a login. It is logged, and the affected tokens end with the process.
     """
 
-    def __init__(self, path: Path, accounts: Accounts) -> None:
-        self._path = path
+    def __init__(self, path: Path, accounts: Accounts, *, fsync: bool = False) -> None:
+        self._path, self._fsync = path, fsync
         self._accounts = accounts
 
     def load(self, now_ms: int) -> list[Token]:
@@ -69,17 +70,25 @@ class TokenFile:
             new = self._path.with_name(self._path.name + ".new")
             new.unlink(missing_ok=True)
             new.touch(mode=0o600)
-            new.write_bytes(b"".join(map(_encoded, tokens)))
+            self._write(new, "wb", b"".join(map(_encoded, tokens)))
             new.replace(self._path)
+            if self._fsync:
+                flush_folder(self._path.parent)
         except OSError as error:
             self._refused(error)
 
     def _append(self, line: bytes) -> None:
         try:
-            with self._path.open("ab") as file:
-                file.write(line)
+            self._write(self._path, "ab", line)
         except OSError as error:
             self._refused(error)
+
+    def _write(self, path: Path, mode: str, data: bytes) -> None:
+        with path.open(mode) as file:
+            file.write(data)
+            if self._fsync:
+                file.flush()
+                flush_data(file.fileno())
 
     def _refused(self, error: OSError) -> None:
         log.warning("Cannot write %s: %s; clients must log in again after a restart", self._path, error.strerror)

@@ -7,17 +7,20 @@ row: its ETag is computed at the first request.
 from __future__ import annotations
 
 import hashlib
+import logging
 import mimetypes
-import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import orjson
 
+from modelarts_emulator.obs.metadata_file import MetadataFile, MetadataRow, is_intact, with_checksum
 from modelarts_emulator.obs.object_tree import ObjectStat
+
+log = logging.getLogger(__name__)
 
 EMPTY_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 NO_FILE = ObjectStat(0, 0)
@@ -44,51 +47,38 @@ class Metadata:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class MetadataRow(NamedTuple):
-    """A row of the table: the metadata of the object ``bucket/key`` for a size and time; ``headers`` are JSON."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    etag: str
-    content_type: str
-    headers: bytes
-
-
 class MetadataStore:
     """The metadata of all objects, in a SQLite file, or in memory without one. Thread-safe; ``close`` it."""
 
     def __init__(self, file: Path | None = None) -> None:
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+        """Open the file; one that cannot be read is quarantined. Raises OSError."""
         self._lock = threading.Lock()
         # Rows that were read or written last. Read without the lock; changed with it, together with the table.
         self._recent: dict[str, tuple[ObjectStat, Metadata]] = {}
-        self._rows = sqlite3.connect(file or ":memory:", check_same_thread=False, isolation_level=None)
-        # Not flushed: a lost row costs a content type, not an object.
-        self._rows.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;")
-        self._rows.execute(
-            "CREATE TABLE IF NOT EXISTS objects (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, etag TEXT,"
-            " content_type TEXT, headers BLOB) WITHOUT ROWID"
-        )
+        self._file = MetadataFile(file)
 
     def put(self, path: str, stat: ObjectStat, metadata: Metadata) -> None:
-        """Store the metadata of the object ``bucket/key`` for its present size and time."""
-        row = (path, *stat, metadata.etag, metadata.content_type, orjson.dumps(dict(metadata.headers)))
+        """Store the metadata of the object ``bucket/key`` for its present size and time. Raises OSError."""
+        row = MetadataRow(path, *stat, metadata.etag, metadata.content_type, orjson.dumps(dict(metadata.headers)))
         with self._lock:
-            self._rows.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._file.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
             self._keep(path, stat, metadata)
 
     def get(self, path: str, stat: ObjectStat) -> Metadata | None:
-        """Return the metadata stored for this size and time, or None."""
-        query = "SELECT etag, content_type, headers FROM objects WHERE path = ? AND size = ? AND mtime_ns = ?"
+        """Return the metadata stored for this size and time, or None, also for a row that is damaged."""
         if (recent := self.get_recent(path, stat)) is not None:
             return recent
+        query = "SELECT * FROM objects WHERE path = ? AND size = ? AND mtime_ns = ?"
         with self._lock:
-            row = self._rows.execute(query, (path, *stat)).fetchone()
-            if not row:
+            rows = self._file.execute(query, (path, *stat))
+            if not rows:
                 return None
-            found = Metadata(row[0], row[1], orjson.loads(row[2]))
+            if not is_intact(rows[0]):
+                log.error("The stored headers of /%s are damaged: they are dropped, and its ETag is computed", path)
+                self._file.execute("DELETE FROM objects WHERE path = ?", (path,))
+                return None
+            row = MetadataRow(*rows[0][:-1])
+            found = Metadata(row.etag, row.content_type, orjson.loads(row.headers))
             self._keep(path, stat, found)
         return found
 
@@ -117,39 +107,38 @@ class MetadataStore:
     def remove(self, path: str) -> None:
         """Delete the metadata of an object."""
         with self._lock:
-            self._rows.execute("DELETE FROM objects WHERE path = ?", (path,))
+            self._file.execute("DELETE FROM objects WHERE path = ?", (path,))
             self._recent.pop(path, None)
 
     def remove_bucket(self, bucket: str) -> None:
         """Delete the metadata of all objects of a bucket."""
         with self._lock:
-            self._rows.execute("DELETE FROM objects WHERE path >= ? AND path < ?", (f"{bucket}/", f"{bucket}0"))
+            self._file.execute("DELETE FROM objects WHERE path >= ? AND path < ?", (f"{bucket}/", f"{bucket}0"))
             self._recent.clear()
 
     def directories(self, bucket: str) -> set[str]:
         """Return the keys of a bucket that were created as directories, each with a final ``/``."""
         query = "SELECT path FROM objects WHERE path >= ? AND path < ? AND path GLOB '*/'"
         with self._lock:
-            rows = self._rows.execute(query, (f"{bucket}/", f"{bucket}0")).fetchall()
+            rows = self._file.execute(query, (f"{bucket}/", f"{bucket}0"))
         return {path.removeprefix(f"{bucket}/") for (path,) in rows}
 
     def rows(self) -> list[MetadataRow]:
-        """Return all rows, an argument for ``replace``."""
+        """Return all rows that are intact, an argument for ``replace``."""
         with self._lock:
-            return [MetadataRow(*row) for row in self._rows.execute("SELECT * FROM objects ORDER BY path")]
+            rows = self._file.execute("SELECT * FROM objects ORDER BY path")
+        return [MetadataRow(*row[:-1]) for row in rows if is_intact(row)]
 
     def replace(self, rows: Iterable[MetadataRow]) -> None:
-        """Replace all rows by these in one transaction. Raises sqlite3.Error; nothing has changed then."""
-        with self._lock, self._rows:
-            self._rows.execute("BEGIN")
-            self._rows.execute("DELETE FROM objects")
+        """Replace all rows by these in one transaction. Raises OSError; nothing has changed then."""
+        with self._lock:
             self._recent.clear()
-            self._rows.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._file.replace(rows)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._rows.close()
+            self._file.close()
 
 
 def guess_type(path: str) -> str:

@@ -38,7 +38,8 @@ _KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "co
 class Storage:
     """The services that object storage is built on.
 
-    ``uploads`` is the folder of unfinished multipart uploads; ``images`` caches processed pictures.
+    ``uploads`` is the folder of unfinished multipart uploads; ``images`` caches processed pictures. With ``fsync``
+    parts survive power loss.
     """
 
     tree: ObjectTree
@@ -47,6 +48,7 @@ class Storage:
     images: ImageCache
     clock: Clock
     ids: Ids
+    fsync: bool = False
 
 
 # Clients read the same objects again; a path is checked in full when it is made.

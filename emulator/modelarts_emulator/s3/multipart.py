@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -26,9 +25,10 @@ from modelarts_emulator.contract.storage_errors import (
 from modelarts_emulator.obs.metadata import Metadata, etag_of_parts
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.get_object import find_object, parse_range
-from modelarts_emulator.s3.multipart_store import Upload, create_upload, find_upload
+from modelarts_emulator.s3.multipart_store import Upload, claim, create_upload, end_upload, find_upload
 from modelarts_emulator.s3.put_object import copy_source, require_source_conditions, write_object
 from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, key_text, parse, text_of
+from modelarts_emulator.system.durability import flush_data, flush_folder
 
 MAX_PART_NUMBER = 10_000
 MIN_PART_BYTES = 100 * 1024
@@ -115,7 +115,7 @@ def complete_upload(call: Call) -> Response:
     # A checksum header applies to the object, not to the list of parts in the body.
     root = parse(call.small_body(MAX_BODY, checksums=False), "CompleteMultipartUpload")
     named = [(text_of(part, "PartNumber"), text_of(part, "ETag")) for part in root.findall("Part")]
-    claimed = _claim(folder)
+    claimed = claim(folder)
     try:
         parts = _selected_parts(_parts(claimed), named)
         stat = write_object(call, _part_bytes(parts))
@@ -124,27 +124,15 @@ def complete_upload(call: Call) -> Response:
     except BaseException:
         claimed.rename(folder)
         raise
-    shutil.rmtree(claimed, ignore_errors=True)
+    end_upload(claimed)
     location: list[Item] = [("Location", f"/{call.bucket}/{call.key}"), ("Bucket", call.bucket), ("Key", call.key)]
     return call.xml_response("CompleteMultipartUploadResult", [*location, ("ETag", f'"{metadata.etag}"')])
 
 
 def abort_upload(call: Call) -> Response:
     """Delete an upload and its parts. Raises NO_SUCH_UPLOAD."""
-    shutil.rmtree(_claim(find_upload(call)[0]), ignore_errors=True)
+    end_upload(claim(find_upload(call)[0]))
     return Response(None, 204)
-
-
-def _claim(folder: Path) -> Path:
-    """Rename the folder of an upload, so that only one of two concurrent requests completes or aborts it.
-
-    Raises NO_SUCH_UPLOAD for the other one.
-    """
-    claimed = folder.with_name(folder.name + ".claimed")
-    try:
-        return folder.rename(claimed)
-    except OSError:
-        raise ApiError(NO_SUCH_UPLOAD) from None
 
 
 def _store_part(call: Call, pieces: Iterable[bytes]) -> _Part:
@@ -159,8 +147,13 @@ def _store_part(call: Call, pieces: Iterable[bytes]) -> _Part:
             for piece in pieces:
                 digest.update(piece)
                 file.write(piece)
+            if call.storage.fsync:
+                file.flush()
+                flush_data(file.fileno())
         final = folder / f"{number:05d}.{digest.hexdigest()}"
         temporary.replace(final)
+        if call.storage.fsync:
+            flush_folder(folder)
     except FileNotFoundError:
         raise ApiError(NO_SUCH_UPLOAD) from None  # completed or aborted concurrently
     finally:

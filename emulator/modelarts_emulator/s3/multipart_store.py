@@ -1,10 +1,12 @@
 """Unfinished multipart uploads: their storage, and the list of them.
 
-The folder ``<uploads>/<upload id>/`` holds ``upload.json`` and one file ``<number>.<MD5>`` per part.
+The folder ``<uploads>/<upload id>/`` holds ``upload.json`` and one file ``<number>.<MD5>`` per part. While its parts
+are joined its name ends in ``.claimed``; once the upload has ended, and until it is removed, in ``.ended``.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -18,9 +20,14 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import NO_SUCH_BUCKET, NO_SUCH_UPLOAD
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.xml import Item, iso_time, key_text
+from modelarts_emulator.system.durability import flush_file, flush_folder
+
+log = logging.getLogger(__name__)
 
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _PAGE = 1000
+_DESCRIPTION = "upload.json"
+CLAIMED, ENDED = ".claimed", ".ended"
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -44,8 +51,48 @@ def create_upload(call: Call, upload: Upload) -> str:
     upload_id = call.storage.ids.upload()
     folder = call.storage.uploads / upload_id
     folder.mkdir(parents=True)
-    (folder / "upload.json").write_bytes(msgspec.json.encode(upload))
+    with (folder / _DESCRIPTION).open("wb") as file:
+        file.write(msgspec.json.encode(upload))
+        if call.storage.fsync:
+            file.flush()
+            flush_file(file.fileno())
+    if call.storage.fsync:
+        flush_folder(folder)
+        flush_folder(folder.parent)
     return upload_id
+
+
+def claim(folder: Path) -> Path:
+    """Rename the folder of an upload, so that only one of two concurrent requests completes or aborts it.
+
+    Raises NO_SUCH_UPLOAD for the other one.
+    """
+    try:
+        return folder.rename(folder.with_name(folder.name + CLAIMED))
+    except OSError:
+        raise ApiError(NO_SUCH_UPLOAD) from None
+
+
+def end_upload(claimed: Path) -> None:
+    """Remove a claimed upload. The rename is the moment of its end: removing its parts is not one step."""
+    ended = claimed.rename(claimed.with_name(claimed.name.removesuffix(CLAIMED) + ENDED))
+    shutil.rmtree(ended, ignore_errors=True)
+
+
+def recover_uploads(uploads: Path) -> None:
+    """Give back uploads whose parts were being joined when the emulator ended, and remove what ended ones have left.
+
+    The object of a completed upload may exist already: completing the upload again writes the same object.
+    """
+    for folder in sorted(uploads.iterdir()) if uploads.is_dir() else ():
+        if folder.name.endswith(CLAIMED):
+            log.warning("Completing upload %s was interrupted; it can be completed again", folder.stem)
+            folder.rename(folder.with_suffix(""))
+        elif folder.name.endswith(ENDED) or not (folder / _DESCRIPTION).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            for unfinished in folder.glob(".*"):
+                unfinished.unlink(missing_ok=True)
 
 
 def find_upload(call: Call) -> tuple[Path, Upload]:
@@ -55,7 +102,7 @@ def find_upload(call: Call) -> tuple[Path, Upload]:
     if not _UPLOAD_ID.fullmatch(upload_id):
         raise ApiError(NO_SUCH_UPLOAD)
     try:
-        found = msgspec.json.decode((folder / "upload.json").read_bytes(), type=Upload)
+        found = msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=Upload)
     except (OSError, msgspec.MsgspecError):
         raise ApiError(NO_SUCH_UPLOAD) from None
     if (found.bucket, found.key) != (call.bucket, call.key):
@@ -105,7 +152,7 @@ def _uploads(call: Call) -> Iterator[tuple[Path, Upload]]:
     uploads = call.storage.uploads
     for folder in sorted(uploads.iterdir()) if uploads.is_dir() else ():
         try:
-            upload = msgspec.json.decode((folder / "upload.json").read_bytes(), type=Upload)
+            upload = msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=Upload)
         except (OSError, msgspec.MsgspecError):
             continue
         if upload.bucket == call.bucket and _UPLOAD_ID.fullmatch(folder.name):

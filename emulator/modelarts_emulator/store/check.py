@@ -100,6 +100,7 @@ class DataDirectoryCheck:
             elif path.name not in _KNOWN and not path.name.startswith(_KNOWN_PREFIX):
                 self._add(path, "orphan", "not a file of the emulator")
         self._check_snapshots()
+        self._check_uploads()
         with suppress(FileNotFoundError):
             self._format_of(self._root / INDEX, lambda path: read_tables(path)[0].format, repairable=True)
 
@@ -113,6 +114,14 @@ class DataDirectoryCheck:
                 self._add(path, "torn", f"an interrupted replacement of snapshot {name}; the next start reverts it")
             else:
                 self._add(path, "leftover", "an interrupted change of snapshots", repairable=True)
+
+    def _check_uploads(self) -> None:
+        folder = self._root / "uploads"
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name.endswith(".claimed"):
+                self._add(path, "torn", "an interrupted completion of an upload; the next start gives the upload back")
+            elif path.name.endswith(".ended") or not (path / "upload.json").exists():
+                self._add(path, "leftover", "an upload that has ended", repairable=True)
 
     def _check_dataset(self, folder: Path) -> None:
         found = DatasetSummary(folder.name)

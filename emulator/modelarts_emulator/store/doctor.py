@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.obs.metadata_file import METADATA_FILE, MetadataFile, damage_of
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import is_ignored
@@ -73,6 +75,7 @@ def examine(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], 
         check = DataDirectoryCheck(data_dir, on_dataset)
         check.run()
         problems = [*check.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
+        problems += _object_headers(data_dir, Path(empty))
         return Report(str(data_dir), check.datasets, sorted(problems))
 
 
@@ -96,6 +99,15 @@ def repair(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], N
     return after
 
 
+def _object_headers(data_dir: Path, copies: Path) -> Iterator[CheckFinding]:
+    """Yield what is wrong with the metadata of objects. A copy is checked: opening the file would change it."""
+    for path in data_dir.glob(f"{METADATA_FILE}*"):
+        if path.name in (METADATA_FILE, f"{METADATA_FILE}-wal"):
+            shutil.copyfile(path, copies / path.name)
+    if (copies / METADATA_FILE).exists() and (text := damage_of(copies / METADATA_FILE)):
+        yield CheckFinding(METADATA_FILE, "damaged", text, repairable=True)
+
+
 def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: Store) -> None:
     for path in leftovers(data_dir, report.problems):
         _remove(path)
@@ -107,6 +119,9 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
                 path.unlink(missing_ok=True)
         elif problem.repairable and problem.path.endswith(f"/{PREVIOUS_CHECKPOINT}"):
             (data_dir / problem.path).unlink(missing_ok=True)  # the next checkpoint writes another
+    if any(problem.path == METADATA_FILE for problem in report.problems):
+        with closing(MetadataFile(data_dir / METADATA_FILE)) as file:
+            file.rebuild("found by the doctor")
     for dataset in report.datasets:
         with suppress(DoesNotExist, Damaged, FormatTooNew):
             store.checkpoint(dataset.id)

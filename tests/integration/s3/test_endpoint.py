@@ -14,7 +14,7 @@ import requests
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import NO_SUCH_UPLOAD
-from modelarts_emulator.s3.multipart import _claim
+from modelarts_emulator.s3.multipart_store import claim
 from tests.helpers.object_calls import S3, begin, call, code, complete, get, listed, part, put, raw
 from tests.helpers.pictures import picture
 
@@ -584,9 +584,9 @@ def test_complete_upload_twice_concurrently_succeeds_once(server):
 
 def test_claim_of_an_upload_succeeds_once(tmp_path):
     (tmp_path / "upload").mkdir()
-    _claim(tmp_path / "upload")
+    claim(tmp_path / "upload")
     with pytest.raises(ApiError) as caught:
-        _claim(tmp_path / "upload")
+        claim(tmp_path / "upload")
     assert caught.value.error is NO_SUCH_UPLOAD
 
 

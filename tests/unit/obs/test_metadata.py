@@ -1,8 +1,12 @@
 import io
+import sqlite3
+from contextlib import closing
 
+import orjson
 import pytest
 
 from modelarts_emulator.obs.metadata import Metadata, MetadataStore, etag_of_parts, guess_type
+from modelarts_emulator.obs.metadata_file import MetadataRow, is_intact, with_checksum
 from modelarts_emulator.obs.object_tree import ObjectStat
 
 STAT = ObjectStat(5, 1_000)
@@ -70,3 +74,82 @@ def test_etag_of_parts_is_the_md5_of_md5s_and_the_number():
 )
 def test_guess_type_uses_the_extension(name, expected):
     assert guess_type(name) == expected
+
+
+def filled(file, number=500):
+    store = MetadataStore(file)
+    for index in range(number):
+        store.put(f"bucket/{index:04d}.jpg", STAT, KNOWN)
+    store.close()
+    return file
+
+
+def test_metadata_store_open_file_has_no_shared_memory_map(tmp_path):
+    store = MetadataStore(tmp_path / "objects.sqlite")
+    store.put("bucket/a.jpg", STAT, KNOWN)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["objects.sqlite", "objects.sqlite-wal"]
+    store.close()
+
+
+@pytest.mark.parametrize("size", [0.6, 0.1], ids=["most", "little"])
+def test_metadata_store_truncated_file_is_quarantined_and_others_rows_are_kept(tmp_path, caplog, size):
+    file = filled(tmp_path / "objects.sqlite", 3000)
+    with file.open("rb+") as opened:
+        opened.truncate(int(file.stat().st_size * size))
+    store = MetadataStore(file)
+    kept = [row for row in store.rows() if store.get(row.path, STAT) == KNOWN]
+    assert len(kept) < 3000
+    store.put("bucket/new.jpg", STAT, KNOWN)
+    assert store.get("bucket/new.jpg", STAT) == KNOWN
+    store.close()
+    assert f"{file} is damaged" in caplog.text
+    assert len(list(tmp_path.glob("objects.sqlite.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5000], ids=["text", "head"])
+def test_metadata_store_other_file_is_quarantined(tmp_path, content, caplog):
+    file = tmp_path / "objects.sqlite"
+    file.write_bytes(content)
+    store = MetadataStore(file)
+    store.put("bucket/a.jpg", STAT, KNOWN)
+    assert store.get("bucket/a.jpg", STAT) == KNOWN
+    store.close()
+    (quarantined,) = tmp_path.glob("objects.sqlite.damaged-*")
+    assert quarantined.read_bytes() == content
+
+
+def test_metadata_store_flipped_bit_is_reported_and_never_returned(tmp_path, caplog):
+    file = filled(tmp_path / "objects.sqlite", 3)
+    data = bytearray(file.read_bytes())
+    for text in (b"jpeg", "jürgen".encode(), b"no-store"):
+        data[data.index(text)] ^= 0x80 if text == b"jpeg" else 1
+    file.write_bytes(data)
+    store = MetadataStore(file)
+    found = [store.get(f"bucket/{index:04d}.jpg", STAT) for index in range(3)]
+    assert found.count(None) >= 1
+    assert all(each in (None, KNOWN) for each in found)
+    assert "are damaged" in caplog.text
+    store.close()
+
+
+def test_metadata_store_every_flipped_bit_of_a_row_is_noticed(tmp_path):
+    row = MetadataRow("bucket/a.jpg", *STAT, KNOWN.etag, KNOWN.content_type, b"{}")
+    stored = with_checksum(row)
+    assert is_intact(stored)
+    for column, other in enumerate(("bucket/b.jpg", 6, 1_001, "1" * 32, "image/jpe", b"[]", stored[-1] ^ 1)):
+        assert not is_intact((*stored[:column], other, *stored[column + 1 :]))
+
+
+def test_metadata_store_file_of_an_earlier_release_is_read(tmp_path):
+    file = tmp_path / "objects.sqlite"
+    with closing(sqlite3.connect(file)) as rows:
+        rows.execute(
+            "CREATE TABLE objects (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, etag TEXT,"
+            " content_type TEXT, headers BLOB) WITHOUT ROWID"
+        )
+        row = ("bucket/a.jpg", *STAT, KNOWN.etag, KNOWN.content_type, orjson.dumps(dict(KNOWN.headers)))
+        rows.execute("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", row)
+        rows.commit()
+    store = MetadataStore(file)
+    assert store.get("bucket/a.jpg", STAT) == KNOWN
+    store.close()

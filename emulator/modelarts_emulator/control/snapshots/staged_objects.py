@@ -14,7 +14,7 @@ import msgspec
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 from modelarts_emulator.control.snapshots.contents import Int64, copied_buckets, read_json, walk_files
-from modelarts_emulator.obs.metadata import MetadataRow
+from modelarts_emulator.obs.metadata_file import MetadataRow
 from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.s3.multipart_store import Upload
