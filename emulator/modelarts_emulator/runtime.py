@@ -15,6 +15,7 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
 from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.iam.signatures.url import UrlSigner
+from modelarts_emulator.ingest.pending_files import complete_pending_files
 from modelarts_emulator.ingest.synchronizer import Synchronizer
 from modelarts_emulator.jobs.pool import TaskPool
 from modelarts_emulator.jobs.recovery import fail_interrupted_tasks, succeeded_outputs
@@ -106,6 +107,8 @@ class Runtime:
     def resume(self) -> None:
         """Fail the tasks that a crash has interrupted, roll back what they wrote, and watch every dataset's input."""
         unfinished: list[str] = []
+        for dataset_id in self.store.pop_interrupted():
+            complete_pending_files(self.store, self.tree, dataset_id)
         for entry in self.store.entries():
             if fail_interrupted_tasks(self.store, entry.record.id, self.clock):
                 unfinished += roll_back(self.tree, entry.record, succeeded_outputs(self.store, entry.record.id))

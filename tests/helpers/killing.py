@@ -20,7 +20,7 @@ from tests.helpers.api import Api
 from tests.helpers.control import Control
 from tests.helpers.pictures import picture
 
-data_dir, bucket, where, turn, moment = sys.argv[1:]
+data_dir, bucket, sync, where, turn, moment = sys.argv[1:]
 module, _, name = where.partition(":")
 owner = importlib.import_module(module)
 *owners, last = name.split(".")
@@ -43,13 +43,20 @@ def arm():
     setattr(owner, last, die_at_the_turn)
 
 
-emulator = Emulator(Settings(port=0, data_dir=Path(data_dir), buckets={"bucket": Path(bucket)})).start()
+emulator = Emulator(Settings(port=0, data_dir=Path(data_dir), buckets={"bucket": Path(bucket)}, sync=sync)).start()
 url = emulator.url
 """
 
 
 def run_until_killed(
-    script: str, data_dir: Path, bucket: Path, *, where: str, turn: int = 1, moment: str = "before"
+    script: str,
+    data_dir: Path,
+    bucket: Path,
+    *,
+    where: str,
+    turn: int = 1,
+    moment: str = "before",
+    sync: str = "auto",
 ) -> None:
     """Run ``script`` beside an emulator; it calls ``arm()``, and the process has to die at a call after that.
 
@@ -57,7 +64,7 @@ def run_until_killed(
     ``before`` or ``after`` that call.
     """
     ended = subprocess.run(
-        [sys.executable, "-c", _PRELUDE + script, str(data_dir), str(bucket), where, str(turn), moment],
+        [sys.executable, "-c", _PRELUDE + script, str(data_dir), str(bucket), sync, where, str(turn), moment],
         env=environment(),
         cwd=Path(__file__).parents[2],
         capture_output=True,

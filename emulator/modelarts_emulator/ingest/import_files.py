@@ -21,6 +21,7 @@ from modelarts_emulator.ingest.import_plan import ImportPlan, ImportProgress
 from modelarts_emulator.ingest.input_copies import InputCopier
 from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_import
 from modelarts_emulator.ingest.object_listing import Listing
+from modelarts_emulator.ingest.pending_files import PendingFiles
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
 from modelarts_emulator.media.images import read_header
 from modelarts_emulator.obs.paths import ObjectKey, ObsPath
@@ -28,7 +29,7 @@ from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import IMPORT_ORIGIN
 from modelarts_emulator.samples.factory import file_sample, input_directories
 from modelarts_emulator.samples.label_rules import has_shapes, usable_labels, validate_labels
-from modelarts_emulator.store import DatasetReader, DatasetRecord, SampleRecord
+from modelarts_emulator.store import DatasetReader, DatasetRecord, DatasetWriter, SampleRecord
 from modelarts_emulator.util.ids import sample_id
 
 PARENT_SOURCE = "@modelarts:parent_source"
@@ -54,24 +55,31 @@ class Import:
         self.progress, self.on_progress = progress, on_progress
         self.traits = DATASET_TYPES[record.type]
         self.source = plan.source if plan.is_manifest else plan.source.as_directory()
-        self.copier = InputCopier(runtime.tree, input_directories(record), plan.folder)
+        self.pending = PendingFiles(runtime.store, runtime.tree, record.id, runtime.clock)
+        self.copier = InputCopier(runtime.tree, input_directories(record), plan.folder, self.pending)
         self.now = runtime.clock.now_ms()
         self.stored: DatasetReader
 
     def run(self) -> None:
         """Import everything. Raises ApiError, OSError; the batches committed before that stay."""
-        self.prepare()
-        run_pipeline(
-            self.runtime.store,
-            self.record.id,
-            self.accepted_items(),
-            self._resolve_batch,
-            partial(merge_import, dataset_type=self.record.type),
-            self._count_batch,
-        )
+        with self.pending:
+            self.prepare()
+            run_pipeline(
+                self.runtime.store,
+                self.record.id,
+                self.accepted_items(),
+                self._resolve_batch,
+                partial(merge_import, dataset_type=self.record.type),
+                self._count_batch,
+                self.complete_batch,
+            )
 
     def prepare(self) -> None:
         """Do what comes before the first item."""
+
+    def complete_batch(self, dataset: DatasetWriter) -> None:
+        """Add to the change of a batch: the files that were copied for it are no longer pending."""
+        self.pending.drop_all(dataset)
 
     def resolve(self, item: SampleRecord) -> Candidate | None:
         """Return the candidate of an item; None if the import is not to add its sample. Raises ApiError."""
@@ -157,6 +165,8 @@ class Import:
     def _resolve_batch(self, items: Sequence[SampleRecord]) -> list[Candidate]:
         """Resolve items; those that are refused are reported. Copied objects are durable when this returns."""
         candidates = []
+        if self.plan.samples:
+            self.copier.announce((item.path, self.relative(item.path)) for item in items if item.path)
         with self.runtime.store.reading(self.record.id) as self.stored:
             for item in items:
                 try:

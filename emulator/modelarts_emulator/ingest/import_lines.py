@@ -20,7 +20,7 @@ from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import WHOLE_LINES, text_sample
-from modelarts_emulator.store import FileRecord, ReadOptions, SampleRecord, Selection
+from modelarts_emulator.store import DatasetWriter, FileRecord, ReadOptions, SampleRecord, Selection
 
 
 class _LineImport(Import):
@@ -55,6 +55,9 @@ class _LineImport(Import):
 
 class TextImport(_LineImport):
     """An import of texts: those that the dataset does not have become lines of new files in its input."""
+
+    def complete_batch(self, dataset: DatasetWriter) -> None:
+        """Keep the new files pending until all batches are stored: their lines get labels in several of them."""
 
     def prepare(self) -> None:
         """Read the files that are in the input already, and write the texts that are new."""
@@ -158,7 +161,7 @@ class RowImport(_LineImport):
         progress = self.progress
         progress.total_file_count += len(sources)
         self.on_progress()
-        with self.runtime.synchronizer.lock(self.record.id):
+        with self.pending, self.runtime.synchronizer.lock(self.record.id):
             for source in sources:
                 path = self.copy_to_input(source)
                 self.copier.flush()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from modelarts_emulator.contract.errors import SAMPLE_EXISTS, ApiError
+from modelarts_emulator.ingest.pending_files import PendingFiles
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 
@@ -15,11 +17,14 @@ _CHUNK = 1 << 20
 class InputCopier:
     """Copies objects below a folder of the first input directory. The same content is stored once for each name.
 
-    ``folder`` is a relative path; an empty one is the input directory itself. Raises PATH_INVALID.
+    ``folder`` is a relative path; an empty one is the input directory itself. Each copy is announced in ``pending``
+    before it is made. Raises PATH_INVALID.
     """
 
-    def __init__(self, tree: ObjectTree, inputs: Sequence[ObsPath], folder: str = "") -> None:
-        self._tree = tree
+    def __init__(
+        self, tree: ObjectTree, inputs: Sequence[ObsPath], folder: str = "", pending: PendingFiles | None = None
+    ) -> None:
+        self._tree, self._pending = tree, pending
         self._inputs = tuple(path.object_name for path in inputs)
         folder = folder.strip("/")
         self.folder = inputs[0].join(f"{folder}/") if folder else inputs[0]
@@ -32,6 +37,16 @@ class InputCopier:
     def target(self, path: ObjectKey, relative: str) -> ObjectKey:
         """Return where an object belongs, without copying it."""
         return path if self.is_in_input(path) else self.folder.join(relative).object_name
+
+    def announce(self, paths: Iterable[tuple[ObjectKey, str]]) -> None:
+        """Announce copies of (path, relative path) pairs with one write to the journal, rather than one for each."""
+        targets = []
+        for path, relative in paths:
+            if not self.is_in_input(path):
+                with suppress(ApiError):  # `copy` raises it
+                    targets.append(self.folder.join(relative))
+        if self._pending and targets:
+            self._pending.announce(targets)
 
     def copy(self, path: ObjectKey, relative: str) -> ObjectKey:
         """Copy an object unless it is in the input, and return where it is stored then.
@@ -55,7 +70,8 @@ class InputCopier:
         while self._tree.stat(target) is not None:
             number += 1
             target = _renamed(self.folder.join(relative), str(number))
-        self._tree.write(target, chunks)
+        self._require_announced(target)
+        self._tree.write(target, chunks, at_ms=self._at_ms)
         return target
 
     def flush(self) -> None:
@@ -68,12 +84,21 @@ class InputCopier:
         """Copy ``source`` unless ``target`` exists. Return False if ``target`` exists with other content."""
         if self._tree.stat(target) is not None:
             return self._is_same(source, target)
+        self._require_announced(target)
         try:
-            self._tree.copy(source, target, overwrite=False, flush=False)
+            self._tree.copy(source, target, overwrite=False, flush=False, at_ms=self._at_ms)
         except FileExistsError:
             return self._is_same(source, target)
         self._unflushed.add(target.parent)
         return True
+
+    @property
+    def _at_ms(self) -> int | None:
+        return self._pending.time_ms if self._pending else None
+
+    def _require_announced(self, target: ObsPath) -> None:
+        if self._pending and not self._pending.is_announced(target):
+            self._pending.announce([target])
 
     def _is_same(self, source: ObsPath, target: ObsPath) -> bool:
         one, other = self._tree.stat(source), self._tree.stat(target)

@@ -15,7 +15,7 @@ import msgspec
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.ingest.merge import Candidate, Merge
 from modelarts_emulator.samples.dataset_labels import ensure_labels
-from modelarts_emulator.store import SampleRecord, Store
+from modelarts_emulator.store import DatasetWriter, SampleRecord, Store
 
 BATCH = 1_000
 """The number of samples in one transaction of the journal: they share its fsync, and progress stays visible."""
@@ -40,20 +40,28 @@ def run_pipeline(
     resolve: Callable[[Sequence[T]], Iterable[Candidate]],
     merge: Merge,
     on_batch: Callable[[list[Outcome]], None],
+    complete: Callable[[DatasetWriter], None] | None = None,
 ) -> None:
     """Resolve and merge units batch by batch; ``resolve`` reads files, so it runs before the dataset is locked.
 
-    ``on_batch`` gets the outcomes of each batch after its commit. Raises what ``resolve`` raises; the batches before
-    that stay.
+    ``on_batch`` gets the outcomes of each batch after its commit. ``complete`` adds to the change of a batch. Raises
+    what ``resolve`` raises; the batches before that stay.
     """
     for batch in in_batches(units, BATCH):
-        on_batch(commit(store, dataset_id, resolve(batch), merge))
+        on_batch(commit(store, dataset_id, resolve(batch), merge, complete))
 
 
-def commit(store: Store, dataset_id: str, candidates: Iterable[Candidate], merge: Merge) -> list[Outcome]:
+def commit(
+    store: Store,
+    dataset_id: str,
+    candidates: Iterable[Candidate],
+    merge: Merge,
+    complete: Callable[[DatasetWriter], None] | None = None,
+) -> list[Outcome]:
     """Merge candidates in one transaction; return the outcome of each.
 
-    Labels that the dataset does not know yet are added to it. A refused candidate changes nothing.
+    Labels that the dataset does not know yet are added to it. A refused candidate changes nothing. ``complete`` adds to
+    the transaction.
     """
     candidates = list(candidates)
     outcomes: list[Outcome] = []
@@ -73,6 +81,8 @@ def commit(store: Store, dataset_id: str, candidates: Iterable[Candidate], merge
             if merged is not None and (stored is None or merged != stored):
                 dataset.put_sample(merged)
             outcomes.append(Outcome(candidate, stored, merged))
+        if complete is not None:
+            complete(dataset)
     return outcomes
 
 

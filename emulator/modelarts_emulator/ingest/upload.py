@@ -10,6 +10,7 @@ import binascii
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES
@@ -30,6 +31,7 @@ from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatu
 from modelarts_emulator.formats import text
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_upload
+from modelarts_emulator.ingest.pending_files import PendingFiles
 from modelarts_emulator.ingest.pipeline import Outcome, commit
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.media.images import read_header_bytes
@@ -110,9 +112,19 @@ class SampleUpload:
         """Return the labels and metadata that come with a sample."""
         return IncomingLabels(labels, self.user, self.now, self.status, metadata)
 
-    def commit(self, candidates: Sequence[Candidate]) -> list[Outcome]:
-        """Merge candidates in one transaction."""
-        return commit(self.runtime.store, self.record.id, candidates, merge_upload)
+    def commit(self, candidates: Sequence[Candidate], pending: PendingFiles) -> list[Outcome]:
+        """Merge candidates in one transaction, after which the new files are no longer pending."""
+        return commit(self.runtime.store, self.record.id, candidates, merge_upload, pending.drop_all)
+
+    def pending_files(self, samples: Sequence[Sample]) -> PendingFiles:
+        """Return the record of the files that an upload creates; they are announced before they are written."""
+        pending = PendingFiles(self.runtime.store, self.runtime.tree, self.record.id, self.runtime.clock, self.now)
+        targets = []
+        for sample in samples:
+            with suppress(ApiError):  # the sample is refused later
+                targets.append(self.target(sample))
+        pending.announce(targets)
+        return pending
 
 
 class FileUpload(SampleUpload):
@@ -121,12 +133,12 @@ class FileUpload(SampleUpload):
     def run(self, samples: Sequence[Sample]) -> list[SampleRecord | ApiError]:
         """Store all files, then add their samples in one transaction. Each file is refused by itself."""
         # A synchronization that finds the new files first would add their samples in another order.
-        with self.runtime.synchronizer.lock(self.record.id):
+        with self.runtime.synchronizer.lock(self.record.id), self.pending_files(samples) as pending:
             results = self._store_all(samples)
             candidates = [result for result in results if isinstance(result, Candidate)]
             for directory in {ObsPath.parse(each.name).parent for each in candidates if each.is_created}:
                 self.runtime.tree.flush(directory)
-            outcomes = iter(self.commit(candidates))
+            outcomes = iter(self.commit(candidates, pending))
         return [result if isinstance(result, ApiError) else _sample_of(next(outcomes)) for result in results]
 
     def _store_all(self, samples: Sequence[Sample]) -> list[Candidate | ApiError]:
@@ -195,16 +207,18 @@ class LineUpload(SampleUpload):
             options = self._read_options(path)
             read = self._read(sample, path, data, options)
             metadata = checked_metadata(sample.metadata)
-            self._store(path, data, options)
+            with self.pending_files([sample]) as pending:
+                self._store(path, data, options)
+                self.commit(
+                    [
+                        Candidate(record.id, None, self.labelling(labels, metadata), is_created=True, name=str(path))
+                        for record, labels in read
+                        if labels or metadata
+                    ],
+                    pending,
+                )
         except ApiError as error:
             return error
-        self.commit(
-            [
-                Candidate(record.id, None, self.labelling(labels, metadata), is_created=True, name=str(path))
-                for record, labels in read
-                if labels or metadata
-            ]
-        )
         return read[0][0]
 
     def _read_options(self, path: ObsPath) -> ReadOptions:

@@ -431,11 +431,22 @@ class ObjectTree:
             raise
         return True
 
-    def copy(self, source: ObsPath, target: ObsPath, *, overwrite: bool = True, flush: bool = True) -> ObjectStat:
-        """Copy an object's bytes. Raises ApiError as ``open`` for the source and as ``write`` for the target."""
+    def copy(
+        self,
+        source: ObsPath,
+        target: ObsPath,
+        *,
+        overwrite: bool = True,
+        flush: bool = True,
+        at_ms: int | None = None,
+    ) -> ObjectStat:
+        """Copy an object's bytes; the arguments are those of ``write``.
+
+        Raises ApiError as ``open`` for the source and as ``write`` for the target.
+        """
         with self.open(source) as file:
             chunks = iter(lambda: file.read(_CHUNK), b"")
-            return self.write(target, chunks, overwrite=overwrite, flush=flush)
+            return self.write(target, chunks, overwrite=overwrite, flush=flush, at_ms=at_ms)
 
     # Inside
 

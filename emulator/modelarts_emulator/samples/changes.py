@@ -1,4 +1,4 @@
-"""Changes to a single sample: replace its labels, validate its metadata, or delete it."""
+"""Changes to a single sample: replace its labels, or validate its metadata."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Any
 
 import msgspec
 
-from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, SAMPLE_NOT_FOUND, ApiError
 from modelarts_emulator.contract.samples import SampleLabel, SampleMetadata
 from modelarts_emulator.contract.wire import SampleStatus
-from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.samples.hard_examples import HARD_KEYS, HARD_METADATA, as_sample_members, require_hard_range
-from modelarts_emulator.store import DatasetReader, DatasetWriter, SampleRecord
+from modelarts_emulator.store import DatasetReader, SampleRecord
 
 IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
@@ -74,19 +71,6 @@ def require_sample(dataset: DatasetReader, sample_id: str | None) -> SampleRecor
     if sample is None:
         raise ApiError(SAMPLE_NOT_FOUND, str(sample_id)[:80])
     return sample
-
-
-def delete_sample(tree: ObjectTree, dataset: DatasetWriter, sample_id: str | None, *, delete_source: bool) -> None:
-    """Delete a sample and keep a tombstone, so that its file does not bring it back. Raises SAMPLE_NOT_FOUND.
-
-    The file of a text line or table row is kept even with ``delete_source``, because it holds other samples.
-    """
-    sample = require_sample(dataset, sample_id)
-    tombstone = sample.tombstone()
-    if delete_source and DATASET_TYPES[dataset.record.type].unit == "file":
-        tree.delete(ObsPath.of(sample.path))
-        tombstone.signature = None
-    dataset.put_sample(tombstone)
 
 
 def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:

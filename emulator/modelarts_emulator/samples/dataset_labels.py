@@ -26,8 +26,8 @@ from modelarts_emulator.contract.errors import (
 from modelarts_emulator.contract.labels import Label, LabelProperty, LabelStats
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType
-from modelarts_emulator.obs.object_tree import ObjectTree
-from modelarts_emulator.samples.changes import delete_sample, with_remaining_labels
+from modelarts_emulator.samples.changes import with_remaining_labels
+from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
 from modelarts_emulator.samples.label_rules import require_label_name, without_dangling_relations
 from modelarts_emulator.store import DatasetReader, DatasetWriter
 
@@ -142,11 +142,11 @@ def delete_label(dataset: DatasetWriter, label: Label) -> None:
     _relabel_samples(dataset, known, None)
 
 
-def delete_label_by_policy(tree: ObjectTree, dataset: DatasetWriter, label: Label, policy: int) -> None:
+def delete_label_by_policy(dataset: DatasetWriter, label: Label, policy: int, sources: SourceRemoval) -> None:
     """Delete a label that no relation needs, as ``delete_policy`` says.
 
     ``policy`` is LABEL_ONLY, WITH_SAMPLES (also the samples that have only this label) or WITH_SOURCES (also their
-    files). Raises: LABEL_NOT_FOUND, ENTITY_IN_USE.
+    files, which ``sources`` removes after the commit). Raises: LABEL_NOT_FOUND, ENTITY_IN_USE.
     """
     known = _require_label(dataset, label)
     if known.type == LabelType.TRIPLET_ENTITY:
@@ -154,7 +154,7 @@ def delete_label_by_policy(tree: ObjectTree, dataset: DatasetWriter, label: Labe
     if policy != LABEL_ONLY:
         for sample in list(dataset.labelled(str(known.name), known.type)):
             if all((item.name, item.type) == (known.name, known.type) for item in sample.labels):
-                delete_sample(tree, dataset, sample.id, delete_source=policy == WITH_SOURCES)
+                delete_sample(dataset, sample.id, sources if policy == WITH_SOURCES else None)
     delete_label(dataset, known)
 
 

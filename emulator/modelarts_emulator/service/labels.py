@@ -16,6 +16,7 @@ from modelarts_emulator.samples.dataset_labels import (
     require_labels,
     update_label,
 )
+from modelarts_emulator.samples.deletion import SourceRemoval
 from modelarts_emulator.store import DatasetWriter
 
 ChangeLabel = Callable[[DatasetWriter, Label], None]
@@ -62,7 +63,12 @@ class LabelManagement:
 
         A label can be refused with LABEL_NOT_FOUND or ENTITY_IN_USE. Raises as :meth:`create`.
         """
-        return self._each(project_id, dataset_id, labels, self._deletion(policy))
+        removals: list[tuple[Label, SourceRemoval]] = []
+        results = self._each(project_id, dataset_id, labels, self._deletion(dataset_id, policy, removals))
+        for label, sources in removals:
+            for error in list(sources.run().values())[:1]:
+                results[next(n for n, each in enumerate(labels or ()) if each is label)] = error
+        return results
 
     def update_one(self, project_id: str, dataset_id: str, label: Label) -> None:
         """Change one label. Raises as :meth:`update`, and the error that refuses the label."""
@@ -70,10 +76,21 @@ class LabelManagement:
 
     def delete_one(self, project_id: str, dataset_id: str, label: Label, policy: int) -> None:
         """Delete one label. Raises as :meth:`delete`, and the error that refuses the label."""
-        self._one(project_id, dataset_id, label, self._deletion(policy))
+        removals: list[tuple[Label, SourceRemoval]] = []
+        self._one(project_id, dataset_id, label, self._deletion(dataset_id, policy, removals))
+        for _, sources in removals:
+            for error in list(sources.run().values())[:1]:
+                raise error
 
-    def _deletion(self, policy: int) -> ChangeLabel:
-        return lambda dataset, label: delete_label_by_policy(self._runtime.tree, dataset, label, policy)
+    def _deletion(self, dataset_id: str, policy: int, removals: list[tuple[Label, SourceRemoval]]) -> ChangeLabel:
+        """Return the change that deletes a label; the files to remove after the commit are added to ``removals``."""
+
+        def delete(dataset: DatasetWriter, label: Label) -> None:
+            sources = SourceRemoval(self._runtime.store, self._runtime.tree, dataset_id, self._runtime.clock)
+            delete_label_by_policy(dataset, label, policy, sources)
+            removals.append((label, sources))
+
+        return delete
 
     def _require_changeable(self, project_id: str, dataset_id: str) -> None:
         record = self._runtime.require_dataset(project_id, dataset_id)

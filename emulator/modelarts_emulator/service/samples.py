@@ -17,8 +17,9 @@ from modelarts_emulator.ingest.upload import FileUpload, LineUpload
 from modelarts_emulator.jobs.task_conflicts import require_labelling_allowed
 from modelarts_emulator.publishing.version_lookup import open_version_samples, require_version
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.changes import checked_metadata, delete_sample, require_sample, with_labels
+from modelarts_emulator.samples.changes import checked_metadata, require_sample, with_labels
 from modelarts_emulator.samples.dataset_labels import ensure_labels
+from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
 from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.store import DatasetReader, DatasetRecord, DatasetWriter, SampleRecord, Selection
 
@@ -144,14 +145,16 @@ class SampleManagement:
         """
         record, sample_ids = self._require_changeable(project_id, dataset_id, sample_ids)
         results: list[ApiError | None] = []
+        sources = SourceRemoval(self._runtime.store, self._runtime.tree, record.id, self._runtime.clock)
         with self._runtime.store.writing(record.id) as dataset:
             for sample_id in sample_ids:
                 try:
-                    delete_sample(self._runtime.tree, dataset, sample_id, delete_source=delete_source)
+                    delete_sample(dataset, sample_id, sources if delete_source else None)
                     results.append(None)
                 except ApiError as error:
                     results.append(error)
-        return results
+        refused = sources.run()
+        return [result or refused.get(sample_id) for sample_id, result in zip(sample_ids, results, strict=True)]
 
     def _require_changeable(
         self, project_id: str, dataset_id: str, items: Sequence[T] | None

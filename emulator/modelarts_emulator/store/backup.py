@@ -17,7 +17,7 @@ import msgspec
 from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Tables, read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
-from modelarts_emulator.store.open_dataset import build_tables
+from modelarts_emulator.store.open_dataset import PENDING, build_tables
 from modelarts_emulator.store.tinydb_storage import CHECKPOINT, Documents
 from modelarts_emulator.store.version_samples import VersionSamples
 
@@ -62,6 +62,7 @@ def read_backup(folder: Path, validate: Callable[[DatasetBackup], object]) -> di
 def _read_dataset(folder: Path, validate: Callable[[DatasetBackup], object]) -> DatasetBackup:
     try:
         _, tables = read_tables(folder / CHECKPOINT)
+        tables.pop(PENDING, None)  # it would remove files, and a backup may come from a stranger
         _, records = build_tables(tables)
         files = {path.stem: path for path in (folder / "versions").glob("*.json")}
         versions = {version_id: read_tables(path)[1] for version_id, path in files.items()}

@@ -15,6 +15,7 @@ from modelarts_emulator.store.files import read_meta, read_tables
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.indexed_fields import decode_sample
 from modelarts_emulator.store.journal import JournalFile
+from modelarts_emulator.store.open_dataset import PENDING
 from modelarts_emulator.store.records import DatasetRecord
 from modelarts_emulator.store.tinydb_storage import (
     CHECKPOINT,
@@ -132,6 +133,9 @@ class DataDirectoryCheck:
                 record = msgspec.convert(db.table("dataset").all()[0], DatasetRecord)
                 versions = {version["version_id"]: version.get("status") for version in db.table("versions")}
                 self._count(found, record, db)
+                if pending := len(db.table(PENDING)):
+                    text = f"an interrupted upload, import or deletion of {pending} files; the next start completes it"
+                    self._add(folder, "torn", text)
                 self._on_dataset(record, db)
             except FormatTooNew:
                 pass  # reported with the file

@@ -24,9 +24,11 @@ from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.store.files import Rows, Tables
 from modelarts_emulator.store.index import SampleIndex
 from modelarts_emulator.store.journal import DocumentChange
-from modelarts_emulator.store.records import DatasetRecord, FileRecord, TaskRecord, VersionRecord
+from modelarts_emulator.store.records import DatasetRecord, FileRecord, PendingFile, TaskRecord, VersionRecord
 from modelarts_emulator.store.tinydb_storage import DatasetStorage, Documents
 
+PENDING = "pending"
+"""The table of files that changes under way create or remove."""
 R = TypeVar("R")
 
 
@@ -68,6 +70,7 @@ def _record_tables() -> dict[str, RecordTable[Any]]:
         RecordTable("versions", VersionRecord, lambda version: version.version_id),
         RecordTable("tasks", TaskRecord, lambda task: task.id),
         RecordTable("files", FileRecord, lambda file: file.path),
+        RecordTable(PENDING, PendingFile, lambda file: file.path),
     ]
     return {table.name: table for table in tables}
 
@@ -118,6 +121,11 @@ class OpenDataset:
         """The dataset's metadata."""
         _, record = next(iter(self.tables["dataset"].rows.values()))
         return record  # type: ignore[no-any-return]
+
+    @property
+    def has_pending_files(self) -> bool:
+        """Whether a change with files is under way, or was interrupted."""
+        return bool(self.tables[PENDING].rows)
 
     @property
     def generation(self) -> int:
@@ -223,7 +231,7 @@ class OpenDataset:
         """Return all tables as of now. Documents are encoded when they are read, without a lock."""
         with self.memory:
             tables: dict[str, Iterable[tuple[int, bytes]]] = {
-                name: table.documents() for name, table in self.tables.items()
+                name: table.documents() for name, table in self.tables.items() if table.rows or name != PENDING
             }
             samples = self.samples.documents()
         tables["samples"] = ((number, document) for number, document in enumerate(samples) if document is not None)

@@ -11,8 +11,16 @@ from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.store.id_table import id_of
 from modelarts_emulator.store.index import UNKNOWN_FINGERPRINT, SampleIndex, Selection, paged
 from modelarts_emulator.store.indexed_fields import MAX_NUMBER, LabelKey, decode_sample, encode_sample
-from modelarts_emulator.store.open_dataset import OpenDataset
-from modelarts_emulator.store.records import Counts, DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
+from modelarts_emulator.store.open_dataset import PENDING, OpenDataset
+from modelarts_emulator.store.records import (
+    Counts,
+    DatasetRecord,
+    FileRecord,
+    PendingFile,
+    SampleRecord,
+    TaskRecord,
+    VersionRecord,
+)
 
 CHUNK = 500
 """Number of documents that are read under one acquisition of the memory lock."""
@@ -193,6 +201,15 @@ class DatasetReader(SampleReader):
     def files(self) -> Mapping[ObjectKey, FileRecord]:
         """Text and table files that were read, by ``bucket/key``."""
         return _Files(self)
+
+    @property
+    def pending_files(self) -> list[PendingFile]:
+        """Files that changes under way create or remove."""
+        return self._rows(PENDING)
+
+    def pending_file(self, path: str) -> PendingFile | None:
+        """Return the record of a file that a change under way creates or removes, or None."""
+        return self._row(PENDING, path)  # type: ignore[no-any-return]
 
     def label(self, name: str, label_type: int | None = None) -> Label | None:
         """Return a label by name, and by type if one is given; None if it does not exist."""

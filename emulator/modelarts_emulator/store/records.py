@@ -191,6 +191,21 @@ class FileRecord(Record, kw_only=True, rename={"read_options": "reading"}):
     """Options for reading the file, if they differ from those of the dataset."""
 
 
+class PendingFile(Record, kw_only=True):
+    """A file that a change of the dataset is about to create, or has still to remove.
+
+    The record is journalled before the file is created, and dropped together with the change that needs the file: if it
+    is found at a start, the change was not made, and the file is removed. With ``remove`` it is journalled together
+    with the deletion, and dropped once the file is gone.
+    """
+
+    path: ObjectKey
+    """``bucket/key``."""
+    time: int
+    """Modification time of the file that is created, or the time of the deletion."""
+    remove: bool = False
+
+
 class Counts(msgspec.Struct, kw_only=True, frozen=True):
     """Numbers of samples of a dataset."""
 

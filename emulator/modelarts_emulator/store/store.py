@@ -112,6 +112,7 @@ class Store:
         self._guard = threading.RLock()
         self._entries: dict[str, IndexEntry] = {}
         self._generations: dict[str, int] = {}
+        self._interrupted: set[str] = set()
         self._datasets: LoadedCache[OpenDataset] = LoadedCache(self._schedule_eviction)
         self._versions: LoadedCache[VersionSamples] = LoadedCache(self._schedule_eviction)
         self._maintenance = MaintenanceThread("store-maintenance")
@@ -198,6 +199,11 @@ class Store:
         entries = list(self._entries.values())
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
 
+    def pop_interrupted(self) -> list[str]:
+        """Return the datasets that had pending files when the directory was opened; only the first call does."""
+        found, self._interrupted = self._interrupted, set()
+        return sorted(dataset_id for dataset_id in found if dataset_id in self._entries)
+
     def is_loaded(self, dataset_id: str) -> bool:
         """Return whether reading a dataset needs no disk access. True also for an unknown dataset."""
         return dataset_id not in self._entries or self._datasets.get((dataset_id, None)) is not None
@@ -207,10 +213,11 @@ class Store:
         return _ReadingContext(self._lease(dataset_id))
 
     @contextmanager
-    def writing(self, dataset_id: str) -> Iterator[DatasetWriter]:
+    def writing(self, dataset_id: str, *, durable: bool = True) -> Iterator[DatasetWriter]:
         """Give a :class:`DatasetWriter`; its changes are committed at the end of the context, all or none.
 
-        They are durable when the context has ended. An exception inside the context discards them.
+        They are durable when the context has ended; with ``durable`` False they survive the end of the process, and
+        power loss only after a later change. An exception inside the context discards them.
 
         Raises:
             DoesNotExist: the dataset does not exist, or was deleted while this call waited for other writers.
@@ -225,7 +232,7 @@ class Store:
                 writer = DatasetWriter(dataset)
                 yield writer
                 wait = self._commit(dataset_id, dataset, writer) if writer.is_changed else None
-            if wait:
+            if wait and durable:
                 wait()
         if wait and dataset.wants_checkpoint:
             self._maintenance.schedule(("checkpoint", dataset_id), lambda: self._checkpoint_if_exists(dataset_id))
@@ -432,7 +439,7 @@ class Store:
         dataset.checkpoint()
         with self._guard:
             # Evicted only if it is unused and clean: the next user reads what the checkpoint has written.
-            if self._datasets.evict(key, unless=lambda value: value.is_dirty) is None:
+            if self._datasets.evict(key, unless=lambda value: value.is_dirty or value.has_pending_files) is None:
                 return False
             self._generations[key[0]] = dataset.generation
             dataset.close()
@@ -454,6 +461,8 @@ class Store:
                 continue
             with suppress(DoesNotExist):  # quarantined
                 dataset = self._load(dataset_id)
+                if dataset.has_pending_files:
+                    self._interrupted.add(dataset_id)
                 self._datasets.put((dataset_id, None), dataset)
                 self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
         for dataset_id in rows:
@@ -466,10 +475,14 @@ class Store:
     def _write_index(self) -> None:
         if self._directory is None:
             return
-        self._generations |= {dataset_id: dataset.generation for (dataset_id, _), dataset in self._datasets.items()}
+        loaded = self._datasets.items()
+        self._generations |= {dataset_id: dataset.generation for (dataset_id, _), dataset in loaded}
+        # The next start loads a dataset without a row, and then sees its pending files.
+        skipped = {dataset_id for (dataset_id, _), dataset in loaded if dataset.has_pending_files}
         self._directory.write_index(
             (entry.record, entry.counts, self._generations.get(dataset_id, 0))
             for dataset_id, entry in self._entries.items()
+            if dataset_id not in skipped
         )
 
 

@@ -11,9 +11,16 @@ from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import encode_sample
 from modelarts_emulator.store.journal import DocumentChange
-from modelarts_emulator.store.open_dataset import OpenDataset
+from modelarts_emulator.store.open_dataset import PENDING, OpenDataset
 from modelarts_emulator.store.reader import DatasetReader
-from modelarts_emulator.store.records import DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
+from modelarts_emulator.store.records import (
+    DatasetRecord,
+    FileRecord,
+    PendingFile,
+    SampleRecord,
+    TaskRecord,
+    VersionRecord,
+)
 
 
 class DatasetWriter(DatasetReader):
@@ -121,6 +128,14 @@ class DatasetWriter(DatasetReader):
     def remove_file(self, path: str) -> None:
         """Remove the record of a file."""
         self._put("files", path, None)
+
+    def put_pending_file(self, file: PendingFile) -> None:
+        """Record that a file is about to be created, or is to be removed."""
+        self._put(PENDING, file.path, file)
+
+    def drop_pending_file(self, path: str) -> None:
+        """Drop the record of a file that is created or removed now."""
+        self._put(PENDING, path, None)
 
     @property
     def is_changed(self) -> bool:
