@@ -35,7 +35,7 @@ def write_reference(folder: Path) -> None:
 def _operations(openapi: dict[str, Any]) -> Iterator[str]:
     yield """# Operations
 
-The 31 operations of the data-management API, generated from the table of routes. Parameters *without effect* are
+The operations of the data-management API, generated from the table of routes. Parameters *without effect* are
 accepted, and named in the response header `X-Emulator-Warnings`; with `--strict` they are refused. *Evidence* says
 whether a real client was run against the operation, or only its documentation was followed."""
     family = ""

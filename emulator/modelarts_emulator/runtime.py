@@ -26,7 +26,7 @@ from modelarts_emulator.obs.metadata import MetadataStore
 from modelarts_emulator.obs.metadata_file import METADATA_FILE
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.samples.factory import input_directories
-from modelarts_emulator.store import DatasetRecord, DoesNotExist, Durability, Store
+from modelarts_emulator.store import TEAMS_FILE, DatasetRecord, DoesNotExist, Durability, Store, TeamStore
 from modelarts_emulator.util.clock import AdjustableClock, Clock
 from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.watch.registry import WatchMode
@@ -65,10 +65,11 @@ class Runtime:
             self._remove_temporary()
             raise
         self.root = Path(self._temporary or settings.data_dir or "")
+        fsync = durability is Durability.FULL
+        teams_file = self.root / TEAMS_FILE if settings.data_dir else None
+        self.teams = TeamStore(teams_file, fsync=fsync, now_ms=self.clock.now_ms())
         (self.root / "obs").mkdir(exist_ok=True)
-        self.tree = ObjectTree(
-            self.root / "obs", settings.buckets, fsync=durability is Durability.FULL, clock=self.clock
-        )
+        self.tree = ObjectTree(self.root / "obs", settings.buckets, fsync=fsync, clock=self.clock)
         self.metadata = MetadataStore(self.root / METADATA_FILE if settings.data_dir else None)
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)

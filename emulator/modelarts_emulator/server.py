@@ -391,7 +391,7 @@ class Emulator:
         self.control.area(ResetControl).reset(ResetQuery(project_id=project_id))
 
     def end_project(self, project_id: str, *, keep_datasets: bool = False) -> None:
-        """End faults, transitions and watches of a project, clear its requests and delete its datasets.
+        """End faults, transitions and watches of a project, clear its requests and delete its datasets and teams.
 
         Unlike ``reset``, requests to other projects are served at the same time. Files stay in their buckets.
 
@@ -404,6 +404,8 @@ class Emulator:
             self.runtime.unwatch(dataset_id)
         if not keep_datasets:
             delete_datasets(self.runtime, project_id)
+            teams = self.runtime.teams
+            teams.replace(teams.data.without(project_id))
 
     def snapshot(self, name: str) -> None:
         """Save everything under a name for ``restore``; in memory mode until ``stop``.

@@ -1,4 +1,4 @@
-"""The routes of the 31 operations of the data-management API, one row per operation.
+"""The routes of the data-management API, one row per operation.
 
 The types of an operation's query and body are those of its handler's parameters ``query`` and ``request``.
 """
@@ -19,13 +19,22 @@ from modelarts_emulator.operations import (
     labels,
     samples,
     synchronization,
+    team_samples,
+    team_tasks,
+    teams,
     versions,
 )
 
 _PAGES = "api-ref/source/data_management/"
+_NEWER_PAGES = "api-ref/source/historical_apis/data_management_old_version/"
 _DATASETS = "/v2/{project_id}/datasets"
 _DATASET = _DATASETS + "/{dataset_id}"
 _ANNOTATIONS = _DATASET + "/data-annotations"
+_TEAMS = "/v2/{project_id}/workforces"
+_TEAM = _TEAMS + "/{workforce_id}"
+_WORKER = _TEAM + "/workers/{worker_id}"
+_TEAM_TASKS = _DATASET + "/workforce-tasks"
+_TEAM_TASK = _TEAM_TASKS + "/{workforce_task_id}"
 
 
 class Route(NamedTuple):
@@ -41,7 +50,7 @@ class Route(NamedTuple):
     @property
     def reference(self) -> str:
         """Return the path of the page in the public repository ``opentelekomcloud-docs/modelarts``."""
-        return _PAGES + self.page + ".rst"
+        return (_PAGES if "/" in self.page else _NEWER_PAGES) + self.page + ".rst"
 
     @property
     def title(self) -> str:
@@ -309,6 +318,161 @@ ROUTES: dict[str, list[Route]] = {
             _DATASET + "/versions/{version_id}",
             versions.describe_dataset_version,
             "dataset_version_management/querying_details_about_a_dataset_version",
+        ),
+    ],
+    "Labeling Teams": [
+        Route("ListWorkforces", "GET", _TEAMS, teams.list_workforces, "querying_the_labeling_team_list"),
+        Route("CreateWorkforce", "POST", _TEAMS, teams.create_workforce, "creating_a_labeling_team", 201),
+        Route("DescWorkforce", "GET", _TEAM, teams.desc_workforce, "querying_details_about_a_labeling_team"),
+        Route("UpdateWorkforce", "PUT", _TEAM, teams.update_workforce, "updating_a_labeling_team"),
+        Route("DeleteWorkforce", "DELETE", _TEAM, teams.delete_workforce, "deleting_a_labeling_team", 204),
+    ],
+    "Team Members": [
+        Route(
+            "ListAllWorkers",
+            "GET",
+            _TEAMS + "/workers",
+            teams.list_all_workers,
+            "querying_the_list_of_all_labeling_team_members",
+        ),
+        Route(
+            "ListWorkers", "GET", _TEAM + "/workers", teams.list_workers, "querying_the_list_of_labeling_team_members"
+        ),
+        Route("CreateWorker", "POST", _TEAM + "/workers", teams.create_worker, "creating_a_labeling_team_member", 201),
+        Route(
+            "BatchDeleteWorkers",
+            "POST",
+            _TEAM + "/workers/batch-delete",
+            teams.batch_delete_workers,
+            "deleting_labeling_team_members_in_batches",
+        ),
+        Route("DescWorker", "GET", _WORKER, teams.desc_worker, "querying_details_about_labeling_team_members"),
+        Route("UpdateWorker", "PUT", _WORKER, teams.update_worker, "updating_a_labeling_team_member"),
+        Route("DeleteWorker", "DELETE", _WORKER, teams.delete_worker, "deleting_a_labeling_team_member", 204),
+        Route(
+            "SendEmails",
+            "POST",
+            _TEAM_TASK + "/notify",
+            team_tasks.send_emails,
+            "sending_an_email_to_a_labeling_team_member",
+        ),
+    ],
+    "Team Labeling Tasks": [
+        Route(
+            "ListWorkforceTasks",
+            "GET",
+            _TEAM_TASKS,
+            team_tasks.list_workforce_tasks,
+            "querying_the_team_labeling_task_list_of_a_dataset",
+        ),
+        Route(
+            "CreateWorkforceTask",
+            "POST",
+            _TEAM_TASKS,
+            team_tasks.create_workforce_task,
+            "creating_a_team_labeling_task",
+        ),
+        Route(
+            "DescWorkforceTask",
+            "GET",
+            _TEAM_TASK,
+            team_tasks.desc_workforce_task,
+            "querying_details_about_a_team_labeling_task",
+        ),
+        Route(
+            "StartWorkforceTask", "POST", _TEAM_TASK, team_tasks.start_workforce_task, "starting_a_team_labeling_task"
+        ),
+        Route(
+            "UpdateWorkforceTask", "PUT", _TEAM_TASK, team_tasks.update_workforce_task, "updating_a_team_labeling_task"
+        ),
+        Route(
+            "DeleteWorkforceTask",
+            "DELETE",
+            _TEAM_TASK,
+            team_tasks.delete_workforce_task,
+            "deleting_a_team_labeling_task",
+            204,
+        ),
+        Route(
+            "ListWorkforceTaskStats",
+            "GET",
+            _TEAM_TASK + "/data-annotations/stats",
+            team_tasks.list_workforce_task_stats,
+            "querying_details_about_team_labeling_task_statistics",
+        ),
+        Route(
+            "GetWorkforceTaskMetrics",
+            "GET",
+            _TEAM_TASK + "/metrics",
+            team_tasks.get_workforce_task_metrics,
+            "querying_details_about_the_progress_of_a_team_labeling_task_member",
+        ),
+        Route(
+            "ListWorkerTasks",
+            "GET",
+            _TEAMS + "/worker-tasks",
+            team_tasks.list_worker_tasks,
+            "querying_the_team_labeling_task_list_by_a_team_member",
+        ),
+    ],
+    "Team Samples and Review": [
+        Route(
+            "ListWorkforceTaskSamples",
+            "GET",
+            _TEAM_TASK + "/data-annotations/samples",
+            team_samples.list_workforce_task_samples,
+            "obtaining_a_sample_list_of_a_team_labeling_task_by_page",
+        ),
+        Route(
+            "DescribeWorkforceTaskSample",
+            "GET",
+            _TEAM_TASK + "/data-annotations/samples/{sample_id}",
+            team_samples.describe_workforce_task_sample,
+            "obtaining_details_about_a_team_labeling_sample",
+        ),
+        Route(
+            "UpdateWorkforceTaskSamples",
+            "PUT",
+            _TEAM_TASK + "/data-annotations/samples",
+            team_samples.update_workforce_task_samples,
+            "updating_labels_of_team_labeling_samples_in_batches",
+        ),
+        Route(
+            "ReviewSamples",
+            "POST",
+            _TEAM_TASK + "/data-annotations/review",
+            team_samples.review_samples,
+            "reviewing_team_labeling_results",
+        ),
+    ],
+    "Acceptance": [
+        Route(
+            "StartWorkforceSamplingTask",
+            "POST",
+            _TEAM_TASK + "/acceptance",
+            team_samples.start_workforce_sampling_task,
+            "creating_a_team_labeling_acceptance_task",
+        ),
+        Route(
+            "GetWorkforceSamplingTask",
+            "GET",
+            _TEAM_TASK + "/acceptance/report",
+            team_samples.get_workforce_sampling_task,
+            "querying_the_report_of_a_team_labeling_acceptance_task",
+        ),
+        Route(
+            "UpdateWorkforceSamplingTask",
+            "PUT",
+            _TEAM_TASK + "/acceptance/status",
+            team_samples.update_workforce_sampling_task,
+            "updating_status_of_a_team_labeling_acceptance_task",
+        ),
+        Route(
+            "AcceptSamples",
+            "POST",
+            _TEAM_TASK + "/acceptance/batch-comment",
+            team_samples.accept_samples,
+            "submitting_sample_review_comments_of_an_acceptance_task",
         ),
     ],
 }

@@ -104,6 +104,23 @@ SPLIT_RULES = Error(
 PUBLISH_FAILED = Error(400, "ModelArts.4712", "Dataset publish version failed")
 VERSION_NOT_NORMAL = Error(400, "ModelArts.4824", "Dataset version status must be normal")
 
+# Team labelling
+QUOTA_EXCEEDED = Error(500, "ModelArts.4354", "Insufficient quota")
+WORKER_FORBIDDEN = Error(403, "ModelArts.4600", "The worker action is forbidden")
+TEAM_NOT_FOUND = Error(400, "ModelArts.4601", "The workforce does not exist")
+TEAM_EXISTS = Error(400, "ModelArts.4602", "The workforce already exists")
+WORKER_NOT_FOUND = Error(400, "ModelArts.4604", "The worker does not exist")
+WORKER_EXISTS = Error(400, "ModelArts.4605", "The worker already exists")
+ACCEPTANCE_NOT_FOUND = Error(400, "ModelArts.4612", "Task not found")
+NOTHING_TO_ACCEPT = Error(403, "ModelArts.4613", "Task not finish")
+TEAM_TASK_UNFINISHED = Error(400, "ModelArts.4615", "Workforce task is unfinished")
+MANAGER_COUNT = Error(400, "ModelArts.4617", "The number of manager should be one")
+TEAM_TASK_NOT_FOUND = Error(400, "ModelArts.4619", "Workforce task does not exist")
+TEAM_TASK_EXISTS = Error(400, "ModelArts.4620", "The workforce task already exists")
+TEAM_TASK_CHECKING = Error(400, "ModelArts.4623", "Workforce task is checking")
+WORKER_HAS_TASK = Error(400, "ModelArts.4628", "Can not delete worker who has task")
+TOO_FEW_LABELERS = Error(400, "ModelArts.4822", "The number of labelers must exceed 1")
+
 NAMES: dict[Error, str] = {row: name for name, row in list(vars().items()) if isinstance(row, Error)}
 """Name of each row, such as ``DATASET_NOT_FOUND``."""
 

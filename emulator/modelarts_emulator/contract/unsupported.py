@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-_TEAM = "there are no team labelling tasks"
 _OWN = "set by the service, not by clients"
 _ONLY_OBS = "only OBS can be read"
 _AS_IT_IS = "the file is stored unchanged"
@@ -21,12 +20,27 @@ _ORIGIN = "the source of the import is recorded"
 _NEW_NAME = "a new label has the name in the request"
 _FOUND = "labels are found by name and type"
 _CHOSEN = "labels are selected by name and type"
+_IN_PATH = "the one in the path is used"
+_ALWAYS = "it is answered always"
 _NO_TABLES = "only table datasets have {}, and these cannot be exported"
+
+
+def _members(config: str) -> dict[str, str]:
+    """Return the members of teams and workers that only answers fill; a team is found by its id."""
+    team = f"{config}.workforces[]"
+    idle = {
+        f"{team}.workers[].{member}": "a member is found by address or identifier"
+        for member in ("create_time", "description", "role", "status", "update_time", "workforce_id")
+    }
+    return {f"{team}.workforce_name": "a team is found by its identifier", **idle}
+
 
 WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "ListDatasets": {"dataset_version": "all datasets are of one generation"},
-    "GetDatasetMetrics": {"workforce_task_id": _TEAM},
-    "DescribeSample": {"sample_state": "a sample is described in every state", "worker_id": _TEAM},
+    "DescribeSample": {
+        "sample_state": "a sample is described in every state",
+        "worker_id": "the dataset has one set of labels; DescribeWorkforceTaskSample has those of each labeler",
+    },
     "UpdateSamples": {
         "samples[].sample_type": _BY_DATASET,
         "samples[].source": "a sample's object cannot be replaced",
@@ -45,8 +59,8 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "CreateDataset": {
         "data_sources[].source_info": _ONLY_OBS,
         "labels[].property.@modelarts:rename_to": _NEW_NAME,
-        "workforce_information.data_sync_type": _TEAM,
-        "workforce_information.workforces_config.agency": _TEAM,
+        "workforce_information.task_id": "the new task gets an id of its own",
+        **_members("workforce_information.workforces_config"),
     },
     "UpdateDataset": {
         "add_labels[].property.@modelarts:rename_to": _NEW_NAME,
@@ -63,6 +77,29 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
             for member in ("attributes", "property")
         },
     },
+    "CreateWorkforceTask": _members("workforces_config"),
+    "StartWorkforceTask": {
+        "dataset_id": _IN_PATH,
+        "task_id": _IN_PATH,
+        "workforces_config.agency": "the manager is chosen when a task is created",
+        **_members("workforces_config"),
+    },
+    "UpdateWorkforceTask": {
+        "dataset_id": _IN_PATH,
+        "task_id": _IN_PATH,
+        "workforces_config.agency": "the manager is chosen when a task is created",
+        **_members("workforces_config"),
+    },
+    "DescWorkforceTask": {"sample_stats": _ALWAYS, "workforce_stats": _ALWAYS},
+    "DescribeWorkforceTaskSample": {"sample_state": "a sample is described in every state"},
+    "UpdateWorkforceTaskSamples": {
+        "samples[].sample_type": _BY_DATASET,
+        "samples[].sample_usage": "the usage of a sample belongs to the dataset",
+        "samples[].source": "a sample's object cannot be replaced",
+        "samples[].metadata.@modelarts:size": _OWN_SIZE,
+        "samples[].metadata.@modelarts:import_origin": _ORIGIN,
+    },
+    "UpdateWorkforceSamplingTask": {"locale": "the answer has no text in a language"},
     "ExportTask": {
         "dataset_id": "the dataset in the path is used",
         "dataset_type": "the dataset's type is used",

@@ -226,9 +226,13 @@ VersionLimit = Annotated[int, Meta(ge=1, le=1000)]
 LabelLimit = Annotated[int, Meta(ge=1, le=100_000)]
 Repetition = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
+TaskLimit = Annotated[int, Meta(ge=1, le=1000)]
+
 DatasetName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_-]+\Z")]
 VersionName = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_-]+\Z")]
 TaskName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
+TeamName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+\Z")]
+Comment = Annotated[str, Meta(max_length=256, pattern=r"""^[^!<>=&"']*\Z""")]
 Description = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"']*\Z""")]
 # The newest page allows the apostrophe here.
 ChangedDescription = Annotated[str, Meta(max_length=256, pattern=r"""^[^\^!<>=&"]*\Z""")]

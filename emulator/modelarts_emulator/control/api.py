@@ -23,6 +23,7 @@ from modelarts_emulator.control.event_stream import EventStream
 from modelarts_emulator.control.fault_injection import DELAYED, PENDING_FAULT, Faults
 from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.id_seed import IdsControl
+from modelarts_emulator.control.mails import MailsControl
 from modelarts_emulator.control.pages.console import ProjectsControl
 from modelarts_emulator.control.request_log.exporters import FORMATS
 from modelarts_emulator.control.request_log.log import (
@@ -77,13 +78,14 @@ class ControlApi:
             self.faults,
             RequestLogControl(self.log, FORMATS),
             ClockControl(emu.clock),
-            IdsControl(emu.ids, emu.store, emu.root / "uploads"),
+            IdsControl(emu.ids, emu.store, emu.teams, emu.root / "uploads"),
             TransitionsControl(emu.transitions),
             WaitIdleControl(emu),
             ResetControl(emu, self.log, self.faults, self.gate),
             SnapshotsControl(emu, self.gate),
             EventStream(emu, self.log),
             ProjectsControl(emu),
+            MailsControl(emu),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The endpoints beside the 31 operations, one row each; the OpenAPI document describes them from here.
+"""The endpoints beside the operations, one row each; the OpenAPI document describes them from here.
 
 Endpoints of the control API have a handler and are registered from here. As in the table of operations, the types of
 query and request body are those of the handler's parameters ``query`` and ``request``.
@@ -26,6 +26,7 @@ from modelarts_emulator.control.errors import (
 from modelarts_emulator.control.event_stream import EventStream
 from modelarts_emulator.control.fault_injection import Faults
 from modelarts_emulator.control.id_seed import IdsControl
+from modelarts_emulator.control.mails import MailsControl
 from modelarts_emulator.control.pages.console import ProjectsControl
 from modelarts_emulator.control.request_log.log import RequestLogControl
 from modelarts_emulator.control.reset import ResetControl
@@ -176,6 +177,7 @@ _CONTROL = [
     _control("DELETE", "faults/{fault_id}", "Remove a fault", Faults.remove_fault, FAULT_NOT_FOUND, status=204),
     _control("GET", "requests", "List or export the latest 1,000 requests", RequestLogControl.list_requests),
     _control("DELETE", "requests", "Clear the request log", RequestLogControl.clear_requests, status=204),
+    _control("GET", "mails", "List the e-mails to members of labelling teams", MailsControl.list_mails),
     _control("GET", "projects", "List the projects that have datasets", ProjectsControl.list_projects),
     _control("GET", "clock", "Show the emulator's time", ClockControl.show_clock),
     _control("PUT", "clock", "Freeze, set or move the time", ClockControl.change_clock, example={"freeze": True}),
@@ -193,7 +195,7 @@ _CONTROL = [
 ENDPOINTS: list[Endpoint] = [
     Endpoint("GET", "/_emulator/health", "Show that the emulator is running: version, uptime, watcher, open tasks"),
     Endpoint("GET", "/_emulator/ready", "Check that the first scan has ended; 503 until then"),
-    Endpoint("GET", "/_emulator/coverage", "List the 31 operations with their parameters and the evidence for each"),
+    Endpoint("GET", "/_emulator/coverage", "List the operations with their parameters and the evidence for each"),
     Endpoint("GET", "/_emulator/openapi.json", "Download this document"),
     Endpoint("GET", "/_emulator/docs", "Open a page to read and try this document"),
     Endpoint("GET", "/_emulator/ui", "Open the console: datasets, requests and faults in a browser"),

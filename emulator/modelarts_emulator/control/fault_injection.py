@@ -39,7 +39,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A fault. A request matches if it meets every condition that is given; no condition matches all requests."""
 
     operation: str | None = None
-    """Condition: one of the 31 operations, such as ``ListSamples``."""
+    """Condition: an operation, such as ``ListSamples``."""
     service: Service | None = None
     """Condition: dataset API (``modelarts``), identity service (``iam``) or object storage (``obs``)."""
     project_id: str | None = None
@@ -76,7 +76,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         """Check the members together. Raises ValueError."""
         if self.operation is not None and self.operation not in OPERATIONS:
-            raise ValueError(f"operation {self.operation[:80]!r} is not one of the 31 operations")
+            raise ValueError(f"operation {self.operation[:80]!r} is not an operation")
         if self.error is not None and find_error(self.error) is None:
             raise ValueError(f"error {self.error[:80]!r} is not in the error catalogue")
         effects = [self.error, self.status, self.cut, self.truncate]

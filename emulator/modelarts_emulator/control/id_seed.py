@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelarts_emulator.store import DoesNotExist, Store
+from modelarts_emulator.store import DoesNotExist, Store, TeamStore
 from modelarts_emulator.util.ids import Ids
 
 
@@ -22,8 +22,8 @@ class IdSeed(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class IdsControl:
     """The endpoint ``/_emulator/ids``."""
 
-    def __init__(self, ids: Ids, store: Store, uploads: Path) -> None:
-        self._ids, self._store, self._uploads = ids, store, uploads
+    def __init__(self, ids: Ids, store: Store, teams: TeamStore, uploads: Path) -> None:
+        self._ids, self._store, self._teams, self._uploads = ids, store, teams, uploads
 
     def seed_ids(self, request: IdSeed) -> IdSeed:
         """Restart the id generator from a seed: the same calls in the same order give the same ids.
@@ -37,8 +37,14 @@ class IdsControl:
     def _in_use(self) -> Iterator[str]:
         if self._uploads.is_dir():
             yield from (folder.name for folder in self._uploads.iterdir())
+        for table in self._teams.data:
+            yield from table
         for entry in self._store.entries():
             yield entry.record.id
+            for task in entry.record.team_tasks:
+                yield task.id
+                if task.acceptance is not None:
+                    yield task.acceptance.id
             with suppress(DoesNotExist), self._store.reading(entry.record.id) as dataset:
                 yield from (version.version_id for version in dataset.versions)
                 yield from (task.id.rpartition("_")[2] for task in dataset.tasks)

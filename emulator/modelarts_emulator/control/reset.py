@@ -46,12 +46,12 @@ class ResetControl:
         self._emu, self._log, self._faults, self._gate = emu, log, faults, gate
 
     def reset(self, query: ResetQuery) -> ResetResponse:
-        """Delete all datasets and objects; clear request log, faults and transitions; reset clock and id generator.
+        """Delete all datasets, teams and objects; clear request log, faults and transitions; reset clock and ids.
 
         Mounted folders keep their files, except the output of datasets below their work paths. Tokens and snapshots
-        are kept. With a project only its datasets and their output are deleted, its requests forgotten, and the faults
-        and transition rules that name it removed; buckets, input files, clock and id generator are shared by all
-        projects and stay as they are.
+        are kept. With a project only its datasets, their output and its teams are deleted, its requests forgotten, and
+        the faults and transition rules that name it removed; buckets, input files, clock and id generator are shared
+        by all projects and stay as they are.
         """
         with self._gate.exclusive():
             self._faults.clear(query.project_id)
@@ -61,6 +61,7 @@ class ResetControl:
                 self._emu.transitions.clear()
             else:
                 self._emu.transitions.put({}, query.project_id)
+            self._emu.teams.replace(self._emu.teams.data.without(query.project_id))
             buckets = self._remove_objects(deleted, query) if query.objects else 0
             self._log.clear(query.project_id)
             if query.project_id is None:

@@ -130,6 +130,18 @@ class DatasetKeywords(TypedDict, total=False):
     workspace_id: str
 
 
+class TeamTaskKeywords(TypedDict, total=False):
+    """Members of the request that creates a team labelling task, beside its team."""
+
+    auto_sync_dataset: bool
+    data_sync_type: Literal[0, 1, 2, 3]
+    repetition: int
+    sample_conditions: str
+    synchronize_auto_labeling_data: bool
+    synchronize_data: bool
+    task_name: str
+
+
 class VersionKeywords(TypedDict, total=False):
     """Members of the request that publishes a version."""
 

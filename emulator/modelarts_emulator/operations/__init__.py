@@ -1,1 +1,1 @@
-"""The 31 operations, one module for each family: decode the request, call the service, map its result."""
+"""The operations, one module for each family: decode the request, call the service, map its result."""

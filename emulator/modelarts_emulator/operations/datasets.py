@@ -28,14 +28,15 @@ from modelarts_emulator.contract.datasets import (
 )
 from modelarts_emulator.contract.labels import LabelStats
 from modelarts_emulator.contract.wire import DatasetType, Order, RunningTaskType, SortBy
-from modelarts_emulator.contract.workforce import WorkforceDescriptor, WorkforceInformation
+from modelarts_emulator.contract.workforce import WorkforceDescriptor
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.sample_answers import image_size, signed_source
 from modelarts_emulator.operations.versions import VERSION_FORMATS, describe_version
+from modelarts_emulator.operations.worker_answers import as_worker
 from modelarts_emulator.samples.changes import labeler_of
 from modelarts_emulator.samples.dataset_labels import label_stats
 from modelarts_emulator.samples.hard_examples import hard_detail
-from modelarts_emulator.samples.search import ratio_range, statuses_of
+from modelarts_emulator.samples.search import ratio_range, statuses_of, team_group_of
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import DatasetRecord, IndexEntry
 
@@ -106,7 +107,11 @@ def list_stats(service: DatasetService, context: RequestContext, query: ListStat
     """
     labeler = labeler_of(query.email) if query.email else None
     statistics = service.datasets.statistics(
-        context.project_id, context.dataset_id, statuses_of(query.sample_state), labeler
+        context.project_id,
+        context.dataset_id,
+        statuses_of(query.sample_state),
+        labeler,
+        team_group_of(query.sample_state),
     )
     counts = statistics.counts
     rows = label_stats(statistics.labels, statistics.label_counts)
@@ -146,9 +151,11 @@ def get_dataset_metrics(
 ) -> GetDatasetMetricsResponse:
     """Return sample counts by day (UTC) from ``start_time`` to ``end_time``, keyed by their time in ms.
 
-    The time of a day is its last millisecond; for the current day it is now. Raises DATASET_NOT_FOUND,
-    PARAMETER_INVALID.
+    The time of a day is its last millisecond; for the current day it is now. A team labelling task must exist; its
+    counts are those of its dataset. Raises DATASET_NOT_FOUND, TEAM_TASK_NOT_FOUND, PARAMETER_INVALID.
     """
+    if query.workforce_task_id:
+        service.team_tasks.describe(context.project_id, context.dataset_id, query.workforce_task_id)
     days = service.datasets.daily_counts(context.project_id, context.dataset_id, query.start_time, query.end_time)
     metrics: dict[str, dict[str, int]] = {name: {} for name in _TASK_METRICS}
     metrics["un_annotation"] = {str(day.time): day.total - day.annotated - day.unconfirmed for day in days}
@@ -274,28 +281,29 @@ def _described(service: DatasetService, entry: IndexEntry) -> dict[str, Any]:
         "import_task_id": record.import_task_id,
         "content_labeling": True,
         "label_task_count": 1 if DATASET_TYPES[record.type].labels else 0,
-        "workforce_task_count": 0 if record.workforce is None else 1,
-        "exist_workforce_task": record.workforce is not None,
+        "workforce_task_count": len(record.team_tasks),
+        "exist_workforce_task": bool(record.team_tasks),
         "exist_running_task": False,
         "running_tasks_id": [],
         "feature_supports": ["0"],
-        "workforce_descriptor": _team(record.workforce),
+        "workforce_descriptor": _team(service, record),
     }
 
 
-def _team(workforce: WorkforceInformation | None) -> WorkforceDescriptor | None:
-    """Return team labelling as it was requested; None without it, because clients disagree on the member's type."""
-    if workforce is None:
+def _team(service: DatasetService, record: DatasetRecord) -> WorkforceDescriptor | None:
+    """Return the newest team labelling task; None without one, because clients disagree on the member's type."""
+    if not record.team_tasks:
         return None
-    teams = (workforce.workforces_config.workforces if workforce.workforces_config else None) or []
+    task = record.team_tasks[-1]
+    first = next(iter(task.members), None)
     return WorkforceDescriptor(
-        current_task_id=workforce.task_id,
-        current_task_name=workforce.task_name,
-        repetition=workforce.repetition,
-        reject_num=0,
-        is_synchronize_auto_labeling_data=workforce.synchronize_auto_labeling_data,
-        is_synchronize_data=workforce.synchronize_data,
-        workers=teams[0].workers if teams else None,
-        workforce_id=teams[0].workforce_id if teams else None,
-        workforce_name=teams[0].workforce_name if teams else None,
+        current_task_id=task.id,
+        current_task_name=task.name,
+        repetition=task.repetition,
+        reject_num=service.datasets.count_rejected(record),
+        is_synchronize_auto_labeling_data=task.sync_auto_labels,
+        is_synchronize_data=task.sync_data,
+        workers=[as_worker(member) for member in task.members],
+        workforce_id=first.team_id if first else None,
+        workforce_name=first.team_name if first else None,
     )

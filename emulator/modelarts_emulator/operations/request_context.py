@@ -14,6 +14,9 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version_id: str = ""
     task_id: str = ""
     label_name: str = ""
+    workforce_id: str = ""
+    worker_id: str = ""
+    workforce_task_id: str = ""
     base_url: str = ""
     """The URL of this server as the client sees it, without a final slash."""
     warnings: list[str] = msgspec.field(default_factory=list)

@@ -27,7 +27,7 @@ from modelarts_emulator.operations.batches import batch_results
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.operations.sample_answers import encoded_samples
 from modelarts_emulator.samples.changes import labeler_of
-from modelarts_emulator.samples.search import as_selection
+from modelarts_emulator.samples.search import as_selection, team_group_of
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import SampleRecord
 
@@ -45,6 +45,7 @@ def list_samples(service: DatasetService, context: RequestContext, query: ListSa
         limit=query.limit,
         descending=query.order is Order.DESC,
         version_id=query.version_id,
+        team_group=team_group_of(query.sample_state),
     )
     samples = encoded_samples(
         service, context, documents, locale=query.locale, process=query.process_parameter, preview=bool(query.preview)

@@ -21,7 +21,7 @@ from modelarts_emulator.publishing.version_files import CHUNK, IN_MEMORY
 from modelarts_emulator.publishing.version_lookup import open_version_samples
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import without_hard_attributes
-from modelarts_emulator.samples.search import any_of, matcher, statuses_of
+from modelarts_emulator.samples.search import any_of, in_team_group, matcher, narrowed, statuses_of, team_group_of
 from modelarts_emulator.samples.train_eval_split import split_by_label
 from modelarts_emulator.store import DatasetRecord, DatasetWriter, SampleReader, SampleRecord, Selection, TaskRecord
 from modelarts_emulator.util.ids import sample_id
@@ -81,7 +81,7 @@ class ExportJob:
         self._record = self._runtime.store.entry(self._record.id).record
         self._run.enter(ExportStatus.RUNNING.value)
         with self._samples() as samples:
-            selection = self._selection()
+            selection = self._selection(samples)
             total = sum(1 for _ in samples.select(selection))
             self._report(total, 0)
             usages = self._usages(samples, selection)
@@ -109,19 +109,22 @@ class ExportJob:
             return open_version_samples(self._runtime.store, self._record.id, self._task.version_id)
         return self._runtime.store.reading(self._record.id)
 
-    def _selection(self) -> Selection:
+    def _selection(self, samples: SampleReader) -> Selection:
         export_type = self._request.export_type
         statuses = _STATUSES.get(_ALL_TYPES if export_type is None else export_type)
-        of_state = statuses_of(self._params.sample_state or self._request.sample_state)
+        state = self._params.sample_state or self._request.sample_state
+        of_state = statuses_of(state)
         if of_state is not None:
             statuses = of_state if statuses is None else statuses & of_state
         now = self._runtime.clock.now_ms()
         conditions = any_of([matcher(condition, now) for condition in self._params.search_conditions or ()])
         ids = frozenset(self._params.samples or ())
-        return Selection(
+        selection = Selection(
             statuses=statuses,
             predicate=lambda sample: (not ids or sample.id in ids) and (conditions is None or conditions(sample)),
         )
+        group = team_group_of(state)
+        return selection if group is None else narrowed(selection, in_team_group(samples, group))
 
     def _usages(self, samples: SampleReader, selection: Selection) -> dict[str, Usage] | None:
         """Return the usage of each exported sample; None if the export does not split."""

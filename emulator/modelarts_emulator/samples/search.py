@@ -21,7 +21,7 @@ from modelarts_emulator.contract.wire import Operator, SampleState, SampleStatus
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.samples.changes import labeler_of
 from modelarts_emulator.samples.hard_examples import HARD
-from modelarts_emulator.store import SampleRecord, Selection
+from modelarts_emulator.store import DatasetReader, SampleReader, SampleRecord, Selection
 
 Test = Callable[[SampleRecord], bool]
 """Returns whether a sample matches."""
@@ -37,8 +37,31 @@ STATUSES = {
 
 
 def statuses_of(state: SampleState | None) -> frozenset[SampleStatus] | None:
-    """Return the statuses behind a ``sample_state``; none for the team states, since team tasks do not exist here."""
-    return None if not state else STATUSES.get(state, frozenset())
+    """Return the statuses behind a ``sample_state``; None for the states of team tasks, see ``team_group_of``."""
+    return None if not state else STATUSES.get(state)
+
+
+def team_group_of(state: SampleState | None) -> str | None:
+    """Return the group of a team task that a ``sample_state`` selects; None for a state of the dataset."""
+    return None if not state or state in STATUSES else state.value.strip("_")
+
+
+def in_team_group(dataset: SampleReader, group: str) -> Test:
+    """Return a test for samples that are in a group in any team task of the dataset; none of a version is."""
+    if not isinstance(dataset, DatasetReader):
+        return lambda sample: False
+    found = {
+        assignment.sample_id
+        for task in dataset.record.team_tasks
+        for assignment in dataset.page_of_assignments(task.id, group)
+    }
+    return lambda sample: sample.id in found
+
+
+def narrowed(selection: Selection, test: Test) -> Selection:
+    """Return a selection of those samples that also pass a test."""
+    tests = [test] if selection.predicate is None else [selection.predicate, test]
+    return msgspec.structs.replace(selection, predicate=all_of(tests))
 
 
 def as_selection(query: ListSamplesQuery, now: int, warnings: list[str] | None = None) -> Selection:

@@ -1,4 +1,4 @@
-"""The entrance to the service: everything that the 31 operations do, by family."""
+"""The entrance to the service: everything that the operations do, by family."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from modelarts_emulator.service.imports import ImportManagement
 from modelarts_emulator.service.labels import LabelManagement
 from modelarts_emulator.service.samples import SampleManagement
 from modelarts_emulator.service.synchronization import SynchronizationManagement
+from modelarts_emulator.service.team_acceptance import AcceptanceManagement
+from modelarts_emulator.service.team_samples import TeamSampleManagement
+from modelarts_emulator.service.team_tasks import TeamTaskManagement
+from modelarts_emulator.service.teams import TeamManagement
 from modelarts_emulator.service.versions import VersionManagement
 from modelarts_emulator.util.lru import Lru
 
@@ -38,5 +42,9 @@ class DatasetService:
         self.labels = LabelManagement(runtime)
         self.imports = ImportManagement(runtime)
         self.versions = VersionManagement(runtime)
-        self.datasets = DatasetManagement(runtime, self.synchronization, self.imports, self.versions)
+        self.team_tasks = TeamTaskManagement(runtime)
+        self.datasets = DatasetManagement(runtime, self.synchronization, self.imports, self.versions, self.team_tasks)
         self.exports = ExportManagement(runtime, self.datasets, self.versions)
+        self.teams = TeamManagement(runtime)
+        self.team_samples = TeamSampleManagement(runtime, self.team_tasks)
+        self.team_acceptance = AcceptanceManagement(runtime, self.team_tasks)

@@ -22,7 +22,6 @@ from modelarts_emulator.contract.errors import (
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.sources import DataSource
 from modelarts_emulator.contract.wire import DatasetType, RunningTaskType, SampleStatus, VersionFormat
-from modelarts_emulator.contract.workforce import WorkforceInformation
 from modelarts_emulator.jobs.task_conflicts import KINDS_OF_RUNNING_TASK_TYPE, require_labelling_allowed
 from modelarts_emulator.jobs.task_run import ENDED_STATUSES
 from modelarts_emulator.obs.paths import MAX_KEY_BYTES, ObsPath
@@ -37,9 +36,10 @@ from modelarts_emulator.samples.dataset_labels import (
     update_label,
 )
 from modelarts_emulator.samples.hard_examples import HARD, HARD_REASONS, REASONS
-from modelarts_emulator.samples.search import labelled_by
+from modelarts_emulator.samples.search import all_of, in_team_group, labelled_by
 from modelarts_emulator.service.imports import ImportManagement
 from modelarts_emulator.service.synchronization import SynchronizationManagement
+from modelarts_emulator.service.team_tasks import TeamTaskManagement
 from modelarts_emulator.service.versions import VersionManagement
 from modelarts_emulator.store import (
     Counts,
@@ -52,6 +52,7 @@ from modelarts_emulator.store import (
     VersionRecord,
 )
 from modelarts_emulator.store.daily_counts import DAY_MS, counts_of_day
+from modelarts_emulator.store.team_records import WorkState
 
 MAX_METRICS_DAYS = 3_660
 _OUTPUT_FOLDERS = ("annotation", "data", "logs", "temp", "task")
@@ -101,11 +102,13 @@ class DatasetManagement:
         synchronization: SynchronizationManagement,
         imports: ImportManagement,
         versions: VersionManagement,
+        team_tasks: TeamTaskManagement,
     ) -> None:
         self._runtime = runtime
         self._name_lock = threading.Lock()
         """Held while a dataset gets its name, so that two datasets cannot get the same one."""
         self._synchronization, self._imports, self._versions = synchronization, imports, versions
+        self._team_tasks = team_tasks
 
     # Create, change, delete
 
@@ -228,6 +231,13 @@ class DatasetManagement:
         with self._runtime.store.reading(dataset_id) as dataset:
             return dataset.page(Selection(), offset=0, limit=count)[1]
 
+    def count_rejected(self, record: DatasetRecord) -> int:
+        """Return how many samples of the newest team labelling task are rejected."""
+        if not record.team_tasks:
+            return 0
+        with self._runtime.store.reading(record.id) as dataset:
+            return dataset.count_assignments(record.team_tasks[-1].id, WorkState.REJECTED.value)
+
     def count_frames(self, record: DatasetRecord) -> int:
         """Return how many samples are frames of videos."""
         if record.type is not DatasetType.VIDEO:
@@ -255,22 +265,27 @@ class DatasetManagement:
         dataset_id: str,
         statuses: frozenset[SampleStatus] | None = None,
         labeler: str | None = None,
+        team_group: str | None = None,
     ) -> DatasetStatistics:
         """Return the counts of a dataset.
 
-        The label counts are of samples in these ``statuses`` only, and of those that ``labeler`` has labelled.
+        The label counts are of samples in these ``statuses`` only, or in this group of a team task, and of those that
+        ``labeler`` has labelled.
 
         Raises DATASET_NOT_FOUND.
         """
         record = self._runtime.require_dataset(project_id, dataset_id)
         with self._runtime.store.reading(record.id) as dataset:
             counts = dataset.counts
-            is_filtered = statuses is not None or labeler is not None
+            tests = [] if labeler is None else [labelled_by(labeler)]
+            tests += [] if team_group is None else [in_team_group(dataset, team_group)]
             return DatasetStatistics(
                 dataset_type=record.type,
                 counts=counts,
                 labels=dataset.labels,
-                label_counts=_label_counts(dataset, statuses, labeler) if is_filtered else dataset.label_stats(),
+                label_counts=_label_counts(dataset, Selection(statuses=statuses, predicate=all_of(tests)))
+                if statuses is not None or tests
+                else dataset.label_stats(),
                 hard_reasons=_hard_reasons(dataset) if counts.hard else {},
                 is_splittable=DATASET_TYPES[record.type].splits and not split_obstacle(dataset),
                 data_path=next((source.data_path or "" for source in record.data_sources), ""),
@@ -324,14 +339,10 @@ class DatasetManagement:
             managed=request.managed,
             import_data=request.import_data,
             import_annotations=request.import_annotations,
-            workforce=self._with_task_id(request.workforce_information),
+            team_tasks=[]
+            if request.workforce_information is None
+            else [self._team_tasks.first_task(project_id, dataset_type, request.workforce_information)],
         )
-
-    def _with_task_id(self, workforce: WorkforceInformation | None) -> WorkforceInformation | None:
-        """Return team labelling information as it is stored: its task has an id."""
-        if workforce is None or workforce.task_id:
-            return workforce
-        return msgspec.structs.replace(workforce, task_id=self._runtime.ids.entity())
 
     def _checked_sources(self, sources: Sequence[DataSource]) -> list[DataSource]:
         checked = []
@@ -364,11 +375,10 @@ def _update_labels(dataset: DatasetWriter, request: UpdateDatasetRequest) -> Non
         update_label(dataset, label)
 
 
-def _label_counts(dataset: DatasetReader, statuses: frozenset[SampleStatus] | None, labeler: str | None) -> LabelCounts:
+def _label_counts(dataset: DatasetReader, selection: Selection) -> LabelCounts:
     labels: Counter[tuple[str, int | None]] = Counter()
     samples: Counter[tuple[str, int | None]] = Counter()
-    predicate = None if labeler is None else labelled_by(labeler)
-    for sample in dataset.select(Selection(statuses=statuses, predicate=predicate)):
+    for sample in dataset.select(selection):
         keys = [(str(label.name), label.type) for label in sample.labels]
         labels.update(keys)
         samples.update(set(keys))

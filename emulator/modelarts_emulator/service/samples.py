@@ -21,6 +21,7 @@ from modelarts_emulator.samples.changes import checked_metadata, require_sample,
 from modelarts_emulator.samples.dataset_labels import ensure_labels
 from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
 from modelarts_emulator.samples.label_rules import validate_labels
+from modelarts_emulator.samples.search import in_team_group, narrowed
 from modelarts_emulator.store import DatasetReader, DatasetRecord, DatasetWriter, SampleRecord, Selection
 
 MAX_BATCH = 1_000
@@ -62,14 +63,19 @@ class SampleManagement:
         limit: int,
         descending: bool,
         version_id: str | None = None,
+        team_group: str | None = None,
     ) -> SamplePage:
         """Return a page of the dataset's samples, or of a version's; ``offset`` counts samples.
+
+        ``team_group`` selects the samples that are in a group of a team labelling task.
 
         Raises: DATASET_NOT_FOUND, VERSION_NOT_FOUND.
         """
         store = self._runtime.store
         record = self._runtime.require_dataset(project_id, dataset_id)
         with store.reading(record.id) as dataset:
+            if team_group is not None:
+                selection = narrowed(selection, in_team_group(dataset, team_group))
             if not version_id:
                 return SamplePage(
                     *dataset.page_of_documents(selection, offset=offset, limit=limit, descending=descending)

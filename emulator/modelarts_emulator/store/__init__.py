@@ -19,11 +19,13 @@ from modelarts_emulator.store.records import (
     VersionRecord,
 )
 from modelarts_emulator.store.store import DoesNotExist, Durability, IndexEntry, Store
+from modelarts_emulator.store.team_store import TEAMS_FILE, TeamStore
 from modelarts_emulator.store.tinydb_table import DatasetDB
 from modelarts_emulator.store.writer import DatasetWriter
 from modelarts_emulator.system.directory_lock import DataDirectoryInUse
 
 __all__ = [
+    "TEAMS_FILE",
     "Counts",
     "Damaged",
     "DataDirectoryInUse",
@@ -43,6 +45,7 @@ __all__ = [
     "Selection",
     "Store",
     "TaskRecord",
+    "TeamStore",
     "VersionRecord",
     "decode_sample",
     "encode_sample",

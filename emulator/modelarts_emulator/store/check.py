@@ -17,6 +17,7 @@ from modelarts_emulator.store.indexed_fields import decode_sample
 from modelarts_emulator.store.journal import JournalFile
 from modelarts_emulator.store.open_dataset import PENDING
 from modelarts_emulator.store.records import DatasetRecord
+from modelarts_emulator.store.team_store import TEAMS_FILE
 from modelarts_emulator.store.tinydb_storage import (
     CHECKPOINT,
     NEW_CHECKPOINT,
@@ -29,7 +30,7 @@ from modelarts_emulator.store.tinydb_table import DatasetDB
 
 # Other entries of a data directory: keys, tokens, object headers, unfinished uploads, snapshots, the buckets, and the
 # files of the command line.
-_KNOWN = {"lock", INDEX, "datasets", "obs", "uploads", "tokens", "signing-key", "control-key", "snapshots"}
+_KNOWN = {"lock", INDEX, TEAMS_FILE, "datasets", "obs", "uploads", "tokens", "signing-key", "control-key", "snapshots"}
 _KNOWN |= {"running", "emulator.log"}
 _KNOWN_PREFIX = "object-metadata.sqlite"
 _QUARANTINED = "could not be read and was quarantined; delete it when it is no longer needed"

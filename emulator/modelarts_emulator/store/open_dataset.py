@@ -14,53 +14,21 @@ disk. Several writers can so share one flush (group commit).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
-
-import msgspec
+from typing import Any
 
 from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.store.assignments import AssignmentTable
 from modelarts_emulator.store.files import Rows, Tables
 from modelarts_emulator.store.index import SampleIndex
 from modelarts_emulator.store.journal import DocumentChange
+from modelarts_emulator.store.open_tables import RecordTable
 from modelarts_emulator.store.records import DatasetRecord, FileRecord, PendingFile, TaskRecord, VersionRecord
 from modelarts_emulator.store.tinydb_storage import DatasetStorage, Documents
 
 PENDING = "pending"
 """The table of files that changes under way create or remove."""
-R = TypeVar("R")
-
-
-class RecordTable(Generic[R]):
-    """A small table that is kept decoded, in order of creation."""
-
-    def __init__(self, name: str, record: type[R], key: Callable[[R], Any]) -> None:
-        """Make an empty table; ``key`` returns the unique key of a record."""
-        self.name, self.key = name, key
-        self._decoder = msgspec.json.Decoder(record)
-        self._keys: dict[int, Any] = {}
-        self.rows: dict[Any, tuple[int, R]] = {}
-        """Document number and record by key."""
-        self.next_number = 1
-
-    def put(self, number: int, document: bytes | msgspec.Raw) -> None:
-        """Write a document."""
-        record = self._decoder.decode(document)
-        key = self._keys[number] = self.key(record)
-        self.rows[key] = (number, record)
-        self.next_number = max(self.next_number, number + 1)
-
-    def remove(self, number: int) -> None:
-        """Remove a document; no effect if it does not exist."""
-        key = self._keys.pop(number, None)
-        if key in self.rows and self.rows[key][0] == number:
-            del self.rows[key]
-
-    def documents(self) -> Iterator[tuple[int, bytes]]:
-        """Return (number, encoded document) pairs as of now; each is encoded when it is read."""
-        rows = list(self.rows.values())
-        return ((number, msgspec.json.encode(record)) for number, record in rows)
 
 
 def _record_tables() -> dict[str, RecordTable[Any]]:
@@ -71,12 +39,17 @@ def _record_tables() -> dict[str, RecordTable[Any]]:
         RecordTable("tasks", TaskRecord, lambda task: task.id),
         RecordTable("files", FileRecord, lambda file: file.path),
         RecordTable(PENDING, PendingFile, lambda file: file.path),
+        AssignmentTable(),
     ]
     return {table.name: table for table in tables}
 
 
 LARGE_GROUP = 5_000
 """A group of at least this many changes is applied to a copy: applied in place, it would block readers too long."""
+OPTIONAL_TABLES = frozenset({PENDING, "assignments"})
+"""Tables that are written only if they have rows, so that files stay readable for releases without them."""
+SLICE = 1_000
+"""Number of changes of a large group that are applied under one acquisition of the memory lock."""
 
 
 class OpenDataset:
@@ -166,20 +139,33 @@ class OpenDataset:
             OSError: the journal cannot be written; memory is unchanged.
         """
         wait = self._storage.append(changes) if self._storage else _no_wait
-        if len(changes) >= max(LARGE_GROUP, len(self.samples) // 4):
-            self._apply_to_copy(changes)
-        else:
+        if len(changes) < LARGE_GROUP:
             with self.memory:
                 self.apply(changes)
+            return wait
+        samples = [change for change in changes if change.table == "samples"]
+        others = [change for change in changes if change.table != "samples"]
+        if len(samples) >= max(LARGE_GROUP, len(self.samples) // 4):
+            self._apply_to_copy(samples)
+        else:
+            others += samples
+        self._apply_in_slices(others)
         return wait
 
+    def _apply_in_slices(self, changes: list[DocumentChange]) -> None:
+        """Apply a large group so that readers wait for a slice only. The dataset's record, which names tasks, is last.
+
+        A team labelling task that is new in the record so has all its assignments when a reader first sees it.
+        """
+        changes.sort(key=lambda change: change.table == "dataset")
+        for start in range(0, len(changes), SLICE):
+            with self.memory:
+                self.apply(changes[start : start + SLICE])
+
     def _apply_to_copy(self, changes: Iterable[DocumentChange]) -> None:
-        """Apply a large group to a new index, and exchange the indexes under the memory lock."""
-        rest, documents = [], self.samples.documents()
+        """Apply many changes of samples to a new index, and exchange the indexes under the memory lock."""
+        documents = self.samples.documents()
         for change in changes:
-            if change.table != "samples":
-                rest.append(change)
-                continue
             if change.number >= len(documents):
                 documents.extend([None] * (change.number + 1 - len(documents)))
             documents[change.number] = bytes(change.document) or None
@@ -187,7 +173,6 @@ class OpenDataset:
         samples = SampleIndex()
         samples.load([number for number, _ in numbered], [document for _, document in numbered])
         with self.memory:
-            self.apply(rest)
             self.samples = samples
 
     def checkpoint(self) -> None:
@@ -231,7 +216,9 @@ class OpenDataset:
         """Return all tables as of now. Documents are encoded when they are read, without a lock."""
         with self.memory:
             tables: dict[str, Iterable[tuple[int, bytes]]] = {
-                name: table.documents() for name, table in self.tables.items() if table.rows or name != PENDING
+                name: table.documents()
+                for name, table in self.tables.items()
+                if table.rows or name not in OPTIONAL_TABLES
             }
             samples = self.samples.documents()
         tables["samples"] = ((number, document) for number, document in enumerate(samples) if document is not None)

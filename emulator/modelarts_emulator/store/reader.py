@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.obs.paths import ObjectKey
+from modelarts_emulator.store.assignments import EVERY, AssignmentKey, Group, as_assignment_table
 from modelarts_emulator.store.id_table import id_of
 from modelarts_emulator.store.index import UNKNOWN_FINGERPRINT, SampleIndex, Selection, paged
 from modelarts_emulator.store.indexed_fields import MAX_NUMBER, LabelKey, decode_sample, encode_sample
@@ -21,6 +22,7 @@ from modelarts_emulator.store.records import (
     TaskRecord,
     VersionRecord,
 )
+from modelarts_emulator.store.team_records import AssignmentRecord
 
 CHUNK = 500
 """Number of documents that are read under one acquisition of the memory lock."""
@@ -224,6 +226,33 @@ class DatasetReader(SampleReader):
     def task(self, task_id: str) -> TaskRecord | None:
         """Return a task by its id, or None."""
         return self._row("tasks", task_id)  # type: ignore[no-any-return]
+
+    def assignment(self, task_id: str, sample_id: str, worker_id: str) -> AssignmentRecord | None:
+        """Return the assignment of a sample to a labeler, or None."""
+        return self._row("assignments", (task_id, sample_id, worker_id))  # type: ignore[no-any-return]
+
+    def assignments_of_sample(self, sample_id: str) -> Sequence[AssignmentKey]:
+        """Return the keys of a sample's assignments in all team labelling tasks, in order of allotment."""
+        with self._memory:
+            return as_assignment_table(self._dataset.tables["assignments"]).of_sample(sample_id)
+
+    def count_assignments(self, task_id: str, group: Group = EVERY, worker_id: str = "") -> int:
+        """Return the number of assignments of a task in a group, and with ``worker_id`` of that labeler."""
+        with self._memory:
+            return as_assignment_table(self._dataset.tables["assignments"]).count(task_id, group, worker_id)
+
+    def page_of_assignments(
+        self, task_id: str, group: Group, worker_id: str = "", *, offset: int = 0, limit: int = 2**31
+    ) -> list[AssignmentRecord]:
+        """Return assignments of a task in a group, in order of allotment; ``offset`` counts assignments."""
+        with self._memory:
+            table = as_assignment_table(self._dataset.tables["assignments"])
+            return table.slice(task_id, group, worker_id, offset, offset + limit)
+
+    def assigned_labels(self, task_id: str) -> list[str]:
+        """Return the names of the labels that assignments of a task have."""
+        with self._memory:
+            return list(as_assignment_table(self._dataset.tables["assignments"]).labels(task_id))
 
     def _rows(self, table: str) -> list[Any]:
         with self._memory:

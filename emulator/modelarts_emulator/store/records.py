@@ -26,6 +26,7 @@ from modelarts_emulator.contract.wire import (
 )
 from modelarts_emulator.contract.workforce import WorkforceInformation
 from modelarts_emulator.obs.paths import ObjectKey
+from modelarts_emulator.store.team_records import TeamTaskRecord
 
 
 class Record(msgspec.Struct, omit_defaults=True):
@@ -166,6 +167,8 @@ class DatasetRecord(Record, kw_only=True):
     version_count: int = 0
     next_version_num: int = 1
     workforce: WorkforceInformation | None = None
+    team_tasks: list[TeamTaskRecord] = []
+    """Team labelling tasks, in order of creation. Kept here so that lists over all datasets need not load any."""
     message: str | None = None
 
 

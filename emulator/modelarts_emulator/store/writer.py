@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from modelarts_emulator.contract.labels import Label
+from modelarts_emulator.store.assignments import AssignmentKey
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import encode_sample
 from modelarts_emulator.store.journal import DocumentChange
@@ -21,6 +23,7 @@ from modelarts_emulator.store.records import (
     TaskRecord,
     VersionRecord,
 )
+from modelarts_emulator.store.team_records import AssignmentRecord
 
 
 class DatasetWriter(DatasetReader):
@@ -137,6 +140,14 @@ class DatasetWriter(DatasetReader):
         """Drop the record of a file that is created or removed now."""
         self._put(PENDING, path, None)
 
+    def put_assignment(self, assignment: AssignmentRecord) -> None:
+        """Add or replace the assignment of a sample to a labeler."""
+        self._put("assignments", (assignment.task_id, assignment.sample_id, assignment.worker_id), assignment)
+
+    def remove_assignment(self, key: AssignmentKey) -> None:
+        """Remove the assignment of a sample to a labeler."""
+        self._put("assignments", key, None)
+
     @property
     def is_changed(self) -> bool:
         """Whether there are changes to commit."""
@@ -144,10 +155,28 @@ class DatasetWriter(DatasetReader):
 
     def changes(self) -> list[DocumentChange]:
         """Return the changes for the journal: one line per changed record."""
+        if self._dataset.tables["assignments"].rows and "samples" in self._changed:
+            self._release_deleted_samples()
         lines: list[DocumentChange] = []
         for table, changed in self._changed.items():
             lines += self._sample_lines(changed) if table == "samples" else self._small_lines(table, changed)
         return lines
+
+    def _release_deleted_samples(self) -> None:
+        """Remove deleted samples from team labelling tasks, which count them."""
+        released: Counter[str] = Counter()
+        for sample_id, sample in self._changed["samples"].items():
+            if sample is None or sample.deleted:
+                keys = self.assignments_of_sample(sample_id)
+                released.update({key[0] for key in keys})
+                for key in keys:
+                    self.remove_assignment(key)
+        if released:
+            tasks = [
+                msgspec.structs.replace(task, deleted=task.deleted + released[task.id])
+                for task in self.record.team_tasks
+            ]
+            self.put_record(msgspec.structs.replace(self.record, team_tasks=tasks))
 
     def _sample_lines(self, changed: dict[str, SampleRecord | None]) -> list[DocumentChange]:
         lines: list[DocumentChange] = []

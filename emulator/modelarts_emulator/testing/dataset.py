@@ -13,12 +13,13 @@ from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.embedding.keywords import DatasetKeywords, VersionKeywords
 from modelarts_emulator.exceptions import InvalidValue, did_you_mean, require_keywords
 from modelarts_emulator.testing.project import Project
+from modelarts_emulator.testing.sample_labels import Labels, label_list
+from modelarts_emulator.testing.team import ReadyTeam, ReadyTeamTask
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Content = bytes | str | Path
-Labels = str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
 
 
 class ReadyDataset:
@@ -36,6 +37,8 @@ class ReadyDataset:
         self.project, self.id = project, dataset_id
         self._start = f"{project.bucket}/{folder}/"
         self.samples: dict[str, str] = self._samples()
+        self.team_task: ReadyTeamTask | None = None
+        """The team labelling task, if the dataset was created with a team."""
 
     def __repr__(self) -> str:
         return f"<ReadyDataset {self.url}, {len(self.samples)} samples>"
@@ -80,7 +83,7 @@ class ReadyDataset:
             if name not in self.samples:
                 hint = did_you_mean(name, self.samples) or f"it has {len(self.samples)}"
                 raise InvalidValue(f"the dataset has no sample {name!r}; {hint}")
-        samples = [{"sample_id": self.samples[name], "labels": _labels(given)} for name, given in labels.items()]
+        samples = [{"sample_id": self.samples[name], "labels": label_list(given)} for name, given in labels.items()]
         for start in range(0, len(samples), 100):
             self.call("PUT", "/data-annotations/samples", {"samples": samples[start : start + 100]})
 
@@ -121,6 +124,7 @@ class DatasetFactory(Protocol):
         dataset_type: int = ...,
         name: str | None = None,
         folder: str | None = None,
+        team: ReadyTeam | None = None,
         **members: Unpack[DatasetKeywords],
     ) -> ReadyDataset:
         """Create a dataset, wait until it is ready, and label its samples."""
@@ -134,6 +138,7 @@ def create_dataset(
     dataset_type: int = DatasetType.IMAGE_CLASSIFICATION,
     name: str | None = None,
     folder: str | None = None,
+    team: ReadyTeam | None = None,
     **members: Unpack[DatasetKeywords],
 ) -> ReadyDataset:
     """Create a dataset, wait until it is ready, and label its samples.
@@ -141,7 +146,9 @@ def create_dataset(
     ``files`` is a number of files, their names, or their contents by name: bytes, a string, or the path of a file to
     copy. A file without content gets one that suits the type. ``labels`` has one label or several by sample name; a
     label is its name, or an object as the API has it. ``folder`` is the key of the input directory, by default a new
-    one. ``members`` are further members of the request that creates the dataset.
+    one.
+    With ``team``, the unlabelled samples are allotted to its labelers in a task. ``members`` are further members of
+    the request that creates the dataset.
 
     >>> dataset = create_dataset(modelarts, {"a.txt": "first\\nsecond\\n"}, {"first": "good"}, dataset_type=100)
     >>> sorted(dataset.samples)
@@ -181,6 +188,8 @@ def create_dataset(
     dataset = ReadyDataset(project, dataset_id, folder)
     if labels:
         dataset.label(labels)
+    if team is not None:
+        dataset.team_task = team.task(dataset_id)
     return dataset
 
 
@@ -191,11 +200,6 @@ def _contents(kind: DatasetType, files: int | Mapping[str, Content] | Iterable[s
         suffix = (DATASET_TYPES[kind].extensions or (".bin",))[0]
         return {f"{number:04d}{suffix}": None for number in range(files)}
     return dict.fromkeys(files)
-
-
-def _labels(given: Labels) -> list[dict[str, Any]]:
-    several = [given] if isinstance(given, str | Mapping) else given
-    return [{"name": each} if isinstance(each, str) else dict(each) for each in several]
 
 
 def _picture(number: int) -> bytes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelarts_emulator.server import Emulator
     from modelarts_emulator.testing.dataset import DatasetFactory
     from modelarts_emulator.testing.project import Project, ProjectFactory
+    from modelarts_emulator.testing.team import TeamFactory
 
 _NEEDED = "modelarts_cloud needs otcextensions: pip install otcextensions"
 
@@ -106,6 +107,16 @@ def modelarts_dataset(modelarts: Project) -> DatasetFactory:
     from modelarts_emulator.testing.dataset import create_dataset  # noqa: PLC0415
 
     return partial(create_dataset, modelarts)
+
+
+@pytest.fixture
+def modelarts_team(modelarts: Project) -> TeamFactory:
+    """Provide a function that creates a labelling team with members: a ``TeamFactory``."""
+    from functools import partial  # noqa: PLC0415
+
+    from modelarts_emulator.testing.team import create_team  # noqa: PLC0415
+
+    return partial(create_team, modelarts)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ class Ids:
             self._taken = frozenset(taken)
             self._seed = seed
             self._entities, self._digits = _source(seed, "entities"), _source(seed, "digits")
+            self._choices = _source(seed, "choices")
 
     @property
     def is_seeded(self) -> bool:
@@ -54,6 +55,18 @@ class Ids:
     def import_task(self, dataset_id: str) -> str:
         """Generate the id of an import task: ``<dataset_id>_<19 characters>``."""
         return f"{dataset_id}_{self.entity()}"
+
+    def choices(self) -> random.Random:
+        """Return a source of random choices, such as the order in which samples are allotted to labelers."""
+        with self._lock:
+            return random.Random(self._choices.getrandbits(64))
+
+    def worker(self) -> str:
+        """Generate the id of a team member: 32 lower-case hexadecimal digits."""
+        with self._lock:
+            while (generated := _hexadecimal(self._choices, 32)) in self._taken:
+                pass
+            return generated
 
     def upload(self) -> str:
         """Generate the id of a multipart upload: 32 lower-case hexadecimal digits."""

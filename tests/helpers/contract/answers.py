@@ -13,6 +13,11 @@ from tests.helpers.contract.newer import merge_newer
 DATA = json.loads((Path(__file__).parent / "operations.json").read_text("utf-8"))
 merge_newer(DATA)
 OPERATIONS = {operation["operation"]: operation for operation in DATA["operations"]}
+TEAMS = json.loads((Path(__file__).parent / "teams.json").read_text("utf-8"))
+TEAM_OPERATIONS = {operation["operation"]: operation for operation in TEAMS["operations"]}
+for _part in ("request_objects", "response_objects"):
+    DATA[_part] = TEAMS[_part] | DATA[_part]
+ALL_OPERATIONS = OPERATIONS | TEAM_OPERATIONS
 OBJECTS = DATA["response_objects"]
 
 UNKNOWN = "not in the contract"
@@ -25,7 +30,7 @@ def faults(operation: str, status: int, body: Any, shown: Collection[str] = ()) 
 
     Members that the tables forget but the example shows (``shown``) are known as well.
     """
-    fields = OPERATIONS[operation]["responses"].get(str(status), [])
+    fields = ALL_OPERATIONS[operation]["responses"].get(str(status), [])
     for fault in _struct_faults(operation, body or {}, fields):
         path = fault.partition(": ")[0].partition(".")[2]
         if not (fault.endswith(UNKNOWN) and path in shown):

@@ -52,7 +52,11 @@ TYPES: dict[str, str] = {
     r"ImportTask >with_column_header: default": "absent is told apart: a manifest's files may tell for themselves",
     r"work_path_type: default 0": "mandatory, so that the default can never be taken",
     r"export_params\.\w+: default": "absent is told apart from the default; what is kept and answered has it",
-    r"(DeleteLabelAndSamples|UpdateLabel) <": "a 204 has no body",
+    r"(DeleteLabelAndSamples|UpdateLabel|DeleteWorkforce) <": "a 204 has no body",
+    r"CreateWorker >role: options \['3'\]": "answered with Parameter error, as by UpdateWorker",
+    r"ListWorkforceTaskSamples \?(email|worker_id): not in the contract": "a member sees own samples, without a login",
+    r"checking_task_id: mandatory is True": "the reference's own example goes without",
+    r"UpdateWorkforceSamplingTask \?locale: mandatory is True": "it has no effect",
 }
 
 ERRORS: dict[str, str] = {

@@ -65,6 +65,7 @@ class ContractProject:
         self.warned = ""
         """The warnings of the last call."""
         self._made: list[str] = []
+        self._team: dict[str, str] = {}
         self._outcomes: dict[tuple[Do, str], str] = {}
         for number in range(4):
             self.write(f"in/{number}.png", picture(colour=(number, 0, 0)))
@@ -99,6 +100,18 @@ class ContractProject:
         name = members.pop("dataset_name", NAME)
         sources = members.pop("data_sources", [{"data_path": f"/bucket/{folder}/"}])
         return self.made(self.api.dataset(dataset_name=name, dataset_type=kind, data_sources=sources, **members))
+
+    def team(self) -> dict[str, str]:
+        """Return the id of a team of three labelers and a manager, and those of its members by address."""
+        url = self.api.base.rpartition("/")[0] + "/workforces"
+        if not self._team:
+            session = self.api.session
+            team_id = session.post(url, json={"workforce_name": "team"}, timeout=10).json()["workforce_id"]
+            for emails, role in (("a@example.com,b@example.com,c@example.com", 0), ("m@example.com", 2)):
+                session.post(f"{url}/{team_id}/workers", json={"emails": emails, "role": role}, timeout=10)
+            workers = session.get(f"{url}/{team_id}/workers", timeout=10).json()["workers"]
+            self._team = {"team": team_id} | {worker["email"]: worker["worker_id"] for worker in workers}
+        return self._team
 
     def made(self, dataset_id: str) -> str:
         """Remember a dataset, so that it goes when the run is over."""

@@ -194,6 +194,21 @@ ELSEWHERE = {
     "SYNC_FAILED": "tests/operations/test_errors.py",
     "EXPORT_FILE_ERROR": "tests/operations/test_errors.py",
     "TASK_FAILED": "tests/test_restart.py",
+    "ACCEPTANCE_NOT_FOUND": "tests/integration/operations/test_team_tasks.py",
+    "MANAGER_COUNT": "tests/integration/operations/test_team_tasks.py",
+    "NOTHING_TO_ACCEPT": "tests/integration/operations/test_team_tasks.py",
+    "QUOTA_EXCEEDED": "tests/integration/operations/test_team_tasks.py",
+    "TEAM_EXISTS": "tests/integration/operations/test_team_tasks.py",
+    "TEAM_NOT_FOUND": "tests/integration/operations/test_team_tasks.py",
+    "TEAM_TASK_CHECKING": "tests/integration/operations/test_team_tasks.py",
+    "TEAM_TASK_EXISTS": "tests/integration/operations/test_team_tasks.py",
+    "TEAM_TASK_NOT_FOUND": "tests/integration/operations/test_team_tasks.py",
+    "TEAM_TASK_UNFINISHED": "tests/integration/operations/test_team_tasks.py",
+    "TOO_FEW_LABELERS": "tests/integration/operations/test_team_tasks.py",
+    "WORKER_EXISTS": "tests/integration/operations/test_team_tasks.py",
+    "WORKER_FORBIDDEN": "tests/integration/operations/test_team_tasks.py",
+    "WORKER_HAS_TASK": "tests/integration/operations/test_team_tasks.py",
+    "WORKER_NOT_FOUND": "tests/integration/operations/test_team_tasks.py",
 }
 
 

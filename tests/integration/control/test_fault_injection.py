@@ -251,7 +251,7 @@ def test_delay_ends_when_the_emulator_stops(emu: Emulator, client: Client, contr
     ("fault", "said"),
     [
         ({}, "an effect is missing"),
-        ({"operation": "ListNothing", "status": 500}, "one of the 31"),
+        ({"operation": "ListNothing", "status": 500}, "is not an operation"),
         ({"error": "ModelArts.99999"}, "catalogue"),
         ({"status": 500, "cut": "before"}, "only one"),
         ({"status": 99}, "status"),

@@ -186,8 +186,8 @@ NONE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 def test_malformed_archive_is_refused(
     site: ArchiveSite, good: bytes, make: Callable[[bytes], bytes], said: str
 ) -> None:
-    assert re.search(said, site.control.refused("PUT", "snapshots/bad/archive", data=make(good)))
-    site.control.refused("POST", "snapshots/bad", 404)
+    assert re.search(said, site.control.refused("PUT", "snapshots/malformed/archive", data=make(good)))
+    site.control.refused("POST", "snapshots/malformed", 404)
 
 
 @pytest.mark.usefixtures("unchanged")

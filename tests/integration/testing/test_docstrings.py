@@ -14,8 +14,9 @@ import pytest
 from modelarts_emulator import Emulator
 from modelarts_emulator.embedding.faults import FaultControl
 from modelarts_emulator.embedding.task_transitions import TransitionControl
-from modelarts_emulator.testing import Project, ProjectFactory, ReadyDataset
+from modelarts_emulator.testing import Project, ProjectFactory, ReadyDataset, ReadyTeam, ReadyTeamTask, TeamFactory
 from modelarts_emulator.testing.dataset import DatasetFactory, create_dataset
+from modelarts_emulator.testing.team import create_team
 
 MODULES = [
     "modelarts_emulator",
@@ -26,6 +27,11 @@ MODULES = [
     "modelarts_emulator.server",
     "modelarts_emulator.testing.dataset",
     "modelarts_emulator.testing.project",
+    "modelarts_emulator.testing.sample_labels",
+    "modelarts_emulator.testing.team",
+    "modelarts_emulator.teamwork.allotment",
+    "modelarts_emulator.teamwork.judgement",
+    "modelarts_emulator.service.teams",
 ]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 WITHOUT_EXAMPLE = {
@@ -36,6 +42,7 @@ WITHOUT_EXAMPLE = {
     "Project.end",  # called by the fixture
     "Project.remove",
     "DatasetFactory.__call__",  # in the example of the class
+    "TeamFactory.__call__",
 }
 
 
@@ -49,13 +56,23 @@ def examples() -> Iterator[doctest.DocTest]:
 def test_docstring_example_runs(example: doctest.DocTest) -> None:
     report: list[str] = []
     with Emulator() as emulator, ProjectFactory(emulator).one() as project:
-        dataset = partial(create_dataset, project)
-        example.globs.update(emu=emulator, modelarts=project, modelarts_dataset=dataset, create_dataset=create_dataset)
+        example.globs.update(
+            emu=emulator,
+            modelarts=project,
+            modelarts_dataset=partial(create_dataset, project),
+            create_dataset=create_dataset,
+            modelarts_team=partial(create_team, project),
+            create_team=create_team,
+        )
         doctest.DocTestRunner(optionflags=FLAGS).run(example, out=report.append, clear_globs=False)
     assert not report, "".join(report)
 
 
-@pytest.mark.parametrize("kind", [Emulator, FaultControl, TransitionControl, Project, ReadyDataset, DatasetFactory])
+PUBLIC = [Emulator, FaultControl, TransitionControl, Project, ReadyDataset, DatasetFactory]
+PUBLIC += [ReadyTeam, ReadyTeamTask, TeamFactory]
+
+
+@pytest.mark.parametrize("kind", PUBLIC)
 def test_public_callable_has_an_example(kind: type) -> None:
     missing = []
     for name, member in vars(kind).items():

@@ -15,6 +15,7 @@ from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.contract.samples import ListSamplesQuery, SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleState, SampleStatus, SampleType
 from modelarts_emulator.samples.search import (
+    STATUSES,
     all_of,
     any_of,
     as_selection,
@@ -22,6 +23,7 @@ from modelarts_emulator.samples.search import (
     ratio_range,
     read_conditions,
     statuses_of,
+    team_group_of,
 )
 from modelarts_emulator.store import SampleRecord
 
@@ -72,15 +74,16 @@ class TestStatuses:
             (SampleState.ALL, {SampleStatus.MANUAL_ANNOTATION}),
             (SampleState.NONE, {SampleStatus.UN_ANNOTATION}),
             (SampleState.AUTO_ANNOTATION, {SampleStatus.AUTO_ANNOTATION}),
-            *[
-                (state, set())
-                for state in SampleState
-                if state not in (SampleState.ANY, SampleState.ALL, SampleState.NONE, SampleState.AUTO_ANNOTATION)
-            ],
         ],
     )
     def test_state_selects_its_statuses(self, state: SampleState | None, statuses: set[SampleStatus] | None) -> None:
         assert statuses_of(state) == statuses
+        assert team_group_of(state) is None
+
+    @pytest.mark.parametrize("state", sorted(set(SampleState) - set(STATUSES) - {SampleState.ANY}))
+    def test_state_of_team_tasks_selects_a_group_of_assignments(self, state: SampleState) -> None:
+        assert statuses_of(state) is None
+        assert team_group_of(state) == state.name
 
 
 class TestQuery:

@@ -68,7 +68,7 @@ class LoggedRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
     service: Service
     """Service that the request was for: ``modelarts``, ``iam`` or ``obs``."""
     operation: str | None = None
-    """One of the 31 operations, such as ``ListSamples``."""
+    """An operation, such as ``ListSamples``."""
     project_id: str | None = None
     """Project in the path."""
     dataset_id: str | None = None

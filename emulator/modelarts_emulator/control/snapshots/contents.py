@@ -1,6 +1,7 @@
 """Write and read the folder of a snapshot.
 
 Layout: ``snapshot.json`` is the header, ``datasets/`` a backup of the store, ``buckets/<bucket>/`` the objects,
+``teams.json`` the labelling teams,
 ``objects.json`` their modification times in nanoseconds, ``metadata.json`` their headers, and ``uploads/`` unfinished
 multipart uploads.
 """
@@ -21,8 +22,11 @@ import msgspec
 import modelarts_emulator
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.errors import INVALID_SNAPSHOT
+from modelarts_emulator.control.snapshots.validation import validated_teams
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
+from modelarts_emulator.store import Damaged, FormatTooNew
+from modelarts_emulator.store.team_store import TEAMS_FILE, TeamData, read_teams, write_teams
 from modelarts_emulator.system.folder import READ, Folder
 from modelarts_emulator.system.open_folder import open_root
 from modelarts_emulator.system.real_paths import real_path
@@ -77,6 +81,7 @@ def write_snapshot(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -
     header = SnapshotHeader(created_ms=emu.clock.now_ms(), objects=objects)
     (folder / "datasets").mkdir()
     header.datasets = emu.store.export(folder / "datasets")
+    write_teams(folder / TEAMS_FILE, emu.teams.data, fsync=False)
     if objects:
         times: dict[str, int] = {}
         for bucket in emu.tree.buckets():
@@ -101,6 +106,17 @@ def read_header(folder: Path) -> SnapshotHeader:
     if found != header.datasets:
         raise ApiError(INVALID_SNAPSHOT, f"snapshot.json announces {header.datasets} datasets, {found} were found")
     return header
+
+
+def read_snapshot_teams(folder: Path) -> TeamData:
+    """Return the labelling teams of a snapshot; none in one of an earlier release. Raises INVALID_SNAPSHOT."""
+    path = folder / TEAMS_FILE
+    if not path.is_file() or path.is_symlink():
+        return TeamData({}, {}, {})
+    try:
+        return validated_teams(read_teams(path))
+    except (Damaged, FormatTooNew) as error:
+        raise ApiError(INVALID_SNAPSHOT, str(error)) from None
 
 
 def read_json(path: Path, kind: type[_T]) -> _T:

@@ -18,7 +18,7 @@ from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.reset import delete_datasets
 from modelarts_emulator.control.snapshots import zip_archive
-from modelarts_emulator.control.snapshots.contents import read_header, write_snapshot
+from modelarts_emulator.control.snapshots.contents import read_header, read_snapshot_teams, write_snapshot
 from modelarts_emulator.control.snapshots.library import SnapshotLibrary
 from modelarts_emulator.control.snapshots.staged_objects import StagedObjects
 from modelarts_emulator.control.snapshots.validation import validate_backup
@@ -189,6 +189,7 @@ class SnapshotsControl:
             self._exchange(name, objects)
 
     def _exchange(self, name: str, objects: StagedObjects | None) -> None:
+        teams = read_snapshot_teams(self._library.folder / name)
         try:
             self._emu.store.replace_all(
                 self._library.folder / name / "datasets",
@@ -197,6 +198,7 @@ class SnapshotsControl:
             )
         except (Damaged, FormatTooNew) as error:
             raise ApiError(INVALID_SNAPSHOT, str(error)) from None
+        self._emu.teams.replace(teams)
         if objects:
             objects.apply()
         self._library.end_restore()

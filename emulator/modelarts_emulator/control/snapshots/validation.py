@@ -17,7 +17,9 @@ from modelarts_emulator.control.errors import INVALID_SNAPSHOT
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.store.backup import DatasetBackup
 from modelarts_emulator.store.files import Rows, Tables
-from modelarts_emulator.store.records import DatasetRecord, FileRecord, Record, SampleRecord, TaskRecord, VersionRecord
+from modelarts_emulator.store.records import DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
+from modelarts_emulator.store.team_records import AssignmentRecord
+from modelarts_emulator.store.team_store import TeamData
 
 _ENTITY_ID = re.compile(r"[A-Za-z0-9]{16,64}")
 """Ids of datasets and versions."""
@@ -25,7 +27,7 @@ _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,140}")
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DATASET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _TASK_KINDS = frozenset({"sync", "import", "export", "publish", "switch"})
-_R = TypeVar("_R", bound=Record)
+_R = TypeVar("_R", bound=msgspec.Struct)
 
 
 def validate_backup(backup: DatasetBackup) -> None:
@@ -43,11 +45,29 @@ def validate_backup(backup: DatasetBackup) -> None:
     for task in _records(backup.tables, "tasks", TaskRecord):
         with _Naming(f"task {task.id[:80]}"):
             _require_task(task)
+    for assignment in _records(backup.tables, "assignments", AssignmentRecord):
+        with _Naming("an assignment"):
+            _require(_ENTITY_ID, "task_id", assignment.task_id)
+            _require(_SAMPLE_ID, "sample_id", assignment.sample_id)
+            _require(_ENTITY_ID, "worker_id", assignment.worker_id)
     for file in _records(backup.tables, "files", FileRecord):
         with _Naming("a file record"):
             _require_object(file.path)
     for tables in (backup.tables, *backup.versions.values()):
         _require_samples(tables)
+
+
+def validated_teams(data: TeamData) -> TeamData:
+    """Check the labelling teams of a snapshot and return them. Raises INVALID_SNAPSHOT."""
+    for team in data.teams.values():
+        with _Naming(f"team {team.id[:80]}"):
+            _require(_ENTITY_ID, "id", team.id)
+    for worker in data.workers.values():
+        with _Naming(f"team member {worker.id[:80]}"):
+            _require(_ENTITY_ID, "id", worker.id)
+            if worker.team_id not in data.teams:
+                raise ValueError(f"team {worker.team_id[:80]!r} is missing")
+    return data
 
 
 class _Naming:
@@ -80,6 +100,8 @@ def _require_dataset(dataset: DatasetRecord) -> None:
     for version_id in (dataset.current_version_id,):
         if version_id:
             _require(_ENTITY_ID, "current_version_id", version_id)
+    for task in dataset.team_tasks:
+        _require(_ENTITY_ID, "team_tasks.id", task.id)
     for source in dataset.data_sources:
         if source.data_path:
             ObsPath.directory(source.data_path)

@@ -20,7 +20,7 @@ MAX_FILES = 1_000_000
 MAX_BYTES = 64 << 30
 # Zip bombs: contents above the first limit must not be more than this many times larger than the archive.
 _SMALL_BYTES, _MAX_RATIO = 256 << 20, 200
-_KNOWN = frozenset({"snapshot.json", "objects.json", "metadata.json", "datasets", "buckets", "uploads"})
+_KNOWN = frozenset({"snapshot.json", "teams.json", "objects.json", "metadata.json", "datasets", "buckets", "uploads"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same bytes
 _PIECE = 1 << 20
 _ENCRYPTED = 1

@@ -8,9 +8,11 @@ from typing import Any
 from tests.helpers.contract.effects.parts import ENTITIES, label_members, schema_members, separator_members
 from tests.helpers.contract.project import NAME, Body, Case, ContractProject
 
+TEAM, OTHER = "<team>", "<b@example.com>"
+"""Stand for the id of a team with three labelers and a manager, and for that of a labeler."""
 CAT = {"name": "cat"}
-WORKER = {"worker_id": "x"}
-FORCE = {"workforce_id": "w", "workers": [WORKER]}
+WORKER = {"email": "a@example.com"}
+FORCE = {"workforce_id": TEAM, "workers": [WORKER]}
 
 
 def create(project: ContractProject, body: Body) -> str:
@@ -22,6 +24,11 @@ def create(project: ContractProject, body: Body) -> str:
         "work_path_type": 0,
         **body,
     }
+    if request.get("workforce_information"):
+        text = json.dumps(request)
+        for name, known in project.team().items():
+            text = text.replace(f"<{name}>", known)
+        request = json.loads(text)
     answer = json.loads(project.send("POST", "", request))
     return project.seen(project.made(answer["dataset_id"])) if "dataset_id" in answer else str(answer)
 
@@ -112,30 +119,23 @@ EFFECTS: dict[str, dict[str, Case]] = {
             f"{_TEAM}.{member}": Case(create, team(), team(**{member: value}))
             for member, value in (
                 ("task_name", "other"),
-                ("task_id", "own"),
                 ("repetition", 2),
+                ("data_sync_type", 3),
                 ("synchronize_auto_labeling_data", True),
                 ("synchronize_data", True),
                 ("workforces_config", {"workforces": [FORCE]}),
             )
         },
         f"{_TEAM}.workforces_config.workforces": Case(create, team(), force()),
+        f"{_TEAM}.workforces_config.agency": Case(create, team(), team(workforces_config={"agency": "m@example.com"})),
         **{
             f"{_FORCE}.{member}": Case(create, force(), force(**{member: value}))
-            for member, value in (("workers", []), ("workforce_id", "v"), ("workforce_name", "name"))
+            for member, value in (("workers", []), ("workforce_id", "v"))
         },
+        f"{_FORCE}.workers[].worker_id": Case(create, worker(), force(workers=[{"worker_id": OTHER}])),
         **{
             f"{_FORCE}.workers[].{member}": Case(create, worker(), worker(**{member: value}))
-            for member, value in (
-                ("create_time", 5),
-                ("description", "words"),
-                ("email", "a@b"),
-                ("role", 1),
-                ("status", 2),
-                ("update_time", 6),
-                ("worker_id", "y"),
-                ("workforce_id", "w"),
-            )
+            for member, value in (("email", "b@example.com"),)
         },
     },
     "UpdateDataset": {

@@ -29,6 +29,7 @@ def _uploaded(**members: Any) -> Case:
 
 _EXPORT = exports.export()
 _NEW = {"name": "new"}
+_TEAMS = "workforce_information.workforces_config.workforces[]"
 WITHOUT: dict[str, dict[str, Case]] = {
     "UpdateSamples": {
         "samples[].sample_type": Case(samples.update(), {"labels": []}, {"labels": [], "sample_type": 6}),
@@ -50,14 +51,19 @@ WITHOUT: dict[str, dict[str, Case]] = {
             datasets.create, {}, {"data_sources": [{"data_path": "/bucket/in/", **INFO}]}
         ),
         "labels[].property.@modelarts:rename_to": _label(datasets.create, "labels", _NEW, **RENAMED),
-        "workforce_information.data_sync_type": Case(
-            datasets.create, datasets.team(task_id="own"), datasets.team(task_id="own", data_sync_type=3)
-        ),
-        "workforce_information.workforces_config.agency": Case(
-            datasets.create,
-            datasets.team(workforces_config={}),
-            datasets.team(workforces_config={"agency": "some"}),
-        ),
+        "workforce_information.task_id": Case(datasets.create, datasets.team(), datasets.team(task_id="own")),
+        f"{_TEAMS}.workforce_name": Case(datasets.create, datasets.force(), datasets.force(workforce_name="name")),
+        **{
+            f"{_TEAMS}.workers[].{member}": Case(datasets.create, datasets.worker(), datasets.worker(**{member: value}))
+            for member, value in (
+                ("create_time", 5),
+                ("description", "words"),
+                ("role", 1),
+                ("status", 2),
+                ("update_time", 6),
+                ("workforce_id", "w"),
+            )
+        },
     },
     "UpdateDataset": {
         "add_labels[].property.@modelarts:rename_to": _label(datasets.update, "add_labels", _NEW, **RENAMED),
