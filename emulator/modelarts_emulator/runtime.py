@@ -15,6 +15,7 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
 from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.iam.signatures.url import UrlSigner
+from modelarts_emulator.iam.signing_key import SIGNING_KEY_FILE, SigningKey, new_signing_key, stored_signing_key
 from modelarts_emulator.ingest.pending_files import complete_pending_files
 from modelarts_emulator.ingest.synchronizer import Synchronizer
 from modelarts_emulator.jobs.pool import TaskPool
@@ -205,16 +206,11 @@ class Runtime:
         if result.added or result.changed or result.removed:
             log.info("Dataset %s: %s", dataset_id, result)
 
-    def _signing_key(self) -> tuple[str, str]:
+    def _signing_key(self) -> SigningKey:
         """Return access key and secret for signed URLs; stored, so that a URL stays valid after a restart."""
         if self.settings.data_dir is None:
-            return self.ids.secret(20).upper(), self.ids.secret(40)
-        path = Path(self.settings.data_dir) / "signing-key"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(f"{self.ids.secret(20).upper()}:{self.ids.secret(40)}\n", "ascii")
-        access_key, _, secret = path.read_text("ascii").strip().partition(":")
-        return access_key, secret
+            return new_signing_key(self.ids)
+        return stored_signing_key(Path(self.settings.data_dir) / SIGNING_KEY_FILE, self.ids)
 
     def _remove_temporary(self) -> None:
         if self._temporary:

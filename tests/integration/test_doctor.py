@@ -156,6 +156,8 @@ MENDED: list[tuple[Callable[[Path], None], str, str]] = [
     (_write("index.json", b"[]"), "index.json", "damaged"),
     (_write("datasets/.deleted-x/versions/v.json"), "datasets/.deleted-x", "leftover"),
     (_write(f"datasets/{'n' * 19}/dataset.json.tmp"), f"datasets/{'n' * 19}", "leftover"),
+    (_write("signing-key", b"\xff\xfe"), "signing-key", "damaged"),
+    (_write("signing-key", b""), "signing-key", "damaged"),
     (_truncated_metadata, "object-metadata.sqlite", "damaged"),
     (_flipped_metadata, "object-metadata.sqlite", "damaged"),
     (_write(f"uploads/{'0' * 32}.ended/upload.json"), f"uploads/{'0' * 32}.ended", "leftover"),

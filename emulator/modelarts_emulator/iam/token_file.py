@@ -101,6 +101,8 @@ class TokenFile:
         except OSError as error:
             log.warning("Cannot read %s: %s; clients must log in again", self._path, error.strerror)
             return []
+        if number := unreadable_lines(self._path):
+            log.warning("%d lines of %s are damaged; these clients must log in again", number, self._path)
         return [line for line in map(_decoded, lines) if line]
 
     def _token(self, line: _Line) -> Token | None:
@@ -111,6 +113,12 @@ class TokenFile:
         if project:
             self._accounts.project(user, id=project.id, name=project.name)  # adds it to the list of projects
         return Token(line.id, user, project, line.domain, line.methods, line.issued_ms, line.expires_ms)
+
+
+def unreadable_lines(path: Path) -> int:
+    """Return the number of damaged lines of a file of tokens. The last one may be truncated by a crash: not counted."""
+    *lines, _ = path.read_bytes().split(b"\n")
+    return sum(_decoded(line) is None for line in lines if line)
 
 
 def _encoded(token: Token) -> bytes:

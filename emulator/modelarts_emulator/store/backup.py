@@ -18,7 +18,7 @@ from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Tables, read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
 from modelarts_emulator.store.open_dataset import PENDING, build_tables
-from modelarts_emulator.store.tinydb_storage import CHECKPOINT, Documents
+from modelarts_emulator.store.tinydb_storage import CHECKPOINT, Documents, create_first_journal
 from modelarts_emulator.store.version_samples import VersionSamples
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -89,6 +89,7 @@ def stage(directory: DataDirectory, backups: Mapping[str, DatasetBackup], *, fsy
     try:
         for folder, backup in zip(folders, backups.values(), strict=True):
             (folder / "versions").mkdir(parents=True)
+            create_first_journal(folder)
             files = {folder / CHECKPOINT: backup.tables}
             files |= {version_path(folder, version_id): tables for version_id, tables in backup.versions.items()}
             for path, tables in files.items():

@@ -10,7 +10,7 @@ import msgspec
 from tinydb import where
 
 from modelarts_emulator.contract.wire import VersionStatus
-from modelarts_emulator.store.directory import DELETED_PREFIX, INDEX
+from modelarts_emulator.store.directory import DELETED_PREFIX, INDEX, index_rows
 from modelarts_emulator.store.files import read_meta, read_tables
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.indexed_fields import decode_sample
@@ -104,7 +104,7 @@ class DataDirectoryCheck:
         self._check_snapshots()
         self._check_uploads()
         with suppress(FileNotFoundError):
-            self._format_of(self._root / INDEX, lambda path: read_tables(path)[0].format, repairable=True)
+            self._format_of(self._root / INDEX, _format_of_index, repairable=True)
 
     def _check_snapshots(self) -> None:
         folder = self._root / "snapshots"
@@ -132,6 +132,8 @@ class DataDirectoryCheck:
         with closing(DatasetDB(folder)) as db:
             try:
                 record = msgspec.convert(db.table("dataset").all()[0], DatasetRecord)
+                if record.id != folder.name:
+                    self._add(folder, "damaged", f"its dataset has another id, {record.id[:80]}")
                 versions = {version["version_id"]: version.get("status") for version in db.table("versions")}
                 self._count(found, record, db)
                 if pending := len(db.table(PENDING)):
@@ -226,6 +228,11 @@ def _oldest_generation(folder: Path) -> int:
         return min(read_meta(folder / name).generation for name in (CHECKPOINT, PREVIOUS_CHECKPOINT))
     except (FileNotFoundError, Damaged, FormatTooNew):
         return 0
+
+
+def _format_of_index(path: Path) -> int:
+    index_rows(path)
+    return read_meta(path).format
 
 
 def _format_of_tables(path: Path) -> int:

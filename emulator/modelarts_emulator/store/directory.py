@@ -24,7 +24,13 @@ import msgspec
 from modelarts_emulator.store.files import read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
 from modelarts_emulator.store.records import Counts, DatasetRecord
-from modelarts_emulator.store.tinydb_storage import CHECKPOINT, PREVIOUS_CHECKPOINT, generation_of, journals
+from modelarts_emulator.store.tinydb_storage import (
+    CHECKPOINT,
+    PREVIOUS_CHECKPOINT,
+    create_first_journal,
+    generation_of,
+    journals,
+)
 from modelarts_emulator.system.directory_lock import DirectoryLock
 from modelarts_emulator.system.durability import flush_folder, replace_file
 
@@ -85,6 +91,7 @@ class DataDirectory:
         folder = self.folder(record.id)
         try:
             (folder / "versions").mkdir(parents=True)
+            create_first_journal(folder)
             write_tables(folder / CHECKPOINT, tables, fsync=self._fsync)
             if self._fsync:
                 flush_folder(folder.parent)
@@ -138,12 +145,10 @@ class DataDirectory:
             FormatTooNew: a later release wrote the index.
         """
         try:
-            _, tables = read_tables(self._root / INDEX)
-            documents = tables["datasets"].documents if "datasets" in tables else []
-            rows = [msgspec.json.decode(document, type=IndexRow) for document in documents]
+            rows = index_rows(self._root / INDEX)
         except FileNotFoundError:
             return {}
-        except (Damaged, msgspec.DecodeError) as error:
+        except Damaged as error:
             log.warning("Rebuilding the index from the datasets' files: %s", error)
             return {}
         return {row.record.id: row for row in rows}
@@ -166,6 +171,16 @@ class DataDirectory:
         if _size_and_mtime(folder / CHECKPOINT) != row.file:
             return False
         return all(generation_of(path) < row.generation for path in journals(folder) if path.stat().st_size)
+
+
+def index_rows(path: Path) -> list[IndexRow]:
+    """Return the rows of an index. Raises FileNotFoundError, Damaged, FormatTooNew."""
+    _, tables = read_tables(path)
+    documents = tables["datasets"].documents if "datasets" in tables else []
+    try:
+        return [msgspec.json.decode(document, type=IndexRow) for document in documents]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged(path, f"cannot be read: {error}") from error
 
 
 def _size_and_mtime(path: Path) -> tuple[int, int] | None:

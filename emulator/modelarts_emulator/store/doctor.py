@@ -18,6 +18,8 @@ from pathlib import Path
 import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.iam.signing_key import SIGNING_KEY_FILE, is_signing_key
+from modelarts_emulator.iam.token_file import unreadable_lines
 from modelarts_emulator.obs.metadata_file import METADATA_FILE, MetadataFile, damage_of
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
@@ -75,6 +77,7 @@ def examine(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], 
         check = DataDirectoryCheck(data_dir, on_dataset)
         check.run()
         problems = [*check.problems, *samples.problems, *samples.unfinished(), *samples.unowned()]
+        problems += _keys(data_dir)
         problems += _object_headers(data_dir, Path(empty))
         return Report(str(data_dir), check.datasets, sorted(problems))
 
@@ -99,6 +102,19 @@ def repair(data_dir: Path, buckets: Mapping[str, Path], progress: Callable[[], N
     return after
 
 
+def _keys(data_dir: Path) -> Iterator[CheckFinding]:
+    """Yield what the next start drops: a damaged key that signs URLs, and damaged tokens."""
+    path = data_dir / SIGNING_KEY_FILE
+    with suppress(FileNotFoundError):
+        if not is_signing_key(path):
+            yield CheckFinding(path.name, "damaged", "contains no key; the next start replaces it", repairable=True)
+    path = data_dir / "tokens"
+    with suppress(FileNotFoundError):
+        if number := unreadable_lines(path):
+            text = f"{number} damaged lines; the next start drops them, and these clients must log in again"
+            yield CheckFinding(path.name, "damaged", text)
+
+
 def _object_headers(data_dir: Path, copies: Path) -> Iterator[CheckFinding]:
     """Yield what is wrong with the metadata of objects. A copy is checked: opening the file would change it."""
     for path in data_dir.glob(f"{METADATA_FILE}*"):
@@ -117,6 +133,8 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
             path = tree.local(ObsPath.parse(problem.path).parent) / ObsPath.parse(problem.path).name
             if not is_being_written(path):
                 path.unlink(missing_ok=True)
+        elif problem.path == SIGNING_KEY_FILE:
+            (data_dir / problem.path).unlink(missing_ok=True)
         elif problem.repairable and problem.path.endswith(f"/{PREVIOUS_CHECKPOINT}"):
             (data_dir / problem.path).unlink(missing_ok=True)  # the next checkpoint writes another
     if any(problem.path == METADATA_FILE for problem in report.problems):

@@ -18,6 +18,7 @@ from zlib import crc32
 import msgspec
 
 from modelarts_emulator.store import format as formats
+from modelarts_emulator.store.files import UNREADABLE
 from modelarts_emulator.system.durability import flush_data
 from modelarts_emulator.system.folder import BINARY, CLOEXEC
 
@@ -42,10 +43,21 @@ class Commit(msgspec.Struct, rename={"lines": "n", "checksum": "c"}):
     checksum: int
 
 
-class JournalHead(msgspec.Struct):
-    """The first line of a journal."""
+class JournalHead(msgspec.Struct, rename={"checksum": "c"}):
+    """The first line of a journal: the format, and the CRC-32 of its digits. Earlier releases wrote no checksum."""
 
     format: int
+    checksum: int | None = None
+
+    @classmethod
+    def new(cls) -> JournalHead:
+        """Return the head of a journal that is written now."""
+        return cls(formats.FORMAT, crc32(b"%d" % formats.FORMAT))
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the format is the one that was written, as far as the checksum shows."""
+        return self.checksum is None or self.checksum == crc32(b"%d" % self.format)
 
 
 _encode_lines = msgspec.json.Encoder().encode_lines
@@ -85,7 +97,7 @@ class Journal:
         """
         start = self.size
         if not start:
-            group = msgspec.json.encode(JournalHead(formats.FORMAT)) + b"\n" + group
+            group = msgspec.json.encode(JournalHead.new()) + b"\n" + group
         view = memoryview(group)
         try:
             while view:
@@ -150,7 +162,7 @@ class JournalTail(NamedTuple):
     size: int
     """End of the file."""
     damaged: bool
-    """Whether a complete group follows ``end``: then the data before it was damaged, and not cut off by a crash."""
+    """Whether the rest cannot be a group that a crash has cut off: data before it, or in it, was changed."""
 
 
 class JournalFile:
@@ -163,28 +175,34 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._data = path.read_bytes()
+        self._data = _read(path)
         self._start = 0
         self.format = 1
+        self.is_head_damaged = False
         newline = self._data.find(b"\n")
-        if self._data.startswith(b'{"format"') and newline >= 0:
-            try:
-                self.format = _heads.decode(self._data[:newline]).format
-            except msgspec.DecodeError:
-                pass
-            else:
-                self._start = newline + 1
+        if not self._data.startswith((b'{"t":', b'{"n":')) and newline >= 0:
+            self._start = newline + 1
+            self._read_head(self._data[:newline])
         formats.require_supported(path, self.format)
         self.tail = JournalTail(self._start, len(self._data), False)
+
+    def _read_head(self, line: bytes) -> None:
+        """Set the format; that of a damaged head is the current one: the groups have checksums of their own."""
+        try:
+            head = _heads.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            head = None
+        if head is None or not head.is_intact:
+            self.is_head_damaged, self.format = True, formats.FORMAT
+        else:
+            self.format = head.format
 
     def groups(self) -> Iterator[list[DocumentChange]]:
         """Yield the complete groups in order; afterwards ``tail`` describes the rest of the file."""
         end = self._start
         for group, end in _groups(self._data, self._start):  # noqa: B007  (the last end is used after the loop)
             yield group
-        commit = self._data.find(b'\n{"n":', end)
-        has_later_group = commit >= 0 and self._data.find(b"\n", commit + 1) >= 0
-        self.tail = JournalTail(end, len(self._data), has_later_group)
+        self.tail = JournalTail(end, len(self._data), not _is_cut_off(self._data[end:]))
 
     def truncate_tail(self) -> None:
         """Cut off everything after the last complete group; a copy of damaged data is quarantined first."""
@@ -214,6 +232,31 @@ def _groups(data: bytes, start: int) -> Iterator[tuple[list[DocumentChange], int
                 changes, start = [], newline + 1
             else:
                 changes.append(_changes.decode(line))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return
         position = newline + 1
+
+
+def _is_cut_off(rest: bytes) -> bool:
+    """Return whether the rest of a journal is the beginning of one group, as a crash leaves it.
+
+    All complete lines are then valid changes, and there is no commit line.
+    """
+    *lines, last = rest.split(b"\n")
+    try:
+        for line in lines:
+            _changes.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    # A commit line whose line end was changed: nothing of a group follows its closing brace.
+    return not (last.startswith(b'{"n":') and b"}" in last[:-1])
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a journal. Raises Damaged, OSError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        raise formats.Damaged(path, f"cannot be read: {error.strerror}") from error

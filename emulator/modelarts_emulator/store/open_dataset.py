@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class OpenDataset:
         self._storage: DatasetStorage | None = None
         if folder is not None:
             self._storage = DatasetStorage(folder, access_mode="r+", fsync=fsync)
-            self.samples, self.tables = self._storage.load(build_tables)
+            self.samples, self.tables = self._storage.load(partial(build_tables, dataset_id=folder.name))
 
     @classmethod
     def from_tables(cls, tables: Tables) -> OpenDataset:
@@ -225,12 +226,12 @@ class OpenDataset:
         return tables
 
 
-def build_tables(tables: Tables) -> tuple[SampleIndex, dict[str, RecordTable[Any]]]:
+def build_tables(tables: Tables, *, dataset_id: str | None = None) -> tuple[SampleIndex, dict[str, RecordTable[Any]]]:
     """Build the tables in memory from those of the files.
 
     Raises:
         msgspec.DecodeError: a document is not valid.
-        ValueError: the record of the dataset is missing, or a document number is out of range.
+        ValueError: the record of the dataset is missing or has another id, or a document number is out of range.
     """
     records = _record_tables()
     for name, table in records.items():
@@ -239,6 +240,8 @@ def build_tables(tables: Tables) -> tuple[SampleIndex, dict[str, RecordTable[Any
             table.put(number, document)
     if not records["dataset"].rows:
         raise ValueError("the record of the dataset is missing")
+    if dataset_id is not None and list(records["dataset"].rows) != [dataset_id]:
+        raise ValueError("the id of the dataset is not the name of its folder")
     samples = SampleIndex()
     samples.load(*tables.get("samples", Rows([], [])))
     return samples, records

@@ -255,15 +255,32 @@ class DatasetStorage(Storage):
             Damaged: a journal is missing.
         """
         wanted = [generation for generation in self._generations() if generation >= self._base]
-        if wanted and wanted != list(range(self._base, wanted[-1] + 1)) and wanted != [self._base + 1]:
+        if self._base not in wanted:
+            self._report_missing_journal(wanted)
+        if wanted and wanted != list(range(self._base, wanted[-1] + 1)):
             raise Damaged(self._folder, f"a journal is missing between {self._base} and {wanted[-1]}")
         for self.generation in wanted:
             file = JournalFile(self._journal_path(self.generation))
             for group in file.groups():
                 yield from ((file.format, change) for change in group)
             self._is_outdated |= file.format < formats.FORMAT and file.tail.size > 0
+            if file.is_head_damaged:
+                self._is_outdated = True
+                self.damage.append(FileDamage("damaged", file.path, "its first line is damaged; all groups were read"))
+                if self._writable:
+                    log.error("%s: its first line is damaged; all groups were read", file.path)
             if file.tail.end < file.tail.size:
                 self._repair_tail(file)
+
+    def _report_missing_journal(self, others: Sequence[int]) -> None:
+        """Report that the journal of the checkpoint does not exist: the emulator creates it before the checkpoint."""
+        path = self._journal_path(self._base)
+        text = f"missing: the changes after {CHECKPOINT} of generation {self._base} are lost"
+        if others:
+            raise Damaged(path, text)
+        self.damage.append(FileDamage("missing", path, text))
+        if self._writable:
+            log.error("%s: %s", path, text)
 
     def _repair_tail(self, file: JournalFile) -> None:
         end, size, damaged = file.tail
@@ -319,6 +336,11 @@ class LazyDocuments(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+
+def create_first_journal(folder: Path) -> None:
+    """Create the empty journal of generation 0, before the first checkpoint: a missing one means lost changes."""
+    (folder / "journal-0.jsonl").touch()
 
 
 def journals(folder: Path) -> Iterator[Path]:

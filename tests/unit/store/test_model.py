@@ -148,7 +148,9 @@ class AgainstAModel(RuleBasedStateMachine):
     def kill(self, torn: bytes, half: bool) -> None:
         """What was under way when it came is torn, or was never written."""
         abandon(self.store)
-        journals = sorted((self.folder / "datasets" / ID).glob("journal-*"), key=lambda p: int(p.stem.split("-")[1]))
+        journals = sorted(
+            (self.folder / "datasets" / ID).glob("journal-*.jsonl"), key=lambda p: int(p.stem.split("-")[1])
+        )
         if half and journals:
             with journals[-1].open("ab") as file:
                 file.write(b'{"t":"samples","k":1,"v":{"id":"' + torn)
