@@ -16,6 +16,7 @@ from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
 from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.iam.signatures.url import UrlSigner
 from modelarts_emulator.iam.signing_key import SIGNING_KEY_FILE, SigningKey, new_signing_key, stored_signing_key
+from modelarts_emulator.inference.script import InferenceScripts
 from modelarts_emulator.ingest.pending_files import complete_pending_files
 from modelarts_emulator.ingest.synchronizer import Synchronizer
 from modelarts_emulator.jobs.pool import TaskPool
@@ -75,6 +76,7 @@ class Runtime:
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)
         self.tasks = TaskPool()
+        self.inference = InferenceScripts()
         self.transitions = Transitions(self._project_of, self.tasks.without_turn)
         self.runner = TaskRunner(self.store, self.tasks, self.transitions, self.clock)
         self.synchronizer = Synchronizer(self.store, self.tree)

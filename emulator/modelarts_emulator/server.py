@@ -25,6 +25,7 @@ from modelarts_emulator.control.snapshots.endpoints import SaveQuery, SnapshotsC
 from modelarts_emulator.control.wait_idle import describe_open_work, wait_idle
 from modelarts_emulator.embedding.certificates import ca_file, tls_context
 from modelarts_emulator.embedding.faults import FaultControl
+from modelarts_emulator.embedding.inference import InferenceScriptControl
 from modelarts_emulator.embedding.keywords import OperationName, SettingsKeywords
 from modelarts_emulator.embedding.request_history import find_requests, require_calls
 from modelarts_emulator.embedding.task_transitions import TransitionControl
@@ -352,6 +353,11 @@ class Emulator:
         return self._faults
 
     @property
+    def inference(self) -> InferenceScriptControl:
+        """Answers of intelligent tasks: ``emulator.inference.set([{"match": "*.png", "label_from": "folder"}])``."""
+        return InferenceScriptControl(self.runtime.inference)
+
+    @property
     def transitions(self) -> TransitionControl:
         """Rules by which tasks change state: ``emulator.transitions.set("publish", "time", ms=200)``."""
         return self._transitions
@@ -399,6 +405,7 @@ class Emulator:
         """
         self.faults.clear(project_id)
         self.transitions.clear(project_id)
+        self.inference.clear(project_id)
         self.clear_requests(project_id)
         for dataset_id in self.datasets(project_id):
             self.runtime.unwatch(dataset_id)

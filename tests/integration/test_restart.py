@@ -19,6 +19,7 @@ from tests.helpers.api import Api
 from tests.helpers.pictures import picture
 from tests.helpers.places import ROOT
 from tests.helpers.polling import poll
+from tests.helpers.teams import Team
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +32,11 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.jobs.pool import TaskPool
+from modelarts_emulator.store import DatasetWriter
 
 root, path, body, place, limit = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
-owner, name = {"ObjectTree": ObjectTree, "TaskPool": TaskPool}[place.split(".")[0]], place.split(".")[1]
+owners = {owner.__name__: owner for owner in (ObjectTree, TaskPool, DatasetWriter)}
+owner, name = owners[place.split(".")[0]], place.split(".")[1]
 settings = Settings(port=0, data_dir=root / "data", buckets={"bucket": root / "bucket"}, durability="process")
 method, called = getattr(owner, name), []
 
@@ -46,7 +49,8 @@ def dying(self, *arguments, **members):
 with Emulator(settings) as emu:
     setattr(owner, name, dying)
     headers = {"Content-Type": "application/json"}
-    requests.post(f"{emu.url}/v2/project/datasets{path}", data=body, headers=headers, timeout=10).raise_for_status()
+    url = f"{emu.url}/v2/project/datasets{path}"
+    requests.request(sys.argv[6], url, data=body, headers=headers, timeout=10).raise_for_status()
     emu.runtime.wait_idle(30)
 """
 
@@ -56,7 +60,7 @@ def settings(tmp_path: Path, bucket: Path) -> Settings:
     return Settings(port=0, data_dir=tmp_path / "data", buckets={"bucket": bucket}, durability="process")
 
 
-def prepared(settings: Settings, bucket: Path) -> str:
+def prepared(settings: Settings, bucket: Path, *, unlabelled: int = 0) -> str:
     for number in range(12):
         (bucket / f"in/{number}.png").write_bytes(picture(colour=(number, 0, 0)))
         (bucket / "else/cat").mkdir(parents=True, exist_ok=True)
@@ -65,15 +69,18 @@ def prepared(settings: Settings, bucket: Path) -> str:
         api = Api(emu.url)
         dataset_id = api.dataset(dataset_type=1)
         box = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 1], [5, 5]]}
-        api.label(dataset_id, {identity: [{"name": "x", "property": box}] for identity in api.ids(dataset_id).values()})
+        ids = list(api.ids(dataset_id).values())[unlabelled:]
+        api.label(dataset_id, {identity: [{"name": "x", "property": box}] for identity in ids})
         api.session.close()
     return dataset_id
 
 
-def killed(tmp_path: Path, path: str, body: str, limit: int, place: str = "ObjectTree.write") -> None:
+def killed(
+    tmp_path: Path, path: str, body: str, limit: int, place: str = "ObjectTree.write", method: str = "POST"
+) -> None:
     root = ROOT
     done = subprocess.run(
-        [sys.executable, "-c", DYING, str(tmp_path), path, body, place, str(limit)],
+        [sys.executable, "-c", DYING, str(tmp_path), path, body, place, str(limit), method],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root / "emulator")},
         capture_output=True,
@@ -209,3 +216,64 @@ def test_restart_interrupted_tasks_can_be_started_again(tmp_path: Path, bucket: 
         poll(lambda: api.call("GET", f"/{dataset_id}")["status"] == 1, "rest")
         assert api.publish(dataset_id)["status"] == 1
         api.session.close()
+
+
+@pytest.mark.parametrize("place", ["TaskPool.mark_finished", "DatasetWriter.put_sample"])
+def test_restart_interrupted_intelligent_task_has_failed_without_proposals(
+    tmp_path: Path, bucket: Path, settings: Settings, place: str
+) -> None:
+    dataset_id = prepared(settings, bucket, unlabelled=5)
+    killed(tmp_path, f"/{dataset_id}/tasks", '{"task_type": "pre-label"}', 1, place)
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        (task,) = api.call("GET", f"/{dataset_id}/tasks")["tasks"]
+        assert (task["status"], task["error_code"]) == (2, "ModelArts.4392")
+        assert api.call("GET", f"/{dataset_id}/auto-annotations/samples")["sample_count"] == 0
+        again = api.call("POST", f"/{dataset_id}/tasks", json={"task_type": "pre-label"})["task_id"]
+        path = f"/{dataset_id}/tasks/{again}"
+        assert poll(lambda: (found := api.call("GET", path))["status"] in (2, 3) and found, "ended")["status"] == 3
+        api.session.close()
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_restart_interrupted_allotment_leaves_no_task(
+    tmp_path: Path, bucket: Path, settings: Settings, limit: int
+) -> None:
+    dataset_id = prepared(settings, bucket, unlabelled=5)
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        base = api.base.removesuffix("/datasets")
+        team_id = api.session.post(f"{base}/workforces", json={"workforce_name": "team"}, timeout=10).json()
+        body = {"emails": "a@example.com", "role": 0}
+        api.session.post(f"{base}/workforces/{team_id['workforce_id']}/workers", json=body, timeout=10)
+        api.session.close()
+    body = {"workforces_config": {"workforces": [team_id]}}
+    killed(tmp_path, f"/{dataset_id}/workforce-tasks", json.dumps(body), limit, "DatasetWriter.put_assignment")
+    with Emulator(settings) as emu:
+        api = Api(emu.url)
+        assert api.call("GET", f"/{dataset_id}/workforce-tasks")["count"] == 0
+        task_id = api.call("POST", f"/{dataset_id}/workforce-tasks", json=body)["task_id"]
+        task = api.call("GET", f"/{dataset_id}/workforce-tasks/{task_id}")
+        assert task["sample_stats"]["total_sample_count"] == task["sample_stats"]["unannotated_sample_count"] > 0
+        api.session.close()
+
+
+def test_restart_interrupted_acceptance_changes_nothing(tmp_path: Path, bucket: Path, settings: Settings) -> None:
+    for number in range(4):
+        (bucket / f"in/{number}.png").write_bytes(picture(colour=(number, 0, 0)))
+    with Emulator(settings) as emu:
+        team = Team(Api(emu.url), bucket, reviewers=0)
+        team.create()
+        team.label(*team.samples())
+        team.accept()
+        before = team.stats()
+        team.api.session.close()
+    path = f"/{team.dataset_id}/workforce-tasks/{team.task_id}/acceptance/status"
+    killed(tmp_path, path, '{"action": 0}', 2, "DatasetWriter.put_sample", method="PUT")
+    with Emulator(settings) as emu:
+        team.api = Api(emu.url)
+        assert (team.stats(), team.details()["status"]) == (before, 2)
+        assert set(map(tuple, team.dataset_labels().values())) == {()}
+        team.end(0)
+        assert team.stats() == {"total": 6, "accepted": 6}
+        team.api.session.close()

@@ -101,7 +101,10 @@ def test_package_public_names_are_pinned() -> None:
         "Project",
         "ProjectFactory",
         "ReadyDataset",
+        "ReadyTeam",
+        "ReadyTeamTask",
         "RequestRefused",
+        "TeamFactory",
     ]
     with pytest.raises(AttributeError, match="nothing"):
         modelarts_emulator.nothing  # noqa: B018

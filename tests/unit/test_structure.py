@@ -13,7 +13,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # The seven families of operations have one noun in every layer; commands are named after what they call.
 LAYERED = {"datasets", "synchronization", "samples", "labels", "imports", "exports", "versions"}
-LAYERED |= {"teams", "team_tasks", "team_samples"}
+LAYERED |= {"teams", "team_tasks", "team_samples", "intelligent_tasks"}
 SAME_PART = {"__init__", "endpoints", "errors"} | LAYERED | {path.stem for path in PACKAGE.glob("cli/commands/*.py")}
 
 

@@ -16,6 +16,7 @@ from modelarts_emulator.operations import (
     datasets,
     exports,
     imports,
+    intelligent_tasks,
     labels,
     samples,
     synchronization,
@@ -30,6 +31,8 @@ _NEWER_PAGES = "api-ref/source/historical_apis/data_management_old_version/"
 _DATASETS = "/v2/{project_id}/datasets"
 _DATASET = _DATASETS + "/{dataset_id}"
 _ANNOTATIONS = _DATASET + "/data-annotations"
+_TASKS = _DATASET + "/tasks"
+_PROPOSALS = _DATASET + "/auto-annotations/samples"
 _TEAMS = "/v2/{project_id}/workforces"
 _TEAM = _TEAMS + "/{workforce_id}"
 _WORKER = _TEAM + "/workers/{worker_id}"
@@ -473,6 +476,39 @@ ROUTES: dict[str, list[Route]] = {
             _TEAM_TASK + "/acceptance/batch-comment",
             team_samples.accept_samples,
             "submitting_sample_review_comments_of_an_acceptance_task",
+        ),
+    ],
+    "Intelligent Tasks": [
+        Route("ListTasks", "GET", _TASKS, intelligent_tasks.list_tasks, "obtaining_an_auto_labeling_task_list_by_page"),
+        Route("CreateTask", "POST", _TASKS, intelligent_tasks.create_task, "starting_intelligent_tasks"),
+        Route(
+            "AutoAnnotationProgress",
+            "GET",
+            _TASKS + "/{task_id}",
+            intelligent_tasks.auto_annotation_progress,
+            "obtaining_details_about_an_auto_labeling_task",
+        ),
+        Route(
+            "StopAutoAnnotation",
+            "POST",
+            _TASKS + "/{task_id}/stop",
+            intelligent_tasks.stop_auto_annotation,
+            "stopping_an_intelligent_task",
+            204,
+        ),
+        Route(
+            "ListAutoAnnotationSamples",
+            "GET",
+            _PROPOSALS,
+            intelligent_tasks.list_auto_annotation_samples,
+            "obtaining_an_auto_labeling_sample_list",
+        ),
+        Route(
+            "DescribeAutoAnnotationSample",
+            "GET",
+            _PROPOSALS + "/{sample_id}",
+            intelligent_tasks.describe_auto_annotation_sample,
+            "querying_details_about_an_auto_labeling_sample",
         ),
     ],
 }

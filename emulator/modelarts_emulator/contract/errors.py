@@ -121,6 +121,19 @@ TEAM_TASK_CHECKING = Error(400, "ModelArts.4623", "Workforce task is checking")
 WORKER_HAS_TASK = Error(400, "ModelArts.4628", "Can not delete worker who has task")
 TOO_FEW_LABELERS = Error(400, "ModelArts.4822", "The number of labelers must exceed 1")
 
+# Intelligent tasks
+AUTO_LABEL_EXISTS = Error(501, "ModelArts.4386", "Auto labeling task exist")
+PRE_LABEL_EXISTS = Error(501, "ModelArts.4387", "Pre-label task exist")
+TASK_STOPPED = Error(400, "ModelArts.4393", "Task stopped")
+NO_LABELS = Error(400, "ModelArts.4405", "Dataset must contains labels to start automation labeling")
+TOO_FEW_IMAGES = Error(
+    400, "ModelArts.4406", "Dataset must contains labels with at least five images to start automation labeling"
+)
+NO_UNLABELLED_FILES = Error(400, "ModelArts.4407", "Dataset must contains unlabeled files")
+NOT_ONLY_BOXES = Error(400, "ModelArts.4408", "Dataset contains labels shape not bndbox")
+CLUSTERS_INVALID = Error(400, "ModelArts.4622", "Invalid n_clusters, should less than the total number of samples")
+INTELLIGENT_TASK_NOT_FOUND = Error(400, "ModelArts.4700", "Task does not exist")
+
 NAMES: dict[Error, str] = {row: name for name, row in list(vars().items()) if isinstance(row, Error)}
 """Name of each row, such as ``DATASET_NOT_FOUND``."""
 

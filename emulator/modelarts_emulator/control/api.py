@@ -23,6 +23,7 @@ from modelarts_emulator.control.event_stream import EventStream
 from modelarts_emulator.control.fault_injection import DELAYED, PENDING_FAULT, Faults
 from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.id_seed import IdsControl
+from modelarts_emulator.control.inference_scripts import InferenceControl
 from modelarts_emulator.control.mails import MailsControl
 from modelarts_emulator.control.pages.console import ProjectsControl
 from modelarts_emulator.control.request_log.exporters import FORMATS
@@ -56,6 +57,8 @@ _POLLED_TASKS = {
     "GetExportTaskStatusOfDataset": "export",
     "ListDatasetVersions": "publish",
     "DescribeDatasetVersion": "publish",
+    "ListTasks": "inference",
+    "AutoAnnotationProgress": "inference",
 }
 
 
@@ -86,6 +89,7 @@ class ControlApi:
             EventStream(emu, self.log),
             ProjectsControl(emu),
             MailsControl(emu),
+            InferenceControl(emu),
         )
 
     @property

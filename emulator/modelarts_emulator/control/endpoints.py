@@ -26,6 +26,7 @@ from modelarts_emulator.control.errors import (
 from modelarts_emulator.control.event_stream import EventStream
 from modelarts_emulator.control.fault_injection import Faults
 from modelarts_emulator.control.id_seed import IdsControl
+from modelarts_emulator.control.inference_scripts import InferenceControl
 from modelarts_emulator.control.mails import MailsControl
 from modelarts_emulator.control.pages.console import ProjectsControl
 from modelarts_emulator.control.request_log.log import RequestLogControl
@@ -177,6 +178,17 @@ _CONTROL = [
     _control("DELETE", "faults/{fault_id}", "Remove a fault", Faults.remove_fault, FAULT_NOT_FOUND, status=204),
     _control("GET", "requests", "List or export the latest 1,000 requests", RequestLogControl.list_requests),
     _control("DELETE", "requests", "Clear the request log", RequestLogControl.clear_requests, status=204),
+    _control("GET", "inference", "Show the script of intelligent tasks", InferenceControl.show_inference),
+    _control(
+        "PUT",
+        "inference",
+        "Say what intelligent tasks answer",
+        InferenceControl.put_inference,
+        example={"rules": [{"match": "cat-*", "labels": [{"name": "cat", "score": 0.9}]}]},
+    ),
+    _control(
+        "DELETE", "inference", "Remove a script of intelligent tasks", InferenceControl.delete_inference, status=204
+    ),
     _control("GET", "mails", "List the e-mails to members of labelling teams", MailsControl.list_mails),
     _control("GET", "projects", "List the projects that have datasets", ProjectsControl.list_projects),
     _control("GET", "clock", "Show the emulator's time", ClockControl.show_clock),

@@ -61,6 +61,7 @@ class ResetControl:
                 self._emu.transitions.clear()
             else:
                 self._emu.transitions.put({}, query.project_id)
+            self._emu.inference.clear(query.project_id)
             self._emu.teams.replace(self._emu.teams.data.without(query.project_id))
             buckets = self._remove_objects(deleted, query) if query.objects else 0
             self._log.clear(query.project_id)

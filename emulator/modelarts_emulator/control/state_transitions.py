@@ -17,7 +17,7 @@ class HeldTask(msgspec.Struct, kw_only=True):
     """A task that waits because of a transition rule."""
 
     kind: str
-    """Kind of task: ``sync``, ``import``, ``export``, ``publish`` or ``switch``."""
+    """Kind of task: ``sync``, ``import``, ``export``, ``publish``, ``switch`` or ``inference``."""
     dataset_id: str
     """Dataset that the task works on."""
     before: str

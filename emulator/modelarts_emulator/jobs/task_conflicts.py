@@ -7,6 +7,7 @@ only reads; several run at once, but not during a version switch.
 from __future__ import annotations
 
 from modelarts_emulator.contract.errors import (
+    AUTO_LABEL_EXISTS,
     IMPORT_RUNNING,
     PUBLISHING,
     PUBLISHING_ANNOTATION,
@@ -19,12 +20,20 @@ from modelarts_emulator.contract.wire import RunningTaskType
 from modelarts_emulator.jobs.pool import TaskClaim, TaskConflict, TaskPool
 from modelarts_emulator.jobs.transitions import TaskKind
 
+INTELLIGENT_TASKS: dict[RunningTaskType, str] = {
+    RunningTaskType.AUTO_LABELING: "auto-label",
+    RunningTaskType.PRE_LABELING: "pre-label",
+    RunningTaskType.AUTO_GROUPING: "auto-grouping",
+}
+"""The kinds of intelligent tasks, by ``running_task_type``."""
+
 KINDS_OF_RUNNING_TASK_TYPE: dict[RunningTaskType, set[str]] = {
     RunningTaskType.EXPORT: {"export"},
     RunningTaskType.VERSION_SWITCH: {"switch"},
     RunningTaskType.MANIFEST_EXPORT: {"publish"},
     RunningTaskType.MANIFEST_IMPORT: {"import"},
     RunningTaskType.PUBLISH: {"publish"},
+    **{task_type: {"inference"} for task_type in INTELLIGENT_TASKS},
 }
 """The task kinds behind a ``running_task_type``; the types that are missing here never run in the emulator."""
 
@@ -35,6 +44,7 @@ _CONFLICTS: dict[TaskKind, dict[str, Error]] = {
     "publish": _CHANGING,
     "switch": _CHANGING,
     "export": {"switch": SWITCHING},
+    "inference": {"inference": AUTO_LABEL_EXISTS, "publish": PUBLISHING, "switch": SWITCHING},
 }
 """For each kind of task: the kinds that it cannot run beside, each with the error that reports it."""
 

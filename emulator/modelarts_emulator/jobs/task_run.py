@@ -1,7 +1,7 @@
 """The life cycle of a background task: claim, start, progress, finish or fail.
 
-Synchronization, imports, exports, publishing and version switches all run through :class:`TaskRun`. They differ only in
-the records that they write when their state changes; each passes a function ``write`` for that.
+Synchronization, imports, exports, publishing, version switches and intelligent tasks all run through :class:`TaskRun`.
+They differ only in the records that they write when their state changes; each passes a function ``write`` for that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from modelarts_emulator.jobs.transitions import TaskKind, Transitions
 from modelarts_emulator.store import DatasetWriter, DoesNotExist, Store, TaskRecord
 from modelarts_emulator.util.clock import Clock
 
-ENDED_STATUSES = frozenset({TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value})
+ENDED_STATUSES = frozenset(
+    {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value, "STOPPED"}
+)
 """The statuses of a task record that never change again."""
 
 

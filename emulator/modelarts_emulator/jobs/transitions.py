@@ -17,7 +17,7 @@ import msgspec
 
 from modelarts_emulator.contract.errors import TASK_FAILED, ApiError, find_error
 
-TaskKind = Literal["sync", "import", "export", "publish", "switch"]
+TaskKind = Literal["sync", "import", "export", "publish", "switch", "inference"]
 TASK_KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
 TASK_STATES: Mapping[TaskKind, tuple[str, ...]] = {
     "sync": ("RUNNING", "COMPLETED"),
@@ -25,6 +25,7 @@ TASK_STATES: Mapping[TaskKind, tuple[str, ...]] = {
     "export": ("RUNNING", "SUCCESSED"),
     "publish": ("RUNNING",),
     "switch": ("NORMAL",),
+    "inference": ("RUNNING", "COMPLETED"),
 }
 """For each kind, the states that a task enters: of the task, of the version, or of the dataset for a switch."""
 

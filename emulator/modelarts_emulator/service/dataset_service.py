@@ -8,6 +8,7 @@ from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.service.datasets import DatasetManagement
 from modelarts_emulator.service.exports import ExportManagement
 from modelarts_emulator.service.imports import ImportManagement
+from modelarts_emulator.service.intelligent_tasks import IntelligentTaskManagement
 from modelarts_emulator.service.labels import LabelManagement
 from modelarts_emulator.service.samples import SampleManagement
 from modelarts_emulator.service.synchronization import SynchronizationManagement
@@ -46,5 +47,6 @@ class DatasetService:
         self.datasets = DatasetManagement(runtime, self.synchronization, self.imports, self.versions, self.team_tasks)
         self.exports = ExportManagement(runtime, self.datasets, self.versions)
         self.teams = TeamManagement(runtime)
+        self.intelligent_tasks = IntelligentTaskManagement(runtime)
         self.team_samples = TeamSampleManagement(runtime, self.team_tasks)
         self.team_acceptance = AcceptanceManagement(runtime, self.team_tasks)

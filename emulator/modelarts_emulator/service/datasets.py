@@ -22,7 +22,11 @@ from modelarts_emulator.contract.errors import (
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.sources import DataSource
 from modelarts_emulator.contract.wire import DatasetType, RunningTaskType, SampleStatus, VersionFormat
-from modelarts_emulator.jobs.task_conflicts import KINDS_OF_RUNNING_TASK_TYPE, require_labelling_allowed
+from modelarts_emulator.jobs.task_conflicts import (
+    INTELLIGENT_TASKS,
+    KINDS_OF_RUNNING_TASK_TYPE,
+    require_labelling_allowed,
+)
 from modelarts_emulator.jobs.task_run import ENDED_STATUSES
 from modelarts_emulator.obs.paths import MAX_KEY_BYTES, ObsPath
 from modelarts_emulator.publishing.publish_job import split_obstacle
@@ -257,7 +261,10 @@ class DatasetManagement:
             return False, []
         with self._runtime.store.reading(record.id) as dataset:
             tasks = [task for task in dataset.tasks if task.kind in kinds and task.status not in ENDED_STATUSES]
-        return True, [task.id for task in tasks]
+        intelligent = INTELLIGENT_TASKS.get(task_type)
+        if intelligent is not None:
+            tasks = [task for task in tasks if task.request.get("task_type") == intelligent]
+        return intelligent is None or bool(tasks), [task.id for task in tasks]
 
     def statistics(
         self,

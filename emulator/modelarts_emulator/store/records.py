@@ -85,7 +85,7 @@ class TaskRecord(Record, kw_only=True):
 
     id: str
     kind: str
-    """``sync``, ``import``, ``export``, ``publish`` or ``switch``."""
+    """``sync``, ``import``, ``export``, ``publish``, ``switch`` or ``inference``."""
     status: str
     create_time: int
     update_time: int
@@ -157,7 +157,7 @@ class DatasetRecord(Record, kw_only=True):
     import_annotations: bool = True
     import_task_id: str | None = None
     open_exports: int = 0
-    """Number of export tasks that have not ended. They do not change the status of the dataset."""
+    """Number of exports and intelligent tasks that have not ended. They do not change the status of the dataset."""
     counted_day: int | None = None
     """The day of the last change, as the number of days since the epoch in UTC."""
     history: dict[str, tuple[int, int, int]] = {}

@@ -14,10 +14,13 @@ DATA = json.loads((Path(__file__).parent / "operations.json").read_text("utf-8")
 merge_newer(DATA)
 OPERATIONS = {operation["operation"]: operation for operation in DATA["operations"]}
 TEAMS = json.loads((Path(__file__).parent / "teams.json").read_text("utf-8"))
-TEAM_OPERATIONS = {operation["operation"]: operation for operation in TEAMS["operations"]}
+INTELLIGENT = json.loads((Path(__file__).parent / "intelligent_tasks.json").read_text("utf-8"))
+NEWER_OPERATIONS = {
+    operation["operation"]: operation for data in (TEAMS, INTELLIGENT) for operation in data["operations"]
+}
 for _part in ("request_objects", "response_objects"):
-    DATA[_part] = TEAMS[_part] | DATA[_part]
-ALL_OPERATIONS = OPERATIONS | TEAM_OPERATIONS
+    DATA[_part] = INTELLIGENT[_part] | TEAMS[_part] | DATA[_part]
+ALL_OPERATIONS = OPERATIONS | NEWER_OPERATIONS
 OBJECTS = DATA["response_objects"]
 
 UNKNOWN = "not in the contract"

@@ -26,7 +26,7 @@ _ENTITY_ID = re.compile(r"[A-Za-z0-9]{16,64}")
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,140}")
 _SAMPLE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DATASET_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_TASK_KINDS = frozenset({"sync", "import", "export", "publish", "switch"})
+_TASK_KINDS = frozenset({"sync", "import", "export", "publish", "switch", "inference"})
 _R = TypeVar("_R", bound=msgspec.Struct)
 
 
