@@ -501,4 +501,7 @@ def _runtime(settings: Settings) -> Runtime:
     except (FormatTooNew, Damaged) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise UsageError(f"cannot use the data directory {settings.data_dir}: {error.strerror or error}") from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise UsageError(
+            f"cannot use the data directory {settings.data_dir}: {where}{error.strerror or error}"
+        ) from None

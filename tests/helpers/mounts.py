@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -10,3 +11,18 @@ class Bound:
 
     def __init__(self, original: Path, mounted: Path) -> None:
         self.original, self.mounted = original, mounted
+
+
+class SmallDisk:
+    """A disk that can be filled up to the last byte."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self) -> None:
+        with suppress(OSError), (self.folder / "filler").open("ab", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+
+    def free(self) -> None:
+        (self.folder / "filler").unlink()

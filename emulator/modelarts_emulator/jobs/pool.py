@@ -62,7 +62,8 @@ class TaskPool:
         self._open: Counter[tuple[str, str]] = Counter()
         self._finished: Counter[tuple[str, str]] = Counter()
         """The tasks in ``_open`` whose final status is already stored."""
-        self._stopping = False
+        self.stopping = threading.Event()
+        """Set when the pool stops: tasks that wait for something end."""
 
     @property
     def open(self) -> int:
@@ -117,7 +118,7 @@ class TaskPool:
     def _run(self, dataset_id: str, kind: str, work: Callable[[], None]) -> None:
         try:
             with self._turns:
-                if not self._stopping:
+                if not self.stopping.is_set():
                     self._thread.has_turn = True
                     work()
         except DoesNotExist:
@@ -155,5 +156,5 @@ class TaskPool:
 
     def stop(self) -> None:
         """Wait for running tasks, drop those that have not begun, and join the threads."""
-        self._stopping = True
+        self.stopping.set()
         self._pool.shutdown(wait=True)

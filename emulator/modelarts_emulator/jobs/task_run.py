@@ -6,6 +6,7 @@ They differ only in the records that they write when their state changes; each p
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from modelarts_emulator.jobs.transitions import TaskKind, Transitions
 from modelarts_emulator.store import DatasetWriter, DoesNotExist, Store, TaskRecord
 from modelarts_emulator.util.clock import Clock
 
+log = logging.getLogger(__name__)
+
+_RETRY_S = 0.25
 ENDED_STATUSES = frozenset(
     {TaskStatus.COMPLETED.value, TaskStatus.FAILED.value, ExportStatus.SUCCESSED.value, "STOPPED"}
 )
@@ -135,12 +139,35 @@ class TaskRun:
         except DoesNotExist:
             raise  # the dataset has been deleted, and its tasks with it
         except ApiError as error:
-            self.fail(error)
+            self._fail_when_possible(error)
         except OSError as error:
-            self.fail(ApiError(self._failure, error.strerror or str(error)))
+            self._fail_when_possible(ApiError(self._failure, error.strerror or str(error)))
         except BaseException:
-            self.fail(ApiError(self._failure, "an unexpected error"))
+            self._fail_when_possible(ApiError(self._failure, "an unexpected error"))
             raise  # the pool logs the traceback
+
+    def _fail_when_possible(self, error: ApiError) -> None:
+        """Write that the task has failed, as soon as the disk accepts that; the task is open until then.
+
+        A stop ends the attempts: the next start fails the task.
+        """
+        pool, is_logged = self._runner.pool, False
+        while True:
+            try:
+                self.fail(error)
+                return
+            except OSError as refusal:
+                if not is_logged:
+                    log.error(
+                        "Cannot store the failure of the %s task of dataset %s (%s): repeated until it succeeds",
+                        self.kind,
+                        self.dataset_id,
+                        refusal,
+                    )
+                is_logged = True
+            with pool.without_turn():
+                if pool.stopping.wait(_RETRY_S):
+                    return
 
 
 def updated_task(task: TaskRecord, update: TaskUpdate) -> TaskRecord:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -42,11 +43,12 @@ class OutputTransaction:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._stream is not None
-        self._stream.close()
+        with suppress(OSError):  # on a full disk: a line whose object was not written
+            self._stream.close()
         if error is None:
             self.flush()
         else:
-            _remove_objects(self._tree, self._file.read_text("utf-8").splitlines())
+            _remove_objects(self._tree, _lines(self._file))
         with suppress(OSError):  # the next start removes the file, because the task is recorded as succeeded
             self._file.unlink(missing_ok=True)
 
@@ -90,11 +92,16 @@ def roll_back(tree: ObjectTree, record: DatasetRecord, succeeded: Collection[str
     with suppress(ApiError, OSError):
         for file in tree.local(_folder(record)).glob(f"{_PREFIX}*"):
             if file.name.removeprefix(_PREFIX) not in succeeded:
-                lines = file.read_text("utf-8").splitlines()
+                lines = _lines(file)
                 _remove_objects(tree, lines)
                 datasets += [line for line in lines if not line.startswith("/")]
             file.unlink(missing_ok=True)
     return datasets
+
+
+def _lines(file: Path) -> list[str]:
+    """Return the complete lines: the start of a truncated one could name another object."""
+    return file.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
 
 
 def _folder(record: DatasetRecord) -> ObsPath:

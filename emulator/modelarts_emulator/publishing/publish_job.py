@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 
 import msgspec
@@ -72,9 +72,14 @@ class PublishJob:
 
     def _work(self) -> None:
         record = self._runtime.store.entry(self._record.id).record
-        with OutputTransaction(self._runtime.tree, record, self._version.version_id) as output:
-            self._version = self._publish(output)
-            self._run.finish(VersionStatus.RUNNING.name)
+        try:
+            with OutputTransaction(self._runtime.tree, record, self._version.version_id) as output:
+                self._version = self._publish(output)
+                self._run.finish(VersionStatus.RUNNING.name)
+        except BaseException:
+            with suppress(OSError):
+                self._runtime.store.delete_version(record.id, self._version.version_id)
+            raise
 
     def _publish(self, output: OutputTransaction) -> VersionRecord:
         """Keep the samples as they are, write the version's files, and return the version with its counts."""

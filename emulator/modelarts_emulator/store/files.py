@@ -239,8 +239,10 @@ def replacing(path: Path, *, fsync: bool) -> Iterator[IO[bytes]]:
             if fsync:
                 flush_file(out.fileno())
         replace_file(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)  # on a full disk its space is needed
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
     if fsync:
         flush_folder(path.parent)

@@ -102,7 +102,8 @@ class Journal:
         try:
             while view:
                 view = view[os.write(self._file, view) :]
-        except OSError:
+        except OSError as error:
+            error.filename = str(self.path)
             self._roll_back(start)
             raise
         self.size = start + len(group)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.mounts import Bound
+from tests.helpers.mounts import Bound, SmallDisk
 
 
 def _require(*programs: str) -> None:
@@ -67,3 +67,14 @@ def bound(tmp_path: Path) -> Iterator[Bound]:
     subprocess.run(["bindfs", str(original), str(mounted)], check=True, capture_output=True)
     yield Bound(original, mounted)
     _unmount(mounted)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Mount a disk of 2 MB in memory."""
+    _require()
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True, capture_output=True)
+    yield SmallDisk(folder)
+    _unmount(folder)
