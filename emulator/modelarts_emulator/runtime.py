@@ -111,10 +111,13 @@ class Runtime:
     def resume(self) -> None:
         """Fail the tasks that a crash has interrupted, roll back what they wrote, and watch every dataset's input."""
         unfinished: list[str] = []
-        for dataset_id in self.store.pop_interrupted():
+        recovered = self.store.pop_recovered()
+        for dataset_id in sorted(recovered):
             complete_pending_files(self.store, self.tree, dataset_id)
         for entry in self.store.entries():
-            if fail_interrupted_tasks(self.store, entry.record.id, self.clock):
+            has_failed = fail_interrupted_tasks(self.store, entry.record.id, self.clock)
+            # A task that has ended may have left its undo log: the process ended before removing it.
+            if has_failed or entry.record.id in recovered:
                 unfinished += roll_back(self.tree, entry.record, succeeded_outputs(self.store, entry.record.id))
         for dataset_id in unfinished:
             with suppress(DoesNotExist):

@@ -105,6 +105,8 @@ def complete_pending_files(store: Store, tree: ObjectTree, dataset_id: str) -> N
     """
     with store.reading(dataset_id) as dataset:
         pending, inputs = dataset.pending_files, input_directories(dataset.record)
+        if not pending:
+            return
         tombstones = {file.path: _tombstone(dataset, file.path) for file in pending if file.remove}
     gone: set[ObjectKey] = set()
     for file in pending:

@@ -112,7 +112,7 @@ class Store:
         self._guard = threading.RLock()
         self._entries: dict[str, IndexEntry] = {}
         self._generations: dict[str, int] = {}
-        self._interrupted: set[str] = set()
+        self._recovered: set[str] = set()
         self._datasets: LoadedCache[OpenDataset] = LoadedCache(self._schedule_eviction)
         self._versions: LoadedCache[VersionSamples] = LoadedCache(self._schedule_eviction)
         self._maintenance = MaintenanceThread("store-maintenance")
@@ -199,10 +199,13 @@ class Store:
         entries = list(self._entries.values())
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
 
-    def pop_interrupted(self) -> list[str]:
-        """Return the datasets that had pending files when the directory was opened; only the first call does."""
-        found, self._interrupted = self._interrupted, set()
-        return sorted(dataset_id for dataset_id in found if dataset_id in self._entries)
+    def pop_recovered(self) -> set[str]:
+        """Return the datasets that the index did not describe when the directory was opened; only the first call does.
+
+        Changes of these datasets may have been interrupted.
+        """
+        found, self._recovered = self._recovered, set()
+        return found & self._entries.keys()
 
     def is_loaded(self, dataset_id: str) -> bool:
         """Return whether reading a dataset needs no disk access. True also for an unknown dataset."""
@@ -461,8 +464,7 @@ class Store:
                 continue
             with suppress(DoesNotExist):  # quarantined
                 dataset = self._load(dataset_id)
-                if dataset.has_pending_files:
-                    self._interrupted.add(dataset_id)
+                self._recovered.add(dataset_id)
                 self._datasets.put((dataset_id, None), dataset)
                 self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
         for dataset_id in rows:
