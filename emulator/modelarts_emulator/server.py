@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("data_dir", "temporary_dir", "ready_file", "tls_cert", "tls_key"), Path),
     **dict.fromkeys(("seeds", "init"), lambda paths: tuple(map(Path, paths))),
-    **dict.fromkeys(("users", "access_keys", "cors"), tuple),
+    **dict.fromkeys(("users", "access_keys", "allowed_hosts", "cors"), tuple),
     "buckets": lambda buckets: {name: Path(folder) for name, folder in dict(buckets).items()},
 }
 """Conversions of keywords to members of ``Settings``."""
@@ -454,6 +454,7 @@ class Emulator:
                 early=early.reply_at_once,
                 is_reserved=is_short_call,
                 tls=tls,
+                request_ids=self.runtime.ids.requests(),
             )
         except UsageError:
             self.runtime.stop()

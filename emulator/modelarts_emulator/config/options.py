@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -166,6 +167,14 @@ def _origin(text: str) -> str:
     return url.lower()
 
 
+def _host_name(text: str) -> str:
+    """Return a host name without a port, in lower case, or ``*``."""
+    name = text.strip().lower().rstrip(".")
+    if name != "*" and not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[?[0-9a-f:]+]?", name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host name such as modelarts.company.com")
+    return name.strip("[]")
+
+
 def _control_key(text: str) -> str:
     if not 8 <= len(text) <= 200 or not text.isascii() or not text.isprintable() or text != text.strip():
         raise ValueError("a control key is 8 to 200 printable ASCII characters")
@@ -285,6 +294,12 @@ def settings_flags() -> list[Flag]:
             _repeatable(secret_key, "AK:SK:USER", "access key that signs for a user", dest="access_keys"),
         ),
         CONTROL_KEY,
+        (
+            "--allowed-host",
+            _repeatable(
+                _host_name, "NAME", "accept this host name and its subdomains; * accepts any", dest="allowed_hosts"
+            ),
+        ),
         ("--cors", _repeatable(_origin, "ORIGIN", "allow web pages of ORIGIN, such as http://localhost:3000")),
         ("--tls", _choice("tls", "self-signed: https with a generated certificate", metavar="MODE")),
         ("--tls-cert", {"type": Path, "metavar": "FILE", "help": "https with this certificate chain, in PEM"}),

@@ -65,6 +65,8 @@ class Settings:
     """``open`` accepts every client, ``strict`` only ``users`` and ``access_keys``."""
     users: tuple[User, ...] = ()
     access_keys: tuple[AccessKey, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that are accepted, with their subdomains; ``*`` accepts any."""
     cors: tuple[str, ...] = ()
     """Origins of web pages that may call, such as ``http://localhost:3000``."""
     strict_input: bool = False
@@ -155,7 +157,7 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
         "buckets": dict(options["bucket"] or ()),
         "users": tuple({user.name: user for user in options["users"] or ()}.values()),
         "access_keys": tuple({key.id: key for key in options["access_keys"] or ()}.values()),
-        **{name: tuple(dict.fromkeys(options[name] or ())) for name in ("cors", "seeds", "init")},
+        **{name: tuple(dict.fromkeys(options[name] or ())) for name in ("allowed_hosts", "cors", "seeds", "init")},
     }
     known = {each.name for each in fields(Settings)} - lists.keys()
     given = {name: options[name] for name in known if options.get(name) is not None}

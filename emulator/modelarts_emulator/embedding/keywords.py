@@ -104,6 +104,7 @@ class SettingsKeywords(TypedDict, total=False):
     auth: Literal["open", "strict"]
     users: Sequence[User]
     access_keys: Sequence[AccessKey]
+    allowed_hosts: Sequence[str]
     cors: Sequence[str]
     strict_input: bool
     max_loaded_samples: int

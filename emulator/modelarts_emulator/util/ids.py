@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import string
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -74,6 +75,11 @@ class Ids:
             while (generated := _hexadecimal(self._digits, 32)) in self._taken:
                 pass
             return generated
+
+    def requests(self) -> Iterator[str]:
+        """Yield ids of requests without end: 32 hexadecimal digits, which begin alike in one run of a server."""
+        start = self.secret(24)
+        return (f"{start}{number & 0xFFFFFFFF:08x}" for number in itertools.count(1))
 
     def secret(self, digits: int = 32) -> str:
         """Generate lower-case hexadecimal digits for a token or key; ``seed`` does not repeat them."""

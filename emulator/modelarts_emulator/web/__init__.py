@@ -5,6 +5,6 @@ and ``Disconnect`` for faults. Why there is a server of our own: ``docs/adr/0004
 """
 
 from modelarts_emulator.web.http_server import Limits, WebServer
-from modelarts_emulator.web.responses import CAN_TRY_LATER, Disconnect, FileBody, Reply, TryLater
+from modelarts_emulator.web.responses import CAN_TRY_LATER, REQUEST_ID, Disconnect, FileBody, Reply, TryLater
 
-__all__ = ["CAN_TRY_LATER", "Disconnect", "FileBody", "Limits", "Reply", "TryLater", "WebServer"]
+__all__ = ["CAN_TRY_LATER", "REQUEST_ID", "Disconnect", "FileBody", "Limits", "Reply", "TryLater", "WebServer"]

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from modelarts_emulator.web.bodies import ChunkedBody, SizedBody
 from modelarts_emulator.web.connection import BLOCKED, Connection, Output, drop
 from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, RequestHead, parse_head, require_beginning
 from modelarts_emulator.web.listening import close_all, listen
-from modelarts_emulator.web.responses import CAN_TRY_LATER, FileBody, Reply
+from modelarts_emulator.web.responses import CAN_TRY_LATER, REQUEST_ID, FileBody, Reply
 from modelarts_emulator.web.workers import CONTINUE, Application, Request, Workers, plain_response, reply_bytes
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ class WebServer:
 
     ``early`` may answer a request on the thread of the loop, and must not wait for anything; None leaves the request to
     the application. Requests whose path ``is_reserved`` accepts have two threads of their own, so that they are
-    answered while all other threads wait; they should be short. With ``tls`` connections are encrypted. Several servers
-    can run in a process. Raises OSError.
+    answered while all other threads wait; they should be short. With ``tls`` connections are encrypted. Each response
+    has the next of ``request_ids`` as ``X-Request-Id``. Several servers can run in a process. Raises OSError.
     """
 
     def __init__(
@@ -85,8 +85,10 @@ class WebServer:
         is_reserved: Callable[[str], bool] | None = None,
         tls: ssl.SSLContext | None = None,
         limits: Limits | None = None,
+        request_ids: Iterator[str] | None = None,
     ) -> None:
         self._limits = limits or Limits()
+        self._request_ids = request_ids
         self._early = early
         self._tls = tls
         self._listeners = listen(host, port)
@@ -471,6 +473,8 @@ class WebServer:
             environ["HTTP_HOST"] = head.host
         elif not fields.is_chunked:
             environ["modelarts_emulator.memo"] = fields.memo
+        if self._request_ids is not None:
+            environ[REQUEST_ID] = next(self._request_ids)
         received = environ["wsgi.input"] = BytesIO() if body is None else body.body.finish()
         if body is not None and fields.is_chunked:
             del environ["HTTP_TRANSFER_ENCODING"]
@@ -533,7 +537,8 @@ class WebServer:
         connection.buffer.clear()
         connection.closes = connection.draining = True
         try:
-            self._send(connection, plain_response(bad.status, bad.reason))
+            request_id = None if self._request_ids is None else next(self._request_ids)
+            self._send(connection, plain_response(bad.status, bad.reason, request_id))
             if not connection.output:
                 self._end(connection)
         except (OSError, EOFError):

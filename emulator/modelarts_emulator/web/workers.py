@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from modelarts_emulator.system.sockets import wait_writable
 from modelarts_emulator.web.connection import Connection, Output
 from modelarts_emulator.web.responses import (
+    REQUEST_ID,
     SMALL_FILE,
     Disconnect,
     FileBody,
@@ -136,7 +137,7 @@ class Exchange:
             log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             self.keeps_alive = False
             if not self._is_begun:
-                self.output.append(plain_response(500, "Internal Server Error"))
+                self.output.append(plain_response(500, "Internal Server Error", environ.get(REQUEST_ID)))
         self._request.body.close()
 
     def start_response(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
@@ -261,7 +262,8 @@ class Exchange:
 def begin(request: Request, status: str, headers: Headers, *, keeps_alive: bool) -> bytes:
     """Return the head of a response, as the request's version and wishes want it. Raises ValueError."""
     option = "" if keeps_alive == bool(request.minor) else "keep-alive" if keeps_alive else "close"
-    head = encode_head(status, headers, option, minor=request.minor)
+    request_id = request.environ.get(REQUEST_ID)
+    head = encode_head(status, headers, option, minor=request.minor, request_id=request_id)
     return CONTINUE + head if request.continues else head
 
 
@@ -280,8 +282,8 @@ def reply_bytes(request: Request, reply: Reply) -> tuple[bytes, FileSlice | None
     return head + data, FileSlice(body.file, body.size - len(data))  # shorter than it was: ends the connection
 
 
-def plain_response(status: int, reason: str) -> bytes:
+def plain_response(status: int, reason: str, request_id: str | None = None) -> bytes:
     """Return a response of the server itself, after which the connection is closed."""
     body = f"{reason}\n".encode()
     headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-    return encode_head(status_line(status), headers, "close") + body
+    return encode_head(status_line(status), headers, "close", request_id=request_id) + body

@@ -32,6 +32,11 @@ def url(start):
 
 
 @pytest.fixture(scope="module")
+def public_url(start):
+    return start(host="0.0.0.0").replace("0.0.0.0", "127.0.0.1")
+
+
+@pytest.fixture(scope="module")
 def cors_url(start):
     return start(cors=(ORIGIN,))
 
@@ -46,7 +51,7 @@ def test_host_foreign_is_refused_everywhere(url, path, host):
     body = answer.json()
     assert body["error_code"] == "ModelArts.0108"
     assert repr(host) in body["error_msg"]
-    assert "--public-url" in body["error_msg"]
+    assert "--allowed-host" in body["error_msg"]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +81,54 @@ def test_host_of_the_public_url_and_its_buckets_is_accepted(start):
     assert requests.put(url, headers={"Host": "pictures.modelarts.example"}, timeout=10).status_code == 200
 
 
-def test_host_any_is_accepted_on_a_public_address(start):
-    url = start(host="0.0.0.0").replace("0.0.0.0", "127.0.0.1")
-    assert requests.get(f"{url}/_emulator/health", headers={"Host": "build-7.example"}, timeout=10).status_code == 200
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("192.168.7.7:8765", 200),
+        ("[fe80::1]:8765", 200),
+        ("modelarts", 200),
+        ("modelarts:8765", 200),
+        ("build-7.example", 200),
+        ("laptop.local", 200),
+        ("modelarts.default.svc.cluster.local", 200),
+        ("evil.com", 403),
+        ("192.168.7.7.evil.com", 403),
+        ("local.evil.io", 403),
+    ],
+)
+def test_host_private_name_is_accepted_on_a_public_address(public_url, host, status):
+    for path in ("/_emulator/health", "/v2/project/datasets"):
+        assert requests.get(public_url + path, headers={"Host": host}, timeout=10).status_code == status
+
+
+def test_host_allowed_is_accepted_with_its_subdomains(start):
+    url = start(allowed_hosts=("modelarts.company.com",))
+    for host, status in (("modelarts.company.com:80", 200), ("b.modelarts.company.com", 200), ("company.com", 403)):
+        assert requests.get(f"{url}/_emulator/health", headers={"Host": host}, timeout=10).status_code == status
+    anything = start(host="0.0.0.0", allowed_hosts=("*",)).replace("0.0.0.0", "127.0.0.1")
+    assert requests.get(f"{anything}/_emulator/health", headers={"Host": "evil.com"}, timeout=10).status_code == 200
+
+
+def test_origin_foreign_must_not_change_anything_on_a_public_address(public_url):
+    for path in ("/v2/p/datasets", "/bucket", "/_emulator/reset"):
+        answer = requests.post(public_url + path, headers={"Origin": "https://evil.com"}, json={}, timeout=10)
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_origin_malformed_is_refused(url, method):
+    answer = requests.request(method, f"{url}/v2/p/datasets", headers={"Origin": "http://["}, timeout=10)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.4396")
+
+
+def test_answer_exposes_metadata_and_own_headers_to_an_allowed_origin(cors_url):
+    requests.put(f"{cors_url}/exposed", timeout=10)
+    requests.put(f"{cors_url}/exposed/a", data=b"x", headers={"x-amz-meta-Colour": "red"}, timeout=10)
+    answer = requests.get(f"{cors_url}/exposed/a", headers={"Origin": ORIGIN}, timeout=10)
+    exposed = answer.headers["Access-Control-Expose-Headers"].lower().split(", ")
+    assert {"x-amz-meta-colour", "x-request-id", "etag"} <= set(exposed)
+    refused = requests.get(f"{cors_url}/v2/p/datasets/x", headers={"Origin": ORIGIN}, timeout=10)
+    assert "x-emulator-reason" in refused.headers["Access-Control-Expose-Headers"].lower()
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:3000", "http://127.0.0.1"])

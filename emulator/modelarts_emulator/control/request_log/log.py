@@ -25,6 +25,7 @@ from modelarts_emulator.control.request_log.access_log import log_request
 from modelarts_emulator.control.request_log.masking import masked_body, masked_headers, masked_url
 from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.util.clock import Clock
+from modelarts_emulator.web import REQUEST_ID
 
 CAPACITY = 1000
 MAX_BODY = 4096
@@ -61,6 +62,8 @@ class LoggedRequest(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     number: int
     """Number of the request, from 1."""
+    request_id: str | None = None
+    """Id of the request, as the answer's header ``X-Request-Id`` has it."""
     time_ms: int
     """Time of the answer by the emulator's clock, in ms since the epoch."""
     duration_ms: float
@@ -284,6 +287,7 @@ def _described(entry: _Entry) -> LoggedRequest:
     length = environ.get("CONTENT_LENGTH") or "0"
     return LoggedRequest(
         number=entry.number,
+        request_id=environ.get(REQUEST_ID),
         time_ms=entry.time_ms,
         duration_ms=round(entry.seconds * 1000, 3),
         service=service_of(entry.endpoint, environ["PATH_INFO"]),
