@@ -62,10 +62,18 @@ class _TokenMethod(msgspec.Struct):
     id: str = ""
 
 
+class _AssumeRole(msgspec.Struct):
+    domain_name: str | None = None
+    domain_id: str | None = None
+    agency_name: str | None = None
+    xrole_name: str | None = None
+
+
 class _Identity(msgspec.Struct):
     methods: list[str]
     password: _Password | None = None
     token: _TokenMethod | None = None
+    assume_role: _AssumeRole | None = None
 
 
 class _Auth(msgspec.Struct):
@@ -103,6 +111,7 @@ def register(
         ("/v3/auth/domains", ["GET"], identity.domains),
         ("/v3/projects", ["GET"], identity.projects),
         ("/v3/projects/<project_id>", ["GET"], identity.project),
+        ("/v3/users", ["GET"], identity.users),
     ):
         endpoint = f"identity.{view.__name__}.{path}"
         app.add_url_rule(path, endpoint, _answering(view), methods=methods, strict_slashes=True)
@@ -132,7 +141,7 @@ class _Keystone:
         Raises WRONG_PASSWORD, UNKNOWN_METHOD, INVALID_TOKEN, PARAMETER_ERROR, NO_SUCH_PROJECT.
         """
         auth = _log_in_request(request.get_data()).auth
-        if self._accounts.strict and (unknown := set(auth.identity.methods) - {"password", "token"}):
+        if self._accounts.strict and (unknown := set(auth.identity.methods) - {"password", "token", "assume_role"}):
             raise ApiError(UNKNOWN_METHOD, ", ".join(sorted(unknown)))
         earlier = self._earlier_token(auth.identity)
         user = earlier.user if earlier else self._user(auth.identity)
@@ -185,6 +194,24 @@ class _Keystone:
         rows = [{**_domain(domain), "enabled": True, "links": {}} for domain in shown]
         return _json(200, {"domains": rows, "links": self._page_links()})
 
+    def users(self) -> Response:
+        """List the caller, or in strict mode all users; ``?name=`` selects one. Raises INVALID_TOKEN."""
+        own, name = self._caller().user, request.args.get("name")
+        known = self._accounts.users() if self._accounts.strict else [User(name, own.domain) if name else own]
+        shown = [user for user in known if name in (None, user.name)]
+        rows = [
+            {
+                "id": user.id,
+                "name": user.name,
+                "domain_id": derived_id("domain", user.domain),
+                "enabled": True,
+                "pwd_status": True,
+                "links": {"self": f"{self._base()}/v3/users/{user.id}"},
+            }
+            for user in shown
+        ]
+        return _json(200, {"users": rows, "links": self._page_links()})
+
     def _base(self) -> str:
         return base_url(self._public_url)
 
@@ -223,6 +250,8 @@ class _Keystone:
         return found if found or not self._accounts.strict else self._tokens.require(identity.token.id)
 
     def _user(self, identity: _Identity) -> User:
+        if "assume_role" in identity.methods and identity.assume_role is not None:
+            return self._role_user(identity.assume_role)
         if identity.password is None:
             return self._unknown_token_user(identity)
         given = identity.password.user
@@ -231,6 +260,12 @@ class _Keystone:
             raise ApiError(PARAMETER_ERROR, "auth.identity.password.user needs a name or an id")
         domain = given.domain
         return self._accounts.log_in(name, given.password, (domain.name or domain.id) if domain else None)
+
+    def _role_user(self, role: _AssumeRole) -> User:
+        """Return the caller, who takes over an agency of another domain. Raises INVALID_TOKEN, PARAMETER_ERROR."""
+        if not (role.agency_name or role.xrole_name) or not (role.domain_name or role.domain_id):
+            raise ApiError(PARAMETER_ERROR, "auth.identity.assume_role needs a domain and an agency_name")
+        return self._caller().user
 
     def _unknown_token_user(self, identity: _Identity) -> User:
         if self._accounts.strict:

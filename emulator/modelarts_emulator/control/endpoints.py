@@ -221,4 +221,5 @@ ENDPOINTS: list[Endpoint] = [
     Endpoint("GET", "/v3/auth/domains", "List the caller's domain", heading=IDENTITY),
     Endpoint("GET", "/v3/projects", "List the caller's projects", heading=IDENTITY),
     Endpoint("GET", "/v3/projects/{project_id}", "Describe a project", heading=IDENTITY),
+    Endpoint("GET", "/v3/users", "List users", heading=IDENTITY),
 ]

@@ -129,14 +129,23 @@ class Accounts:
         self._projects = {user.project.id: user.project for user in self._users.values() if user.project}
 
     def log_in(self, name: str, password: str, domain: str | None = None) -> User:
-        """Return the user with a name and password. Raises WRONG_PASSWORD in strict mode."""
+        """Return the user with a name and password. Raises WRONG_PASSWORD in strict mode.
+
+        ``domain`` is the name or id of the domain; in strict mode it must be that of the user, if it is given.
+        """
         if not self.strict:
             return User(name, domain or DEFAULT_DOMAIN)
         user = self._users.get(name)
         # Compare also for an unknown name, so that the time does not reveal which names exist.
         if not _same(user.password if user else "", password) or user is None:
             raise ApiError(WRONG_PASSWORD)
+        if domain is not None and domain not in (user.domain, derived_id("domain", user.domain)):
+            raise ApiError(WRONG_PASSWORD)
         return user
+
+    def users(self) -> list[User]:
+        """Return the configured users."""
+        return list(self._users.values())
 
     def restored_user(self, name: str, domain: str) -> User | None:
         """Return a user who logged in earlier; None if a strict emulator does not know the user any more."""

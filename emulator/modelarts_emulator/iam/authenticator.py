@@ -18,6 +18,8 @@ from modelarts_emulator.iam.signed_request import SignedRequest
 from modelarts_emulator.iam.tokens import Tokens
 from modelarts_emulator.util.clock import Clock
 
+_SECURITY_TOKENS = ("x-amz-security-token", "x-obs-security-token", "x-security-token")
+
 
 class ObjectCaller(NamedTuple):
     """The caller of an object request, with the checks that its signature requires of the body.
@@ -53,6 +55,8 @@ class Authenticator:
         """
         if not self.strict:
             return self._open_caller(request)
+        if request.header("x-security-token"):
+            raise ApiError(INVALID_SIGNATURE, "this emulator issues no temporary keys, so X-Security-Token is wrong")
         principal = self._strict_caller(request)
         if project_id is not None and not principal.may_use(project_id):
             raise ApiError(PROJECT_MISMATCH, project_id)
@@ -66,6 +70,8 @@ class Authenticator:
         signature if the access key is known.
         """
         signature = self._object_signature(request)
+        if self.strict and any(request.header(name) for name in _SECURITY_TOKENS):
+            raise ApiError(ACCESS_DENIED, "this emulator issues no temporary keys, so the security token is wrong")
         if signature is None:
             return ObjectCaller(self._caller_without_signature(request))
         key = self._key(signature.access_key)
