@@ -37,6 +37,9 @@ RENAME_TO = "@modelarts:rename_to"
 RELATION_ENDS = ("@modelarts:from_type", "@modelarts:to_type")
 """The properties of a relation label that name its two entity labels."""
 
+SAMPLE_ENDS = ("@modelarts:from", "@modelarts:to")
+"""The properties of a relation on a sample that name the ids of its two entities."""
+
 LABEL_ONLY, WITH_SAMPLES, WITH_SOURCES = 0, 1, 2
 """The values of ``delete_policy``."""
 
@@ -106,6 +109,29 @@ def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None
             add_label(dataset, Label(name=label.name, type=label.type, property={}))
 
 
+def delete_labels(dataset: DatasetWriter, labels: Iterable[Label]) -> None:
+    """Delete several labels, relations before the entities that they name. Raises as :func:`delete_label`."""
+    for label in sorted(labels, key=lambda label: _require_label(dataset, label).type != LabelType.TRIPLET_RELATION):
+        delete_label(dataset, label)
+
+
+def require_matching_relations(dataset: DatasetReader, labels: Sequence[SampleLabel]) -> None:
+    """Check that the relations on a sample connect entities of the types that their labels name.
+
+    A relation whose label names no types may connect any entities. Raises LABEL_INCOMPATIBLE.
+    """
+    entities = {label.id: label.name for label in labels if label.type == LabelType.TRIPLET_ENTITY}
+    for relation in labels:
+        known = None
+        if relation.type == LabelType.TRIPLET_RELATION:
+            known = dataset.label(str(relation.name), LabelType.TRIPLET_RELATION)
+        for sample_end, label_end in zip(SAMPLE_ENDS, RELATION_ENDS, strict=True) if known else ():
+            wanted = (known.property or {}).get(label_end) if known else None
+            found = entities.get((relation.property or {}).get(sample_end))
+            if wanted and found != wanted:
+                raise ApiError(LABEL_INCOMPATIBLE, f"{relation.name}: {sample_end} must be a {wanted}, not a {found}")
+
+
 def update_label(dataset: DatasetWriter, label: Label) -> None:
     """Change the properties of a label and, with ``@modelarts:rename_to``, its name on every sample.
 
@@ -136,8 +162,10 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
 
 
 def delete_label(dataset: DatasetWriter, label: Label) -> None:
-    """Delete a label and remove it from every sample. Raises LABEL_NOT_FOUND."""
+    """Delete a label that no relation needs, and remove it from every sample. Raises LABEL_NOT_FOUND, ENTITY_IN_USE."""
     known = _require_label(dataset, label)
+    if known.type == LabelType.TRIPLET_ENTITY:
+        _require_unused_entity(dataset, known)
     dataset.remove_label(str(known.name), known.type)
     _relabel_samples(dataset, known, None)
 
@@ -150,7 +178,7 @@ def delete_label_by_policy(dataset: DatasetWriter, label: Label, policy: int, so
     """
     known = _require_label(dataset, label)
     if known.type == LabelType.TRIPLET_ENTITY:
-        _require_unused_entity(dataset, known)
+        _require_unused_entity(dataset, known)  # before a sample is deleted
     if policy != LABEL_ONLY:
         for sample in list(dataset.labelled(str(known.name), known.type)):
             if all((item.name, item.type) == (known.name, known.type) for item in sample.labels):

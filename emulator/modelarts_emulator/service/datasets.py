@@ -36,7 +36,7 @@ from modelarts_emulator.samples.dataset_labels import (
     LabelCounts,
     add_labels,
     complete,
-    delete_label,
+    delete_labels,
     update_label,
 )
 from modelarts_emulator.samples.hard_examples import HARD, HARD_REASONS, REASONS
@@ -375,8 +375,7 @@ def _updated_record(record: DatasetRecord, request: UpdateDatasetRequest, now: i
 
 def _update_labels(dataset: DatasetWriter, request: UpdateDatasetRequest) -> None:
     # The order matters: a Terraform update sends old and new labels together, and they may overlap.
-    for label in request.delete_labels or ():
-        delete_label(dataset, label)
+    delete_labels(dataset, request.delete_labels or ())
     add_labels(dataset, (*(request.add_labels or ()), *(request.add_tags or ())))
     for label in request.update_labels or ():
         update_label(dataset, label)

@@ -18,7 +18,7 @@ from modelarts_emulator.jobs.task_conflicts import require_labelling_allowed
 from modelarts_emulator.publishing.version_lookup import open_version_samples, require_version
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import checked_metadata, require_sample, with_labels
-from modelarts_emulator.samples.dataset_labels import ensure_labels
+from modelarts_emulator.samples.dataset_labels import ensure_labels, require_matching_relations
 from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
 from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.samples.search import in_team_group, narrowed
@@ -181,6 +181,8 @@ class SampleManagement:
 def _label(dataset: DatasetWriter, dataset_type: DatasetType, item: SampleLabels, user: str, now: int) -> None:
     sample = require_sample(dataset, item.sample_id)
     labels = validate_labels(dataset_type, sample, item.labels or ())
+    if dataset_type is DatasetType.TEXT_TRIPLET:
+        require_matching_relations(dataset, labels)
     metadata = {**sample.metadata, **checked_metadata(item.metadata)} if item.metadata else sample.metadata
     ensure_labels(dataset, labels)
     labelled = with_labels(sample, labels, by=user, now=now)

@@ -17,9 +17,10 @@ from modelarts_emulator.contract.errors import (
 )
 from modelarts_emulator.contract.samples import SampleLabels
 from modelarts_emulator.contract.team_tasks import SampleComment
-from modelarts_emulator.contract.wire import SampleState, SampleStatus
+from modelarts_emulator.contract.wire import DatasetType, SampleState, SampleStatus
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import checked_metadata, labeler_of
+from modelarts_emulator.samples.dataset_labels import require_matching_relations
 from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.service.team_tasks import (
     ACTIVE,
@@ -276,6 +277,8 @@ def _labelled(
     if assignment.drawn:
         raise ApiError(TEAM_TASK_CHECKING, sample.id)
     labels = validate_labels(dataset.record.type, sample, item.labels or ())
+    if dataset.record.type is DatasetType.TEXT_TRIPLET:
+        require_matching_relations(dataset, labels)
     metadata = checked_metadata(item.metadata) if item.metadata else {}
     return AssignmentRecord(
         task_id=task.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -142,10 +143,33 @@ def test_delete_label_of_an_entity_deletes_its_relations_or_is_refused(api: Api,
     api.label(dataset_id, {sample_id: [*ends, relation]})
     path = f"/{dataset_id}/data-annotations/labels"
     assert api.refused("DELETE", f"{path}/Ada?label_type=103") == "ModelArts.4415"
-    api.call("PUT", f"/{dataset_id}", json={"delete_labels": [{"name": "Ada"}]})
+    assert api.refused("PUT", f"/{dataset_id}", json={"delete_labels": [{"name": "Ada"}]}) == "ModelArts.4415"
+    api.call("PUT", f"/{dataset_id}", json={"delete_labels": [{"name": "Ada"}, {"name": "met"}]})
     [sample] = api.samples(dataset_id)["samples"]
     assert [label["name"] for label in sample["labels"]] == ["Charles"]
     api.call("DELETE", f"{path}/Charles?label_type=103", 204)
+
+
+def test_update_samples_relation_connects_only_entities_of_its_types(api: Api, bucket: Path) -> None:
+    (bucket / "in/a.txt").write_text("Ada wrote notes\n")
+    ends = {"@modelarts:from_type": "Person", "@modelarts:to_type": "Text"}
+    labels = [{"name": "Person", "type": 103}, {"name": "Text", "type": 103}, {"name": "wrote", "type": 102}]
+    labels[2]["property"] = ends
+    dataset_id = api.dataset(dataset_type=102, labels=labels)
+    (sample_id,) = [sample["sample_id"] for sample in api.samples(dataset_id)["samples"]]
+
+    def entity(name: str, start: int, end: int) -> dict[str, Any]:
+        property_ = {"@modelarts:start_index": start, "@modelarts:end_index": end}
+        return {"name": name, "type": 103, "id": name, "property": property_}
+
+    def relation(start: str, end: str) -> dict[str, Any]:
+        return {"name": "wrote", "type": 102, "property": {"@modelarts:from": start, "@modelarts:to": end}}
+
+    entities = [entity("Person", 0, 3), entity("Text", 10, 15)]
+    for wrong in (relation("Text", "Person"), relation("Person", "Person")):
+        answer = api.label(dataset_id, {sample_id: [*entities, wrong]})
+        assert answer["results"][0]["error_code"] == "ModelArts.4413"
+    assert api.label(dataset_id, {sample_id: [*entities, relation("Person", "Text")]})["success"]
 
 
 def test_create_labels_of_a_relation_needs_its_entities(api: Api) -> None:
