@@ -91,6 +91,8 @@ def recover_uploads(uploads: Path) -> None:
         elif folder.name.endswith(ENDED) or not (folder / _DESCRIPTION).exists():
             shutil.rmtree(folder, ignore_errors=True)
         else:
+            if _description(folder) is None:
+                log.error("%s is damaged: its upload can be neither completed nor listed", folder / _DESCRIPTION)
             for unfinished in folder.glob(".*"):
                 unfinished.unlink(missing_ok=True)
 
@@ -101,10 +103,9 @@ def find_upload(call: Call) -> tuple[Path, Upload]:
     folder = call.storage.uploads / upload_id
     if not _UPLOAD_ID.fullmatch(upload_id):
         raise ApiError(NO_SUCH_UPLOAD)
-    try:
-        found = msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=Upload)
-    except (OSError, msgspec.MsgspecError):
-        raise ApiError(NO_SUCH_UPLOAD) from None
+    found = _description(folder)
+    if found is None:
+        raise ApiError(NO_SUCH_UPLOAD)
     if (found.bucket, found.key) != (call.bucket, call.key):
         raise ApiError(NO_SUCH_UPLOAD)
     return folder, found
@@ -148,12 +149,19 @@ def list_uploads(call: Call) -> Response:
     return call.xml_response("ListMultipartUploadsResult", document)
 
 
+def _description(folder: Path) -> Upload | None:
+    """Return the description of an upload; None if it does not exist or is damaged."""
+    try:
+        return msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=Upload)
+    except (OSError, msgspec.MsgspecError, UnicodeError):
+        return None
+
+
 def _uploads(call: Call) -> Iterator[tuple[Path, Upload]]:
     uploads = call.storage.uploads
     for folder in sorted(uploads.iterdir()) if uploads.is_dir() else ():
-        try:
-            upload = msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=Upload)
-        except (OSError, msgspec.MsgspecError):
+        upload = _description(folder)
+        if upload is None:
             continue
         if upload.bucket == call.bucket and _UPLOAD_ID.fullmatch(folder.name):
             yield folder, upload

@@ -10,6 +10,7 @@ import msgspec
 from tinydb import where
 
 from modelarts_emulator.contract.wire import VersionStatus
+from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.directory import DELETED_PREFIX, INDEX, index_rows
 from modelarts_emulator.store.files import read_meta, read_tables
 from modelarts_emulator.store.format import Damaged, FormatTooNew
@@ -116,6 +117,10 @@ class DataDirectoryCheck:
                 self._add(path, "torn", f"an interrupted replacement of snapshot {name}; the next start reverts it")
             else:
                 self._add(path, "leftover", "an interrupted change of snapshots", repairable=True)
+        for header in sorted(folder.glob("[!.]*/snapshot.json")):
+            self._format_of(header, _format_of_json)
+            for path in sorted((header.parent / "datasets").rglob("*.json")):
+                self._format_of(path, _format_of_tables)
 
     def _check_uploads(self) -> None:
         folder = self._root / "uploads"
@@ -124,6 +129,8 @@ class DataDirectoryCheck:
                 self._add(path, "torn", "an interrupted completion of an upload; the next start gives the upload back")
             elif path.name.endswith(".ended") or not (path / "upload.json").exists():
                 self._add(path, "leftover", "an upload that has ended", repairable=True)
+            else:
+                self._format_of(path / "upload.json", _format_of_json)
 
     def _check_dataset(self, folder: Path) -> None:
         found = DatasetSummary(folder.name)
@@ -228,6 +235,11 @@ def _oldest_generation(folder: Path) -> int:
         return min(read_meta(folder / name).generation for name in (CHECKPOINT, PREVIOUS_CHECKPOINT))
     except (FileNotFoundError, Damaged, FormatTooNew):
         return 0
+
+
+def _format_of_json(path: Path) -> int:
+    msgspec.json.decode(path.read_bytes())
+    return formats.FORMAT
 
 
 def _format_of_index(path: Path) -> int:

@@ -11,6 +11,8 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
 from modelarts_emulator.store import doctor
 from tests.helpers.api import Api
+from tests.helpers.control import Control
+from tests.helpers.object_calls import begin, call
 from tests.helpers.pictures import picture
 
 
@@ -68,3 +70,27 @@ def test_start_with_damage_reports_it_and_keeps_the_other_datasets(
         assert api.session.get(f"{emulator.url}/bucket/in/a.png", timeout=10).content == picture()
         api.session.close()
     assert any(each.levelname in ("WARNING", "ERROR") for each in caplog.records)
+
+
+def test_damaged_upload_and_snapshot_are_reported(
+    tmp_path: Path, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(port=0, data_dir=tmp_path / "data", buckets={"bucket": bucket}, durability="process")
+    with Emulator(settings) as emulator:
+        Api(emulator.url).dataset()
+        upload = begin(emulator)
+        Control(emulator.url).call("PUT", "snapshots/one")
+    assert doctor.examine(tmp_path / "data", {"bucket": bucket}).is_healthy
+    (checkpoint,) = (tmp_path / "data/snapshots/one/datasets").glob("*/dataset.json")
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"dataset-457f", b"dataset-457g", 1))
+    description = tmp_path / "data/uploads" / upload / "upload.json"
+    description.write_bytes(description.read_bytes().replace(b"big", b"b\xffg", 1))
+    problems = doctor.examine(tmp_path / "data", {"bucket": bucket}).problems
+    assert {(each.path, each.kind) for each in problems} == {
+        (checkpoint.relative_to(tmp_path / "data").as_posix(), "damaged"),
+        (f"uploads/{upload}/upload.json", "damaged"),
+    }
+    with Emulator(settings) as emulator:
+        assert f"{description} is damaged" in caplog.text
+        assert call(emulator, "GET", "/bucket?uploads").status_code == 200
+        assert "checksum" in Control(emulator.url).refused("POST", "snapshots/one")
