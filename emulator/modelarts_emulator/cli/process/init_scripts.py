@@ -58,19 +58,27 @@ def run_command(
 
     If this process is interrupted, the command is terminated first. Raises CommandFailed if it cannot be started.
     """
+    # Made in two steps: a signal can arrive when the command runs already, and its start has not returned yet.
+    process: subprocess.Popen[bytes] = subprocess.Popen.__new__(subprocess.Popen)
     try:
-        process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **variables}, stdin=stdin, stdout=stdout)
+        process.__init__(  # type: ignore[misc]
+            command, cwd=cwd, env={**os.environ, **variables}, stdin=stdin, stdout=stdout
+        )
+        return process.wait()
     except OSError as error:
         raise CommandFailed(f"{Path(command[0]).name} cannot be run: {error.strerror or error}") from None
-    try:
-        return process.wait()
     except BaseException:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_TERMINATE_S)
-        process.kill()
-        process.wait()
+        if getattr(process, "pid", None) is not None:
+            _end(process)
         raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_TERMINATE_S)
+    process.kill()
+    process.wait()
 
 
 def describe_exit(code: int) -> str:
