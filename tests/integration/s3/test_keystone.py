@@ -10,7 +10,8 @@ RED = AccountProject.named("red").id
 
 
 def password(name="anyone", secret="any", **scope):
-    user = {"name": name, "password": secret, "domain": {"name": "acme"}}
+    domain = "acme" if name == "anyone" else "local"  # configured users have a domain, which is checked
+    user = {"name": name, "password": secret, "domain": {"name": domain}}
     auth = {"identity": {"methods": ["password"], "password": {"user": user}}}
     return {"auth": {**auth, **({"scope": scope} if scope else {})}}
 
