@@ -19,7 +19,7 @@ from modelarts_emulator.formats import directory_layouts, manifest
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.ingest.import_plan import ImportPlan, ImportProgress
 from modelarts_emulator.ingest.input_copies import InputCopier
-from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, merge_import
+from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, Merge, merge_import
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.pending_files import PendingFiles
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
@@ -69,10 +69,15 @@ class Import:
                 self.record.id,
                 self.accepted_items(),
                 self._resolve_batch,
-                partial(merge_import, dataset_type=self.record.type),
+                self.merge,
                 self._count_batch,
                 self.complete_batch,
             )
+
+    @property
+    def merge(self) -> Merge:
+        """The merge policy of the pipeline."""
+        return partial(merge_import, dataset_type=self.record.type)
 
     def prepare(self) -> None:
         """Do what comes before the first item."""

@@ -14,9 +14,11 @@ from modelarts_emulator.service.dataset_service import DatasetService
 def sync_data_source(service: DatasetService, context: RequestContext) -> None:
     """Start a synchronization in the background; all objects stored by now are visible when it is COMPLETED.
 
+    Samples without labels get those of label files in the input.
+
     Raises DATASET_NOT_FOUND, SYNC_RUNNING, PUBLISHING, SWITCHING, IMPORT_RUNNING, BUCKET_NOT_FOUND, PATH_NOT_FOUND.
     """
-    service.synchronization.start(context.project_id, context.dataset_id)
+    service.synchronization.start(context.project_id, context.dataset_id, context.user)
 
 
 def sync_data_source_state(service: DatasetService, context: RequestContext) -> SyncDataSourceStateResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,21 +15,13 @@ from modelarts_emulator.ingest.import_job import ImportJob
 from modelarts_emulator.ingest.import_plan import ImportPlan, import_plan
 from modelarts_emulator.ingest.input_copies import InputCopier
 from modelarts_emulator.ingest.object_listing import Listing
+from modelarts_emulator.ingest.sync_labels import brings_labels, has_label_files
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.factory import input_directories
 from modelarts_emulator.store import DatasetRecord, TaskRecord
 
 DIRECTORY, MANIFEST = 0, 1
 """The values of ``import_type`` in answers."""
-
-_TYPES_WITH_FIRST_IMPORT = (
-    DatasetType.IMAGE_CLASSIFICATION,
-    DatasetType.OBJECT_DETECTION,
-    DatasetType.TEXT_CLASSIFICATION,
-)
-"""The dataset types that import the labels of their input when they are created."""
-_MAX_PEEKED = 10_000
-"""The number of objects that are checked for labels; a larger input is imported without a check."""
 
 
 class ImportManagement:
@@ -89,20 +80,13 @@ class ImportManagement:
         """Return whether creating this dataset imports labels, if its input has any."""
         if record.type is DatasetType.TABLE:
             return record.import_data
-        return record.import_annotations and record.type in _TYPES_WITH_FIRST_IMPORT and bool(record.data_sources)
+        return brings_labels(record)
 
     def _has_labels(self, record: DatasetRecord, listing: Listing) -> bool:
         """Return whether the first objects of the input directories include labels, or are too many to check."""
         if not self.may_have_labels(record):
             return False
-        if record.type is DatasetType.TABLE:
-            return True
-        for directory in listing.directories:
-            start = len(directory.object_name)
-            names = [entry.path[start:] for entry in islice(listing.entries(directory), _MAX_PEEKED)]
-            if len(names) == _MAX_PEEKED or directory_layouts.has_annotations(record.type, names):
-                return True
-        return False
+        return record.type is DatasetType.TABLE or has_label_files(record, listing)
 
     def _require_source(self, record: DatasetRecord, plan: ImportPlan) -> Listing | None:
         """Return the listing of the source directory, of which the beginning is read; None for a manifest.

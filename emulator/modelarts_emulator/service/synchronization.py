@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from modelarts_emulator.contract.errors import PATH_NOT_FOUND, SYNC_FAILED
+from modelarts_emulator.contract.errors import IMPORT_FAILED, PATH_NOT_FOUND, SYNC_FAILED, ApiError
 from modelarts_emulator.contract.wire import DatasetStatus, TaskStatus
 from modelarts_emulator.ingest.object_listing import Listing
+from modelarts_emulator.ingest.sync_labels import brings_labels, synchronize_labels
 from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate, updated_task
 from modelarts_emulator.publishing.version_switch import remove_switch_tombstones
 from modelarts_emulator.runtime import Runtime
@@ -23,8 +24,10 @@ class SynchronizationManagement:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def start(self, project_id: str, dataset_id: str) -> None:
+    def start(self, project_id: str, dataset_id: str, user: str) -> None:
         """Start a synchronization in the background; all objects stored by now are visible when it is COMPLETED.
+
+        Samples without labels get those of label files in the input; ``user`` is their ``annotated_by``.
 
         Raises: DATASET_NOT_FOUND, SYNC_RUNNING, PUBLISHING, SWITCHING, IMPORT_RUNNING, BUCKET_NOT_FOUND,
         PATH_NOT_FOUND.
@@ -32,7 +35,7 @@ class SynchronizationManagement:
         record = self._runtime.require_dataset(project_id, dataset_id)
         for directory in input_directories(record):
             self._runtime.tree.require_directory(directory)
-        _Synchronization(self._runtime, record).start(DatasetStatus.SYNCHRONIZING)
+        _Synchronization(self._runtime, record, user=user).start(DatasetStatus.SYNCHRONIZING)
 
     def start_first(self, record: DatasetRecord, listing: Listing) -> None:
         """Start the first synchronization of a new dataset; the caller may have read the beginning of its listing."""
@@ -50,8 +53,10 @@ class SynchronizationManagement:
 class _Synchronization:
     """One synchronization task. With ``listing`` it is the first one of its dataset."""
 
-    def __init__(self, runtime: Runtime, record: DatasetRecord, listing: Listing | None = None) -> None:
-        self._runtime, self._record, self._listing = runtime, record, listing
+    def __init__(
+        self, runtime: Runtime, record: DatasetRecord, listing: Listing | None = None, *, user: str = ""
+    ) -> None:
+        self._runtime, self._record, self._listing, self._user = runtime, record, listing, user
         now = runtime.clock.now_ms()
         self._task = TaskRecord(
             id=runtime.ids.entity(), kind="sync", status=TaskStatus.QUEUING.value, create_time=now, update_time=now
@@ -75,7 +80,10 @@ class _Synchronization:
         runtime, run, dataset_id = self._runtime, self._run, self._record.id
         run.enter(TaskStatus.RUNNING.value)
         run.progress(TaskStatus.RUNNING.value)
+        is_first = self._listing is not None
         if self._listing is None:
+            if brings_labels(self._record):
+                self._listing = runtime.synchronizer.list_inputs(self._record)
             with runtime.store.writing(dataset_id) as dataset:
                 remove_switch_tombstones(dataset)
         else:
@@ -84,9 +92,20 @@ class _Synchronization:
         result = runtime.synchronizer.synchronize(
             dataset_id, lambda done: run.progress(TaskStatus.RUNNING.value), listing=self._listing
         )
+        problems = "" if is_first else self._synchronize_labels()
         run.enter(TaskStatus.COMPLETED.value)
         counts = {"add_sample_count": result.added, "deleted_sample_count": result.removed}
-        run.finish(TaskStatus.COMPLETED.value, counts)
+        error = ApiError(IMPORT_FAILED, problems) if problems else None
+        run.finish(TaskStatus.COMPLETED.value, counts, error=error)
+
+    def _synchronize_labels(self) -> str:
+        """Bring labels from the input, and return which of them are not usable."""
+        if self._listing is None:
+            return ""
+        record = self._runtime.store.entry(self._record.id).record
+        return synchronize_labels(
+            self._runtime, record, self._listing, self._user, lambda: self._run.progress(TaskStatus.RUNNING.value)
+        ).summary()
 
     def _write(self, dataset: DatasetWriter, update: TaskUpdate) -> None:
         counts = {**update.counts, "total_sample_count": dataset.counts.total}
