@@ -24,8 +24,10 @@ MAX_KEY_BYTES = 1024
 """Longest key, in bytes of UTF-8; the limit of OBS and S3."""
 
 _SCHEMES = ("obs://", "s3://")
-# OBS requires lower case and no underscore; a folder mounted as a bucket may have both.
-_BUCKET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{2,62}")
+# The rule of OBS: lower case, no hyphen beside a period, and no IPv4 address.
+_BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*(?:\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+SERVICE_PATHS = re.compile(r"v\d(\.\d+)?|_emulator|favicon\.ico|robots\.txt|openapi\.json")
+"""First segments of paths of other services: versions of APIs, the control API, and what browsers ask for."""
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -135,8 +137,10 @@ class ObsPath:
 @lru_cache(maxsize=1024)
 def require_bucket_name(name: str) -> str:
     """Return ``name`` if it can name a bucket. Raises InvalidBucketName."""
-    if not _BUCKET.fullmatch(name) or ".." in name:
-        why = "a bucket name has 3 to 63 letters, digits, '.', '-' or '_' and does not begin with '.' or '-'"
+    if SERVICE_PATHS.fullmatch(name):
+        raise InvalidBucketName(f"{_shown(name)}: this path belongs to another service of the emulator")
+    if not _BUCKET.fullmatch(name):
+        why = "a bucket name has 3 to 63 lower-case letters, digits, '.' and '-'; its ends are letters or digits"
         raise InvalidBucketName(f"{_shown(name)}: {why}")
     return name
 

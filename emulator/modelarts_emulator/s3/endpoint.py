@@ -23,6 +23,7 @@ from modelarts_emulator.contract.storage_errors import INTERNAL_ERROR, METHOD_NO
 from modelarts_emulator.iam.accounts import ANONYMOUS
 from modelarts_emulator.iam.authenticator import Authenticator, ObjectCaller
 from modelarts_emulator.iam.signed_request import OWN_PREFIXES, SignedRequest, read_signed_request
+from modelarts_emulator.obs.paths import SERVICE_PATHS
 from modelarts_emulator.s3 import buckets
 from modelarts_emulator.s3 import multipart as parts
 from modelarts_emulator.s3 import put_object as objects
@@ -36,9 +37,6 @@ from modelarts_emulator.s3.xml import document
 from modelarts_emulator.web import Reply
 
 log = logging.getLogger(__name__)
-
-RESERVED = re.compile(r"v\d+(\.\d+)?|_emulator|console|static|docs|favicon\.ico|robots\.txt|openapi\.json")
-"""First segments of paths that belong to other services."""
 
 Handler = Callable[[Call], Response]
 
@@ -182,7 +180,7 @@ class ObjectEndpoint:
         """Return the call of a request that is for object storage, without its caller."""
         bucket = self._bucket_of_host(host)
         # Most requests are for the dataset API: they leave before anything is parsed.
-        if not bucket and RESERVED.fullmatch(environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
+        if not bucket and SERVICE_PATHS.fullmatch(environ["PATH_INFO"].removeprefix("/").partition("/")[0]):
             return None
         signed = read_signed_request(environ, bucket=bucket)
         place = self._locate(signed, requires_bucket=requires_bucket)
@@ -196,7 +194,7 @@ class ObjectEndpoint:
         if not path:
             return ("", "") if _is_storage_client(signed) else None
         bucket, _, key = path.partition("/")
-        if RESERVED.fullmatch(bucket) or bucket in self._reserved:
+        if SERVICE_PATHS.fullmatch(bucket) or bucket in self._reserved:
             return None
         # Requests without OBS or S3 headers are ours only if the bucket exists or they create one.
         ours = (

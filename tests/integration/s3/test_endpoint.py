@@ -358,7 +358,17 @@ def test_bucket_is_created_listed_and_deleted(server):
     assert call(server, "HEAD", "/second", headers={"x-amz-date": "x"}).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["..", "a", "-x-", "a" * 64, "b%00b", "a..b", "%2e%2e"])
+@pytest.mark.parametrize("name", ["docs", "static", "console", "v22", "health", "a-1.b", "0ab", "a" * 63])
+def test_bucket_may_have_the_name_of_a_page(server, name):
+    assert call(server, "PUT", f"/{name}").status_code == 200
+    assert call(server, "PUT", f"/{name}/a.txt", data=b"x").status_code == 200
+    assert call(server, "GET", f"/{name}/a.txt").content == b"x"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["..", "a", "ab", "-x-", "x-.", "a" * 64, "b%00b", "a..b", "a.-b", "%2e%2e", "A_B", "a_b", "Abc", "192.168.0.1"],
+)
 def test_create_bucket_refuses_invalid_names(server, name):
     status, body = raw(server, "PUT", f"/{name}")
     assert status == 400

@@ -109,9 +109,19 @@ def test_parse_unusual_valid_names_are_unchanged(key: str) -> None:
     assert ObsPath.parse(f"/bucket/{key}").key == key
 
 
-@pytest.mark.parametrize("bucket", ["abc", "My_Bucket", "a.b-c", "0" * 63])
-def test_parse_lenient_bucket_names_are_accepted(bucket: str) -> None:
+@pytest.mark.parametrize("bucket", ["abc", "docs", "v22", "a.b-c", "0" * 63])
+def test_parse_bucket_names_of_obs_are_accepted(bucket: str) -> None:
     assert ObsPath.parse(f"/{bucket}/key").bucket == bucket
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    ["ab", "My_Bucket", "a_b", "Abc", "a..b", "a.-b", "a-.b", "-ab", "ab-", ".ab", "10.0.0.1", "v2.0", "0" * 64],
+)
+def test_parse_bucket_names_that_obs_refuses_are_invalid(bucket: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        ObsPath.parse(f"/{bucket}/key")
+    assert raised.value.error is PATH_INVALID
 
 
 def test_path_parts_and_join_are_inverse() -> None:
