@@ -24,7 +24,7 @@ from modelarts_emulator.contract.errors import (
     PATH_NOT_FOUND,
     ApiError,
 )
-from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
+from modelarts_emulator.obs.paths import ObsPath, require_bucket_name, require_new_bucket_name
 from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, folder_id, walk, walk_at
 from modelarts_emulator.system.durability import flush_file
 from modelarts_emulator.system.file_names import other_spellings
@@ -121,9 +121,9 @@ class ObjectTree:
         Raises:
             ApiError: PATH_INVALID for a name that no bucket can have, or that the file system cannot tell from another.
         """
-        require_bucket_name(name)
         if name in self._mounts:
             return False
+        require_new_bucket_name(name)
         with _translate_os_errors(f"/{name}/"), open_root(self._root) as root:
             try:
                 require_possible_name(name)

@@ -24,8 +24,10 @@ MAX_KEY_BYTES = 1024
 """Longest key, in bytes of UTF-8; the limit of OBS and S3."""
 
 _SCHEMES = ("obs://", "s3://")
-# The rule of OBS: lower case, no hyphen beside a period, and no IPv4 address.
-_BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*(?:\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# A folder mounted as a bucket may have upper case and underscores, as a bucket in the API reference's examples has.
+_BUCKET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{2,62}")
+# The rule of OBS for new buckets: lower case, no hyphen beside a period, and no IPv4 address.
+_NEW_BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*(?:\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 SERVICE_PATHS = re.compile(r"v\d(\.\d+)?|_emulator|favicon\.ico|robots\.txt|openapi\.json")
 """First segments of paths of other services: versions of APIs, the control API, and what browsers ask for."""
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -139,7 +141,16 @@ def require_bucket_name(name: str) -> str:
     """Return ``name`` if it can name a bucket. Raises InvalidBucketName."""
     if SERVICE_PATHS.fullmatch(name):
         raise InvalidBucketName(f"{_shown(name)}: this path belongs to another service of the emulator")
-    if not _BUCKET.fullmatch(name):
+    if not _BUCKET.fullmatch(name) or ".." in name:
+        why = "a bucket name has 3 to 63 letters, digits, '.', '-' or '_' and does not begin with '.' or '-'"
+        raise InvalidBucketName(f"{_shown(name)}: {why}")
+    return name
+
+
+def require_new_bucket_name(name: str) -> str:
+    """Return ``name`` if OBS would create a bucket of this name. Raises InvalidBucketName."""
+    require_bucket_name(name)
+    if not _NEW_BUCKET.fullmatch(name):
         why = "a bucket name has 3 to 63 lower-case letters, digits, '.' and '-'; its ends are letters or digits"
         raise InvalidBucketName(f"{_shown(name)}: {why}")
     return name

@@ -88,12 +88,12 @@ def test_bucket_is_created_once_and_deleted_when_empty(tree: ObjectTree) -> None
 def test_mount_existing_folder_is_a_bucket(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.jpg").write_bytes(b"a")
-    tree = ObjectTree(tmp_path / "obs", {"mine-1": tmp_path / "pictures"})
-    assert tree.buckets() == ["mine-1"]
-    assert tree.read(ObsPath("mine-1", "a.jpg")) == b"a"
-    assert tree.create_bucket("mine-1") is False
-    assert refusal(tree.delete_bucket, "mine-1") is OBS_ERROR
-    assert tree.locate(tmp_path / "pictures" / "a.jpg") == ObsPath("mine-1", "a.jpg")
+    tree = ObjectTree(tmp_path / "obs", {"Mine_1": tmp_path / "pictures"})
+    assert tree.buckets() == ["Mine_1"]
+    assert tree.read(ObsPath("Mine_1", "a.jpg")) == b"a"
+    assert tree.create_bucket("Mine_1") is False
+    assert refusal(tree.delete_bucket, "Mine_1") is OBS_ERROR
+    assert tree.locate(tmp_path / "pictures" / "a.jpg") == ObsPath("Mine_1", "a.jpg")
 
 
 def test_mount_missing_folder_or_invalid_name_raises(tmp_path: Path) -> None:

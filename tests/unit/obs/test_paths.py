@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
-from modelarts_emulator.obs.paths import ObjectKey, ObsPath, is_object_name
+from modelarts_emulator.obs.paths import ObjectKey, ObsPath, is_object_name, require_new_bucket_name
 
 
 @pytest.mark.parametrize("text", ["/bucket/dir/a.jpg", "obs://bucket/dir/a.jpg", "s3://bucket/dir/a.jpg"])
@@ -109,18 +109,24 @@ def test_parse_unusual_valid_names_are_unchanged(key: str) -> None:
     assert ObsPath.parse(f"/bucket/{key}").key == key
 
 
-@pytest.mark.parametrize("bucket", ["abc", "docs", "v22", "a.b-c", "0" * 63])
-def test_parse_bucket_names_of_obs_are_accepted(bucket: str) -> None:
+@pytest.mark.parametrize("bucket", ["abc", "docs", "v22", "My_Bucket", "a.b-c", "0" * 63])
+def test_parse_lenient_bucket_names_are_accepted(bucket: str) -> None:
     assert ObsPath.parse(f"/{bucket}/key").bucket == bucket
 
 
-@pytest.mark.parametrize(
-    "bucket",
-    ["ab", "My_Bucket", "a_b", "Abc", "a..b", "a.-b", "a-.b", "-ab", "ab-", ".ab", "10.0.0.1", "v2.0", "0" * 64],
-)
-def test_parse_bucket_names_that_obs_refuses_are_invalid(bucket: str) -> None:
+@pytest.mark.parametrize("bucket", ["ab", "a..b", "-ab", ".ab", "v2.0", "_emulator", "robots.txt", "0" * 64])
+def test_parse_bucket_names_that_none_can_have_are_invalid(bucket: str) -> None:
     with pytest.raises(ApiError) as raised:
         ObsPath.parse(f"/{bucket}/key")
+    assert raised.value.error is PATH_INVALID
+
+
+@pytest.mark.parametrize(
+    "bucket", ["My_Bucket", "a_b", "Abc", "a.-b", "a-.b", "ab-", "10.0.0.1", "ab", "_emulator", "0" * 64]
+)
+def test_new_bucket_name_follows_the_rule_of_obs(bucket: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        require_new_bucket_name(bucket)
     assert raised.value.error is PATH_INVALID
 
 
