@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from modelarts_emulator.api import dispatch, keystone, origin_check
+from modelarts_emulator.api.body_admission import BodyAdmission
 from modelarts_emulator.api.early import EarlyDispatcher
 from modelarts_emulator.api.flask_internals import FastRoutingFlask
 from modelarts_emulator.control import api as control
@@ -46,6 +47,7 @@ def create_app(runtime: Runtime, service: DatasetService | None = None) -> Flask
     objects = endpoint.register(app, _storage(runtime), access, public_url=settings.public_url)
     early = EarlyDispatcher(app, runtime, control_api, operations, is_accepted, objects)
     app.extensions["emulator-early"] = early
+    app.extensions["emulator-admission"] = BodyAdmission(app, operations, objects, control_api.access)
     return app
 
 

@@ -453,6 +453,8 @@ class Emulator:
                 threads=settings.threads,
                 early=early.reply_at_once,
                 is_reserved=is_short_call,
+                body_limit=app.extensions["emulator-admission"].body_limit,
+                spool=self.runtime.root,
                 tls=tls,
                 request_ids=self.runtime.ids.requests(),
             )

@@ -134,10 +134,32 @@ class OperationEndpoint:
             reply.headers.append(("X-Emulator-Warnings", _as_header("; ".join(warnings))))
         return reply
 
+    def refuses(self, environ: dict[str, Any], path: dict[str, str]) -> bool:
+        """Return whether a request is refused whatever its body holds: too large, or by authentication."""
+        if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            return True
+        if not self._strict_auth and _CREDENTIALS.isdisjoint(environ):
+            return False
+        try:
+            self._access.authenticate(read_signed_request(environ, _require_body), path["project_id"])
+        except _BodyRequired:
+            return False
+        except ApiError:
+            return True
+        return False
+
     def _read_query(self, text: str) -> tuple[Any, tuple[str, ...]]:
         problems: list[str] = []
         query = read_query(text, self._query_type, problems)  # type: ignore[arg-type]
         return query, (*problems, *(self._idle_query(query) if self._idle_query else ()))
+
+
+class _BodyRequired(Exception):
+    """A signature covers the body, so that it cannot be checked before the body is there."""
+
+
+def _require_body() -> bytes:
+    raise _BodyRequired
 
 
 class _Body:

@@ -152,6 +152,19 @@ class ObjectEndpoint:
             response.headers[name] = value
         return response
 
+    def refuses(self, environ: dict[str, Any]) -> bool | None:
+        """Return whether a request is refused whatever its body holds; None if it is for another service."""
+        call = self._read_call(environ, environ.get("HTTP_HOST", ""))
+        if call is None:
+            return None
+        try:
+            self._access.authenticate_object(call.request)
+            if call.bucket:
+                _ = call.path
+        except ApiError:
+            return True
+        return bool(call.key) and not self._storage.tree.has_bucket(call.bucket)
+
     def find_read(self, environ: dict[str, Any]) -> Call | None:
         """Return the unauthenticated call of a plain read of an object, or None for any other request."""
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 from typing import BinaryIO, cast
 
 
-def temporary_file(prefix: str = "modelarts-emulator-") -> BinaryIO:
-    """Open a temporary file for reading and writing; closing it deletes it. Raises OSError.
+def temporary_file(prefix: str = "modelarts-emulator-", *, folder: Path | None = None) -> BinaryIO:
+    """Open a temporary file for reading and writing, in a folder or the system's own; closing it deletes it.
+
+    Raises OSError.
 
     On Windows the file has a name while it is open.
     """
-    return cast("BinaryIO", tempfile.TemporaryFile(prefix=prefix))
+    return cast("BinaryIO", tempfile.TemporaryFile(prefix=prefix, dir=folder))

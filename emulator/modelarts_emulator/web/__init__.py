@@ -4,7 +4,8 @@
 and ``Disconnect`` for faults. Why there is a server of our own: ``docs/adr/0004-web-server.md``.
 """
 
-from modelarts_emulator.web.http_server import Limits, WebServer
+from modelarts_emulator.web.http_server import WebServer
+from modelarts_emulator.web.limits import Limits
 from modelarts_emulator.web.responses import CAN_TRY_LATER, REQUEST_ID, Disconnect, FileBody, Reply, TryLater
 
 __all__ = ["CAN_TRY_LATER", "REQUEST_ID", "Disconnect", "FileBody", "Limits", "Reply", "TryLater", "WebServer"]

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from modelarts_emulator.system.temporary_files import temporary_file
 from modelarts_emulator.web.heads import BadRequest, require_fields
+from modelarts_emulator.web.responses import Disconnect
+
+log = logging.getLogger(__name__)
 
 MEMORY = 1 << 19
 """From so many bytes on, a body is kept in a temporary file."""
@@ -17,42 +24,90 @@ _MAX_LINE = 4096
 _MAX_TRAILERS = 1 << 16
 
 
-class Body:
-    """Bytes of a body as they arrive. ``limit`` is the largest body in bytes. Raises BadRequest, OSError."""
+class Spool:
+    """Temporary files for large bodies, in ``folder``, or in the system's own folder for such files."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def require_room(self, size: int) -> None:
+        """Check that a body of ``size`` bytes fits on the disk. Raises BadRequest."""
+        if self._folder is not None and size > MEMORY and size > shutil.disk_usage(self._folder).free:
+            raise self.is_full(f"a body of {size} bytes is announced")
+
+    def open(self) -> BinaryIO:
+        """Open an empty file. Raises BadRequest."""
+        try:
+            return temporary_file(folder=self._folder)
+        except OSError as error:
+            raise self.is_full(str(error.strerror or error)) from None
+
+    def is_full(self, why: str) -> BadRequest:
+        """Return the refusal of a body that cannot be kept, and log it."""
+        log.error("A request body cannot be kept in %s: %s", self._folder or "the temporary directory", why)
+        return BadRequest(507, "the disk has no room for the body")
+
+
+class RefusedBody(io.RawIOBase):
+    """The body of a request that is refused from its head: reading it closes the connection."""
+
+    def readable(self) -> bool:
+        """Return True: code that reads meets the refusal rather than an empty body."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """Raise Disconnect: the bytes were not received."""
+        raise Disconnect
+
+
+class Body:
+    """Bytes of a body as they arrive. ``limit`` is the largest body in bytes. Raises BadRequest."""
+
+    def __init__(self, limit: int, spool: Spool | None = None) -> None:
         self.size = 0
         self._limit = limit
+        self._spool = spool or Spool()
         self._file: BinaryIO = io.BytesIO()
 
     def write(self, data: bytes | bytearray) -> None:
-        """Append bytes. Raises BadRequest where there are too many, OSError."""
+        """Append bytes. Raises BadRequest where there are too many, or no room for them."""
         self.size += len(data)
         if self.size > self._limit:
             raise BadRequest(413, "the body is too large")
         if self.size > MEMORY and isinstance(self._file, io.BytesIO):
-            file = temporary_file()
-            file.write(self._file.getvalue())
-            self._file = file
-        self._file.write(data)
+            begun, self._file = self._file.getvalue(), self._spool.open()
+            self._append(begun)
+        self._append(data)
 
     def finish(self) -> BinaryIO:
-        """Return a file with all bytes, at its beginning. Raises OSError."""
-        self._file.seek(0)
+        """Return a file with all bytes, at its beginning. Raises BadRequest where the last of them have no room."""
+        try:
+            self._file.seek(0)  # writes what is still buffered
+        except OSError as error:
+            raise self._spool.is_full(str(error.strerror or error)) from None
         return self._file
+
+    def _append(self, data: bytes | bytearray) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise self._spool.is_full(str(error.strerror or error)) from None
 
     def close(self) -> None:
         """Delete the bytes."""
-        self._file.close()
+        with suppress(OSError):  # buffered bytes that have no room
+            self._file.close()
 
 
 class SizedBody:
     """A body of known length."""
 
-    def __init__(self, length: int, limit: int) -> None:
+    def __init__(self, length: int, limit: int, spool: Spool | None = None) -> None:
         if length > limit:
             raise BadRequest(413, "the body is too large")
-        self.body = Body(limit)
+        spool = spool or Spool()
+        spool.require_room(length)
+        self.body = Body(limit, spool)
         self._missing = length
 
     def feed(self, data: bytearray) -> bool:
@@ -71,8 +126,8 @@ class SizedBody:
 class ChunkedBody:
     """A body in chunks, decoded; trailer fields are checked and dropped."""
 
-    def __init__(self, limit: int) -> None:
-        self.body = Body(limit)
+    def __init__(self, limit: int, spool: Spool | None = None) -> None:
+        self.body = Body(limit, spool)
         self._missing = 0  # bytes of the current chunk
         self._step = self._size_line
 

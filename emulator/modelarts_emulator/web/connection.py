@@ -66,6 +66,11 @@ class Connection:
         """Events that the selector watches."""
         self.deadline = 0.0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the client has nothing to be answered, and has begun no request."""
+        return not (self.busy or self.buffer or self.output or self.body or self.draining or self.handshaking)
+
     def send(self, data: bytes | memoryview) -> bytes | memoryview:
         """Send what the kernel takes now, and return the rest. Raises OSError where the client has gone."""
         try:

@@ -19,50 +19,32 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import Any
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
-from modelarts_emulator.system.sockets import HAS_SENDFILE, MAX_CONNECTIONS
-from modelarts_emulator.web.bodies import ChunkedBody, SizedBody
+from modelarts_emulator.system.sockets import HAS_SENDFILE
+from modelarts_emulator.web.bodies import MEMORY, ChunkedBody, RefusedBody, SizedBody, Spool
 from modelarts_emulator.web.connection import BLOCKED, Connection, Output, drop
 from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, RequestHead, parse_head, require_beginning
+from modelarts_emulator.web.limits import Limits
 from modelarts_emulator.web.listening import close_all, listen
 from modelarts_emulator.web.responses import CAN_TRY_LATER, REQUEST_ID, FileBody, Reply
 from modelarts_emulator.web.workers import CONTINUE, Application, Request, Workers, plain_response, reply_bytes
 
 log = logging.getLogger(__name__)
 
-_TLS_HANDSHAKE = b"\x16"
-"""The first byte of a TLS connection, the type of a handshake record."""
+_TLS_HANDSHAKE = b"\x16"  # the first byte of a TLS connection, the type of a handshake record
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_RECEIVED_BYTES = 1 << 18
-_WAITING_BYTES = 1 << 16
+_RECEIVED_BYTES, _WAITING_BYTES = 1 << 18, 1 << 16
 _ACCEPTED_AT_ONCE = 64
-_SWEEP_S = 1.0
-_STOPPING_S = 0.1
+_SWEEP_S, _STOPPING_S = 1.0, 0.1
 _RESERVED_THREADS = 2
 _LISTENER, _WAKER = "listener", "waker"
-
 Early = Callable[[dict[str, Any]], Reply | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Limits on connections, bodies and times (in seconds)."""
-
-    connections: int = MAX_CONNECTIONS
-    """Connections that are served at once; more of them wait in the kernel's queue."""
-    body: int = 1 << 40
-    """Largest request body in bytes."""
-    head_s: float = 30.0
-    """From the first byte of a request to the end of its head."""
-    idle_s: float = 120.0
-    """Between requests, and between two pieces of a body in either direction."""
-    drain_s: float = 2.0
-    """Time for which bytes are received and dropped after an error, so that the client can read the error."""
 
 
 class WebServer:
@@ -70,8 +52,10 @@ class WebServer:
 
     ``early`` may answer a request on the thread of the loop, and must not wait for anything; None leaves the request to
     the application. Requests whose path ``is_reserved`` accepts have two threads of their own, so that they are
-    answered while all other threads wait; they should be short. With ``tls`` connections are encrypted. Each response
-    has the next of ``request_ids`` as ``X-Request-Id``. Several servers can run in a process. Raises OSError.
+    answered while all other threads wait; they should be short. ``body_limit`` returns, from a request's head, how many
+    bytes its body may have, or None where the application refuses the request without reading it. Large bodies are kept
+    in the folder ``spool``. With ``tls`` connections are encrypted. Each response has the next of ``request_ids`` as
+    ``X-Request-Id``. Several servers can run in a process. Raises OSError.
     """
 
     def __init__(
@@ -83,6 +67,8 @@ class WebServer:
         threads: int = 8,
         early: Early | None = None,
         is_reserved: Callable[[str], bool] | None = None,
+        body_limit: Callable[[dict[str, Any]], int | None] | None = None,
+        spool: Path | None = None,
         tls: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         request_ids: Iterator[str] | None = None,
@@ -90,6 +76,8 @@ class WebServer:
         self._limits = limits or Limits()
         self._request_ids = request_ids
         self._early = early
+        self._body_limit = body_limit
+        self._spool = Spool(spool)
         self._tls = tls
         self._listeners = listen(host, port)
         self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in self._listeners]
@@ -235,8 +223,6 @@ class WebServer:
             self._set_accepting(True)
 
     def _set_accepting(self, accepts: bool) -> None:
-        if accepts and len(self._connections) >= self._limits.connections:
-            return
         if accepts != self._is_accepting:
             self._is_accepting = accepts
             for each in self._listeners:
@@ -246,21 +232,34 @@ class WebServer:
                     self._selector.unregister(each)
 
     def _accept(self, listener: Any) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+        for number in range(_ACCEPTED_AT_ONCE):
             if len(self._connections) >= self._limits.connections:
-                self._set_accepting(False)
-                return
+                if not number and not self._close_idle():
+                    self._set_accepting(False)
+                if number or not self._is_accepting:
+                    return  # the selector knows whether another one waits
             try:
                 sock, address = listener.accept()
             except BLOCKED:
                 return
             except OSError as error:
+                if self._close_idle():
+                    continue
                 # Without descriptors the listener stays ready: try again later rather than all the time.
                 log.warning("Cannot accept a connection: %s", error)
                 self._set_accepting(False)
                 self._accept_after = self._now + 1.0
                 return
             self._open(sock, address)
+
+    def _close_idle(self) -> bool:
+        """Make room for new connections: close some that have waited longest for a request. False if there are none."""
+        latest = self._now + self._limits.idle_s - self._limits.crowded_s
+        idle = [each for each in self._connections if each.is_idle and each.deadline <= latest]
+        count = max(1, self._limits.connections // 16)
+        for connection in heapq.nsmallest(count, idle, key=attrgetter("deadline")):
+            self._close(connection)
+        return bool(idle)
 
     def _open(self, sock: socket.socket, address: Any) -> None:
         try:
@@ -377,7 +376,7 @@ class WebServer:
     def _at_end(self, connection: Connection) -> None:
         """Mark the client as having sent everything; its requests are still answered."""
         connection.ended = True
-        if connection.draining and not connection.output:
+        if connection.draining and not connection.output and not connection.busy:
             self._close(connection)
             return
         self._watch_as_needed(connection)
@@ -427,7 +426,14 @@ class WebServer:
             self._dispatch(connection)
             return
         limit = self._limits.body
-        connection.body = ChunkedBody(limit) if fields.is_chunked else SizedBody(fields.length, limit)
+        if self._body_limit is not None and (fields.is_chunked or fields.length > MEMORY or fields.expects_continue):
+            accepted = self._body_limit(self._environ(connection, head))
+            if accepted is None:
+                self._dispatch_without_body(connection)
+                return
+            limit = min(limit, accepted)
+        sized = partial(SizedBody, fields.length)
+        connection.body = (ChunkedBody if fields.is_chunked else sized)(limit, self._spool)
         connection.deadline = self._now + self._limits.idle_s
         if fields.expects_continue and head.minor and not connection.buffer:
             self._send(connection, CONTINUE)
@@ -446,6 +452,19 @@ class WebServer:
             connection.deadline = self._now + self._limits.idle_s
             self._send(connection, data, file)
             return
+        self._start_work(connection, request)
+
+    def _dispatch_without_body(self, connection: Connection) -> None:
+        """Have a worker refuse a request; its body is dropped as it arrives, and the connection is closed."""
+        assert connection.head is not None
+        request = self._request(connection, connection.head, None)
+        connection.head = None
+        connection.closes = connection.draining = True
+        connection.buffer.clear()
+        body = request.environ["wsgi.input"] = cast("BinaryIO", RefusedBody())
+        self._start_work(connection, request._replace(body=body, keeps_alive=False, continues=False))
+
+    def _start_work(self, connection: Connection, request: Request) -> None:
         connection.busy = True
         if connection.is_tls:
             self._watch(connection, 0)  # OpenSSL allows one thread at a time
@@ -461,7 +480,7 @@ class WebServer:
         entry = (due, next(self._postponed_numbers), connection, request)
         self._call(lambda: heapq.heappush(self._postponed, entry))
 
-    def _request(self, connection: Connection, head: RequestHead, body: SizedBody | ChunkedBody | None) -> Request:
+    def _environ(self, connection: Connection, head: RequestHead) -> dict[str, Any]:
         fields = head.fields
         environ: dict[str, Any] = {**connection.base, **fields.environ}
         environ["REQUEST_METHOD"] = head.method
@@ -473,6 +492,10 @@ class WebServer:
             environ["HTTP_HOST"] = head.host
         elif not fields.is_chunked:
             environ["modelarts_emulator.memo"] = fields.memo
+        return environ
+
+    def _request(self, connection: Connection, head: RequestHead, body: SizedBody | ChunkedBody | None) -> Request:
+        fields, environ = head.fields, self._environ(connection, head)
         if self._request_ids is not None:
             environ[REQUEST_ID] = next(self._request_ids)
         received = environ["wsgi.input"] = BytesIO() if body is None else body.body.finish()
@@ -570,5 +593,8 @@ class WebServer:
             self._flush(connection)
         elif not connection.busy:  # else it is at its next request already
             connection.closes = connection.closes or self._is_stopping
+            if connection.draining:
+                self._end(connection)
+                return
             self._watch_as_needed(connection)
             self._advance(connection)

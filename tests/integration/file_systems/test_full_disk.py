@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
@@ -130,3 +131,16 @@ def test_start_and_stop_on_a_full_disk_name_the_path(small_disk: SmallDisk, capl
         api = Api(emulator.url)
         assert outcome(api, dataset_id, "import", {"task_id": task}) == "FAILED"
         api.session.close()
+
+
+def test_upload_to_a_full_disk_is_answered_with_507(small_disk: SmallDisk, caplog: pytest.LogCaptureFixture) -> None:
+    fill_bucket(small_disk)
+    with Emulator(settings(small_disk)) as emulator:
+        small_disk.fill()
+        caplog.clear()
+        answer = requests.put(f"{emulator.url}/bucket/in/large.bin", data=bytes(1_500_000), timeout=20)
+        assert answer.status_code == 507
+        assert len([each for each in caplog.records if "cannot be kept" in each.getMessage()]) == 1
+        small_disk.free()
+        assert requests.put(f"{emulator.url}/bucket/in/small.bin", data=b"a", timeout=20).status_code == 200
+    assert "in/large.bin" not in objects(small_disk.folder / "bucket")
