@@ -10,6 +10,7 @@ import msgspec
 from flask import Flask, Response
 
 import modelarts_emulator
+from modelarts_emulator.media.picture_gate import PROCESS_GATE
 from modelarts_emulator.runtime import Runtime
 
 
@@ -28,7 +29,7 @@ def register(app: Flask, emu: Runtime, restoring: Callable[[], str | None]) -> N
 
 
 def _state(emu: Runtime, restoring: str | None) -> dict[str, Any]:
-    """Return stage of the start, version, uptime in ms, watcher mode, and counts of pending work."""
+    """Return stage of the start, version, uptime in ms, watcher mode, pending work, and bytes of pictures."""
     return {
         "status": "alive",
         "stage": emu.stage,
@@ -42,6 +43,8 @@ def _state(emu: Runtime, restoring: str | None) -> dict[str, Any]:
         "open_tasks": emu.tasks.open,
         "datasets": len(emu.store.entries()),
         "restoring": restoring,
+        "picture_bytes": PROCESS_GATE.used_bytes,
+        "picture_bytes_peak": PROCESS_GATE.peak_bytes,
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import struct
 import threading
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.media.image_headers import START_BYTES, Shape, parse_shape
+from modelarts_emulator.media.picture_gate import PROCESS_GATE, PictureGate
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,9 +27,19 @@ if TYPE_CHECKING:
 
 # All exceptions that Pillow raises for a broken or hostile picture.
 _BROKEN = (OSError, ValueError, SyntaxError, TypeError, EOFError, ArithmeticError, LookupError, struct.error)
-# Larger pictures are not decoded: a file of a few kilobytes can need gigabytes of memory.
-MAX_PIXELS = 100_000_000
-MAX_SIDE = 4096 * 4
+# The limits of OBS: bytes and pixels of a picture that is resized, side and pixels of the result.
+MAX_FILE_BYTES = 25 << 20
+MAX_PIXELS = 250_000_000
+MAX_SIDE = 9_999
+MAX_RESULT_PIXELS = 24_999_999
+# The quality of a result is that of resizing in one step if the reduced picture is at least twice as large.
+REDUCING_GAP = 2.0
+# Bytes of a decoded pixel by Pillow's mode; 4 for all others.
+_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
+# Modes of which Pillow makes a second copy: palettes become colours, transparent colours are multiplied.
+_CONVERTED_MODES = frozenset({"1", "P", "LA", "RGBA"})
+# Resized picture, canvas, and encoded file.
+_RESULT_PIXEL_BYTES = 12
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp"}
 _MODES = ("lfit", "mfit", "fill", "pad", "fixed")
 
@@ -94,21 +106,22 @@ def _depth(image: Image.Image) -> int:
     return 3 if image.mode == "P" else len(image.getbands())
 
 
-def process(path: str | Path, parameter: str) -> tuple[bytes, str]:
+def process(path: str | Path, parameter: str, gate: PictureGate = PROCESS_GATE) -> tuple[bytes, str]:
     """Process a picture; return the result and its content type.
 
     Args:
         path: the picture file.
         parameter: the value of ``x-image-process``: ``image/info`` returns a description as JSON, and
             ``image/resize,m_lfit,h_200`` a picture.
+        gate: bounds the memory of all pictures that are being decoded.
 
     Raises:
-        ApiError: PARAMETER_INVALID for the parameter or the picture.
+        ApiError: PARAMETER_INVALID for the parameter or the picture; SERVICE_UNAVAILABLE if the gate has no room.
     """
     options = None if parameter == "image/info" else _options(parameter)
     try:
         with Path(path).open("rb") as file:
-            return _info(file) if options is None else _resized(_opened(file), options)
+            return _info(file) if options is None else _resized(file, options, gate)
     except _BROKEN as error:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: the picture cannot be read: {error}") from None
 
@@ -145,19 +158,20 @@ def _number(options: dict[str, str], key: str, largest: int) -> int | None:
     return int(value)
 
 
-def _resized(image: Image.Image, options: dict[str, str]) -> tuple[bytes, str]:
-    if image.width * image.height > MAX_PIXELS:
-        raise ApiError(PARAMETER_INVALID, f"x-image-process: more than {MAX_PIXELS} pixels")
-    source_format = image.format or "PNG"
+def _resized(file: BinaryIO, options: dict[str, str], gate: PictureGate) -> tuple[bytes, str]:
+    if file.seek(0, io.SEEK_END) > MAX_FILE_BYTES:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: the picture has more than {MAX_FILE_BYTES} bytes")
+    file.seek(0)
+    image = _opened(file)
+    stored = image.size
+    if stored[0] * stored[1] > MAX_PIXELS:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: the picture has more than {MAX_PIXELS} pixels")
     percent = _number(options, "p", 1000)
     wanted = _number(options, "w", MAX_SIDE), _number(options, "h", MAX_SIDE)
-    target = _target(image.size, wanted, percent, options)
+    target = _target(stored, wanted, percent, options)
     image.draft(image.mode, target)  # a JPEG is then decoded at an eighth, quarter or half of its size
-    if image.mode in ("P", "1"):
-        image = image.convert("RGB")
-    out = io.BytesIO()
-    _fitted(image, target, options).save(out, source_format)
-    return out.getvalue(), _TYPES[source_format]
+    with gate.admit(needed_bytes(image, stored, target)):
+        return _fitted(image, target, options)
 
 
 def _target(
@@ -175,8 +189,8 @@ def _target(
         target = size
     if max(target) > MAX_SIDE:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: a side would be longer than {MAX_SIDE}")
-    if target[0] * target[1] > MAX_PIXELS:
-        raise ApiError(PARAMETER_INVALID, f"x-image-process: the result would have more than {MAX_PIXELS} pixels")
+    if target[0] * target[1] > MAX_RESULT_PIXELS:
+        raise ApiError(PARAMETER_INVALID, f"x-image-process: the result would exceed {MAX_RESULT_PIXELS} pixels")
     return max(1, target[0]), max(1, target[1])
 
 
@@ -190,14 +204,66 @@ def _boxed(size: tuple[int, int], wanted: tuple[int | None, int | None], mode: s
     return round(width * scale), round(height * scale)
 
 
-def _fitted(image: Image.Image, target: tuple[int, int], options: dict[str, str]) -> Image.Image:
-    from PIL import ImageOps  # noqa: PLC0415
+def needed_bytes(image: Image.Image, stored: tuple[int, int], target: tuple[int, int]) -> int:
+    """Return an upper limit of the bytes that decoding and resizing a picture need at one time.
 
+    Args:
+        image: the opened picture, not yet decoded, with the size at which it is decoded.
+        stored: width and height in the file; a progressive JPEG is held by the decoder in this size.
+        target: width and height of the result.
+    """
+    width, height = image.size
+    needed = width * height * _PIXEL_BYTES.get(image.mode, 4)
+    if image.mode in _CONVERTED_MODES:
+        needed += width * height * 4
+    if image.info.get("progressive") or image.info.get("progression"):
+        needed += stored[0] * stored[1] * len(image.getbands()) * 2
+    # Pillow first reduces by whole factors, then resizes the rows, then the columns.
+    gap = _gap(image) or math.inf
+    x, y = (max(1, int(own / side / gap)) for own, side in zip(image.size, target, strict=True))
+    rows = -(-height // y)
+    needed += (0 if x == y == 1 else -(-width // x) * rows * 4) + target[0] * rows * 4
+    return needed + target[0] * target[1] * _RESULT_PIXEL_BYTES
+
+
+def _fitted(image: Image.Image, target: tuple[int, int], options: dict[str, str]) -> tuple[bytes, str]:
+    """Decode a picture, and return it with the target size as a file. The caller has passed the gate."""
+    source_format = image.format or "PNG"
+    if image.mode in ("P", "1"):
+        image = image.convert("RGB")
     if options["m"] == "fill":
-        return ImageOps.fit(image, target)
-    if options["m"] == "pad":
-        return ImageOps.pad(image, target, color=f"#{options.get('color', 'FFFFFF')}")
-    return image.resize(target)
+        image = image.resize(target, box=_centre(image.size, target), reducing_gap=_gap(image))
+    elif options["m"] == "pad":
+        image = _padded(image, target, f"#{options.get('color', 'FFFFFF')}")
+    else:
+        image = image.resize(target, reducing_gap=_gap(image))
+    out = io.BytesIO()
+    image.save(out, source_format)
+    return out.getvalue(), _TYPES[source_format]
+
+
+def _gap(image: Image.Image) -> float | None:
+    """Return the gap for resizing in two steps; None for modes that Pillow cannot reduce, such as ``I;16``."""
+    return None if ";" in image.mode else REDUCING_GAP
+
+
+def _centre(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the largest centred part of a picture that has the proportions of the target."""
+    scale = min(size[0] / target[0], size[1] / target[1])
+    left, top = (size[0] - target[0] * scale) / 2, (size[1] - target[1] * scale) / 2
+    return max(0.0, left), max(0.0, top), min(size[0], size[0] - left), min(size[1], size[1] - top)
+
+
+def _padded(image: Image.Image, target: tuple[int, int], colour: str) -> Image.Image:
+    """Return a canvas of the target size with the picture in its centre, as large as fits."""
+    from PIL import Image, ImageColor  # noqa: PLC0415
+
+    scale = min(target[0] / image.width, target[1] / image.height)
+    inner = max(1, min(target[0], round(image.width * scale))), max(1, min(target[1], round(image.height * scale)))
+    canvas = Image.new(image.mode, target, ImageColor.getcolor(colour, image.mode))
+    place = (target[0] - inner[0]) // 2, (target[1] - inner[1]) // 2
+    canvas.paste(image.resize(inner, reducing_gap=_gap(image)), place)
+    return canvas
 
 
 class ImageCache:

@@ -20,6 +20,7 @@ from modelarts_emulator.contract.storage_errors import (
 from modelarts_emulator.iam.authenticator import ObjectCaller
 from modelarts_emulator.iam.signed_request import SignedRequest
 from modelarts_emulator.media.images import ImageCache
+from modelarts_emulator.media.picture_gate import PROCESS_GATE, PictureGate
 from modelarts_emulator.obs.metadata import Metadata, MetadataStore, guess_type
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
@@ -38,8 +39,8 @@ _KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "co
 class Storage:
     """The services that object storage is built on.
 
-    ``uploads`` is the folder of unfinished multipart uploads; ``images`` caches processed pictures. With ``fsync``
-    parts survive power loss.
+    ``uploads`` is the folder of unfinished multipart uploads; ``images`` caches processed pictures, and ``gate``
+    bounds the memory for making them. With ``fsync`` parts survive power loss.
     """
 
     tree: ObjectTree
@@ -49,6 +50,7 @@ class Storage:
     clock: Clock
     ids: Ids
     fsync: bool = False
+    gate: PictureGate = PROCESS_GATE
 
 
 # Clients read the same objects again; a path is checked in full when it is made.

@@ -19,7 +19,13 @@ from flask import Flask, Response, request
 
 from modelarts_emulator.api.flask_internals import current_request
 from modelarts_emulator.contract.errors import ApiError, Error
-from modelarts_emulator.contract.storage_errors import INTERNAL_ERROR, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED
+from modelarts_emulator.contract.storage_errors import (
+    INTERNAL_ERROR,
+    METHOD_NOT_ALLOWED,
+    NOT_IMPLEMENTED,
+    RETRY_AFTER_S,
+    SERVICE_UNAVAILABLE,
+)
 from modelarts_emulator.iam.accounts import ANONYMOUS
 from modelarts_emulator.iam.authenticator import Authenticator, ObjectCaller
 from modelarts_emulator.iam.signed_request import OWN_PREFIXES, SignedRequest, read_signed_request
@@ -275,6 +281,8 @@ def _error_response(call: Call, refusal: ApiError) -> Response:
     resource = "".join(character for character in path if character.isprintable())
     body = document("Error", [("Code", row.code), ("Message", refusal.message), ("Resource", resource)])
     headers = {"x-obs-error-code": row.code, "x-obs-error-message": row.message}
+    if row is SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
     if call.request.method == "HEAD":
         return Response(None, row.status, headers)
     return Response(body, row.status, headers, mimetype="application/xml")

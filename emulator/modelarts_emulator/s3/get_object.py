@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from flask import Response
 from werkzeug.wsgi import wrap_file
 
-from modelarts_emulator.contract.errors import BUCKET_NOT_FOUND, PATH_INVALID, ApiError
+from modelarts_emulator.contract.errors import BUCKET_NOT_FOUND, PARAMETER_INVALID, PATH_INVALID, ApiError
 from modelarts_emulator.contract.storage_errors import (
     INVALID_ARGUMENT,
     NO_SUCH_BUCKET,
@@ -54,8 +54,8 @@ class Range(NamedTuple):
 def get_object(call: Call) -> Reply:
     """Return an object, or the part that its conditions and range select. HEAD omits the bytes.
 
-    Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, and INVALID_ARGUMENT if the picture
-    cannot be processed as requested.
+    Raises NO_SUCH_KEY, NO_SUCH_BUCKET, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, INVALID_ARGUMENT if the picture
+    cannot be processed as requested, and SERVICE_UNAVAILABLE if too many pictures are being processed.
     """
     return _reply(call, find_object(call))
 
@@ -234,11 +234,15 @@ def _directory(call: Call) -> OpenObject:
 
 
 def _processed(call: Call, parameter: str, stat: ObjectStat) -> Reply:
-    local = call.storage.tree.local(call.path)
+    local, storage = call.storage.tree.local(call.path), call.storage
     try:
-        body, content_type = call.storage.images.get((str(local), stat, parameter), lambda: process(local, parameter))
+        body, content_type = storage.images.get(
+            (str(local), stat, parameter), lambda: process(local, parameter, storage.gate)
+        )
     except ApiError as error:
-        raise ApiError(INVALID_ARGUMENT, error.detail) from None
+        if error.error is PARAMETER_INVALID:
+            raise ApiError(INVALID_ARGUMENT, error.detail) from None
+        raise
     etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
     headers = object_headers(call, Metadata(etag, content_type), stat.mtime_ns)
     headers["Content-Length"] = str(len(body))

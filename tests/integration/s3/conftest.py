@@ -11,6 +11,7 @@ from modelarts_emulator.iam.authenticator import Authenticator, url_signing_key
 from modelarts_emulator.iam.signatures.url import UrlSigner
 from modelarts_emulator.iam.tokens import Tokens
 from modelarts_emulator.media.images import ImageCache
+from modelarts_emulator.media.picture_gate import PictureGate
 from modelarts_emulator.obs.metadata import MetadataStore
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.s3 import endpoint
@@ -37,7 +38,9 @@ def start(tmp_path):
         tree = ObjectTree(folder / "obs", fsync=False)
         app = Flask("emulator", static_folder=None)
         keystone.register(app, accounts=accounts, tokens=tokens, access=access)
-        endpoint.register(app, Storage(tree, metadata, folder / "uploads", ImageCache(), clock, ids), access)
+        gate = PictureGate(max_waiting=0)
+        storage = Storage(tree, metadata, folder / "uploads", ImageCache(), clock, ids, gate=gate)
+        endpoint.register(app, storage, access)
         server = WebServer(app, "127.0.0.1", 0, threads=4)
         server.start()
         running.append((server, metadata))
@@ -49,6 +52,7 @@ def start(tmp_path):
             clock=clock,
             tokens=tokens,
             tree=tree,
+            gate=gate,
             signer=UrlSigner("OWN", "own-secret", clock),
         )
 

@@ -634,6 +634,28 @@ def test_get_object_processes_a_changed_picture_again(server):
     assert get(server, "a.png", "?x-image-process=image/resize,h_50").content != first
 
 
+def test_get_object_while_the_picture_budget_is_used_up_answers_503(server):
+    put(server, "a.png", picture(320, 200))
+    with server.gate.admit(server.gate.budget_bytes):
+        answer = get(server, "a.png", "?x-image-process=image/resize,h_50")
+        assert code(answer) == (503, "ServiceUnavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+        head = call(server, "HEAD", "/bucket/a.png?x-image-process=image/resize,h_50")
+        assert (head.status_code, head.headers["x-obs-error-code"]) == (503, "ServiceUnavailable")
+        assert get(server, "a.png").content == picture(320, 200)
+        assert get(server, "a.png", "?x-image-process=image/info").status_code == 200
+    assert get(server, "a.png", "?x-image-process=image/resize,h_50").status_code == 200
+
+
+def test_get_object_small_picture_padded_to_a_large_one_is_refused(server):
+    put(server, "a.png", picture(8, 8))
+    answer = get(server, "a.png", "?x-image-process=image/resize,m_pad,w_10000,h_10000")
+    assert code(answer) == (400, "InvalidArgument")
+    answer = get(server, "a.png", "?x-image-process=image/resize,m_pad,w_9999,h_9999")
+    assert code(answer) == (400, "InvalidArgument")
+    assert server.gate.peak_bytes == 0
+
+
 # Strict
 
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
-from modelarts_emulator.media.images import ImageCache, process, read_header, read_header_bytes
+from modelarts_emulator.media.images import MAX_FILE_BYTES, ImageCache, process, read_header, read_header_bytes
+from modelarts_emulator.media.picture_gate import PictureGate
 from tests.helpers.pictures import picture
 
 
@@ -119,7 +120,12 @@ def test_process_too_large_picture_is_described_but_not_resized(tmp_path: Path) 
 def test_process_resize_too_large_result_is_refused(tmp_path: Path, mode: str) -> None:
     (tmp_path / "a.png").write_bytes(picture())
     with pytest.raises(ApiError, match="pixels"):
-        process(tmp_path / "a.png", f"image/resize,{mode},w_16000,h_16000")
+        process(tmp_path / "a.png", f"image/resize,{mode},w_5000,h_5000")
+    with pytest.raises(ApiError, match="from 1 to"):
+        process(tmp_path / "a.png", f"image/resize,{mode},w_10000,h_10000")
+    (tmp_path / "long.png").write_bytes(picture(1200, 2))
+    with pytest.raises(ApiError, match="longer"):
+        process(tmp_path / "long.png", f"image/resize,{mode},p_1000")
 
 
 def test_process_info_of_a_text_file_is_refused(tmp_path: Path) -> None:
@@ -138,3 +144,56 @@ def test_image_cache_is_bounded_and_makes_each_result_once() -> None:
     for name in ("a", "a", "b", "c", "c", "a"):
         cache.get(name, lambda name=name: make(name))  # type: ignore[misc]
     assert made == ["a", "b", "c", "a"]
+
+
+def test_process_file_over_the_limit_of_bytes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    with (tmp_path / "a.png").open("r+b") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(ApiError, match="bytes"):
+        process(tmp_path / "a.png", "image/resize,h_10")
+    assert json.loads(process(tmp_path / "a.png", "image/info")[0])["size"] == MAX_FILE_BYTES + 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("option", ["m_lfit,w_10,h_10", "m_fill,w_10,h_10", "m_fixed,w_10,h_10,limit_0"])
+def test_process_every_kind_of_pixel_is_resized(tmp_path: Path, mode: str, option: str) -> None:
+    Image.new(mode, (200, 200)).save(tmp_path / "a.png")
+    with Image.open(io.BytesIO(process(tmp_path / "a.png", f"image/resize,{option}")[0])) as image:
+        assert image.size == (10, 10)
+
+
+def test_process_fill_returns_the_centre_and_pad_the_whole_picture(tmp_path: Path) -> None:
+    stored = Image.new("RGB", (300, 100), (0, 0, 255))
+    stored.paste((255, 0, 0), (100, 0, 200, 100))
+    stored.save(tmp_path / "a.png")
+    with Image.open(io.BytesIO(process(tmp_path / "a.png", "image/resize,m_fill,w_20,h_20")[0])) as filled:
+        assert {filled.getpixel(place) for place in ((2, 2), (10, 10), (17, 17))} == {(255, 0, 0)}
+    with Image.open(io.BytesIO(process(tmp_path / "a.png", "image/resize,m_pad,w_30,h_30,color_00FF00")[0])) as padded:
+        colours = [padded.getpixel((15, row)) for row in (5, 15, 25)]
+        assert colours == [(0, 255, 0), (255, 0, 0), (0, 255, 0)]
+        assert padded.getpixel((3, 15)) == (0, 0, 255)
+
+
+def test_process_large_jpeg_is_admitted_at_the_size_it_is_decoded_at(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture(4000, 4000, kind="JPEG"))
+    gate = PictureGate()
+    process(tmp_path / "a.jpg", "image/resize,h_100", gate)
+    assert 0 < gate.peak_bytes < 4000 * 4000
+    assert gate.used_bytes == 0
+
+
+def test_process_progressive_jpeg_is_admitted_with_its_coefficients(tmp_path: Path) -> None:
+    Image.new("RGB", (2000, 2000)).save(tmp_path / "a.jpg", progressive=True)
+    gate = PictureGate()
+    process(tmp_path / "a.jpg", "image/resize,h_100", gate)
+    assert gate.peak_bytes > 2000 * 2000 * 3 * 2
+
+
+def test_process_picture_over_the_whole_budget_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(claims(10_000, 10_000))
+    gate = PictureGate(10_000 * 10_000)
+    with pytest.raises(ApiError, match="memory") as refusal:
+        process(tmp_path / "a.png", "image/resize,h_10", gate)
+    assert refusal.value.error == PARAMETER_INVALID
+    assert gate.peak_bytes == 0
