@@ -68,7 +68,9 @@ class WatchRegistry:
         self._events: WatchSource | None = None
         self._poller: WatchSource | None = None
         self._watches: dict[str, _Watch] = {}
-        self._keys: dict[str, set[str]] = {}  # by resolved folder; the dictionary is replaced, never changed
+        self._folders: dict[str, tuple[str, ...]] = {}  # resolved folders by key
+        self._keys: dict[str, frozenset[str]] = {}  # by resolved folder; read on any thread
+        self._unplaced: set[str] = set()  # keys whose watches are to be set again, after an error
         self._lock = threading.Lock()
         self._lost: set[str] = set()
         self._polled: dict[str, str] = {}
@@ -112,22 +114,25 @@ class WatchRegistry:
             if source is not None:
                 source.stop()
         self._watches.clear()
-        self._keys = {}
+        self._folders, self._keys = {}, {}
         self._polled = {}
 
-    def update_watches(self, directories: Mapping[str, Collection[str]], *, check: bool) -> None:
-        """Watch each key's directories that exist, and no others. A key whose watch changes is recorded as changed.
+    def update_watches(self, directories: Mapping[str, Collection[str]], keys: Collection[str], *, check: bool) -> None:
+        """Watch the directories of some keys that exist, and no others. A key whose watch changes is recorded.
 
-        With ``check`` the sources also do their periodic work.
+        ``directories`` has the directories of all keys; the watches of other keys than ``keys`` stay as they are, so
+        that the cost does not grow with them. With ``check`` the sources also do their periodic work.
         """
         if self._poller is None:
             return
+        compared = self._unplaced.union(keys)
+        self._unplaced = set()
         try:
             if check:
                 for source in (self._events, self._poller):
                     if source is not None:
                         source.check()
-            self._apply(self._wanted(directories))
+            self._apply(self._resolve(directories, compared))
         except OSError as error:
             # No watch is left: poll all folders from now on.
             if self._events is not None:
@@ -135,6 +140,7 @@ class WatchRegistry:
             self._poller.stop()
             self._watches.clear()
             self._events, self._polled = None, {}
+            self._unplaced = compared.union(directories)
             self._warn_polling(error)
             self._recorder.request_update()
 
@@ -157,40 +163,50 @@ class WatchRegistry:
 
     # Inside
 
-    def _wanted(self, directories: Mapping[str, Collection[str]]) -> dict[str, FolderId]:
-        """Return the existing folders to be watched, and remember their keys."""
-        wanted: dict[str, FolderId] = {}
-        keys: dict[str, set[str]] = {}
-        for key, paths in directories.items():
-            for folder in map(real_path, paths):
-                keys.setdefault(folder, set()).add(key)
-                if folder not in wanted and (identity := _identity(folder)) is not None:
-                    wanted[folder] = identity
-        gone = self._watches.keys() - keys.keys()
-        self._keys = keys | {folder: self._keys[folder] for folder in gone & self._keys.keys()}
-        return wanted
+    def _resolve(self, directories: Mapping[str, Collection[str]], keys: Collection[str]) -> set[str]:
+        """Resolve the directories of some keys again. Return the folders that they have, or had."""
+        affected: set[str] = set()
+        for key in keys:
+            before = self._folders.pop(key, ())
+            now = tuple(map(real_path, directories.get(key, ())))
+            if now:
+                self._folders[key] = now
+            affected.update(before, now)
+            for folder in {*before} - {*now}:
+                self._keys[folder] = self._keys[folder] - {key}
+            for folder in now:
+                self._keys[folder] = self._keys.get(folder, frozenset()) | {key}
+        return affected
 
-    def _apply(self, wanted: Mapping[str, FolderId]) -> None:
+    def _apply(self, affected: Collection[str]) -> None:
+        """Set and remove watches of the affected folders, and of those that are lost."""
         with self._lock:
             lost, self._lost = self._lost, set()
+        wanted = {folder: _identity(folder) if self._keys.get(folder) else None for folder in lost.union(affected)}
         # A folder that was replaced has the same path and another identity.
-        for folder in [each for each, watch in self._watches.items() if self._is_stale(each, watch, wanted, lost)]:
-            self._watches.pop(folder).source.remove(folder)
-            self._polled.pop(folder, None)
-            self._record_keys(folder)
-        for folder in wanted.keys() - self._watches.keys():
-            source = self._source_for(folder)
-            try:
-                source.add(folder)
-            except OSError as error:
-                if error.errno in _NO_WATCH_LEFT:
-                    raise
-                continue  # deleted again, or not readable: the next check tries again
-            self._watches[folder] = _Watch(wanted[folder], source)
-            self._record_keys(folder)
+        for folder, identity in wanted.items():
+            watch = self._watches.get(folder)
+            if watch is not None and (folder in lost or identity != watch.identity):
+                self._watches.pop(folder).source.remove(folder)
+                self._polled.pop(folder, None)
+                self._record_keys(folder)
+        for folder, identity in wanted.items():
+            if identity is not None and folder not in self._watches:
+                self._place(folder, identity)
+            if not self._keys.get(folder):
+                self._keys.pop(folder, None)
 
-    def _is_stale(self, folder: str, watch: _Watch, wanted: Mapping[str, FolderId], lost: Collection[str]) -> bool:
-        return folder in lost or wanted.get(folder) != watch.identity
+    def _place(self, folder: str, identity: FolderId) -> None:
+        """Set the watch of a folder. Raises OSError where no watch is left."""
+        source = self._source_for(folder)
+        try:
+            source.add(folder)
+        except OSError as error:
+            if error.errno in _NO_WATCH_LEFT:
+                raise
+            return  # deleted again, or not readable: the next check tries again
+        self._watches[folder] = _Watch(identity, source)
+        self._record_keys(folder)
 
     def _source_for(self, folder: str) -> WatchSource:
         assert self._poller is not None

@@ -22,6 +22,8 @@ MAX_PATHS = 1_000
 
 _LONG_AGO = float("-inf")
 _RESCAN_CHECK_S = 0.2
+_CHECKED_AT_ONCE = 1_000
+"""Number of keys whose directories one check compares; with more keys, the checks take turns."""
 
 
 @dataclass(slots=True)
@@ -96,6 +98,10 @@ class Watcher:
         self._running: str | None = None
         """The key whose call is running; empty while the watches are updated."""
         self._update_requested = False
+        self._changed_keys: set[str] = set()
+        """Keys whose directories have changed since the last update of the watches."""
+        self._unchecked: list[str] = []
+        """Keys that the next checks compare."""
         self._checked = 0.0
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -134,6 +140,7 @@ class Watcher:
             self._stopping = False
             self._registry.open()
             self._update_requested = True
+            self._changed_keys.update(self._directories)
             self._compared_by_caller.clear()
             for key in self._directories:
                 self._record(key, at_once=True)
@@ -157,6 +164,7 @@ class Watcher:
         with self._condition:
             self._directories[key] = frozenset(map(absolute_path, directories))
             self._update_requested = True
+            self._changed_keys.add(key)
             if call_first:
                 self._compared_by_caller.discard(key)
                 self._record(key, at_once=True)
@@ -185,6 +193,7 @@ class Watcher:
             self._failed.discard(key)
             self._compared_by_caller.discard(key)
             self._update_requested = True
+            self._changed_keys.add(key)
             self._condition.notify_all()
 
     def touch(self, key: str) -> None:
@@ -309,17 +318,27 @@ class Watcher:
             self._condition.notify_all()
 
     def _update_watches(self, *, check: bool) -> None:
-        """Watch exactly the directories of all keys."""
+        """Watch the directories of changed keys; with ``check`` also of others, as their folders may be new."""
         with self._condition:
             self._update_requested, self._running = False, ""
             directories, silent = dict(self._directories), set(self._compared_by_caller)
+            keys, self._changed_keys = self._changed_keys, set()
         if check:
             self._checked = time.monotonic()
-        self._registry.update_watches(directories, check=check)
+            keys |= self._next_unchecked(directories)
+        self._registry.update_watches(directories, keys, check=check)
         with self._condition:
             self._compared_by_caller -= silent
             self._running = None
             self._condition.notify_all()
+
+    def _next_unchecked(self, keys: Collection[str]) -> set[str]:
+        if len(keys) <= _CHECKED_AT_ONCE:
+            return set(keys)
+        if not self._unchecked:
+            self._unchecked = list(keys)
+        taken, self._unchecked = self._unchecked[:_CHECKED_AT_ONCE], self._unchecked[_CHECKED_AT_ONCE:]
+        return set(taken)
 
     def _end(self) -> None:
         self._registry.close()

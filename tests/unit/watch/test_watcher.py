@@ -20,6 +20,7 @@ from modelarts_emulator.obs.walk import walk
 from modelarts_emulator.system import features
 from modelarts_emulator.system.open_files import is_being_written
 from modelarts_emulator.watch import inotify
+from modelarts_emulator.watch import registry as registry_module
 from modelarts_emulator.watch import watcher as watcher_module
 from modelarts_emulator.watch.inotify import RescanTracker
 from modelarts_emulator.watch.registry import WatchMode
@@ -248,6 +249,52 @@ def test_watcher_folder_created_later_is_watched(tmp_path: Path) -> None:
         mirror.expect("a.jpg")
         (tmp_path / "later" / "b.jpg").write_bytes(b"1")
         mirror.expect("a.jpg", "b.jpg")
+
+
+def test_watcher_folders_created_later_are_watched_when_checks_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "_CHECKED_AT_ONCE", 1)
+    called, condition = set(), threading.Condition()
+
+    def on_change(key: str, paths: Collection[str] | None) -> None:
+        with condition:
+            called.add(key)
+            condition.notify_all()
+
+    watcher = Watcher(on_change, poll_interval_s=0.02)
+    watcher.start()
+    try:
+        for key in "abcde":
+            watcher.watch(key, [tmp_path / key])
+        assert watcher.wait_idle(DEADLINE_S)
+        called.clear()
+        for key in "abcde":
+            (tmp_path / key).mkdir()
+        with condition:
+            assert condition.wait_for(lambda: called == set("abcde"), DEADLINE_S), called
+    finally:
+        watcher.stop()
+
+
+def test_registry_looks_only_at_the_folders_of_changed_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    identity = registry_module._identity
+    monkeypatch.setattr(registry_module, "_identity", lambda folder: looked_at.append(folder) or identity(folder))
+    watcher = Watcher(lambda key, paths: None, poll_interval_s=3600)
+    watcher.start()
+    try:
+        for key in "abc":
+            (tmp_path / key).mkdir()
+            watcher.watch(key, [tmp_path / key])
+            assert watcher.wait_idle(DEADLINE_S)
+        looked_at.clear()
+        watcher.unwatch("b")
+        watcher.watch("a", [tmp_path / "c"])
+        assert watcher.wait_idle(DEADLINE_S)
+        assert set(looked_at) == {str(tmp_path / "c")}
+    finally:
+        watcher.stop()
 
 
 # Not too soon, not too often
