@@ -55,6 +55,31 @@ def test_boto3_buckets(s3, own):
         s3.list_objects_v2(Bucket=own + "-missing")
 
 
+def test_boto3_versions_of_a_bucket_are_listed_and_deleted_as_by_teardown_code(s3, own):
+    for key in KEYS:
+        s3.put_object(Bucket=own, Key=key, Body=b"x")
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=own, PaginationConfig={"PageSize": 2})
+    versions = [version for page in pages for version in page["Versions"]]
+    assert [(each["Key"], each["VersionId"], each["IsLatest"], each["Size"]) for each in versions] == [
+        (key, "null", True, 1) for key in sorted(KEYS, key=str.encode)
+    ]
+    first, *others = versions
+    s3.delete_object(Bucket=own, Key=first["Key"], VersionId=first["VersionId"])
+    objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in others]
+    assert "Errors" not in s3.delete_objects(Bucket=own, Delete={"Objects": objects})
+    assert "Versions" not in s3.list_object_versions(Bucket=own)
+
+
+def test_boto3_attributes_of_an_object_are_those_asked_for(s3, own):
+    etag = s3.put_object(Bucket=own, Key="a.txt", Body=b"hello")["ETag"]
+    ask = {"Bucket": own, "Key": "a.txt"}
+    found = s3.get_object_attributes(**ask, ObjectAttributes=["ETag", "ObjectSize", "StorageClass", "Checksum"])
+    assert (found["ETag"], found["ObjectSize"], found["StorageClass"]) == (etag.strip('"'), 5, "STANDARD")
+    assert "ETag" not in s3.get_object_attributes(**ask, ObjectAttributes=["ObjectSize"])
+    with pytest.raises(ClientError, match="InvalidArgument"):
+        s3.get_object_attributes(**ask, ObjectAttributes=["Colour"])
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_boto3_object_is_uploaded_and_downloaded(s3, own, key):
     etag = s3.put_object(Bucket=own, Key=key, Body=b"hello", ContentType="text/x-mine", Metadata={"who": "me"})["ETag"]

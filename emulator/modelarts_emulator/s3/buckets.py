@@ -21,6 +21,7 @@ from modelarts_emulator.s3.multipart_store import abort_uploads_of
 from modelarts_emulator.s3.xml import Item, iso_time, key_text
 
 _PAGE = 1000
+_ONLY_VERSION = "null"
 REGION = "eu-de"
 _DIALECTS = {"x-obs-api": "3.0"}
 
@@ -126,6 +127,23 @@ def list_objects_v2(call: Call) -> Response:
     return _listing(call, found, limit, head, with_owner=with_owner)
 
 
+def list_versions(call: Call) -> Response:
+    """List a page of versions: each object has one, ``null``, as in a bucket that was never versioned.
+
+    Raises NO_SUCH_BUCKET or INVALID_ARGUMENT.
+    """
+    after, encoding = call.parameter("key-marker") or "", call.parameter("encoding-type")
+    limit = call.int_parameter("max-keys", _PAGE, _PAGE)
+    found = _page(call, after, limit)
+    head: list[Item] = [
+        ("KeyMarker", key_text(after, encoding)),
+        ("VersionIdMarker", call.parameter("version-id-marker") or ""),
+    ]
+    if found.last is not None:
+        head += [("NextKeyMarker", key_text(found.last, encoding)), ("NextVersionIdMarker", _ONLY_VERSION)]
+    return _listing(call, found, limit, head, is_of_versions=True)
+
+
 def require_bucket(call: Call) -> str:
     """Return the folder of the call's bucket. Raises NO_SUCH_BUCKET."""
     if not call.storage.tree.has_bucket(call.bucket):
@@ -175,7 +193,15 @@ def _key_of(token: str) -> str:
         raise ApiError(INVALID_ARGUMENT, "invalid continuation token") from None
 
 
-def _listing(call: Call, found: KeyPage, limit: int, head: list[Item], *, with_owner: bool = True) -> Response:
+def _listing(
+    call: Call,
+    found: KeyPage,
+    limit: int,
+    head: list[Item],
+    *,
+    with_owner: bool = True,
+    is_of_versions: bool = False,
+) -> Response:
     encoding = call.parameter("encoding-type")
     delimiter = call.parameter("delimiter")
     children: list[Item] = [
@@ -190,9 +216,12 @@ def _listing(call: Call, found: KeyPage, limit: int, head: list[Item], *, with_o
     who = owner(call) if with_owner else None
     for key in found.keys:
         with suppress(ApiError, OSError):  # deleted since it was listed
-            children.append(("Contents", _contents(call, key, encoding, who)))
+            row = _contents(call, key, encoding, who)
+            if is_of_versions:
+                row = [row[0], ("VersionId", _ONLY_VERSION), ("IsLatest", True), *row[1:]]
+            children.append(("Version" if is_of_versions else "Contents", row))
     children += [("CommonPrefixes", [("Prefix", key_text(prefix, encoding))]) for prefix in found.prefixes]
-    return call.xml_response("ListBucketResult", children)
+    return call.xml_response("ListVersionsResult" if is_of_versions else "ListBucketResult", children)
 
 
 def _contents(call: Call, key: ListedKey, encoding: str | None, who: list[Item] | None) -> list[Item]:

@@ -34,6 +34,7 @@ from modelarts_emulator.s3 import buckets
 from modelarts_emulator.s3 import multipart as parts
 from modelarts_emulator.s3 import put_object as objects
 from modelarts_emulator.s3.append_object import append_object
+from modelarts_emulator.s3.attributes import get_attributes
 from modelarts_emulator.s3.call import Call, Storage
 from modelarts_emulator.s3.error_mapping import to_storage_error
 from modelarts_emulator.s3.get_object import as_response, get_known_object, get_object
@@ -51,7 +52,6 @@ Handler = Callable[[Call], Response]
 _UNKNOWN = (
     "accelerate",
     "analytics",
-    "attributes",
     "backtosource",
     "directcoldaccess",
     "fileinterface",
@@ -72,7 +72,6 @@ _UNKNOWN = (
     "session",
     "torrent",
     "truncate",
-    "versions",
 )
 
 # All calls by level, method and subresource; a plain call has an empty subresource.
@@ -86,12 +85,14 @@ _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("bucket", "GET", "list-type=2"): buckets.list_objects_v2,
     ("bucket", "GET", "location"): buckets.bucket_location,
     ("bucket", "GET", "versioning"): buckets.versioning,
+    ("bucket", "GET", "versions"): buckets.list_versions,
     ("bucket", "GET", "storageinfo"): buckets.storage_info,
     ("bucket", "GET", "uploads"): list_uploads,
     ("bucket", "POST", "delete"): objects.delete_objects,
     ("object", "PUT", ""): objects.put_object,
     ("object", "PUT", "copy"): objects.copy_object,
     ("object", "DELETE", ""): objects.delete_object,
+    ("object", "GET", "attributes"): get_attributes,
     ("object", "POST", "append"): append_object,
     ("object", "POST", "uploads"): parts.start_upload,
     ("object", "PUT", "uploadId"): parts.put_part,
@@ -100,6 +101,12 @@ _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("object", "POST", "uploadId"): parts.complete_upload,
     ("object", "DELETE", "uploadId"): parts.abort_upload,
 }
+
+_WITH_RULE = frozenset({"", "copy", "uploadId", "uploadId copy", "list-type=2"})
+_NAMED = tuple(
+    dict.fromkeys((*SUBRESOURCES, *(asked for _, _, asked in _HANDLERS if asked not in _WITH_RULE), *_UNKNOWN))
+)
+"""Subresources that the name of a parameter alone asks for; ``_subresource`` has the rules of the others."""
 
 
 def register(
@@ -258,7 +265,7 @@ def _subresource(call: Call) -> str:
     copy = call.request.method == "PUT" and bool(call.service_header("copy-source"))
     if "uploadId" in names:
         return "uploadId copy" if copy else "uploadId"
-    for name in (*SUBRESOURCES, "append", "uploads", "delete", "location", "versioning", "storageinfo", *_UNKNOWN):
+    for name in _NAMED:
         if name in names and call.request.method != "HEAD":
             return name
     if copy:
