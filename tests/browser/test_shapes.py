@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from tests.helpers.api import Api
 from tests.helpers.browser import Page, drag, open_sample, saved, until
-from tests.helpers.pictures import picture
+from tests.helpers.pictures import picture, turned_picture
 from tests.helpers.polling import poll
 
 WIDTH, HEIGHT = 800, 500
@@ -111,19 +109,11 @@ def test_box_inside_another_is_drawn_and_chosen_by_click_and_list(console: Page,
     assert [name for name, _, _ in canvas.stored()] == ["b", "a", "a"]
 
 
-def turned() -> bytes:
-    """A picture of 600 × 400, red in its upper left quarter, that a camera says is to be turned."""
-    image = Image.new("RGB", (600, 400), "white")
-    image.paste("red", (0, 0, 300, 200))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    out = io.BytesIO()
-    image.save(out, "JPEG", exif=exif)
-    return out.getvalue()
-
-
-def test_picture_with_exif_rotation_shows_boxes_in_place(console: Page, api: Api, bucket: Path) -> None:
-    (bucket / "in/phone.jpg").write_bytes(turned())
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_picture_with_exif_rotation_shows_boxes_in_place(
+    console: Page, api: Api, bucket: Path, orientation: int
+) -> None:
+    (bucket / "in/phone.jpg").write_bytes(turned_picture(orientation, width=600, height=400))
     dataset_id = api.dataset(dataset_type=1, labels=[{"name": "a"}])
     api.label(dataset_id, {api.ids(dataset_id)["phone.jpg"]: [box("a", 0, 0, 300, 200)]})
     page = open_sample(console, dataset_id)

@@ -14,7 +14,7 @@ from PIL import Image
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.media.images import MAX_FILE_BYTES, ImageCache, process, read_header, read_header_bytes
 from modelarts_emulator.media.picture_gate import PictureGate
-from tests.helpers.pictures import picture
+from tests.helpers.pictures import picture, turned_picture
 
 
 def claims(width: int, height: int) -> bytes:
@@ -197,3 +197,16 @@ def test_process_picture_over_the_whole_budget_is_refused_at_once(tmp_path: Path
         process(tmp_path / "a.png", "image/resize,h_10", gate)
     assert refusal.value.error == PARAMETER_INVALID
     assert gate.peak_bytes == 0
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_process_turned_picture_counts_as_it_is_stored(tmp_path: Path, orientation: int, kind: str) -> None:
+    data = turned_picture(orientation, kind)
+    assert read_header_bytes(data) == (120, 80, 3)
+    (tmp_path / "a").write_bytes(data)
+    for option, size in (("h_40", (60, 40)), ("m_fill,w_60,h_40", (60, 40)), ("m_pad,w_60,h_40", (60, 40))):
+        with Image.open(io.BytesIO(process(tmp_path / "a", f"image/resize,{option}")[0])) as image:
+            assert (image.size, dict(image.getexif())) == (size, {})
+            reds = [image.getpixel(place)[1] < 100 for place in ((15, 10), (45, 10), (15, 30))]  # type: ignore[index]
+        assert reds == [True, False, False]
