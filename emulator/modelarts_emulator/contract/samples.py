@@ -174,11 +174,11 @@ class Sample(Wire, kw_only=True):
     labels: list[SampleLabel] | None = None
     """Labels of the new sample."""
     metadata: dict[str, Any] | None = None
-    """Hard example mark and the user's own members; see ``SampleMetadata``."""
+    """Hard example mark, size of an unreadable picture, and the user's own members; see ``SampleMetadata``."""
     name: SampleName | None = None
     """File name, up to 1,024 characters without ``!<>=&"'``; one that does not exist yet."""
     sample_type: SampleType | None = None
-    """Ignored: the dataset's type determines the kind of its samples."""
+    """Kind of data, which must be that of the dataset's samples."""
 
 
 class SampleLabels(Wire, kw_only=True):

@@ -88,12 +88,10 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
         "samples[].metadata.@modelarts:import_origin": _ORIGIN,
     },
     "UploadSamplesJson": {
-        "samples[].sample_type": _BY_DATASET,
         "samples[].data_source.data_type": _ONLY_OBS,
         "samples[].data_source.source_info": _ONLY_OBS,
         "samples[].data_source.schema_maps": _AS_IT_IS,
         "samples[].data_source.with_column_header": _AS_IT_IS,
-        "samples[].metadata.@modelarts:size": _OWN_SIZE,
         "samples[].metadata.@modelarts:import_origin": _ORIGIN,
     },
     "CreateDataset": {

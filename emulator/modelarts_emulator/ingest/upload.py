@@ -39,7 +39,7 @@ from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry, is_ignored
 from modelarts_emulator.runtime import Runtime
-from modelarts_emulator.samples.changes import checked_metadata
+from modelarts_emulator.samples.changes import SIZE, checked_metadata, given_size
 from modelarts_emulator.samples.factory import (
     file_sample,
     input_directories,
@@ -84,7 +84,16 @@ class SampleUpload:
             raise ApiError(PATH_INVALID, f"{sample.name}: a hidden or temporary file cannot be a sample")
         if not self.traits.holds(path.name):
             raise ApiError(TYPE_MISMATCH, f"{sample.name}: a file must end in {', '.join(self.traits.extensions)}")
+        if not self._fits(sample.sample_type):
+            raise ApiError(
+                TYPE_MISMATCH, f"{sample.name}: the samples of this dataset are not of type {sample.sample_type}"
+            )
         return path
+
+    def _fits(self, given: SampleType | None) -> bool:
+        """Return whether an upload may name this type of sample; 9 names none, and free format has samples of any."""
+        own = self.traits.sample_type
+        return given in (None, own, SampleType.FREE_FORMAT) or own is SampleType.FREE_FORMAT
 
     def content(self, sample: Sample) -> bytes:
         """Return the bytes of a file. Raises: FILE_NOT_FOUND, FILE_TOO_LARGE, UPLOAD_FAILED."""
@@ -173,9 +182,9 @@ class FileUpload(SampleUpload):
             return None
         if len(data) > MAX_IMAGE_BYTES:
             raise ApiError(FILE_TOO_LARGE, f"{sample.name}: {len(data)} bytes are more than {MAX_IMAGE_BYTES}")
-        shape = read_header_bytes(data)
+        shape = read_header_bytes(data) or given_size(sample.metadata)
         if shape is None:
-            raise ApiError(SIZE_UNKNOWN, f"{sample.name}: not a readable image")
+            raise ApiError(SIZE_UNKNOWN, f"{sample.name}: not a readable image, and {SIZE} has no possible size")
         return shape
 
 

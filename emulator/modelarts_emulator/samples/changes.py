@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,6 +15,11 @@ from modelarts_emulator.store import DatasetReader, SampleRecord
 
 IMPORT_ORIGIN = "@modelarts:import_origin"
 SIZE = "@modelarts:size"
+
+_COLOURS = 3
+_Pixels = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+_Size = tuple[_Pixels, _Pixels, Annotated[int, msgspec.Meta(ge=1, le=4)]]
+_SizeWithoutDepth = tuple[_Pixels, _Pixels]
 
 
 def labeler_of(email: str) -> str:
@@ -71,6 +76,24 @@ def require_sample(dataset: DatasetReader, sample_id: str | None) -> SampleRecor
     if sample is None:
         raise ApiError(SAMPLE_NOT_FOUND, str(sample_id)[:80])
     return sample
+
+
+def given_size(raw: Mapping[str, Any] | None) -> tuple[int, int, int] | None:
+    """Return the width, height and depth in a client's metadata, or None without a possible size.
+
+    The depth may be missing, and the numbers may be text, as everywhere in metadata.
+    """
+    try:
+        width, height, depth = msgspec.convert((raw or {}).get(SIZE), _Size, strict=False)
+    except msgspec.ValidationError:
+        pass
+    else:
+        return width, height, depth
+    try:
+        width, height = msgspec.convert((raw or {}).get(SIZE), _SizeWithoutDepth, strict=False)
+    except msgspec.ValidationError:
+        return None
+    return width, height, _COLOURS
 
 
 def checked_metadata(raw: dict[str, Any] | None) -> dict[str, Any]:

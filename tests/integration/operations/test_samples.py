@@ -188,6 +188,49 @@ def test_upload_of_many_images_answers_in_request_order(api: Api, dataset_id: st
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("upload")]
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [([40, 30, 1], [40, 30, 1]), (["40", "30", "3"], [40, 30, 3]), ([40, 30], [40, 30, 3])],
+)
+def test_upload_of_an_unreadable_picture_with_its_size_is_kept(
+    api: Api, dataset_id: str, size: list[object], expected: list[int]
+) -> None:
+    result = upload(api, dataset_id, name="own.png", data=b"a format of our own", metadata={"@modelarts:size": size})[
+        "results"
+    ][0]
+    assert result["success"] is True
+    api.call("POST", f"/{dataset_id}/sync-data")
+    found = api.call("GET", f"/{dataset_id}/data-annotations/samples/{result['info']}")
+    assert found["metadata"]["@modelarts:size"] == expected
+
+
+@pytest.mark.parametrize("size", [[0, 30, 3], [40], "40x30", [40, 30, 9], None])
+def test_upload_of_an_unreadable_picture_without_a_possible_size_is_refused(
+    api: Api, dataset_id: str, size: object
+) -> None:
+    result = upload(api, dataset_id, name="own.png", data=b"a format of our own", metadata={"@modelarts:size": size})[
+        "results"
+    ][0]
+    assert result["error_code"] in ("ModelArts.4423", "ModelArts.0107"), result
+
+
+def test_upload_of_a_readable_picture_has_its_own_size(api: Api, dataset_id: str) -> None:
+    result = upload(api, dataset_id, name="own.png", data=picture(), metadata={"@modelarts:size": [1, 1, 1]})[
+        "results"
+    ][0]
+    found = api.call("GET", f"/{dataset_id}/data-annotations/samples/{result['info']}")
+    assert found["metadata"]["@modelarts:size"] != [1, 1, 1]
+
+
+@pytest.mark.parametrize(("sample_type", "code"), [(0, None), (9, None), (1, "ModelArts.4399"), (6, "ModelArts.4399")])
+def test_upload_of_another_type_of_sample_is_refused(
+    api: Api, dataset_id: str, bucket: Path, sample_type: int, code: str | None
+) -> None:
+    result = upload(api, dataset_id, name="typed.png", data=picture(), sample_type=sample_type)["results"][0]
+    assert result.get("error_code") == code
+    assert (bucket / "in/typed.png").exists() is (code is None)
+
+
 def test_upload_of_base64_with_line_breaks_is_accepted(api: Api, dataset_id: str, bucket: Path) -> None:
     for number, end in enumerate(("\n", "\r\n")):
         data = base64.encodebytes(picture()).decode().replace("\n", end)

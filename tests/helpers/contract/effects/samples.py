@@ -19,6 +19,7 @@ def _base64(data: bytes) -> str:
 
 
 PNG, WAV, GBK = (_base64(data) for data in (picture(colour=(50, 0, 0)), b"sound", "数据".encode("gbk")))
+DAMAGED = _base64(b"not a picture")
 TXT = _base64(b"four;five/six\n")
 NAMES = {0: "up.png", 1: "up.png", 202: "up.wav"}
 DATA = {0: PNG, 1: PNG, 202: WAV}
@@ -115,7 +116,11 @@ EFFECTS: dict[str, dict[str, Case]] = {
         **sample_label_members(f"{_AT}.labels[]", uploaded_label, lambda labels: labels),
         f"{_AT}.metadata": Case(upload(), given(), given(metadata={"own": "1"})),
         **metadata_members(f"{_AT}.metadata", upload(), lambda metadata: given(**metadata)),
+        f"{_AT}.metadata.@modelarts:size": Case(
+            upload(), {"data": DAMAGED}, {"data": DAMAGED, "metadata": {"@modelarts:size": [8, 6, 3]}}
+        ),
         f"{_AT}.name": Case(upload(), given(), given(name="other.png")),
+        f"{_AT}.sample_type": Case(upload(), given(), given(sample_type=6)),
     },
     "UpdateSamples": {
         "email": Case(update_all, {}, {"email": "a@b"}),
