@@ -38,6 +38,8 @@ REDUCING_GAP = 2.0
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 # Modes of which Pillow makes a second copy: palettes become colours, transparent colours are multiplied.
 _CONVERTED_MODES = frozenset({"1", "P", "LA", "RGBA"})
+# Above the largest threshold (32 MB) from which glibc maps memory instead of taking it from a heap.
+_BLOCK_BYTES = 64 << 20
 # Resized picture, canvas, and encoded file.
 _RESULT_PIXEL_BYTES = 12
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp"}
@@ -169,9 +171,25 @@ def _resized(file: BinaryIO, options: dict[str, str], gate: PictureGate) -> tupl
     percent = _number(options, "p", 1000)
     wanted = _number(options, "w", MAX_SIDE), _number(options, "h", MAX_SIDE)
     target = _target(stored, wanted, percent, options)
+    _free_at_once()
     image.draft(image.mode, target)  # a JPEG is then decoded at an eighth, quarter or half of its size
     with gate.admit(needed_bytes(image, stored, target)):
-        return _fitted(image, target, options)
+        try:
+            return _fitted(image, target, options)
+        finally:
+            image.close()  # its pixels must be freed before the gate admits others
+
+
+@cache
+def _free_at_once() -> None:
+    """Make Pillow allocate large pictures in blocks that the C library returns to the system when they are freed.
+
+    Smaller blocks stay in the heap of the thread that decoded the picture, and each thread of the server has one, so
+    that the process would keep several times the budget of the gate.
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    Image.core.set_block_size(_BLOCK_BYTES)  # type: ignore[attr-defined]  # Pillow documents only the variable
 
 
 def _target(

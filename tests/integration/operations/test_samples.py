@@ -43,6 +43,8 @@ def test_sample_source_downloads_the_image_and_its_resized_form(api: Api, datase
     assert "x-image-process=image%2Fresize%2Cm_lfit%2Ch_15" in source
     resized = Image.open(io.BytesIO(api.session.get(source, timeout=10).content))
     assert resized.size == (round(43 * 15 / 30), 15)
+    health = api.session.get(f"{api.url}/_emulator/health", timeout=10).json()
+    assert health["picture_bytes"] == 0 < health["picture_bytes_peak"]
 
 
 def test_list_samples_pages_do_not_overlap(api: Api, dataset_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,28 @@ from modelarts_emulator.contract.storage_errors import SERVICE_UNAVAILABLE
 from modelarts_emulator.media.images import process
 from modelarts_emulator.media.picture_gate import PictureGate
 from tests.helpers.pictures import picture
+
+# Six threads resize a picture one after the other; prints by how much the process grew, and the peak of the gate.
+RESIZING = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from modelarts_emulator.media.images import process
+from modelarts_emulator.media.picture_gate import PictureGate
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+def work(number):
+    together.wait()
+    process(sys.argv[1], f"image/resize,h_{10 + number}", gate)
+
+process(sys.argv[2], "image/resize,h_20")
+gate, together, before = PictureGate(40_000_000, max_waiting=8, wait_s=60), Barrier(6), peak()
+with ThreadPoolExecutor(6) as pool:
+    list(pool.map(work, range(6)))
+print(peak() - before, gate.peak_bytes)
+"""
 
 
 class ObservedGate(PictureGate):
@@ -81,3 +105,12 @@ def test_admit_failed_work_gives_its_bytes_back(tmp_path: Path) -> None:
         process(tmp_path / "broken.png", "image/resize,h_20", broken)
     assert (gate.used_bytes, broken.used_bytes) == (0, 0)
     assert broken.peak_bytes
+
+
+def test_process_in_several_threads_grows_by_the_budget_only(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(picture(3000, 3000))
+    (tmp_path / "small.png").write_bytes(picture())
+    command = [sys.executable, "-c", RESIZING, str(tmp_path / "large.png"), str(tmp_path / "small.png")]
+    growth, peak = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert 36_000_000 <= peak <= 40_000_000
+    assert growth < 2 * peak
