@@ -34,6 +34,7 @@ from modelarts_emulator.contract.errors import (
     ApiError,
     Error,
 )
+from modelarts_emulator.contract.invalid_member import invalid_member
 from modelarts_emulator.iam.accounts import ANONYMOUS, Principal
 from modelarts_emulator.iam.authenticator import Authenticator
 from modelarts_emulator.iam.signed_request import read_signed_request
@@ -248,7 +249,7 @@ def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> 
     try:
         return msgspec.convert(values, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
+        raise ApiError(PARAMETER_INVALID, str(invalid_member(error))) from None
 
 
 def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) -> Any:
@@ -261,18 +262,11 @@ def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) ->
             data or b"{}", wanted, lambda name: warnings.append(f"member {name[:80]} is not known")
         )
     except msgspec.ValidationError as error:
-        raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
+        raise ApiError(PARAMETER_INVALID, str(invalid_member(error))) from None
     except msgspec.DecodeError as error:
         raise ApiError(PARAMETER_ERROR, f"the body is not JSON: {error}") from None
     except RecursionError:
         raise ApiError(PARAMETER_ERROR, "the body is nested too deeply") from None
-
-
-def describe_validation_error(error: msgspec.ValidationError) -> str:
-    """Return which field is wrong and why, such as ``labels[0].name: Expected `str`, got `int```."""
-    why, _, where = str(error).partition(" - at `")
-    field = where.rstrip("`").removeprefix("$").removeprefix(".")
-    return f"{field}: {why}" if field else why
 
 
 def error_response(error: ApiError, reference: str = ERROR_TABLE) -> Response:

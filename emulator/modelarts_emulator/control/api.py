@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Flask, Request, Response, request
 
-from modelarts_emulator.api.dispatch import describe_validation_error, read_query
+from modelarts_emulator.api.dispatch import read_query
 from modelarts_emulator.api.flask_internals import current_request
 from modelarts_emulator.contract import lenient_decoding
 from modelarts_emulator.contract.errors import PARAMETER_ERROR, PARAMETER_INVALID, TOO_LARGE, ApiError, Error
+from modelarts_emulator.contract.invalid_member import invalid_member
 from modelarts_emulator.control.access import ControlAccess
 from modelarts_emulator.control.console_calls import HEADER, mark_console_call
 from modelarts_emulator.control.endpoints import ENDPOINTS, Endpoint
@@ -234,7 +235,7 @@ def _parse_body(wanted: Any) -> Any:
     try:
         return msgspec.json.decode(request.get_data() or b"{}", type=wanted)
     except msgspec.ValidationError as error:
-        raise ApiError(PARAMETER_INVALID, describe_validation_error(error)) from None
+        raise ApiError(PARAMETER_INVALID, str(invalid_member(error))) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ApiError(PARAMETER_ERROR, f"the body is not valid JSON: {error}") from None
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from modelarts_emulator.contract.invalid_member import invalid_member
 from modelarts_emulator.contract.wire import (
     DatasetName,
     DatasetType,
@@ -27,7 +28,6 @@ from modelarts_emulator.exceptions import UsageError
 
 MAX_BYTES = 16 << 20
 TYPES = {kind.name.lower(): kind for kind in DatasetType}
-_AT = re.compile(r"^(?P<why>.*) - at `(?P<where>.+)`$", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 TypeName = Literal[
@@ -206,7 +206,7 @@ def read_seed_file(path: Path) -> SeedFile:
     try:
         return msgspec.convert(document, SeedFile)
     except msgspec.ValidationError as error:
-        where, why = _path_and_reason(str(error))
+        where, why = invalid_member(error)
         line = lines.line(where)
         raise UsageError(f"{path}{f', line {line}' if line else ''}: {where or 'the document'}: {why}") from None
 
@@ -261,17 +261,6 @@ def _json(path: Path, text: str) -> tuple[Any, _Lines]:
         raise UsageError(f"{path}, line {error.lineno}: invalid JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:
         raise UsageError(f"{path}: invalid JSON: {error}") from None
-
-
-def _path_and_reason(text: str) -> tuple[str, str]:
-    """Split a message of msgspec into the path of the member and the reason.
-
-    msgspec has no attributes for these; a message in another form is the reason as a whole.
-    """
-    found = _AT.match(text)
-    if not found:
-        return "", text
-    return found["where"].removeprefix("$").lstrip("."), found["why"]
 
 
 def _without_none(members: dict[str, Any]) -> dict[str, Any]:

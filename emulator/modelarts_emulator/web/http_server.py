@@ -13,14 +13,12 @@ import logging
 import selectors
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -28,10 +26,11 @@ from typing import Any, BinaryIO, cast
 from modelarts_emulator.system.sockets import HAS_SENDFILE
 from modelarts_emulator.web.bodies import MEMORY, ChunkedBody, RefusedBody, SizedBody, Spool
 from modelarts_emulator.web.connection import BLOCKED, Connection, Output, drop
-from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, RequestHead, parse_head, require_beginning
+from modelarts_emulator.web.heads import MAX_HEAD, BadRequest, parse_head, require_beginning
 from modelarts_emulator.web.limits import Limits
 from modelarts_emulator.web.listening import close_all, listen
-from modelarts_emulator.web.responses import CAN_TRY_LATER, REQUEST_ID, FileBody, Reply
+from modelarts_emulator.web.request_factory import RequestFactory
+from modelarts_emulator.web.responses import Reply
 from modelarts_emulator.web.workers import CONTINUE, Application, Request, Workers, plain_response, reply_bytes
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,6 @@ class WebServer:
         request_ids: Iterator[str] | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._request_ids = request_ids
         self._early = early
         self._body_limit = body_limit
         self._spool = Spool(spool)
@@ -82,6 +80,7 @@ class WebServer:
         self._listeners = listen(host, port)
         self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in self._listeners]
         """Addresses and ports on which the server listens."""
+        self._requests = RequestFactory(self.addresses[0], is_tls=tls is not None, request_ids=request_ids)
         self._is_reserved = is_reserved
         stall_s = self._limits.idle_s
         self._workers = Workers(application, self._finish, self._postpone, threads=threads, stall_s=stall_s)
@@ -101,7 +100,8 @@ class WebServer:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._selector.register(self._wake_out, _READ, _WAKER)
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        """In the order of opening, so that of two idle equally long the first is closed."""
         self._calls: deque[Callable[[], None]] = deque()
         self._is_asleep = False
         self._is_accepting = False
@@ -111,20 +111,6 @@ class WebServer:
         self._now = time.monotonic()
         self._thread: threading.Thread | None = None
         self._is_over = False
-        self._base: dict[str, Any] = {
-            "SCRIPT_NAME": "",
-            "SERVER_NAME": self.addresses[0][0],
-            "SERVER_PORT": str(self.addresses[0][1]),
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "https" if tls else "http",
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "wsgi.input_terminated": True,
-            "wsgi.file_wrapper": FileBody,
-            CAN_TRY_LATER: True,
-        }
 
     def start(self) -> None:
         """Answer requests, in threads."""
@@ -270,10 +256,10 @@ class WebServer:
         except OSError:
             sock.close()
             return
-        base = {**self._base, "REMOTE_ADDR": address[0], "REMOTE_PORT": str(address[1])}
+        base = self._requests.base(address)
         connection = Connection(sock, base, is_tls=self._tls is not None, by_system=HAS_SENDFILE)
         connection.deadline = self._now + (self._limits.head_s if connection.is_tls else self._limits.idle_s)
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._watch(connection, _READ)
 
     def _watch(self, connection: Connection, events: int) -> None:
@@ -298,7 +284,7 @@ class WebServer:
             return
         self._watch(connection, 0)
         connection.discard()
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if not self._is_accepting and not self._is_stopping and self._now >= self._accept_after:
             self._set_accepting(True)
 
@@ -427,7 +413,7 @@ class WebServer:
             return
         limit = self._limits.body
         if self._body_limit is not None and (fields.is_chunked or fields.length > MEMORY or fields.expects_continue):
-            accepted = self._body_limit(self._environ(connection, head))
+            accepted = self._body_limit(self._requests.environ(connection, head))
             if accepted is None:
                 self._dispatch_without_body(connection)
                 return
@@ -444,7 +430,7 @@ class WebServer:
         head, body = connection.head, connection.body
         assert head is not None
         connection.head = connection.body = None
-        request = self._request(connection, head, body)
+        request = self._requests.make(connection, head, body)
         if self._early is not None and (reply := self._early_reply(request)) is not None:
             data, file = reply_bytes(request, reply)
             request.body.close()
@@ -457,7 +443,7 @@ class WebServer:
     def _dispatch_without_body(self, connection: Connection) -> None:
         """Have a worker refuse a request; its body is dropped as it arrives, and the connection is closed."""
         assert connection.head is not None
-        request = self._request(connection, connection.head, None)
+        request = self._requests.make(connection, connection.head, None)
         connection.head = None
         connection.closes = connection.draining = True
         connection.buffer.clear()
@@ -479,31 +465,6 @@ class WebServer:
         due = time.monotonic() + after_s
         entry = (due, next(self._postponed_numbers), connection, request)
         self._call(lambda: heapq.heappush(self._postponed, entry))
-
-    def _environ(self, connection: Connection, head: RequestHead) -> dict[str, Any]:
-        fields = head.fields
-        environ: dict[str, Any] = {**connection.base, **fields.environ}
-        environ["REQUEST_METHOD"] = head.method
-        environ["REQUEST_URI"] = head.target
-        environ["PATH_INFO"] = head.path
-        environ["QUERY_STRING"] = head.query
-        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
-        if head.host is not None:
-            environ["HTTP_HOST"] = head.host
-        elif not fields.is_chunked:
-            environ["modelarts_emulator.memo"] = fields.memo
-        return environ
-
-    def _request(self, connection: Connection, head: RequestHead, body: SizedBody | ChunkedBody | None) -> Request:
-        fields, environ = head.fields, self._environ(connection, head)
-        if self._request_ids is not None:
-            environ[REQUEST_ID] = next(self._request_ids)
-        received = environ["wsgi.input"] = BytesIO() if body is None else body.body.finish()
-        if body is not None and fields.is_chunked:
-            del environ["HTTP_TRANSFER_ENCODING"]
-            environ["CONTENT_LENGTH"] = str(body.body.size)
-        continues = fields.expects_continue and bool(head.minor)
-        return Request(environ, received, head.minor, head.keeps_alive and not connection.closes, continues)
 
     def _early_reply(self, request: Request) -> Reply | None:
         assert self._early is not None
@@ -560,8 +521,7 @@ class WebServer:
         connection.buffer.clear()
         connection.closes = connection.draining = True
         try:
-            request_id = None if self._request_ids is None else next(self._request_ids)
-            self._send(connection, plain_response(bad.status, bad.reason, request_id))
+            self._send(connection, plain_response(bad.status, bad.reason, self._requests.next_id()))
             if not connection.output:
                 self._end(connection)
         except (OSError, EOFError):
