@@ -10,7 +10,7 @@ import hashlib
 import logging
 import mimetypes
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 EMPTY_MD5 = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 NO_FILE = ObjectStat(0, 0)
-"""The signature that metadata of a directory are stored for: its time changes with every file in it."""
+"""The signature that metadata of a directory, whose time changes with every file in it, and settings of a bucket are
+stored for."""
 DIRECTORY_TYPE = "application/x-directory"
 _CHUNK = 1 << 20
 _RECENT = 5_000
@@ -47,6 +48,10 @@ class Metadata:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+DIRECTORY = Metadata(EMPTY_MD5, DIRECTORY_TYPE)
+"""The metadata of a directory for which none are stored."""
+
+
 class MetadataStore:
     """The metadata of all objects, in a SQLite file, or in memory without one. Thread-safe; ``close`` it."""
 
@@ -59,27 +64,51 @@ class MetadataStore:
 
     def put(self, path: str, stat: ObjectStat, metadata: Metadata) -> None:
         """Store the metadata of the object ``bucket/key`` for its present size and time. Raises OSError."""
-        row = MetadataRow(path, *stat, metadata.etag, metadata.content_type, orjson.dumps(dict(metadata.headers)))
         with self._lock:
-            self._file.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
-            self._keep(path, stat, metadata)
+            self._store(path, stat, metadata)
+
+    def edit(
+        self,
+        path: str,
+        stat: ObjectStat,
+        change: Callable[[Metadata], Metadata],
+        *,
+        default: Metadata | None = None,
+    ) -> bool:
+        """Replace the metadata that are stored for this size and time by what ``change`` returns for them, in one step.
+
+        Without stored metadata ``default`` is changed; False if there is none either. Raises OSError.
+        """
+        with self._lock:
+            known = self._read(path, stat) or default
+            if known is not None:
+                self._store(path, stat, change(known))
+        return known is not None
+
+    def _store(self, path: str, stat: ObjectStat, metadata: Metadata) -> None:
+        row = MetadataRow(path, *stat, metadata.etag, metadata.content_type, orjson.dumps(dict(metadata.headers)))
+        self._file.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)", with_checksum(row))
+        self._keep(path, stat, metadata)
 
     def get(self, path: str, stat: ObjectStat) -> Metadata | None:
         """Return the metadata stored for this size and time, or None, also for a row that is damaged."""
         if (recent := self.get_recent(path, stat)) is not None:
             return recent
-        query = "SELECT * FROM objects WHERE path = ? AND size = ? AND mtime_ns = ?"
         with self._lock:
-            rows = self._file.execute(query, (path, *stat))
-            if not rows:
-                return None
-            if not is_intact(rows[0]):
-                log.error("The stored headers of /%s are damaged: they are dropped, and its ETag is computed", path)
-                self._file.execute("DELETE FROM objects WHERE path = ?", (path,))
-                return None
-            row = MetadataRow(*rows[0][:-1])
-            found = Metadata(row.etag, row.content_type, orjson.loads(row.headers))
-            self._keep(path, stat, found)
+            return self._read(path, stat)
+
+    def _read(self, path: str, stat: ObjectStat) -> Metadata | None:
+        query = "SELECT * FROM objects WHERE path = ? AND size = ? AND mtime_ns = ?"
+        rows = self._file.execute(query, (path, *stat))
+        if not rows:
+            return None
+        if not is_intact(rows[0]):
+            log.error("The stored headers of /%s are damaged: they are dropped, and its ETag is computed", path)
+            self._file.execute("DELETE FROM objects WHERE path = ?", (path,))
+            return None
+        row = MetadataRow(*rows[0][:-1])
+        found = Metadata(row.etag, row.content_type, orjson.loads(row.headers))
+        self._keep(path, stat, found)
         return found
 
     def get_recent(self, path: str, stat: ObjectStat) -> Metadata | None:
@@ -111,9 +140,10 @@ class MetadataStore:
             self._recent.pop(path, None)
 
     def remove_bucket(self, bucket: str) -> None:
-        """Delete the metadata of all objects of a bucket."""
+        """Delete the settings of a bucket and the metadata of all its objects."""
         with self._lock:
-            self._file.execute("DELETE FROM objects WHERE path >= ? AND path < ?", (f"{bucket}/", f"{bucket}0"))
+            query = "DELETE FROM objects WHERE path = ? OR (path >= ? AND path < ?)"
+            self._file.execute(query, (bucket, f"{bucket}/", f"{bucket}0"))
             self._recent.clear()
 
     def directories(self, bucket: str) -> set[str]:

@@ -10,18 +10,27 @@ from contextlib import suppress
 from flask import Response
 
 from modelarts_emulator.contract.errors import ApiError
-from modelarts_emulator.contract.storage_errors import ACCESS_DENIED, BUCKET_NOT_EMPTY, INVALID_ARGUMENT, NO_SUCH_BUCKET
+from modelarts_emulator.contract.storage_errors import (
+    ACCESS_DENIED,
+    BUCKET_NOT_EMPTY,
+    INVALID_ARGUMENT,
+    MALFORMED_XML,
+    NO_SUCH_BUCKET,
+    NOT_IMPLEMENTED,
+)
 from modelarts_emulator.iam.accounts import derived_id
 from modelarts_emulator.obs.listing import KeyPage, ListedKey, list_keys
-from modelarts_emulator.obs.metadata import EMPTY_MD5
+from modelarts_emulator.obs.metadata import DIRECTORY
 from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.s3 import storage_class
+from modelarts_emulator.s3.bucket_settings import keep_setting, kept_setting
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.get_object import listed_metadata
 from modelarts_emulator.s3.multipart_store import abort_uploads_of
-from modelarts_emulator.s3.xml import Item, iso_time, key_text
+from modelarts_emulator.s3.object_version import ONLY_VERSION
+from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, key_text, parse
 
 _PAGE = 1000
-_ONLY_VERSION = "null"
 REGION = "eu-de"
 _DIALECTS = {"x-obs-api": "3.0"}
 
@@ -41,8 +50,13 @@ def list_buckets(call: Call) -> Response:
 
 
 def create_bucket(call: Call) -> Response:
-    """Create a bucket, or keep the existing one. Raises PATH_INVALID."""
+    """Create a bucket, or keep the existing one. Raises PATH_INVALID and INVALID_STORAGE_CLASS."""
+    chosen = call.service_header("storage-class")
+    if chosen:
+        storage_class.require_known(chosen)
     call.storage.tree.create_bucket(call.bucket)
+    if chosen:
+        keep_setting(call, storage_class.OF_BUCKET, call.xml_document("StorageClass", chosen))
     return Response(None, 200, {"Location": f"/{call.bucket}"})
 
 
@@ -54,7 +68,10 @@ def head_service(_: Call) -> Response:
 def head_bucket(call: Call) -> Response:
     """Return whether a bucket exists, and the supported dialects. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
-    return Response(None, 200, {"x-obs-bucket-location": REGION, "x-amz-bucket-region": REGION, **_DIALECTS})
+    kept = kept_setting(call, storage_class.OF_BUCKET)
+    chosen = parse(kept, "StorageClass").text if kept else storage_class.DEFAULT
+    places = {"x-obs-bucket-location": REGION, "x-amz-bucket-region": REGION}
+    return Response(None, 200, {**places, "x-obs-storage-class": chosen or "", **_DIALECTS})
 
 
 def delete_bucket(call: Call) -> Response:
@@ -72,6 +89,7 @@ def delete_bucket(call: Call) -> Response:
         busy = isinstance(reason, OSError) and reason.errno == errno.ENOTEMPTY
         raise ApiError(BUCKET_NOT_EMPTY if busy else ACCESS_DENIED, error.detail) from None
     abort_uploads_of(call)
+    call.storage.metadata.remove_bucket(call.bucket)
     return Response(None, 204)
 
 
@@ -97,6 +115,15 @@ def versioning(call: Call) -> Response:
     """Answer that objects are not versioned. Raises NO_SUCH_BUCKET."""
     require_bucket(call)
     return call.xml_response("VersioningConfiguration", [])
+
+
+def suspend_versioning(call: Call) -> Response:
+    """Accept ``Suspended``: nothing is versioned. Raises NOT_IMPLEMENTED for ``Enabled``, MALFORMED_XML."""
+    require_bucket(call)
+    status = parse(call.small_body(MAX_BODY), "VersioningConfiguration").findtext("Status")
+    if status != "Suspended":
+        raise ApiError(NOT_IMPLEMENTED if status == "Enabled" else MALFORMED_XML, "buckets are not versioned")
+    return Response(None, 200)
 
 
 def list_objects(call: Call) -> Response:
@@ -140,7 +167,7 @@ def list_versions(call: Call) -> Response:
         ("VersionIdMarker", call.parameter("version-id-marker") or ""),
     ]
     if found.last is not None:
-        head += [("NextKeyMarker", key_text(found.last, encoding)), ("NextVersionIdMarker", _ONLY_VERSION)]
+        head += [("NextKeyMarker", key_text(found.last, encoding)), ("NextVersionIdMarker", ONLY_VERSION)]
     return _listing(call, found, limit, head, is_of_versions=True)
 
 
@@ -218,19 +245,19 @@ def _listing(
         with suppress(ApiError, OSError):  # deleted since it was listed
             row = _contents(call, key, encoding, who)
             if is_of_versions:
-                row = [row[0], ("VersionId", _ONLY_VERSION), ("IsLatest", True), *row[1:]]
+                row = [row[0], ("VersionId", ONLY_VERSION), ("IsLatest", True), *row[1:]]
             children.append(("Version" if is_of_versions else "Contents", row))
     children += [("CommonPrefixes", [("Prefix", key_text(prefix, encoding))]) for prefix in found.prefixes]
     return call.xml_response("ListVersionsResult" if is_of_versions else "ListBucketResult", children)
 
 
 def _contents(call: Call, key: ListedKey, encoding: str | None, who: list[Item] | None) -> list[Item]:
-    etag = EMPTY_MD5 if key.key.endswith("/") else listed_metadata(call, key).etag
+    metadata = DIRECTORY if key.key.endswith("/") else listed_metadata(call, key)
     return [
         ("Key", key_text(key.key, encoding)),
         ("LastModified", iso_time(key.mtime_ns)),
-        ("ETag", f'"{etag}"'),
+        ("ETag", f'"{metadata.etag}"'),
         ("Size", key.size),
         ("Owner", who),
-        ("StorageClass", "STANDARD"),
+        ("StorageClass", metadata.headers.get(storage_class.STORED, storage_class.DEFAULT)),
     ]

@@ -24,7 +24,8 @@ from modelarts_emulator.media.picture_gate import PROCESS_GATE, PictureGate
 from modelarts_emulator.obs.metadata import Metadata, MetadataStore, guess_type
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
-from modelarts_emulator.s3.checksums import verify_checksums
+from modelarts_emulator.s3 import storage_class, tagging
+from modelarts_emulator.s3.checksums import BodyChecks, verify_checksums
 from modelarts_emulator.s3.chunked_body import decode_chunks, is_chunked
 from modelarts_emulator.s3.xml import OBS_NAMESPACE, S3_NAMESPACE, Item, document
 from modelarts_emulator.util.clock import Clock
@@ -32,7 +33,8 @@ from modelarts_emulator.util.ids import Ids
 
 MAX_OBJECT = 5 << 30
 _PIECE = 1 << 20
-_KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+HTTP_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+"""Headers of HTTP that are stored with an object."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +109,20 @@ class Call:
 
     def xml_response(self, name: str, content: str | Iterable[Item], status: int = 200) -> Response:
         """Return a response with an XML document in the dialect's namespace."""
-        body = document(name, content, OBS_NAMESPACE if self.is_obs else S3_NAMESPACE)
-        return Response(body, status, mimetype="application/xml")
+        return Response(self.xml_document(name, content), status, mimetype="application/xml")
+
+    def xml_document(self, name: str, content: str | Iterable[Item]) -> bytes:
+        """Return an XML document in the dialect's namespace."""
+        return document(name, content, OBS_NAMESPACE if self.is_obs else S3_NAMESPACE)
 
     # The body and its headers
 
-    def body(self, *, checksums: bool = True) -> Iterator[bytes]:
+    def body(self, *, checksums: bool = True, verified: dict[str, str] | None = None) -> Iterator[bytes]:
         """Yield the body without ``aws-chunked`` framing. Digests sent with it are compared at the end.
 
-        Without ``checksums``, checksum headers do not apply to the body. Raises INCOMPLETE_BODY, OBJECT_TOO_LARGE, and
-        the errors of ``decode_chunks`` and ``verify_checksums``.
+        Without ``checksums``, checksum headers do not apply to the body. Those that were compared are added to
+        ``verified``. Raises INCOMPLETE_BODY, OBJECT_TOO_LARGE, and the errors of ``decode_chunks`` and
+        ``verify_checksums``.
         """
         if self.content_length() > MAX_OBJECT:
             raise ApiError(OBJECT_TOO_LARGE, f"more than {MAX_OBJECT} bytes")
@@ -127,7 +133,8 @@ class Call:
             pieces = _plain(self.environ["wsgi.input"], self.content_length())
         # A signed digest takes precedence over a header that may have been added on the way.
         sha256 = self.caller.body_digest or self.service_header("content-sha256")
-        return verify_checksums(pieces, self.request.headers, sha256=sha256, checksums=checksums, trailers=trailers)
+        checks = BodyChecks(self.request.headers, trailers, {} if verified is None else verified)
+        return verify_checksums(pieces, checks, sha256=sha256, checksums=checksums)
 
     def content_length(self) -> int:
         """Return the length in bytes of the body as sent. Raises INVALID_ARGUMENT."""
@@ -143,8 +150,11 @@ class Call:
         return b"".join(self.body(checksums=checksums))
 
     def stored_headers(self) -> dict[str, str]:
-        """Return the headers that are stored with an object: some of HTTP's own, and ``meta-…``."""
-        kept = {name: value for name in _KEPT_HEADERS if (value := self.request.header(name))}
+        """Return the headers that are stored with an object: some of HTTP's own, ``meta-…``, its class and its tags.
+
+        Raises INVALID_STORAGE_CLASS and the errors of ``read_tag_header``.
+        """
+        kept = {name: value for name in HTTP_HEADERS if (value := self.request.header(name))}
         coding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
         if coding := [part for part in coding if part and part != "aws-chunked"]:
             kept["content-encoding"] = ", ".join(coding)
@@ -152,12 +162,17 @@ class Call:
             for name, value in self.request.headers.items():
                 if name.startswith(prefix):
                     kept["meta-" + name.removeprefix(prefix)] = value
+        kept_class = storage_class.require_known(self.service_header("storage-class") or storage_class.DEFAULT)
+        if kept_class != storage_class.DEFAULT:
+            kept[storage_class.STORED] = kept_class
+        if tags := tagging.read_tag_header(self.service_header("tagging")):
+            kept[tagging.STORED] = tagging.encode_tags(tags)
         return kept
 
     def request_metadata(self, etag: str = "") -> Metadata:
         """Return the metadata that the request sets for an object. Without a type, the key's suffix decides.
 
-        Raises INVALID_ARGUMENT if they are not UTF-8.
+        Raises INVALID_ARGUMENT if they are not UTF-8, and the errors of ``stored_headers``.
         """
         content_type, headers = self.request.header("content-type") or guess_type(self.key), self.stored_headers()
         for text in (content_type, *headers, *headers.values()):

@@ -85,6 +85,7 @@ _HANDLERS: dict[tuple[str, str, str], Handler] = {
     ("bucket", "GET", "list-type=2"): buckets.list_objects_v2,
     ("bucket", "GET", "location"): buckets.bucket_location,
     ("bucket", "GET", "versioning"): buckets.versioning,
+    ("bucket", "PUT", "versioning"): buckets.suspend_versioning,
     ("bucket", "GET", "versions"): buckets.list_versions,
     ("bucket", "GET", "storageinfo"): buckets.storage_info,
     ("bucket", "GET", "uploads"): list_uploads,
@@ -184,7 +185,7 @@ class ObjectEndpoint:
             return None
         # Whether the bucket exists, the opening of the object finds out.
         call = self._read_call(environ, environ.get("HTTP_HOST", ""), requires_bucket=False)
-        return call if call is not None and call.key and _subresource(call) in ("", "versionId") else None
+        return call if call is not None and call.key and not _subresource(call) else None
 
     def reply_at_once(self, anonymous: Call) -> Reply | None:
         """Answer a call of ``find_read``; None where that takes more than opening a file, or is refused."""
@@ -248,11 +249,11 @@ class ObjectEndpoint:
         if level != "service":
             _ = call.path  # refuses names that no bucket and no key can have
         asked = _subresource(call)
-        if level == "object" and method in ("GET", "HEAD") and asked in ("", "versionId"):
+        if level == "object" and method in ("GET", "HEAD") and not asked:
             return as_response(get_object(call), call.environ)
         if handler := _HANDLERS.get((level, method, asked)):
             return handler(call)
-        if asked in SUBRESOURCES:
+        if asked in SUBRESOURCES and level != "service":
             return get_setting(call, asked) if method == "GET" else put_setting(call, asked)
         raise ApiError(NOT_IMPLEMENTED if asked else METHOD_NOT_ALLOWED, f"{method} {asked}".strip())
 

@@ -16,8 +16,10 @@ from werkzeug.wsgi import wrap_file
 from modelarts_emulator.contract.errors import BUCKET_NOT_FOUND, PARAMETER_INVALID, PATH_INVALID, ApiError
 from modelarts_emulator.contract.storage_errors import (
     INVALID_ARGUMENT,
+    INVALID_REQUEST,
     NO_SUCH_BUCKET,
     NO_SUCH_KEY,
+    NO_SUCH_PART,
     PRECONDITION_FAILED,
     RANGE_NOT_SATISFIABLE,
 )
@@ -25,12 +27,18 @@ from modelarts_emulator.media.images import process
 from modelarts_emulator.obs.listing import ListedKey
 from modelarts_emulator.obs.metadata import NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
-from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3 import checksums, part_sizes, storage_class, tagging
+from modelarts_emulator.s3.call import HTTP_HEADERS, Call
 from modelarts_emulator.s3.conditional import UNCHANGED, failed_condition, if_range_matches
+from modelarts_emulator.s3.object_version import require_version
 from modelarts_emulator.web import FileBody, Reply
 
 OBJECT_TYPE, APPENDABLE = "object-type", "Appendable"
 """The stored header that marks objects made by appending, and its value."""
+UNTRUSTED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+"""Headers of what a client wrote: an HTML page must not run scripts with the origin of this server's own pages."""
+MAX_PART_NUMBER = 10_000
+_CHECKSUMS = frozenset(checksums.STORED + name for name in checksums.ALGORITHMS)
 _PIECE = 1 << 18
 _MAX_RANGE_DIGITS = 18
 _OVERRIDES = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
@@ -65,6 +73,7 @@ def get_known_object(call: Call) -> Reply | None:
 
     Raises as ``get_object``.
     """
+    require_version(call)
     if call.key.endswith("/") or call.parameter("x-image-process") is not None:
         return None
     file, stat = open_object(call)
@@ -113,7 +122,8 @@ def as_response(reply: Reply, environ: Mapping[str, Any]) -> Response:
 
 
 def find_object(call: Call) -> OpenObject:
-    """Open the object of a call and read its metadata. Raises the errors of ``open_object``."""
+    """Open the object of a call and read its metadata. Raises the errors of ``open_object`` and ``require_version``."""
+    require_version(call)
     if call.key.endswith("/"):
         return _directory(call)
     file, stat = open_object(call)
@@ -158,15 +168,19 @@ def object_headers(call: Call, metadata: Metadata, mtime_ns: int, size: int = 0)
         "ETag": f'"{metadata.etag}"',
         "Last-Modified": _http_date(mtime_ns // 10**9),
         "Accept-Ranges": "bytes",
-        # An uploaded HTML page must not run scripts with the origin of this server's own pages.
-        "Content-Security-Policy": "sandbox",
-        "X-Content-Type-Options": "nosniff",
+        **UNTRUSTED,
     }
     for name, value in metadata.headers.items():
-        if name == OBJECT_TYPE:
+        if name.startswith("meta-"):
+            headers[call.prefix + name] = _as_latin1(value)
+        elif name in HTTP_HEADERS:
+            headers[name.title()] = _as_latin1(value)
+        elif name == OBJECT_TYPE:
             headers["x-obs-object-type"], headers["x-obs-next-append-position"] = value, str(size)
-            continue
-        headers[call.prefix + name if name.startswith("meta-") else name.title()] = _as_latin1(value)
+        elif name == storage_class.STORED:
+            headers[f"{call.prefix}storage-class"] = value
+        elif name == tagging.STORED:
+            headers[f"{call.prefix}tagging-count"] = str(len(tagging.decode_tags(value)))
     for name in _OVERRIDES if call.request.parameters else ():
         if (override := call.parameter(f"response-{name}")) is not None:
             if not override.isprintable():
@@ -201,8 +215,16 @@ def parse_range(text: str, size: int) -> Range | None:
 def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) -> Reply:
     headers = object_headers(call, metadata, stat.mtime_ns, stat.size)
     header = call.request.header
-    wanted = parse_range(header("range"), stat.size) if if_range_matches(header, metadata.etag, stat.mtime_ns) else None
-    if wanted is not None:
+    if call.parameter("partNumber") is not None:
+        wanted = _numbered_part(call, stat, metadata, headers)
+    elif if_range_matches(header, metadata.etag, stat.mtime_ns):
+        wanted = parse_range(header("range"), stat.size)
+    else:
+        wanted = None
+    if wanted is None:
+        if header("x-amz-checksum-mode").upper() == "ENABLED":
+            headers |= {f"x-amz-{name}": value for name, value in metadata.headers.items() if name in _CHECKSUMS}
+    else:
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{stat.size}"
     start, stop = wanted or (0, stat.size)
     headers["Content-Length"] = str(stop - start)
@@ -213,6 +235,26 @@ def _answer(call: Call, file: BinaryIO, stat: ObjectStat, metadata: Metadata) ->
     if start:
         file.seek(start)
     return Reply(status, list(headers.items()), FileBody(file, size=stop - start))
+
+
+def _numbered_part(call: Call, stat: ObjectStat, metadata: Metadata, headers: dict[str, str]) -> Range | None:
+    """Return the bytes of the part that ``partNumber`` names, and add the number of parts to the headers.
+
+    An object that was not uploaded in parts is its own only part. Raises INVALID_ARGUMENT, INVALID_REQUEST together
+    with ``Range``, and NO_SUCH_PART.
+    """
+    text = call.parameter("partNumber") or ""
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MAX_PART_NUMBER):
+        raise ApiError(INVALID_ARGUMENT, f"partNumber is from 1 to {MAX_PART_NUMBER}")
+    if call.request.header("range"):
+        raise ApiError(INVALID_REQUEST, "Range and partNumber exclude each other")
+    sizes = metadata.headers.get(part_sizes.STORED, "") or part_sizes.encode_sizes([stat.size])
+    part = part_sizes.find_part(sizes, int(text))
+    if part is None or part.stop > stat.size:
+        raise ApiError(NO_SUCH_PART, text)
+    if part_sizes.STORED in metadata.headers:
+        headers[f"{call.prefix}mp-parts-count"] = str(part_sizes.count_parts(sizes))
+    return Range(part.start, part.stop) if part.start < part.stop else None
 
 
 def _part(file: BinaryIO, size: int) -> Iterator[bytes]:

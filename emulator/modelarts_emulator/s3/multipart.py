@@ -23,18 +23,20 @@ from modelarts_emulator.contract.storage_errors import (
     PART_TOO_SMALL,
 )
 from modelarts_emulator.obs.metadata import Metadata, etag_of_parts
+from modelarts_emulator.s3 import part_sizes
 from modelarts_emulator.s3.call import Call
-from modelarts_emulator.s3.get_object import find_object, parse_range
+from modelarts_emulator.s3.checksums import HEADER, STORED, BodyChecks, verify_checksums
+from modelarts_emulator.s3.get_object import MAX_PART_NUMBER, find_object, parse_range
 from modelarts_emulator.s3.multipart_store import Upload, claim, create_upload, end_upload, find_upload
 from modelarts_emulator.s3.put_object import copy_source, require_source_conditions, write_object
 from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, key_text, parse, text_of
 from modelarts_emulator.system.durability import flush_data, flush_folder
 
-MAX_PART_NUMBER = 10_000
 MIN_PART_BYTES = 100 * 1024
 """OBS's limit for every part but the last. S3's limit is 5 MB."""
 
 _PIECE = 1 << 20
+_CHECKSUM_TYPE, _OF_OBJECT = "x-amz-checksum-type", "FULL_OBJECT"
 
 
 class _Part(NamedTuple):
@@ -82,7 +84,7 @@ def copy_part(call: Call) -> Response:
 
 def list_parts(call: Call) -> Response:
     """List a page of the parts of an upload. Raises NO_SUCH_UPLOAD or INVALID_ARGUMENT."""
-    folder, _ = find_upload(call)
+    folder, upload = find_upload(call)
     after, limit = (
         call.int_parameter("part-number-marker", 0, MAX_PART_NUMBER),
         call.int_parameter("max-parts", 1000, 1000),
@@ -97,7 +99,7 @@ def list_parts(call: Call) -> Response:
         ("NextPartNumberMarker", shown[-1].number if shown else after),
         ("MaxParts", limit),
         ("IsTruncated", len(shown) < len(parts)),
-        ("StorageClass", "STANDARD"),
+        ("StorageClass", upload.storage_class),
     ]
     for part in shown:
         modified = iso_time(part.file.stat().st_mtime_ns)
@@ -109,7 +111,7 @@ def list_parts(call: Call) -> Response:
 def complete_upload(call: Call) -> Response:
     """Join the named parts, in their order, into the object, and end the upload.
 
-    Raises NO_SUCH_UPLOAD, MALFORMED_XML, INVALID_PART, INVALID_PART_ORDER or PART_TOO_SMALL.
+    Raises NO_SUCH_UPLOAD, MALFORMED_XML, INVALID_PART, INVALID_PART_ORDER, PART_TOO_SMALL or BAD_CHECKSUM.
     """
     folder, upload = find_upload(call)
     # A checksum header applies to the object, not to the list of parts in the body.
@@ -118,8 +120,14 @@ def complete_upload(call: Call) -> Response:
     claimed = claim(folder)
     try:
         parts = _selected_parts(_parts(claimed), named)
-        stat = write_object(call, _part_bytes(parts))
-        metadata = Metadata(etag_of_parts(part.etag for part in parts), upload.content_type, upload.headers)
+        verified: dict[str, str] = {}
+        stat = write_object(call, _verified_bytes(call, parts, verified))
+        headers = {
+            **upload.headers,
+            **verified,
+            part_sizes.STORED: part_sizes.encode_sizes(part.size for part in parts),
+        }
+        metadata = Metadata(etag_of_parts(part.etag for part in parts), upload.content_type, headers)
         call.storage.metadata.put(call.path.object_name, stat, metadata)
     except BaseException:
         claimed.rename(folder)
@@ -183,6 +191,14 @@ def _selected_parts(parts: list[_Part], named: list[tuple[str, str]]) -> list[_P
     if small := [part.number for part in chosen[:-1] if part.size < MIN_PART_BYTES]:
         raise ApiError(PART_TOO_SMALL, f"part {small[0]} has less than {MIN_PART_BYTES} bytes")
     return chosen
+
+
+def _verified_bytes(call: Call, parts: list[_Part], verified: dict[str, str]) -> Iterator[bytes]:
+    """Yield the bytes of the object, and compare its checksum where the request has one of the whole object."""
+    if call.request.header(_CHECKSUM_TYPE).upper() != _OF_OBJECT:
+        return _part_bytes(parts)  # a checksum of the parts' checksums
+    own = {name: value for name, value in call.request.headers.items() if name.startswith(HEADER + STORED)}
+    return verify_checksums(_part_bytes(parts), BodyChecks(own, {}, verified), sha256="")
 
 
 def _part_bytes(parts: list[_Part]) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from flask import Response
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import NO_SUCH_BUCKET, NO_SUCH_UPLOAD
+from modelarts_emulator.s3 import storage_class
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.xml import Item, iso_time, key_text
 from modelarts_emulator.system.durability import flush_file, flush_folder
@@ -39,11 +40,17 @@ class Upload(msgspec.Struct, frozen=True):
     content_type: str
     headers: dict[str, str]
 
+    @property
+    def storage_class(self) -> str:
+        """The storage class of the object to create."""
+        return self.headers.get(storage_class.STORED, storage_class.DEFAULT)
+
 
 class _ListedUpload(NamedTuple):
     key: str
     started_ms: int
     upload_id: str
+    storage_class: str
 
 
 def create_upload(call: Call, upload: Upload) -> str:
@@ -127,7 +134,9 @@ def list_uploads(call: Call) -> Response:
     prefix, delimiter = call.parameter("prefix") or "", call.parameter("delimiter") or ""
     key_marker, id_marker = call.parameter("key-marker") or "", call.parameter("upload-id-marker") or ""
     limit, encoding = call.int_parameter("max-uploads", _PAGE, _PAGE), call.parameter("encoding-type")
-    begun = [_ListedUpload(each.key, each.started_ms, folder.name) for folder, each in _uploads(call)]
+    begun = [
+        _ListedUpload(each.key, each.started_ms, folder.name, each.storage_class) for folder, each in _uploads(call)
+    ]
     found = _after([each for each in sorted(begun) if each.key.startswith(prefix)], key_marker, id_marker)
     rows = _rolled_up(found, prefix, delimiter, key_marker)
     shown, truncated = rows[:limit], len(rows) > limit > 0
@@ -191,4 +200,4 @@ def _rolled_up(found: Iterable[_ListedUpload], prefix: str, delimiter: str, mark
 
 def _row(each: _ListedUpload, encoding: str | None) -> Item:
     names: list[Item] = [("Key", key_text(each.key, encoding)), ("UploadId", each.upload_id)]
-    return "Upload", [*names, ("StorageClass", "STANDARD"), ("Initiated", iso_time(each.started_ms * 10**6))]
+    return "Upload", [*names, ("StorageClass", each.storage_class), ("Initiated", iso_time(each.started_ms * 10**6))]

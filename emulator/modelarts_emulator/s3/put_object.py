@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import unquote
@@ -22,10 +22,14 @@ from modelarts_emulator.contract.storage_errors import (
 from modelarts_emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.s3 import part_sizes, storage_class, tagging
 from modelarts_emulator.s3.call import Call
+from modelarts_emulator.s3.checksums import HEADER, STORED
 from modelarts_emulator.s3.conditional import etag_matches, failed_condition
 from modelarts_emulator.s3.error_mapping import to_storage_error
 from modelarts_emulator.s3.get_object import OBJECT_TYPE, OpenObject, find_object
+from modelarts_emulator.s3.object_version import ONLY_VERSION, check_version, require_version
+from modelarts_emulator.s3.object_version import PARAMETER as VERSION
 from modelarts_emulator.s3.xml import MAX_BODY, Item, iso_time, parse, text_of
 
 _MAX_DELETED = 1000
@@ -38,10 +42,13 @@ def put_object(call: Call) -> Response:
     """
     if call.key.endswith("/"):
         return _put_directory(call)
-    digest, metadata = hashlib.md5(usedforsecurity=False), call.request_metadata()
-    stat = write_object(call, _hashing(call.body(), digest))
-    call.storage.metadata.put(call.path.object_name, stat, replace(metadata, etag=digest.hexdigest()))
-    return Response(None, 200, {"ETag": f'"{digest.hexdigest()}"'})
+    digest, given = hashlib.md5(usedforsecurity=False), call.request_metadata()
+    verified: dict[str, str] = {}
+    stat = write_object(call, _hashing(call.body(verified=verified), digest))
+    metadata = replace(given, etag=digest.hexdigest(), headers={**given.headers, **verified})
+    call.storage.metadata.put(call.path.object_name, stat, metadata)
+    answer = {HEADER + name: value for name, value in verified.items()}
+    return Response(None, 200, {"ETag": f'"{metadata.etag}"', **answer})
 
 
 def copy_object(call: Call) -> Response:
@@ -51,11 +58,11 @@ def copy_object(call: Call) -> Response:
     bytes copied to a directory.
     """
     source = copy_source(call)
-    replaced = call.service_header("metadata-directive").upper() == "REPLACE"
-    if source.path == call.path and not replaced:
+    given = call.request_metadata()
+    changes = _replaces(call, "metadata") or _replaces(call, "tagging") or storage_class.STORED in given.headers
+    if source.path == call.path and not changes:
         raise ApiError(INVALID_REQUEST, "an object is copied to itself without changing its metadata")
     digest = hashlib.md5(usedforsecurity=False)
-    given = call.request_metadata() if replaced else None
     found = find_object(source)
     with found.file as file:
         require_source_conditions(call, found)
@@ -66,9 +73,8 @@ def copy_object(call: Call) -> Response:
             stat = NO_FILE
         else:
             stat = write_object(call, pieces)
-    call.storage.metadata.put(
-        call.path.object_name, stat, replace(given or _as_normal(found.metadata), etag=digest.hexdigest())
-    )
+    metadata = replace(_copied(call, given, found.metadata), etag=digest.hexdigest())
+    call.storage.metadata.put(call.path.object_name, stat, metadata)
     modified = stat.mtime_ns or call.storage.clock.now_ms() * 1_000_000
     return call.xml_response(
         "CopyObjectResult", [("LastModified", iso_time(modified)), ("ETag", f'"{digest.hexdigest()}"')]
@@ -76,9 +82,11 @@ def copy_object(call: Call) -> Response:
 
 
 def delete_object(call: Call) -> Response:
-    """Delete an object. Succeeds also if there is none. Raises NO_SUCH_BUCKET."""
+    """Delete an object. Succeeds also if there is none. Raises NO_SUCH_BUCKET and the errors of ``check_version``."""
+    require_version(call)
     delete(call, call.path)
-    return Response(None, 204)
+    version = {} if call.parameter(VERSION) is None else {f"{call.prefix}version-id": ONLY_VERSION}
+    return Response(None, 204, version)
 
 
 def delete_objects(call: Call) -> Response:
@@ -87,20 +95,21 @@ def delete_objects(call: Call) -> Response:
     Raises MALFORMED_XML or NO_SUCH_BUCKET.
     """
     root = parse(call.small_body(MAX_BODY), "Delete")
-    keys = [text_of(element, "Key") for element in root.findall("Object")]
-    if not 0 < len(keys) <= _MAX_DELETED:
+    named = [(text_of(element, "Key"), element.findtext("VersionId")) for element in root.findall("Object")]
+    if not 0 < len(named) <= _MAX_DELETED:
         raise ApiError(MALFORMED_XML, f"from 1 to {_MAX_DELETED} objects")
     quiet = (root.findtext("Quiet") or "").strip().lower() == "true"
     results: list[Item] = []
-    for key in keys:
+    for key, version in named:
+        row: list[Item] = [("Key", key), ("VersionId", version)]
         try:
+            check_version(version)
             delete(call, _path_of(call, key))
         except ApiError as refusal:
             error = to_storage_error(refusal)
-            row: list[Item] = [("Key", key), ("Code", error.error.code), ("Message", error.message)]
-            results.append(("Error", row))
+            results.append(("Error", [*row, ("Code", error.error.code), ("Message", error.message)]))
         else:
-            results += [] if quiet else [("Deleted", [("Key", key)])]
+            results += [] if quiet else [("Deleted", row)]
     return call.xml_response("DeleteResult", results)
 
 
@@ -136,11 +145,11 @@ def write_object(call: Call, pieces: Iterable[bytes]) -> ObjectStat:
 
 def copy_source(call: Call) -> Call:
     """Return the call that would read the object named in ``…-copy-source``. Raises INVALID_ARGUMENT."""
-    name = unquote(call.service_header("copy-source").partition("?")[0]).lstrip("/")
-    bucket, slash, key = name.partition("/")
+    name, _, query = call.service_header("copy-source").partition("?")
+    bucket, slash, key = unquote(name).lstrip("/").partition("/")
     if not (bucket and slash and key):
         raise ApiError(INVALID_ARGUMENT, "the copy source is not /bucket/key")
-    return replace(call, bucket=bucket, key=key)
+    return replace(call, bucket=bucket, key=key, request=replace(call.request, raw_query=query))
 
 
 def require_source_conditions(call: Call, found: OpenObject) -> None:
@@ -186,9 +195,27 @@ def _require_match(call: Call) -> None:
             raise ApiError(PRECONDITION_FAILED, "If-Match")
 
 
-def _as_normal(metadata: Metadata) -> Metadata:
-    """Return the metadata for a copy, which is not appendable even if the source is."""
-    return replace(metadata, headers={name: value for name, value in metadata.headers.items() if name != OBJECT_TYPE})
+def _replaces(call: Call, what: str) -> bool:
+    return call.service_header(f"{what}-directive").upper() == "REPLACE"
+
+
+def _copied(call: Call, given: Metadata, source: Metadata) -> Metadata:
+    """Return the metadata of a copy: each of the source's unless the request replaces it; its class is never copied.
+
+    A copy is written at once: it is neither appendable nor made of parts, even if the source is.
+    """
+    tags, checksums = {tagging.STORED}, {name for name in source.headers if name.startswith(STORED)}
+    apart = {OBJECT_TYPE, part_sizes.STORED, storage_class.STORED} | tags | checksums
+    headers = dict(_named(given, {storage_class.STORED}))
+    headers.update(_named(given if _replaces(call, "tagging") else source, tags))
+    headers.update(_named(source, checksums))
+    chosen = given if _replaces(call, "metadata") else source
+    headers.update(_named(chosen, chosen.headers.keys() - apart))
+    return replace(chosen, headers=headers)
+
+
+def _named(metadata: Metadata, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in metadata.headers.items() if name in names)
 
 
 def _hashing(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:

@@ -416,7 +416,7 @@ def test_get_object_does_not_follow_links_out_of_the_bucket(server, tmp_path):
         ("PUT", "/missing/a.txt", (404, "NoSuchBucket")),
         ("GET", "/bucket?lifecycle", (404, "NoSuchLifecycleConfiguration")),
         ("GET", "/bucket?policy", (404, "NoSuchBucketPolicy")),
-        ("PUT", "/bucket?lifecycle", (501, "NotImplemented")),
+        ("PUT", "/bucket?lifecycle", (400, "MalformedXML")),
         ("GET", "/bucket/missing?attributes", (404, "NoSuchKey")),
         ("PUT", "/bucket/new?legal-hold", (501, "NotImplemented")),
         ("PATCH", "/bucket/a.txt", (405, "MethodNotAllowed")),
