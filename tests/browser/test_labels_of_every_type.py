@@ -13,6 +13,7 @@ import pytest
 
 from tests.helpers.api import Api
 from tests.helpers.browser import Page, drag, open_dataset, open_sample, saved, until
+from tests.helpers.pictures import picture
 from tests.helpers.polling import poll
 
 START, END = "@modelarts:start_index", "@modelarts:end_index"
@@ -124,6 +125,20 @@ def test_sound_shows_a_waveform_and_is_classified(console: Page, api: Api, bucke
     until(page, f"({ink})()")
     page.keyboard.press("1")
     assert [each["name"] for each in stored(api, page, dataset_id)] == ["tone"]
+
+
+def test_segmentation_is_drawn_with_polygons_only(console: Page, api: Api, bucket: Path) -> None:
+    (bucket / "in/a.png").write_bytes(picture(200, 100))
+    dataset_id = api.dataset(dataset_type=3, labels=[{"name": "road"}])
+    page = open_sample(console, dataset_id)
+    until(page, "document.querySelector('.paper img').naturalWidth > 0")
+    tools = page.locator(".toolbar [aria-pressed]").all_inner_texts()
+    assert [text[1:] for text in tools] == ["Select", "Polygon", "Mask"]
+    page.keyboard.press("1")
+    page.keyboard.press("i")
+    saved(page)
+    (label,) = api.samples(dataset_id)["samples"][0]["labels"]
+    assert (label["name"], label["type"], label["property"]["@modelarts:shape"]) == ("road", 3, "polygon")
 
 
 def test_video_frame_is_labelled(console: Page, api: Api, bucket: Path) -> None:

@@ -11,7 +11,7 @@ GOLDEN = FIXTURES / "formats"
 MANIFESTS = {
     "image_classification": DatasetType.IMAGE_CLASSIFICATION,
     "object_detection": DatasetType.OBJECT_DETECTION,
-    "image_segmentation": DatasetType.OBJECT_DETECTION,
+    "image_segmentation": DatasetType.IMAGE_SEGMENTATION,
     "text_classification": DatasetType.TEXT_CLASSIFICATION,
     "named_entity": DatasetType.NAMED_ENTITY,
     "text_triplet": DatasetType.TEXT_TRIPLET,

@@ -10,6 +10,12 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
 TEXTS = (".txt", ".csv")
 
 
+MASK_FOLDER = "segmentationClassRaw"
+"""The folder of mask pictures beside the label files of a segmentation version or export."""
+DRAWN = (LabelType.OBJECT_DETECTION, LabelType.IMAGE_SEGMENTATION, LabelType.VIDEO)
+"""The types of labels that have shapes on a picture."""
+
+
 class DatasetTypeTraits(NamedTuple):
     """Traits of a dataset type: its samples, its files and its labels."""
 
@@ -30,9 +36,16 @@ class DatasetTypeTraits(NamedTuple):
         """Return the type of labels that name none; None if the type cannot be labelled."""
         return self.labels[0] if self.labels else None
 
+    @property
+    def drawn(self) -> LabelType | None:
+        """Return the type of labels that have shapes, and a VOC file for each sample; None if labels have none."""
+        return next((kind for kind in self.labels if kind in DRAWN), None)
+
     def holds(self, name: str) -> bool:
-        """Return True if a file of this name can contain samples."""
-        return not self.extensions or name.lower().endswith(self.extensions)
+        """Return True if a file of this name or path can contain samples; masks of pictures do not."""
+        if self.extensions and not name.lower().endswith(self.extensions):
+            return False
+        return LabelType.IMAGE_SEGMENTATION not in self.labels or f"/{MASK_FOLDER}/" not in f"/{name}"
 
 
 _D, _L, _S, _T = DatasetType, LabelType, SampleType, DatasetTypeTraits
@@ -40,6 +53,7 @@ _D, _L, _S, _T = DatasetType, LabelType, SampleType, DatasetTypeTraits
 DATASET_TYPES: dict[DatasetType, DatasetTypeTraits] = {
     _D.IMAGE_CLASSIFICATION: _T(_S.IMAGE, "file", IMAGES, (_L.IMAGE_CLASSIFICATION,), splits=True, exports=True),
     _D.OBJECT_DETECTION: _T(_S.IMAGE, "file", IMAGES, (_L.OBJECT_DETECTION,), splits=True, exports=True),
+    _D.IMAGE_SEGMENTATION: _T(_S.IMAGE, "file", IMAGES, (_L.IMAGE_SEGMENTATION,), exports=True),
     _D.TEXT_CLASSIFICATION: _T(_S.TEXT, "line", TEXTS, (_L.TEXT_CLASSIFICATION,), splits=True),
     _D.NAMED_ENTITY: _T(_S.TEXT, "line", TEXTS, (_L.NAMED_ENTITY,)),
     _D.TEXT_TRIPLET: _T(_S.TEXT, "line", TEXTS, (_L.TRIPLET_ENTITY, _L.TRIPLET_RELATION)),

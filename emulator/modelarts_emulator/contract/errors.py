@@ -85,6 +85,10 @@ LABEL_EXISTS = Error(400, "ModelArts.4411", "Label already exists")
 SHORTCUT_EXISTS = Error(400, "ModelArts.4412", "Label shortcut already exists")
 LABEL_INCOMPATIBLE = Error(400, "ModelArts.4413", "Label is incompatible with annotation rules")
 TRIPLET_ENTITY_NOT_FOUND = Error(400, "ModelArts.4414", "Triplet label's from_entity or to_entity does not exist")
+MASK_GRAY_VALUE_EXISTS = Error(400, "ModelArts.4418", "Label property mask_gray_value already exists")
+MASK_GRAY_VALUE_DIFFERS = Error(
+    400, "ModelArts.4425", "Label property mask_gray_value is incompatible with defined value"
+)
 ENTITY_IN_USE = Error(400, "ModelArts.4415", "Entity label can not be deleted because it is used by triplet label")
 
 # Samples

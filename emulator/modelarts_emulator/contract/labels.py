@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import Meta
 
 from modelarts_emulator.contract.wire import (
     AttributeName,
@@ -14,6 +16,8 @@ from modelarts_emulator.contract.wire import (
     Wire,
     prefixed,
 )
+
+Color = Annotated[str, Meta(pattern="^(#([0-9a-fA-F]{3}){1,2})?$")]
 
 
 class LabelAttributeValue(Wire, kw_only=True):
@@ -43,8 +47,8 @@ class LabelAttribute(Wire, kw_only=True):
 class LabelProperty(Wire, kw_only=True, rename=prefixed, forbid_unknown_fields=False):
     """Properties of a label. Members without the prefix ``@modelarts:`` are the user's own and are kept as they are."""
 
-    color: str | None = None
-    """Display color, ``#`` and six hexadecimal digits."""
+    color: Color | None = None
+    """Display color, ``#`` and three or six hexadecimal digits; may be empty."""
     default_shape: Shape | None = None
     """Shape that an object detection label is drawn with unless the sample's label says otherwise."""
     from_type: str | None = None

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
+import msgspec
+
 from modelarts_emulator.contract.dataset_types import DATASET_TYPES, IMAGES
 from modelarts_emulator.contract.datasets import Field
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
-from modelarts_emulator.formats import coco, label_folders, labelme, text, voc, yolo
+from modelarts_emulator.formats import coco, label_folders, labelme, masks, text, voc, yolo
 from modelarts_emulator.formats.label_files import SUFFIXES, LabelFiles
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
@@ -46,6 +48,8 @@ def has_annotations(dataset_type: DatasetType, names: Iterable[str]) -> bool:
     kind = DATASET_TYPES[dataset_type]
     if dataset_type is _D.IMAGE_CLASSIFICATION:
         return any(("/" in name and kind.holds(name)) or name.lower().endswith(label_folders.LABELS) for name in names)
+    if dataset_type is _D.IMAGE_SEGMENTATION:
+        return any(name.lower().endswith((".xml", ".json")) for name in names)
     if dataset_type is _D.OBJECT_DETECTION:
         return any(name.lower().endswith((*SUFFIXES, yolo.DATA, *yolo.YAML)) for name in names)
     return any(kind.holds(name) for name in names)
@@ -73,6 +77,8 @@ def read_directory(
     kind = DATASET_TYPES[dataset_type]
     if dataset_type is _D.OBJECT_DETECTION:
         yield from _read_detection(directory, entries, options, open_)
+    elif dataset_type is _D.IMAGE_SEGMENTATION:
+        yield from _read_segmentation(entries, open_)
     elif dataset_type in (_D.IMAGE_CLASSIFICATION, _D.SOUND_CLASSIFICATION):
         (label_type,) = kind.labels
         files = LabelFiles(entries)
@@ -90,6 +96,17 @@ def read_directory(
         for entry in entries:
             if kind.holds(entry.path):
                 yield SampleRecord(id="", path=entry.path, type=kind.sample_type, time=0)
+
+
+def _read_segmentation(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
+    """Read pictures, each with the VOC or labelme file that has its polygons."""
+    pictures = [entry for entry in entries if DATASET_TYPES[_D.IMAGE_SEGMENTATION].holds(entry.path)]
+    files = LabelFiles(entries)
+    for item in _read_beside(pictures, files, open_):
+        if isinstance(item, SampleRecord):
+            item.labels = [msgspec.structs.replace(label, type=LabelType.IMAGE_SEGMENTATION) for label in item.labels]
+        yield item
+    yield from files.report_unused([entry.path for entry in pictures])
 
 
 def _read_texts(entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open) -> SampleItems:
@@ -254,6 +271,7 @@ def write_directory(
     tree: bool,
     annotation_files: bool = True,
     reserved: Iterable[str] = (),
+    mask_files: masks.MaskFiles | None = None,
     put: Callable[[str, bytes], None],
     copy: Callable[[SampleRecord, str], None],
 ) -> int:
@@ -261,19 +279,22 @@ def write_directory(
 
     Classification with ``tree`` has a folder per label. A sample with several labels is in the folder of the first one
     and has a text file beside it that lists all. Without ``tree``, each labelled sample has a text file beside it.
-    Detection has a VOC file beside each labelled picture. Without ``annotation_files`` only the samples are written. No
-    sample gets one of the ``reserved`` names.
+    Detection and segmentation have a VOC file beside each labelled picture, and segmentation its mask in a folder of
+    masks, if there are ``mask_files``. Without ``annotation_files`` only the samples are written. No sample gets one
+    of the ``reserved`` names.
     """
     names, count = UniqueNames(reserved), 0
     for count, sample in enumerate(samples, 1):  # noqa: B007  (used after the loop)
         labels = [str(label.name) for label in sample.labels]
-        is_detection = dataset_type is _D.OBJECT_DETECTION
-        in_folder = tree and labels and not is_detection and _is_folder_name(labels[0])
+        is_drawn = DATASET_TYPES[dataset_type].drawn is not None
+        in_folder = tree and labels and not is_drawn and _is_folder_name(labels[0])
         name = names.unique(f"{labels[0]}/{file_name(sample.path)}" if in_folder else file_name(sample.path))
         copy(sample, name)
         if not annotation_files:
             continue
-        if is_detection and labels:
+        if is_drawn and labels:
+            if mask_files is not None:
+                sample = mask_files.add(sample, stem(name), put)  # noqa: PLW2901
             put(f"{stem(name)}.xml", voc.write(sample))
         elif labels and (not in_folder or len(labels) > 1):
             put(f"{stem(name)}{label_folders.LABELS}", "".join(f"{label}\n" for label in labels).encode("utf-8"))

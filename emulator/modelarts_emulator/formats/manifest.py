@@ -12,7 +12,7 @@ from typing import IO, Any, BinaryIO
 import msgspec
 
 from modelarts_emulator.contract import lenient_decoding
-from modelarts_emulator.contract.dataset_types import DATASET_TYPES
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES, DRAWN
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
@@ -42,6 +42,7 @@ SEGMENTATION = "modelarts/image_segmentation"
 TYPE_NAMES: dict[LabelType, str] = {
     LabelType.IMAGE_CLASSIFICATION: "modelarts/image_classification",
     LabelType.OBJECT_DETECTION: "modelarts/object_detection",
+    LabelType.IMAGE_SEGMENTATION: SEGMENTATION,
     LabelType.TEXT_CLASSIFICATION: "modelarts/text_classification",
     LabelType.NAMED_ENTITY: "modelarts/text_entity",
     LabelType.TRIPLET_ENTITY: "modelarts/text_entity",
@@ -53,7 +54,7 @@ TYPE_NAMES: dict[LabelType, str] = {
 }
 
 
-_DRAWN_TYPES = (TYPE_NAMES[LabelType.OBJECT_DETECTION], TYPE_NAMES[LabelType.VIDEO])
+_DRAWN_TYPES = tuple(TYPE_NAMES[kind] for kind in DRAWN)
 
 
 class Annotation(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
@@ -178,7 +179,7 @@ class _LineReader:
         self._sample_type = kind.sample_type
         self._types = {name: label_type for label_type, name in TYPE_NAMES.items() if label_type in kind.labels}
         # Pictures have shapes, and so have the frames of a video.
-        self._drawn = next((t for t in (LabelType.OBJECT_DETECTION, LabelType.VIDEO) if t in kind.labels), None)
+        self._drawn = kind.drawn
 
     def sample(self, line: Line) -> SampleRecord:
         """Return the sample of a line. Raises ApiError, InvalidVoc or ValueError."""
@@ -220,7 +221,9 @@ class _LineReader:
         name = _type_name(annotation)
         if annotation.annotation_loc is None:
             return name in self._types
-        return self._drawn is not None and name in (SEGMENTATION, *_DRAWN_TYPES)
+        if self._drawn is LabelType.IMAGE_SEGMENTATION:
+            return name == SEGMENTATION
+        return self._drawn is not None and name in _DRAWN_TYPES
 
     def _labels(self, annotation: Annotation, metadata: dict[str, Any]) -> list[SampleLabel]:
         if annotation.annotation_loc is not None:
@@ -349,7 +352,7 @@ def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annot
     if annotation_loc is not None:
         return [
             Annotation(
-                type=SEGMENTATION if MASK_SOURCE in sample.metadata else TYPE_NAMES[LabelType.OBJECT_DETECTION],
+                type=SEGMENTATION if _is_segmented(sample) else TYPE_NAMES[LabelType.OBJECT_DETECTION],
                 annotation_format=VOC,
                 annotation_loc=annotation_loc,
                 hard=_written_hard(sample.metadata.get("@modelarts:hard")),
@@ -359,6 +362,10 @@ def _annotations(sample: SampleRecord, annotation_loc: str | None) -> list[Annot
             )
         ]
     return [_annotation(label, by, time) for label in sample.labels]
+
+
+def _is_segmented(sample: SampleRecord) -> bool:
+    return MASK_SOURCE in sample.metadata or any(label.type is LabelType.IMAGE_SEGMENTATION for label in sample.labels)
 
 
 def _annotation(label: SampleLabel, by: str, time: str | None) -> Annotation:

@@ -19,6 +19,7 @@ from modelarts_emulator.store import DatasetRecord, SampleRecord
 TYPES_WITH_INPUT_LABELS = (
     DatasetType.IMAGE_CLASSIFICATION,
     DatasetType.OBJECT_DETECTION,
+    DatasetType.IMAGE_SEGMENTATION,
     DatasetType.TEXT_CLASSIFICATION,
 )
 """The dataset types whose input can have labels."""

@@ -57,8 +57,10 @@ class PictureGate:
         return self._waiting
 
     @contextmanager
-    def admit(self, needed_bytes: int) -> Iterator[None]:
+    def admit(self, needed_bytes: int, *, patiently: bool = False) -> Iterator[None]:
         """Wait until the budget has room for some bytes, and count them until the block ends.
+
+        A background task waits ``patiently``: as long as it takes, and beside those whose number is limited.
 
         Raises:
             ApiError: PARAMETER_INVALID if the whole budget is too small; SERVICE_UNAVAILABLE if too many wait, or if
@@ -69,7 +71,10 @@ class PictureGate:
             raise ApiError(PARAMETER_INVALID, f"x-image-process: {reason}")
         with self._changed:
             if not self._has_room(needed_bytes):
-                self._wait(needed_bytes)
+                if patiently:
+                    self._changed.wait_for(lambda: self._has_room(needed_bytes))
+                else:
+                    self._wait(needed_bytes)
             self._used += needed_bytes
             self._peak = max(self._peak, self._used)
         try:

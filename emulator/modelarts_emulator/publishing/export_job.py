@@ -9,13 +9,16 @@ from tempfile import SpooledTemporaryFile
 
 import msgspec
 
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import EXPORT_FILE_ERROR
 from modelarts_emulator.contract.exports import ExportParams, ExportTaskRequest
 from modelarts_emulator.contract.wire import DatasetStatus, DatasetType, ExportStatus, SampleStatus, Usage
 from modelarts_emulator.formats import coco, directory_layouts, manifest
+from modelarts_emulator.formats.masks import MASK_SCHEME, MaskFiles
 from modelarts_emulator.ingest.pipeline import in_batches
 from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate, updated_task
 from modelarts_emulator.jobs.undo_log import OutputTransaction
+from modelarts_emulator.media.picture_gate import PROCESS_GATE
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.publishing.version_files import CHUNK, IN_MEMORY
 from modelarts_emulator.publishing.version_lookup import open_version_samples
@@ -163,6 +166,7 @@ class ExportJob:
                 tree=self._request.export_format == TREE,
                 annotation_files=not self._is_coco,
                 reserved=[self._manifest],
+                mask_files=self._mask_files(),
                 put=lambda name, data: output.write(self._path.join(name), data),
                 copy=copy,
             )
@@ -174,6 +178,14 @@ class ExportJob:
                 lines.seek(0)
                 output.write(self._path.join(self._manifest), iter(lambda: lines.read(CHUNK), b""))
 
+    def _mask_files(self) -> MaskFiles | None:
+        """Return the masks of the export; a new dataset over the exported files has none among its pictures."""
+        if self._record.type is not DatasetType.IMAGE_SEGMENTATION or self._is_new_dataset:
+            return None
+        with self._runtime.store.reading(self._record.id) as dataset:
+            labels = dataset.labels
+        return MaskFiles(labels, PROCESS_GATE, lambda name: self._path.join(name).uri(MASK_SCHEME))
+
     def _add_copy(self, lines: SpooledTemporaryFile[bytes], sample: SampleRecord, target: ObsPath) -> None:
         """Record the copy of a sample: for the manifest, the COCO document, and the new dataset."""
         moved = msgspec.structs.replace(sample, path=target.object_name)
@@ -183,7 +195,7 @@ class ExportJob:
             self._copies.append((sample.id, target.object_name))
             return
         location = None
-        if self._record.type is DatasetType.OBJECT_DETECTION and sample.labels and not self._is_coco:
+        if DATASET_TYPES[self._record.type].drawn and sample.labels and not self._is_coco:
             stem = target.name.rpartition(".")[0] or target.name
             location = target.parent.join(f"{stem}.xml").uri(self._scheme)
         manifest.write([moved], lines, scheme=self._scheme, annotation_loc=lambda sample: location)  # type: ignore[arg-type]

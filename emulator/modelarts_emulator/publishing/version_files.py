@@ -1,22 +1,24 @@
-"""The files of a published version: its manifest, the VOC files beside it, and copies of its objects if requested."""
+"""The files of a published version: its manifest, VOC files and masks, and copies of its objects if requested."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType
 from modelarts_emulator.formats import csv_table, manifest, voc
 from modelarts_emulator.formats.directory_layouts import UniqueNames, file_name
 from modelarts_emulator.formats.label_folders import stem
+from modelarts_emulator.formats.masks import MASK_SCHEME, MaskFiles
 from modelarts_emulator.jobs.undo_log import OutputTransaction
+from modelarts_emulator.media.picture_gate import PROCESS_GATE
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, Store, VersionRecord
 
 CHUNK = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
-_TYPES_WITH_VOC = (DatasetType.OBJECT_DETECTION, DatasetType.VIDEO)
 
 
 class VersionFiles:
@@ -44,7 +46,7 @@ class VersionFiles:
         location = None
         if sample.status is SampleStatus.AUTO_ANNOTATION:
             sample.labels = []
-        elif self._record.type in _TYPES_WITH_VOC and manifest.has_file(sample):
+        elif DATASET_TYPES[self._record.type].drawn and manifest.has_file(sample):
             name = stem(self._names.unique(file_name(sample.path)))
             path = self._voc_files[sample.id] = self._folder.join(f"annotation/{name}.xml")
             location = path.uri(manifest.SCHEME)
@@ -70,9 +72,19 @@ class VersionFiles:
             yield from samples.select(Selection())
 
     def _write_voc_files(self, store: Store, output: OutputTransaction) -> None:
+        is_segmented = self._record.type is DatasetType.IMAGE_SEGMENTATION
+        masks = MaskFiles(self._version.labels, PROCESS_GATE, self._mask_location) if is_segmented else None
         for sample in self._samples(store):
             if path := self._voc_files.get(sample.id):
+                if masks is not None:
+                    sample = masks.add(sample, stem(path.name), self._writer(output))  # noqa: PLW2901
                 output.write(path, voc.write(sample))
+
+    def _writer(self, output: OutputTransaction) -> Callable[[str, bytes], None]:
+        return lambda name, data: output.write(self._folder.join(name), data)
+
+    def _mask_location(self, name: str) -> str:
+        return self._folder.join(name).uri(MASK_SCHEME)
 
     def _copy_objects(self, store: Store, output: OutputTransaction) -> None:
         names, folder = UniqueNames(), ObsPath.directory(self._version.data_path)

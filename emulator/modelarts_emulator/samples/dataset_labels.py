@@ -17,6 +17,8 @@ from modelarts_emulator.contract.errors import (
     LABEL_EXISTS,
     LABEL_INCOMPATIBLE,
     LABEL_NOT_FOUND,
+    MASK_GRAY_VALUE_DIFFERS,
+    MASK_GRAY_VALUE_EXISTS,
     PARAMETER_INVALID,
     SHORTCUT_EXISTS,
     TRIPLET_ENTITY_NOT_FOUND,
@@ -26,6 +28,8 @@ from modelarts_emulator.contract.errors import (
 from modelarts_emulator.contract.labels import Label, LabelProperty, LabelStats
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType
+from modelarts_emulator.formats.masks import COLOR, GRAY_VALUE, MAX_GRAY_VALUE, color_as_hex
+from modelarts_emulator.formats.voc import MASK_COLOR
 from modelarts_emulator.samples.changes import with_remaining_labels
 from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
 from modelarts_emulator.samples.label_rules import require_label_name, without_dangling_relations
@@ -83,15 +87,18 @@ def complete(label: Label, dataset_type: DatasetType) -> Label:
 def add_label(dataset: DatasetWriter, label: Label) -> None:
     """Add a label.
 
-    Raises: LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND, UNSUPPORTED_TYPE, and
-    PARAMETER_INVALID if the dataset already has MAX_LABELS labels.
+    Raises: LABEL_EXISTS, SHORTCUT_EXISTS, MASK_GRAY_VALUE_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND,
+    UNSUPPORTED_TYPE, and PARAMETER_INVALID if the dataset already has MAX_LABELS labels, or as many for segmentation
+    as there are gray values.
     """
     new = complete(label, dataset.record.type)
     if dataset.label(str(new.name), new.type) is not None:
         raise ApiError(LABEL_EXISTS, str(new.name))
-    if len(dataset.labels) >= MAX_LABELS:
-        raise ApiError(PARAMETER_INVALID, f"labels: a dataset has at most {MAX_LABELS}")
+    limit = MAX_GRAY_VALUE if new.type is LabelType.IMAGE_SEGMENTATION else MAX_LABELS
+    if len(dataset.labels) >= limit:
+        raise ApiError(PARAMETER_INVALID, f"labels: a dataset of type {int(dataset.record.type)} has at most {limit}")
     _require_free_shortcut(dataset, new)
+    _require_free_gray_value(dataset, new)
     _require_entities(dataset, new)
     dataset.put_label(new)
 
@@ -106,7 +113,13 @@ def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None
     """Add the labels of a sample that the dataset does not know yet. Raises as :func:`add_label`."""
     for label in labels:
         if label.name is not None and dataset.label(label.name, label.type) is None:
-            add_label(dataset, Label(name=label.name, type=label.type, property={}))
+            add_label(dataset, Label(name=label.name, type=label.type, property=_found_property(label)))
+
+
+def _found_property(label: SampleLabel) -> dict[str, Any]:
+    """Return the properties of a label that a sample brings: the colour that its mask has."""
+    color = color_as_hex((label.property or {}).get(MASK_COLOR)) if label.type is LabelType.IMAGE_SEGMENTATION else None
+    return {COLOR: color} if color else {}
 
 
 def delete_labels(dataset: DatasetWriter, labels: Iterable[Label]) -> None:
@@ -135,7 +148,8 @@ def require_matching_relations(dataset: DatasetReader, labels: Sequence[SampleLa
 def update_label(dataset: DatasetWriter, label: Label) -> None:
     """Change the properties of a label and, with ``@modelarts:rename_to``, its name on every sample.
 
-    Raises: LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND.
+    Raises: LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, TRIPLET_ENTITY_NOT_FOUND,
+    MASK_GRAY_VALUE_EXISTS, MASK_GRAY_VALUE_DIFFERS.
     """
     known = _require_label(dataset, label)
     property_ = {**(known.property or {}), **_checked_property(label)}
@@ -147,6 +161,8 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
         attributes=known.attributes if label.attributes is None else label.attributes,
     )
     _require_free_shortcut(dataset, new, besides=known)
+    _require_same_gray_value(known, new)
+    _require_free_gray_value(dataset, new, besides=known)
     if _ends(new) != _ends(known):
         _require_entities(dataset, new)
     if new.name == known.name:
@@ -266,6 +282,9 @@ def _checked_property(label: Label) -> dict[str, Any]:
         known = msgspec.convert(raw, LabelProperty, strict=False)
     except msgspec.ValidationError as error:
         raise ApiError(LABEL_INCOMPATIBLE, f"{str(label.name)[:80]}: property: {error}") from None
+    gray = raw.get(GRAY_VALUE, 1)
+    if type(gray) is not int or not 0 < gray <= MAX_GRAY_VALUE:
+        raise ApiError(LABEL_INCOMPATIBLE, f"{str(label.name)[:80]}: {GRAY_VALUE} is from 1 to {MAX_GRAY_VALUE}")
     return {**raw, **msgspec.to_builtins(known)}
 
 
@@ -276,3 +295,23 @@ def _require_free_shortcut(dataset: DatasetReader, label: Label, besides: Label 
     for other in dataset.labels:
         if other != besides and (other.property or {}).get(SHORTCUT) == shortcut:
             raise ApiError(SHORTCUT_EXISTS, f"{shortcut!r} belongs to {other.name}")
+
+
+def _require_free_gray_value(dataset: DatasetReader, label: Label, besides: Label | None = None) -> None:
+    gray = _gray_value(label)
+    if gray is None:
+        return
+    for other in dataset.labels:
+        if other != besides and _gray_value(other) == gray:
+            raise ApiError(MASK_GRAY_VALUE_EXISTS, f"{gray} belongs to {other.name}")
+
+
+def _require_same_gray_value(known: Label, new: Label) -> None:
+    """Raise MASK_GRAY_VALUE_DIFFERS if a label that has a gray value gets another: masks with it may be published."""
+    if _gray_value(known) not in (None, _gray_value(new)):
+        raise ApiError(MASK_GRAY_VALUE_DIFFERS, f"{new.name}: {_gray_value(new)}")
+
+
+def _gray_value(label: Label) -> int | None:
+    """Return the gray value of a segmentation label; None without one."""
+    return (label.property or {}).get(GRAY_VALUE) if label.type is LabelType.IMAGE_SEGMENTATION else None

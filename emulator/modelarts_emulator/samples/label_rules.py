@@ -62,7 +62,7 @@ def validate_labels(
 
 def has_shapes(dataset_type: DatasetType) -> bool:
     """Return whether labels of a dataset type have shapes on pictures."""
-    return LabelType.OBJECT_DETECTION in DATASET_TYPES[dataset_type].labels or dataset_type is DatasetType.VIDEO
+    return DATASET_TYPES[dataset_type].drawn is not None
 
 
 def usable_labels(
@@ -182,6 +182,12 @@ def _check_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) ->
         raise _refusal(name, "@modelarts:feature of a bndbox is its upper left, then its lower right point")
 
 
+def _check_polygon(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
+    if known.shape is not Shape.POLYGON:
+        raise _refusal(name, "image segmentation needs a polygon: @modelarts:shape and @modelarts:feature")
+    _check_shape(name, known, sample)
+
+
 def _check_optional_shape(name: str, known: SampleLabelProperty, sample: SampleRecord) -> None:
     if known.shape is not None:
         _check_shape(name, known, sample)
@@ -255,6 +261,7 @@ def _entities(labels: Sequence[SampleLabel]) -> set[str]:
 
 _CHECKS = {
     LabelType.OBJECT_DETECTION: _check_shape,
+    LabelType.IMAGE_SEGMENTATION: _check_polygon,
     LabelType.NAMED_ENTITY: _check_entity,
     LabelType.TRIPLET_ENTITY: _check_entity,
     LabelType.TRIPLET_RELATION: _check_relation,

@@ -153,8 +153,9 @@ class _ManifestResolver:
             return DatasetType.VIDEO
         found = {f"modelarts/{name.removeprefix('modelarts/')}" for name in self._types}
         # If the annotations suit two types, the first one is the type with fewer kinds of labels.
-        for dataset_type, kind in DATASET_TYPES.items():
-            if found and found <= _names(dataset_type, kind):
+        names = {dataset_type: _names(dataset_type, kind) for dataset_type, kind in DATASET_TYPES.items()}
+        for dataset_type in sorted(names, key=lambda each: len(names[each])):
+            if found and found <= names[dataset_type]:
                 return dataset_type
         return type_of([path.key for path in self._files]) if self._files else DatasetType.TEXT_CLASSIFICATION
 

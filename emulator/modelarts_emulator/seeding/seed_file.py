@@ -33,6 +33,7 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 TypeName = Literal[
     "image_classification",
     "object_detection",
+    "image_segmentation",
     "text_classification",
     "named_entity",
     "text_triplet",

@@ -21,7 +21,12 @@ BATCH = 100
 DEADLINE_S = 600.0
 _POLL_S = 0.01
 # Creating a dataset of these types also imports its label files; other types need an import task.
-_LABELS_AT_CREATION = {DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION, DatasetType.TEXT_CLASSIFICATION}
+_LABELS_AT_CREATION = {
+    DatasetType.IMAGE_CLASSIFICATION,
+    DatasetType.OBJECT_DETECTION,
+    DatasetType.IMAGE_SEGMENTATION,
+    DatasetType.TEXT_CLASSIFICATION,
+}
 
 
 class SeededDataset(NamedTuple):

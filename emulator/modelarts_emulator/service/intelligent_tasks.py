@@ -26,6 +26,7 @@ MIN_LABELS = 2
 MIN_IMAGES = 5
 """The numbers of labels, and of images with each of them, that auto labelling learns from."""
 _TYPES = frozenset({DatasetType.IMAGE_CLASSIFICATION, DatasetType.OBJECT_DETECTION})
+_TYPES_TO_GROUP = _TYPES | {DatasetType.IMAGE_SEGMENTATION}
 
 
 class IntelligentTaskManagement:
@@ -43,8 +44,9 @@ class IntelligentTaskManagement:
         record = self._runtime.require_dataset(project_id, dataset_id)
         if request.task_type is None:
             raise ApiError(PARAMETER_INVALID, "task_type: needed")
-        if record.type not in _TYPES:
-            raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(record.type)} has no intelligent tasks")
+        is_grouping = request.task_type is IntelligentTaskType.AUTO_GROUPING
+        if record.type not in (_TYPES_TO_GROUP if is_grouping else _TYPES):
+            raise ApiError(UNSUPPORTED_TYPE, f"a dataset of type {int(record.type)} has no such intelligent task")
         with self._runtime.store.reading(record.id) as dataset:
             _require_startable(dataset, request)
         return InferenceJob(self._runtime, record, request).start()

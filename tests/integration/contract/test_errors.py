@@ -34,6 +34,9 @@ LOG_IN = {
 }
 BOX = {"@modelarts:shape": "bndbox", "@modelarts:feature": [[1, 1], [90, 90]]}
 
+GRAY_VALUE = "@modelarts:mask_gray_value"
+GRAY = {"property": {GRAY_VALUE: 7}}
+
 
 class RefusalProject:
     """An emulator with datasets of pictures and triplets, and a strict one without users."""
@@ -47,14 +50,22 @@ class RefusalProject:
         source = [{"data_path": "/bucket/text/"}]
         self.texts = self.api.dataset(dataset_name="texts", dataset_type=102, data_sources=source)
         self.api.call("POST", f"/{self.texts}/data-annotations/labels", json={"labels": TRIPLET})
+        (bucket / "masks").mkdir(exist_ok=True)
+        masks = {
+            "dataset_type": 3,
+            "data_sources": [{"data_path": "/bucket/masks/"}],
+            "labels": [{**GRAY, "name": "m"}],
+        }
+        self.masks = self.api.dataset(dataset_name="masks", **masks)
         table = [{"data_path": "/bucket/table/"}]
         self.table = self.api.dataset(dataset_name="table", dataset_type=400, data_sources=table)
         self.token = requests.post(f"{strict.url}/v3/auth/tokens", json={"auth": LOG_IN}, timeout=10).headers[TOKEN]
         self.version = self.api.publish(self.pictures, version_name="taken")["version_id"]
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
-        """Call the API of the project; ``{p}``, ``{t}``, ``{v}`` are pictures, texts and a version."""
+        """Call the API of the project; ``{p}``, ``{t}``, ``{m}``, ``{v}`` are pictures, texts, masks and a version."""
         path = path.replace("{p}", self.pictures).replace("{t}", self.texts).replace("{v}", self.version)
+        path = path.replace("{m}", self.masks)
         return self.api.session.request(method, self.api.base + path, json=body, timeout=10, **more)
 
     def create(self, **members: Any) -> requests.Response:
@@ -175,6 +186,8 @@ PROVOKED: dict[str, Callable[[RefusalProject], Any]] = {
     "SHORTCUT_EXISTS": lambda w: w.labels("{t}", {"name": "c", "property": {"@modelarts:shortcut": "E"}}),
     "LABEL_INCOMPATIBLE": lambda w: w.label("{p}", {"name": "a", "type": 1, "property": BOX}),
     "TRIPLET_ENTITY_NOT_FOUND": lambda w: w.label("{t}", RELATION),
+    "MASK_GRAY_VALUE_EXISTS": lambda w: w.labels("{m}", {**GRAY, "name": "n"}),
+    "MASK_GRAY_VALUE_DIFFERS": lambda w: w.labels("{m}", {"name": "m", "property": {GRAY_VALUE: 8}}, method="PUT"),
     "ENTITY_IN_USE": lambda w: w.labels("{t}", {"name": "entity", "type": 103}, path="/delete"),
     "SAMPLE_NOT_FOUND": lambda w: w.call("GET", "/{p}/data-annotations/samples/nothing"),
     "UPLOAD_FAILED": lambda w: w.upload(data="no base64"),

@@ -26,9 +26,9 @@ def test_coverage_lists_every_operation(emu: Emulator) -> None:
     assert list(next(each for each in found if each["operation"] == "ListDatasets")["without_effect"]) == [
         "dataset_version"
     ]
-    assert samples["dataset_types"] == [0, 1, 100, 101, 102, 200, 201, 202, 400, 600, 900]
+    assert samples["dataset_types"] == [0, 1, 3, 100, 101, 102, 200, 201, 202, 400, 600, 900]
     export = next(each for each in found if each["operation"] == "ExportTask")
-    assert export["dataset_types"] == [0, 1, 900]
+    assert export["dataset_types"] == [0, 1, 3, 900]
 
 
 @pytest.mark.parametrize("operation", [*WITHOUT_EFFECT])

@@ -20,12 +20,12 @@ const SLACK = 7; // CSS pixels around a handle or a line
 const CLICK = 3; // CSS pixels that a click may move
 
 export class PictureStage {
-  /** @param {Editor} editor @param {boolean} draws */
-  constructor(editor, draws) {
+  /** @param {Editor} editor @param {Tool[] | null} tools The tools to draw with, the first to select; none where nothing is drawn */
+  constructor(editor, tools) {
     this.editor = editor;
-    this.draws = draws;
-    /** @type {Tool} */
-    this.tool = draws ? TOOLS[1] : TOOLS[0];
+    this.draws = tools !== null;
+    this.tools = tools ?? TOOLS.slice(0, 1);
+    this.tool = this.tools[this.draws ? 1 : 0];
     this.isPanning = false;
     /** A shape that is being drawn or changed, and which label it belongs to: -1 for a new one. @type {{place: number, shape: Shape} | null} */
     this.draft = null;
@@ -57,7 +57,7 @@ export class PictureStage {
       button("+", () => this.view.zoom(1.4), { class: "tool", "aria-label": "Zoom in", title: "Zoom in (+)" }),
       button("Fit", () => this.view.fit(), { class: "tool", title: "Fit to the screen (0)" }),
     ];
-    this.buttons = this.draws ? TOOLS.map((tool) => button([h("span.tool-icon", { "aria-hidden": "true" }, tool.icon), tool.name], () => this.choose(tool),
+    this.buttons = this.draws ? this.tools.map((tool) => button([h("span.tool-icon", { "aria-hidden": "true" }, tool.icon), tool.name], () => this.choose(tool),
       { class: "tool", "aria-pressed": String(tool === this.tool), title: `${tool.text} (${tool.key})` })) : [];
     return h("div.toolbar", { role: "toolbar", "aria-label": "Tools" }, this.buttons, h("span.spring", {}), zoom);
   }
@@ -76,7 +76,7 @@ export class PictureStage {
       { keys: [`Alt+Shift+${key}`], text: "Resize it", group, run: () => this.nudge(Number(dx) * 5, Number(dy) * 5, true) },
     ]);
     return [
-      ...TOOLS.map((tool) => ({ keys: [tool.key], text: tool.text, group: "Tools", run: () => this.choose(tool) })),
+      ...this.tools.map((tool) => ({ keys: [tool.key], text: tool.text, group: "Tools", run: () => this.choose(tool) })),
       { keys: ["Enter"], text: "Finish a polygon, polyline or mask", group: "Tools", run: () => this.finish() },
       { keys: ["i", "Insert"], text: "Put a shape into the middle of the view", group: "Tools", run: () => this.insert() },
       ...zoom,
@@ -88,7 +88,7 @@ export class PictureStage {
   choose(tool) {
     this.cancel();
     this.tool = tool;
-    TOOLS.forEach((each, number) => this.buttons?.[number].setAttribute("aria-pressed", String(each === tool)));
+    this.tools.forEach((each, number) => this.buttons?.[number].setAttribute("aria-pressed", String(each === tool)));
     this.element.dataset.tool = tool.kind ?? "select";
     this.draw();
   }
@@ -467,7 +467,7 @@ export class PictureStage {
     const { size } = this.view;
     const [x, y] = inside(this.view.at({ clientX: left + clientWidth / 2, clientY: top + clientHeight / 2 }), size);
     const reach = Math.max(2, Math.round(Math.min(size.width, size.height, clientWidth / this.view.scale) / 8));
-    const kind = this.tool.kind && this.tool.kind !== "mask" ? this.tool.kind : "bndbox";
+    const kind = this.tool.kind && this.tool.kind !== "mask" ? this.tool.kind : /** @type {import("../model/geometry.js").Kind} */ (this.tools[1].kind);
     const [one, other] = [inside([x - reach, y - reach], size), inside([x + reach, y + reach], size)];
     /** @type {Object<string, Point[]>} */
     const features = {

@@ -4,6 +4,7 @@ import { PlainStage, VideoStage } from "./stage-other.js";
 import { PictureStage } from "./stage-picture.js";
 import { SoundStage } from "./stage-sound.js";
 import { TextStage } from "./stage-text.js";
+import { toolsFor } from "./tools.js";
 
 /**
  * @typedef {object} Stage
@@ -25,7 +26,7 @@ import { TextStage } from "./stage-text.js";
 export function stageOf(editor) {
   const { unit, tool } = editor.kind;
   switch (unit) {
-    case "picture": return new PictureStage(editor, tool === "shapes");
+    case "picture": return new PictureStage(editor, tool === "shapes" ? toolsFor(editor.kind.shapes) : null);
     case "text": return new TextStage(editor, tool === "entities");
     case "sound": return new SoundStage(editor);
     case "video": return new VideoStage(editor);

@@ -27,3 +27,8 @@ export const TOOLS = [
   { kind: "polyline", name: "Polyline", icon: "∿", key: "k", text: "Draw polylines, a click for each point", isOpen: true },
   { kind: "mask", name: "Mask", icon: "▒", key: "m", text: "Paint an area with a brush; it becomes a polygon (Alt erases)" },
 ];
+
+/** The tools for some kinds of shapes, or for all; a mask becomes a polygon. @param {string[]} [kinds] */
+export function toolsFor(kinds) {
+  return kinds ? TOOLS.filter(({ kind }) => kind === null || kind === "mask" || kinds.includes(kind)) : TOOLS;
+}

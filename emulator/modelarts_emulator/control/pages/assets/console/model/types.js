@@ -5,6 +5,7 @@
  * @property {string} name
  * @property {"picture" | "text" | "row" | "sound" | "video" | "file"} unit
  * @property {"classes" | "shapes" | "entities" | "transcript" | "segments" | "frames" | null} tool
+ * @property {string[]} [shapes] The kinds of its shapes; all without
  * @property {number} [label] The type of its labels
  * @property {number} [relation] The type of its relations
  */
@@ -13,6 +14,7 @@
 export const TYPES = new Map([
   [0, { name: "Image classification", unit: "picture", tool: "classes", label: 0 }],
   [1, { name: "Object detection", unit: "picture", tool: "shapes", label: 1 }],
+  [3, { name: "Image segmentation", unit: "picture", tool: "shapes", shapes: ["polygon"], label: 3 }],
   [100, { name: "Text classification", unit: "text", tool: "classes", label: 100 }],
   [101, { name: "Named entities", unit: "text", tool: "entities", label: 101 }],
   [102, { name: "Text triplets", unit: "text", tool: "entities", label: 103, relation: 102 }],

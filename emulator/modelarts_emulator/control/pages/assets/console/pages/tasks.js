@@ -56,7 +56,7 @@ function importDialog({ id, dataset }, done) {
   const final = check("labels are final; else they are to be confirmed", { checked: true });
   const difficult = check("only hard examples", {});
   const call = callLine(() => ({ method: "POST", url: apiUrl(`/${id}/import-tasks`), body: body() }));
-  const isDetection = typeOf(dataset.dataset_type).tool === "shapes";
+  const isDetection = typeOf(dataset.dataset_type).label === 1;
 
   function body() {
     return {
@@ -87,7 +87,7 @@ function exportDialog({ id, dataset }, done) {
   const state = select({}, [["", "every sample"], ["ALL", "labelled samples"], ["NONE", "unlabelled samples"]], "");
   const options = h("div", {});
   const call = callLine(() => ({ method: "POST", url: apiUrl(`/${id}/export-tasks`), body: body() }));
-  const isDetection = typeOf(dataset.dataset_type).tool === "shapes";
+  const isDetection = typeOf(dataset.dataset_type).label === 1;
 
   function body() {
     const toDataset = target.value === "NEW_DATASET";
