@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from modelarts_emulator.config.settings import Settings
-from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, ApiError
+from modelarts_emulator.contract.errors import DATASET_NOT_FOUND, UNAVAILABLE, ApiError
 from modelarts_emulator.exceptions import UsageError
 from modelarts_emulator.iam.signatures.url import UrlSigner
 from modelarts_emulator.iam.signing_key import SIGNING_KEY_FILE, SigningKey, new_signing_key, stored_signing_key
@@ -32,7 +32,7 @@ from modelarts_emulator.store import TEAMS_FILE, DatasetRecord, DoesNotExist, Du
 from modelarts_emulator.util.clock import AdjustableClock, Clock
 from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.watch.registry import WatchMode
-from modelarts_emulator.watch.watcher import Watcher
+from modelarts_emulator.watch.watcher import CompareLater, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,10 @@ class Runtime:
             return None
 
     def _input_changed(self, dataset_id: str, paths: Collection[str] | None) -> None:
-        """Compare a dataset with changed files, on the watcher's thread; with manual synchronization, only mark it."""
+        """Compare a dataset with changed files, on the watcher's thread; with manual synchronization, only mark it.
+
+        Raises CompareLater.
+        """
         synchronizer = self.synchronizer
         if not self.settings.automatic:
             synchronizer.pending.add(dataset_id)
@@ -206,6 +209,8 @@ class Runtime:
         except ApiError as error:
             if self._project_of(dataset_id) is None:
                 return  # deleted concurrently, and its bucket after it
+            if error.error is UNAVAILABLE:
+                raise CompareLater(f"Cannot read the input of dataset {dataset_id}: {error.message}") from error
             log.warning("Cannot read the input of dataset %s: %s", dataset_id, error.message)
             return
         if result.added or result.changed or result.removed:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus, SampleType
 from modelarts_emulator.store import DatasetRecord, Durability, SampleRecord, Selection, Store
+from modelarts_emulator.store.journal import OPEN_JOURNALS
 from modelarts_emulator.util.clock import SystemClock
 
 ID = "d" * 19
@@ -54,8 +54,9 @@ def abandon(store: Store) -> None:
     """What a kill leaves: nothing is written, the lock is gone."""
     store._maintenance.stop()
     for _, dataset in store._datasets.items():
-        if dataset._storage and dataset._storage._journal:
-            os.close(dataset._storage._journal._file)
+        if dataset._storage and (journal := dataset._storage._journal):
+            journal._close_file()
+            OPEN_JOURNALS.discard(journal)
     if store._directory:
         store._directory.unlock()
 

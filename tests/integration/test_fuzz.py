@@ -147,7 +147,8 @@ def test_made_up_requests_get_documented_answers(
 
 def assert_documented(answer: Any) -> None:
     """No crash, an error body for each error, and headers that stay in their bounds."""
-    assert answer.status_code < 500 or answer.status_code == 501, answer.text
+    # 4354 (quota) is documented with status 500.
+    assert answer.status_code < 500 or answer.status_code == 501 or "ModelArts.4354" in answer.text, answer.text
     for name in HEADERS:
         for value in answer.headers.get(name, []):
             assert len(value) < 1200

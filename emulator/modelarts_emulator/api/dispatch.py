@@ -29,7 +29,9 @@ from modelarts_emulator.contract.errors import (
     NOT_FOUND,
     PARAMETER_ERROR,
     PARAMETER_INVALID,
+    RETRY_AFTER_S,
     TOO_LARGE,
+    UNAVAILABLE,
     VERSION_NOT_FOUND,
     ApiError,
     Error,
@@ -41,6 +43,7 @@ from modelarts_emulator.iam.signed_request import read_signed_request
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import DoesNotExist
+from modelarts_emulator.system.file_limit import OUT_OF_FILES
 from modelarts_emulator.web import Reply
 
 log = logging.getLogger(__name__)
@@ -240,7 +243,10 @@ def read_query(text: str, wanted: type[msgspec.Struct], warnings: list[str]) -> 
 
     Each unknown parameter adds a warning. Raises PARAMETER_INVALID.
     """
-    values = dict(reversed(parse_qsl(text))) if text else {}
+    try:
+        values = dict(reversed(parse_qsl(text, errors="strict"))) if text else {}
+    except UnicodeError:
+        raise ApiError(PARAMETER_INVALID, "the query is not UTF-8") from None
     if not values.keys() <= _known_names(wanted):
         _report_unknown(sorted(values.keys() - _known_names(wanted)), warnings)
         values = {name: value for name, value in values.items() if name in _known_names(wanted)}
@@ -263,7 +269,7 @@ def read_body(data: bytes, wanted: type[msgspec.Struct], warnings: list[str]) ->
         )
     except msgspec.ValidationError as error:
         raise ApiError(PARAMETER_INVALID, str(invalid_member(error))) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise ApiError(PARAMETER_ERROR, f"the body is not JSON: {error}") from None
     except RecursionError:
         raise ApiError(PARAMETER_ERROR, "the body is nested too deeply") from None
@@ -282,6 +288,8 @@ def error_reply(error: ApiError, reference: str = ERROR_TABLE) -> Reply:
     reply = _json_reply(_encode({"error_code": error.error.code, "error_msg": error.message}), error.error.status)
     rule = f"{NAMES.get(error.error, 'HTTP')}: {error.message}"
     reply.headers.append(("X-Emulator-Reason", f"{_as_header(rule)} (see {reference})"))
+    if error.error is UNAVAILABLE:
+        reply.headers.append(("Retry-After", str(RETRY_AFTER_S)))
     return reply
 
 
@@ -310,6 +318,9 @@ def _unexpected_error(error: Exception) -> Response:
 def unexpected_reply(error: Exception, method: str, path: str) -> Reply:
     """Log an error that is not a documented one, and return the catalogue's internal error for it."""
     if isinstance(error, OSError):
+        if error.errno in OUT_OF_FILES:
+            log.warning("%s %s: %s", method, path, error)
+            return error_reply(ApiError(UNAVAILABLE, error.strerror or ""))
         log.error("%s %s: I/O error: %s", method, path, error)
         return error_reply(ApiError(INTERNAL_ERROR, error.strerror or "I/O error"))
     log.error("%s %s: unexpected error", method, path, exc_info=error)

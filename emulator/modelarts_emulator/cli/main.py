@@ -16,6 +16,7 @@ from modelarts_emulator.config.options import Parser
 from modelarts_emulator.config.setting_sources import default_arguments
 from modelarts_emulator.config.settings import DESCRIPTION, read_options
 from modelarts_emulator.exceptions import UsageError, did_you_mean
+from modelarts_emulator.system.locale_encoding import use_unicode_names
 
 
 class Command(Protocol):
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["status", "--quiet", "--data-dir", "no-such-directory"])
     3
     """
+    if arguments is None:
+        use_unicode_names()
     return exit_code_of(lambda: _run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -33,6 +33,9 @@ class ApiError(EmulatorError):
         return f"{self.error.message.rstrip('.')}: {self.detail}" if self.detail else self.error.message
 
 
+RETRY_AFTER_S = 1
+"""Seconds after which a client may repeat a request that was answered with status 503."""
+
 # The request itself
 NOT_FOUND = Error(404, "ModelArts.0015", "The resource you requested is not exist")
 METHOD_NOT_ALLOWED = Error(405, "ModelArts.0101", "Invalid Argument.")
@@ -40,6 +43,7 @@ TOO_LARGE = Error(413, "ModelArts.0101", "Invalid Argument.")
 PARAMETER_ERROR = Error(400, "ModelArts.0104", "Parameter error.")
 PARAMETER_INVALID = Error(400, "ModelArts.4396", "Parameter is invalid")
 INTERNAL_ERROR = Error(500, "ModelArts.0010", "Internal error.")
+UNAVAILABLE = Error(503, "ModelArts.0010", "Internal error.")
 
 # Access
 INVALID_TOKEN = Error(401, "ModelArts.6620", "Please refresh the user token.")

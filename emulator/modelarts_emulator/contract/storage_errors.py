@@ -66,6 +66,3 @@ METHOD_NOT_ALLOWED = Error(405, "MethodNotAllowed", "The specified method is not
 NOT_IMPLEMENTED = Error(501, "NotImplemented", "A header or parameter implies functionality that is not implemented")
 INTERNAL_ERROR = Error(500, "InternalError", "We encountered an internal error. Please try again.")
 SERVICE_UNAVAILABLE = Error(503, "ServiceUnavailable", "The server is overloaded; please try again.")
-
-RETRY_AFTER_S = 1
-"""Seconds after which a client may repeat a request that was answered with SERVICE_UNAVAILABLE."""

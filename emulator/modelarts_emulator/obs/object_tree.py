@@ -22,11 +22,13 @@ from modelarts_emulator.contract.errors import (
     OBS_ERROR,
     PATH_INVALID,
     PATH_NOT_FOUND,
+    UNAVAILABLE,
     ApiError,
 )
-from modelarts_emulator.obs.paths import ObsPath, require_bucket_name, require_new_bucket_name
+from modelarts_emulator.obs.paths import AccessRefused, ObsPath, require_bucket_name, require_new_bucket_name
 from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, folder_id, walk, walk_at
 from modelarts_emulator.system.durability import flush_file
+from modelarts_emulator.system.file_limit import OUT_OF_FILES
 from modelarts_emulator.system.file_names import other_spellings
 from modelarts_emulator.system.folder import PATH_FAULTS, READ, Folder, FolderId
 from modelarts_emulator.system.open_folder import is_taken, open_folder, open_root, require_possible_name, sync_folder
@@ -37,6 +39,7 @@ from modelarts_emulator.util.clock import Clock, SystemClock
 
 _CHUNK = 1 << 20
 _MAX_CHECKED = 5_000
+_NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 _Identity = tuple[int, int, int]
 """Device, inode and ``ctime`` in nanoseconds of a file."""
@@ -579,7 +582,13 @@ def _translate_os_errors(path: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
+        if error.errno in OUT_OF_FILES:
+            raise ApiError(UNAVAILABLE, f"{path}: {error.strerror}") from error
+        if error.errno in _NO_ACCESS:
+            raise AccessRefused(f"{path}: {error.strerror}") from error
         if error.errno == errno.ESTALE:  # deleted on the server of a network file system
             raise ApiError(FILE_NOT_FOUND, path) from error
         row = PATH_INVALID if error.errno in PATH_FAULTS else OBS_ERROR
         raise ApiError(row, f"{path}: {error.strerror}") from error
+    except UnicodeEncodeError as error:  # the locale's encoding cannot hold the name
+        raise ApiError(PATH_INVALID, f"{path!a}: the encoding of file names is {error.encoding}") from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NewType
 
-from modelarts_emulator.contract.errors import PATH_INVALID, PATH_IS_BUCKET, ApiError
+from modelarts_emulator.contract.errors import OBS_ERROR, PATH_INVALID, PATH_IS_BUCKET, ApiError
 
 ObjectKey = NewType("ObjectKey", str)
 """An object as ``bucket/key``, without a leading slash: the form in which sample records and listings name it.
@@ -38,6 +38,13 @@ class InvalidBucketName(ApiError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(PATH_INVALID, detail)
+
+
+class AccessRefused(ApiError):
+    """Report that the file system permits no access, or no writing. Its ``error`` is ``OBS_ERROR``."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(OBS_ERROR, detail)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -18,12 +18,12 @@ from urllib.parse import unquote, urlsplit
 from flask import Flask, Response, request
 
 from modelarts_emulator.api.flask_internals import current_request
-from modelarts_emulator.contract.errors import ApiError, Error
+from modelarts_emulator.contract.errors import RETRY_AFTER_S, ApiError, Error
 from modelarts_emulator.contract.storage_errors import (
     INTERNAL_ERROR,
+    INVALID_ARGUMENT,
     METHOD_NOT_ALLOWED,
     NOT_IMPLEMENTED,
-    RETRY_AFTER_S,
     SERVICE_UNAVAILABLE,
 )
 from modelarts_emulator.iam.accounts import ANONYMOUS
@@ -248,6 +248,8 @@ class ObjectEndpoint:
         method = call.request.method
         if level != "service":
             _ = call.path  # refuses names that no bucket and no key can have
+        if not call.request.raw_query.isascii() or "%" in call.request.raw_query:
+            _require_unicode(call.request.parameters)
         asked = _subresource(call)
         if level == "object" and method in ("GET", "HEAD") and not asked:
             return as_response(get_object(call), call.environ)
@@ -272,6 +274,16 @@ def _subresource(call: Call) -> str:
     if copy:
         return "copy"
     return "list-type=2" if names.get("list-type") == "2" and not call.key else ""
+
+
+def _require_unicode(parameters: Mapping[str, str | None]) -> None:
+    """Check that a query is UTF-8: a key in a list, or the place where one goes on, is. Raises INVALID_ARGUMENT."""
+    for name, value in parameters.items():
+        for text in (name, value or ""):
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise ApiError(INVALID_ARGUMENT, f"the parameter {ascii(name)[:80]} is not UTF-8") from None
 
 
 def _is_storage_client(signed: SignedRequest) -> bool:

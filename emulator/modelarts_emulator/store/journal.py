@@ -7,10 +7,13 @@ append one after another; those that wait for the disk share one flush (group co
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -20,9 +23,12 @@ import msgspec
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.files import UNREADABLE
 from modelarts_emulator.system.durability import flush_data
+from modelarts_emulator.system.file_limit import file_limit
 from modelarts_emulator.system.folder import BINARY, CLOEXEC
 
 log = logging.getLogger(__name__)
+
+_APPENDING = os.O_RDWR | os.O_APPEND | BINARY | CLOEXEC
 
 REMOVED = msgspec.Raw()
 """The document of a change that removes a record."""
@@ -72,8 +78,41 @@ def encode_group(changes: Sequence[DocumentChange]) -> bytes:
     return body + msgspec.json.encode(Commit(len(changes), crc32(body))) + b"\n"
 
 
+class OpenJournals:
+    """The journals that hold a descriptor: at most ``limit``, apart from those in use. Thread-safe.
+
+    Every loaded dataset has a journal, and a process has few descriptors: 1,024 on most systems.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._journals: OrderedDict[Journal, None] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._journals)
+
+    def add(self, journal: Journal) -> None:
+        """Count a journal as the latest used one, and close the descriptors of those used longest ago."""
+        with self._guard:
+            self._journals[journal] = None
+            self._journals.move_to_end(journal)
+            for each in list(self._journals)[: max(0, len(self._journals) - self.limit)]:
+                if each.release():
+                    del self._journals[each]
+
+    def discard(self, journal: Journal) -> None:
+        """Forget a journal that is closed."""
+        with self._guard:
+            self._journals.pop(journal, None)
+
+
+OPEN_JOURNALS = OpenJournals(max(8, min(256, file_limit() // 8)))
+"""The open journals of this process: several emulators in one process share its descriptors."""
+
+
 class Journal:
-    """A journal that is open for appending.
+    """A journal for appending. Its descriptor is closed while many others are used, and opened again when needed.
 
     ``append`` is called by one thread at a time, under the dataset's writer lock; ``sync`` by any number of threads.
     ``failed`` is set when the state of the file on disk is unknown. Then nothing more may be appended.
@@ -82,12 +121,13 @@ class Journal:
     def __init__(self, path: Path, *, fsync: bool) -> None:
         """Open or create the file. With ``fsync`` False, ``sync`` does nothing."""
         self.path, self._fsync = path, fsync
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY | CLOEXEC, 0o644)
+        self._file = os.open(path, _APPENDING | os.O_CREAT, 0o644)
         self.size = os.fstat(self._file).st_size
         self.failed = False
         self._synced = self.size
-        self._syncing = False
+        self._syncing = self._appending = self._is_closed = False
         self._turn = threading.Condition()
+        OPEN_JOURNALS.add(self)
 
     def append(self, group: bytes) -> int:
         """Append a group and return the file offset of its end.
@@ -95,6 +135,10 @@ class Journal:
         Raises:
             OSError: the disk refuses. The group is rolled back, or ``failed`` is set if that fails too.
         """
+        with self._opened():
+            return self._append(group)
+
+    def _append(self, group: bytes) -> int:
         start = self.size
         if not start:
             group = msgspec.json.encode(JournalHead.new()) + b"\n" + group
@@ -108,6 +152,43 @@ class Journal:
             raise
         self.size = start + len(group)
         return self.size
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Keep the descriptor open during the block. Raises OSError."""
+        with self._turn:
+            if self._file < 0:
+                self._reopen()
+            self._appending = True
+        try:
+            OPEN_JOURNALS.add(self)
+            yield
+        finally:
+            self._appending = False
+
+    def _reopen(self) -> None:
+        if self._is_closed:
+            raise OSError(errno.EBADF, "the journal is closed", str(self.path))
+        file = os.open(self.path, _APPENDING)
+        if os.fstat(file).st_size != self.size:
+            os.close(file)
+            self.failed = True
+            raise OSError(errno.EIO, "another program has changed the journal", str(self.path))
+        self._file = file
+
+    def release(self) -> bool:
+        """Close the descriptor for now, unless it is in use or has data to flush; return whether it is closed."""
+        with self._turn:
+            if self._appending or self._syncing or (self._fsync and self._synced < self.size):
+                return False
+            self._close_file()
+            return True
+
+    def _close_file(self) -> None:
+        # The number of a closed descriptor is given to the next file: a late caller of sync must not flush that.
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
     def _roll_back(self, start: int) -> None:
         try:
@@ -150,9 +231,10 @@ class Journal:
         try:
             self.sync(self.size)
         finally:
-            # The number of a closed descriptor is given to the next file: a late caller of sync must not flush that.
-            file, self._file = self._file, -1
-            os.close(file)
+            with self._turn:
+                self._is_closed = True
+                self._close_file()
+            OPEN_JOURNALS.discard(self)
 
 
 class JournalTail(NamedTuple):

@@ -7,7 +7,11 @@ import select
 import socket
 import sys
 
+from modelarts_emulator.system.file_limit import file_limit
+
 _MOST_CONNECTIONS = 1000
+_OTHER_FILES = 48
+"""Descriptors of the data directory, the watcher, and the threads that answer requests."""
 
 if sys.platform == "win32":
     HAS_SENDFILE = False
@@ -25,17 +29,14 @@ if sys.platform == "win32":
         return bool(select.select([], [sock], [], timeout_s)[1])
 
 else:
-    import resource
-
     HAS_SENDFILE = hasattr(os, "sendfile")
 
     def max_connections() -> int:
-        """Return how many connections can be served at once: at most half of the descriptors of this process.
+        """Return how many connections can be served at once with the descriptors of this process.
 
-        The other half is for files, folders and the watcher.
+        A connection may need two of them: one more for the file that keeps its body, or that it is sent.
         """
-        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return _MOST_CONNECTIONS if allowed == resource.RLIM_INFINITY else max(8, min(_MOST_CONNECTIONS, allowed // 2))
+        return max(8, min(_MOST_CONNECTIONS, (file_limit() - _OTHER_FILES) // 2))
 
     def send_file(sock: socket.socket, file: int, offset: int, count: int) -> int:
         """Send part of a file without copying it to this process; return the number of bytes sent. Raises OSError."""

@@ -22,8 +22,13 @@ MAX_PATHS = 1_000
 
 _LONG_AGO = float("-inf")
 _RESCAN_CHECK_S = 0.2
+_RETRY_S = 1.0
 _CHECKED_AT_ONCE = 1_000
 """Number of keys whose directories one check compares; with more keys, the checks take turns."""
+
+
+class CompareLater(Exception):
+    """Raised by a callback that cannot compare the files now; it is called again soon, for all of them."""
 
 
 @dataclass(slots=True)
@@ -304,9 +309,12 @@ class Watcher:
             self._running = key
             paths = None if key in self._failed else change.paths
             self._failed.discard(key)
-        start = time.monotonic()
+        start, is_repeated = time.monotonic(), False
         try:
             self._on_change(key, paths)
+        except CompareLater as reason:
+            log.warning("%s; will retry", reason)
+            is_repeated = True
         except Exception:
             log.exception("Cannot process the file changes of %s; will retry at the next change", key)
             self._failed.add(key)
@@ -314,6 +322,9 @@ class Watcher:
             end = time.monotonic()
             if key in self._directories:
                 self._calls[key] = _Call(end, end - start)
+                if is_repeated:
+                    self._record(key)
+                    self._recorded[key].first = self._recorded[key].last = end + _RETRY_S
             self._running = None
             self._condition.notify_all()
 

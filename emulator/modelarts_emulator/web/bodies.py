@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from modelarts_emulator.system.file_limit import OUT_OF_FILES
 from modelarts_emulator.system.temporary_files import temporary_file
 from modelarts_emulator.web.heads import BadRequest, require_fields
 from modelarts_emulator.web.responses import Disconnect
@@ -40,6 +41,8 @@ class Spool:
         try:
             return temporary_file(folder=self._folder)
         except OSError as error:
+            if error.errno in OUT_OF_FILES:
+                raise BadRequest(503, "too many files are open; please try again") from None
             raise self.is_full(str(error.strerror or error)) from None
 
     def is_full(self, why: str) -> BadRequest:

@@ -62,6 +62,7 @@ TYPES: dict[str, str] = {
 ERRORS: dict[str, str] = {
     "METHOD_NOT_ALLOWED": "the table's 400 is for arguments; HTTP has a status of its own for a wrong method",
     "TOO_LARGE": "the table's 400 is for arguments; HTTP has a status of its own for a body that is too large",
+    "UNAVAILABLE": "the table's 500 is for errors that stay; HTTP has a status of its own for a call to be repeated",
     "FORBIDDEN": "the table's text has a place to be filled in",
     "UNSUPPORTED_TYPE": "the table's text has places to be filled in",
 }

@@ -202,6 +202,7 @@ PROVOKED: dict[str, Callable[[RefusalProject], Any]] = {
 # Errors that need a failing disk, a restart, or half a gigabyte.
 ELSEWHERE = {
     "TOO_LARGE": "tests/operations/test_errors.py",
+    "UNAVAILABLE": "tests/operations/test_errors.py",
     "INTERNAL_ERROR": "tests/operations/test_errors.py",
     "OBS_ERROR": "tests/operations/test_errors.py",
     "SYNC_FAILED": "tests/operations/test_errors.py",

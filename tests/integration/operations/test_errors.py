@@ -19,6 +19,7 @@ import requests
 from modelarts_emulator.contract import errors
 from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.server import Emulator
+from modelarts_emulator.store.journal import Journal
 from modelarts_emulator.system.folder import Folder
 from tests.helpers.api import Api
 from tests.helpers.bucket_files import write
@@ -230,3 +231,29 @@ def test_every_error_of_the_catalogue_has_a_test() -> None:
     assert not {
         name for name, row in rows.items() if not re.search(rf"{row.code.replace('.', '[.]')}\b|\b{name}\b", text)
     }
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff", b'{"dataset_name":"\xff"}', b'{"\xff":1}', b'{"data_sources":[{"data_path":"/b/\xc3"}]}']
+)
+def test_body_not_in_utf_8_is_a_parameter_error(api: Api, body: bytes) -> None:
+    assert api.refused("POST", "", data=body) == "ModelArts.0104"
+
+
+def test_query_not_in_utf_8_is_refused(api: Api) -> None:
+    assert api.refused("GET", "?dataset_name=%ff") == "ModelArts.4396"
+
+
+def test_operation_without_a_free_descriptor_can_be_repeated(
+    api: Api, dataset_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    (sample_id,) = api.ids(dataset_id).values()
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append", refuse)
+        body = {"samples": [{"sample_id": sample_id, "labels": [{"name": "x"}]}]}
+        answer = requests.put(f"{api.base}/{dataset_id}/data-annotations/samples", json=body, timeout=10)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert api.label(dataset_id, {sample_id: [{"name": "x"}]})["success"] is True

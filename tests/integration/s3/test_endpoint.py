@@ -1,5 +1,6 @@
 """The object endpoint over plain HTTP. Real clients are tested in tests/clients."""
 
+import errno
 import hashlib
 import os
 import socket
@@ -15,6 +16,7 @@ import requests
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import NO_SUCH_UPLOAD
 from modelarts_emulator.s3.multipart_store import claim
+from modelarts_emulator.system import open_folder
 from tests.helpers.object_calls import S3, begin, call, code, complete, get, listed, part, put, raw
 from tests.helpers.pictures import picture
 
@@ -687,3 +689,52 @@ def test_put_object_of_unknown_length_is_stored(server):
     answer = call(server, "PUT", "/bucket/streamed", data=iter([b"hello", b" ", b"world"]))
     assert answer.status_code == 200
     assert get(server, "streamed").content == b"hello world"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "marker=%FF",
+        "prefix=%FF",
+        "delimiter=%C3",
+        "list-type=2&start-after=%FF",
+        "versions&key-marker=%FF",
+        "uploads&key-marker=%FF",
+        "uploads&upload-id-marker=%FF",
+        "encoding-type=%FF",
+        "%FF=1",
+    ],
+)
+def test_list_objects_with_a_parameter_not_in_utf_8_is_refused(server, query):
+    status, body = raw(server, "GET", f"/bucket?{query}")
+    assert status == 400
+    assert b"<Code>InvalidArgument</Code>" in body
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_object_in_a_read_only_bucket_answers_403(server, monkeypatch, number):
+    put(server, "in/a.txt", b"old")
+
+    def refuse(self, *arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    for name in ("new_file", "unlink", "mkdir"):
+        monkeypatch.setattr(open_folder.open_root.__self__, name, refuse)
+    for method, key in (("PUT", "in/a.txt"), ("PUT", "in/b.txt"), ("DELETE", "in/a.txt"), ("PUT", "new/a.txt")):
+        answer = call(server, method, f"/bucket/{key}", data=b"new")
+        assert code(answer) == (403, "AccessDenied"), (method, key)
+    assert call(server, "PUT", "/new-bucket").status_code == 403
+    assert get(server, "in/a.txt").content == b"old"
+
+
+def test_object_without_a_free_descriptor_answers_503(server, monkeypatch):
+    put(server, "a.txt", b"old")
+
+    def refuse(self, *arguments, **options):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(open_folder.open_root.__self__, "new_file", refuse)
+    answer = call(server, "PUT", "/bucket/a.txt", data=b"new")
+    assert code(answer) == (503, "ServiceUnavailable")
+    assert answer.headers["Retry-After"] == "1"
+    assert get(server, "a.txt").content == b"old"

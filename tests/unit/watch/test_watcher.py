@@ -24,7 +24,7 @@ from modelarts_emulator.watch import registry as registry_module
 from modelarts_emulator.watch import watcher as watcher_module
 from modelarts_emulator.watch.inotify import RescanTracker
 from modelarts_emulator.watch.registry import WatchMode
-from modelarts_emulator.watch.watcher import Watcher
+from modelarts_emulator.watch.watcher import CompareLater, Watcher
 from tests.helpers.abilities import needs_inotify, needs_leases
 
 DEADLINE_S = 20.0
@@ -588,3 +588,22 @@ def test_watcher_without_watches_left_continues_polling(
         listening.expect("sub/a.jpg")
     assert listening.watcher.mode == "polling"
     assert "max_user_watches" in caplog.text
+
+
+def test_watcher_callback_that_cannot_compare_now_is_called_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher_module, "_RETRY_S", 0.01)
+    calls: list[Collection[str] | None] = []
+
+    def refuse_twice(key: str, paths: Collection[str] | None) -> None:
+        calls.append(paths)
+        if len(calls) < 3:
+            raise CompareLater("no descriptor is left")
+
+    watcher = Watcher(refuse_twice)
+    watcher.start()
+    watcher.watch("key", [folder])
+    assert watcher.wait_idle(DEADLINE_S)
+    watcher.stop()
+    assert calls[:3] == [None, None, None]

@@ -20,6 +20,7 @@ from modelarts_emulator.cli.process.init_scripts import find_scripts, run_script
 from modelarts_emulator.cli.process.ready_file import ReadyFile
 from modelarts_emulator.config.settings import Settings, UsageError
 from modelarts_emulator.embedding.certificates import ca_bundle
+from modelarts_emulator.system.file_limit import raise_file_limit
 from modelarts_emulator.util.http_client import Client
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def started_emulator(settings: Settings, out: Output) -> Iterator[Emulator]:
     Raises UsageError, CommandFailed.
     """
     scripts = find_scripts(settings.init)
+    raise_file_limit()
     with _without_garbage_collection():
         # Imported here, so that --help and usage errors need no web server.
         from modelarts_emulator.server import Emulator  # noqa: PLC0415

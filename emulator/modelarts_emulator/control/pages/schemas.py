@@ -42,7 +42,8 @@ def build_schemas(types: Iterable[Any]) -> Schemas:
             _describe_properties(components[name], kind)
     for codes in (each for each in vars(wire).values() if isinstance(each, type) and issubclass(each, IntEnum)):
         if codes.__name__ in components:
-            components[codes.__name__]["description"] += f" {_list_codes(codes)}."
+            schema = components[codes.__name__]  # python -OO drops docstrings
+            schema["description"] = f"{schema.get('description', '')} {_list_codes(codes)}.".lstrip()
     return Schemas(dict(zip(ordered, schemas, strict=True)), components)
 
 
