@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from PIL import Image
+
+from modelarts_emulator.media.images import process
+from modelarts_emulator.media.picture_gate import PROCESS_GATE, PictureGate
 
 _ORIENTATION_TAG = 0x0112
 
@@ -27,3 +31,9 @@ def turned_picture(orientation: int, kind: str = "JPEG", width: int = 120, heigh
     out = io.BytesIO()
     image.save(out, kind, exif=exif)
     return out.getvalue()
+
+
+def process_file(path: Path, parameter: str, gate: PictureGate = PROCESS_GATE) -> tuple[bytes, str]:
+    """Process the picture in a file."""
+    with path.open("rb") as file:
+        return process(file, parameter, gate)

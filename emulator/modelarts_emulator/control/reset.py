@@ -13,6 +13,7 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.fault_injection import Faults
 from modelarts_emulator.control.gate import RequestGate
 from modelarts_emulator.control.request_log.log import RequestLog
+from modelarts_emulator.obs.folders import remove_tree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import DatasetRecord, DoesNotExist
@@ -92,9 +93,7 @@ def delete_datasets(emu: Runtime, project_id: str | None) -> list[DatasetRecord]
 def remove_output(emu: Runtime, record: DatasetRecord) -> None:
     """Remove the output folder of a dataset, and its work path if that is empty afterwards."""
     with suppress(ApiError, OSError):
-        output = emu.tree.local(ObsPath.parse(record.inner_work_path))
-        shutil.rmtree(output)
-        output.parent.rmdir()
+        remove_tree(emu.tree, ObsPath.parse(record.inner_work_path))
 
 
 def remove_buckets(emu: Runtime) -> int:

@@ -18,7 +18,7 @@ from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.text import read_lines
 from modelarts_emulator.formats.voc import FEATURE, SHAPE
-from modelarts_emulator.media.images import read_header
+from modelarts_emulator.media.images import read_header_of
 from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
@@ -158,7 +158,8 @@ def read_picture(
     sample = SampleRecord(id="", path=entry.path, type=SampleType.IMAGE, time=0, usage=usage)
     if boxes is not None:
         try:
-            shape = read_header(entry.local)
+            with open_(entry.path) as picture:
+                shape = read_header_of(picture)
             if shape is None:
                 raise ValueError("the picture's size cannot be read")
             with open_(boxes) as stream:

@@ -23,7 +23,7 @@ from modelarts_emulator.ingest.merge import Candidate, IncomingLabels, Merge, me
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.pending_files import PendingFiles
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
-from modelarts_emulator.media.images import read_header
+from modelarts_emulator.media.images import read_header_of
 from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import IMPORT_ORIGIN
@@ -246,7 +246,11 @@ class FileImport(Import):
         place = ObsPath.of(path)
         if self.runtime.tree.stat(place) is None:
             raise ApiError(FILE_NOT_FOUND, str(place))
-        return read_header(self.runtime.tree.local(place))
+        return self._header_at(place)
+
+    def _header_at(self, place: ObsPath) -> tuple[int, int, int] | None:
+        with self.runtime.tree.open(place) as file:
+            return read_header_of(file)
 
     def _with_usable_labels(self, item: SampleRecord, shape: tuple[int, int, int] | None) -> SampleRecord:
         """Return the item with the labels that fit its picture. The other labels are reported."""
@@ -271,7 +275,7 @@ class FileImport(Import):
         sample = file_sample(identity, self.traits, path, stat.size, stat.mtime_ns)
         sample.type, sample.parent = sample_type, parent
         if sample_type is SampleType.IMAGE:
-            sample.shape = shape or read_header(self.runtime.tree.local(place))
+            sample.shape = shape or self._header_at(place)
         return sample
 
     def _import_parent(self, item: SampleRecord) -> str | None:

@@ -24,7 +24,7 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.samples.factory import file_sample
 from modelarts_emulator.store import DatasetRecord, SampleRecord, Selection, Store, fingerprint
-from modelarts_emulator.system.open_files import is_open_for_writing, open_nonblocking
+from modelarts_emulator.system.open_files import is_open_for_writing
 from modelarts_emulator.util.ids import sample_id
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class FileSync:
         sample = file_sample(identity, self._traits, entry.path, entry.size, entry.mtime_ns)
         is_image = sample.type == SampleType.IMAGE
         try:
-            with open_nonblocking(entry.local) as file:
+            with self._tree.open_entry(entry) as file:
                 if is_open_for_writing(file.fileno()):
                     return None
                 sample.shape = read_header_of(file) if is_image else None

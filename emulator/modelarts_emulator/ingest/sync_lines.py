@@ -35,7 +35,7 @@ from modelarts_emulator.samples.factory import (
     schema_of,
 )
 from modelarts_emulator.store import DatasetRecord, FileRecord, ReadOptions, SampleRecord, Selection, Store
-from modelarts_emulator.system.open_files import is_being_written
+from modelarts_emulator.system.open_files import is_open_for_writing
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,15 @@ class LineSync:
             if file is not None and file.signature == (entry.size, entry.mtime_ns):
                 continue
             # Skip a file that is still open for writing: closing it raises another event.
-            if not is_being_written(entry.local):
+            if not self._is_being_written(entry):
                 self._read_file(entry, file)
+
+    def _is_being_written(self, entry: ObjectEntry) -> bool:
+        try:
+            with self._tree.open_entry(entry) as file:
+                return is_open_for_writing(file.fileno())
+        except OSError:
+            return False
 
     def _is_input(self, path: ObjectKey) -> bool:
         place = ObsPath.of(path)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import BinaryIO
 
 from modelarts_emulator.contract.errors import ApiError
+from modelarts_emulator.obs.folders import HiddenFiles
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.store import DatasetRecord
@@ -31,12 +31,12 @@ class OutputTransaction:
 
     def __init__(self, tree: ObjectTree, record: DatasetRecord, task_id: str) -> None:
         self._tree = tree
-        self._file = tree.make_directory(_folder(record)) / f"{_PREFIX}{task_id}"
-        self._stream: IO[str] | None = None
+        self._files, self._name = _files(tree, record), task_id
+        self._stream: BinaryIO | None = None
         self._unflushed: set[ObsPath] = set()
 
     def __enter__(self) -> OutputTransaction:
-        self._stream = self._file.open("a", encoding="utf-8")
+        self._stream = self._files.append_to(self._name)
         return self
 
     def __exit__(
@@ -48,9 +48,9 @@ class OutputTransaction:
         if error is None:
             self.flush()
         else:
-            _remove_objects(self._tree, _lines(self._file))
-        with suppress(OSError):  # the next start removes the file, because the task is recorded as succeeded
-            self._file.unlink(missing_ok=True)
+            _remove_objects(self._tree, _lines(self._files.read(self._name)))
+        with suppress(OSError, ApiError):  # the next start removes the file, because the task is recorded as succeeded
+            self._files.remove(self._name)
 
     def flush(self) -> None:
         """Make the written objects survive power loss. Call this before the task is recorded as succeeded."""
@@ -79,7 +79,7 @@ class OutputTransaction:
 
     def _append(self, line: str) -> None:
         assert self._stream is not None
-        self._stream.write(f"{line}\n")
+        self._stream.write(f"{line}\n".encode())
         self._stream.flush()
 
 
@@ -90,22 +90,23 @@ def roll_back(tree: ObjectTree, record: DatasetRecord, succeeded: Collection[str
     """
     datasets: list[str] = []
     with suppress(ApiError, OSError):
-        for file in tree.local(_folder(record)).glob(f"{_PREFIX}*"):
-            if file.name.removeprefix(_PREFIX) not in succeeded:
-                lines = _lines(file)
+        files = _files(tree, record)
+        for name in files.names():
+            if name not in succeeded:
+                lines = _lines(files.read(name))
                 _remove_objects(tree, lines)
                 datasets += [line for line in lines if not line.startswith("/")]
-            file.unlink(missing_ok=True)
+            files.remove(name)
     return datasets
 
 
-def _lines(file: Path) -> list[str]:
+def _lines(content: bytes) -> list[str]:
     """Return the complete lines: the start of a truncated one could name another object."""
-    return file.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
+    return content.decode("utf-8", "replace").split("\n")[:-1]
 
 
-def _folder(record: DatasetRecord) -> ObsPath:
-    return ObsPath.directory(f"{record.inner_work_path}task/")
+def _files(tree: ObjectTree, record: DatasetRecord) -> HiddenFiles:
+    return HiddenFiles(tree, ObsPath.directory(f"{record.inner_work_path}task/"), _PREFIX)
 
 
 def _remove_objects(tree: ObjectTree, lines: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.media.image_headers import START_BYTES, Shape, parse_shape
@@ -55,12 +55,12 @@ def read_header(path: str | Path) -> Shape | None:
         return None
 
 
-def read_header_of(file: io.FileIO) -> Shape | None:
-    """Return what ``read_header`` does for an open file at its start. Raises OSError."""
-    shape = parse_shape(file.read(START_BYTES))
+def read_header_of(file: io.RawIOBase | BinaryIO) -> Shape | None:
+    """Return what ``read_header`` does for an open file at its start; the file may be closed. Raises OSError."""
+    shape = parse_shape(file.read(START_BYTES) or b"")
     if shape is None:
         file.seek(0)
-        with io.BufferedReader(file) as buffered:
+        with io.BufferedReader(cast("io.RawIOBase", file)) as buffered:
             shape = _header(buffered)
     return shape
 
@@ -108,11 +108,11 @@ def _depth(image: Image.Image) -> int:
     return 3 if image.mode == "P" else len(image.getbands())
 
 
-def process(path: str | Path, parameter: str, gate: PictureGate = PROCESS_GATE) -> tuple[bytes, str]:
+def process(file: BinaryIO, parameter: str, gate: PictureGate = PROCESS_GATE) -> tuple[bytes, str]:
     """Process a picture; return the result and its content type.
 
     Args:
-        path: the picture file.
+        file: the picture.
         parameter: the value of ``x-image-process``: ``image/info`` returns a description as JSON, and
             ``image/resize,m_lfit,h_200`` a picture.
         gate: bounds the memory of all pictures that are being decoded.
@@ -122,8 +122,7 @@ def process(path: str | Path, parameter: str, gate: PictureGate = PROCESS_GATE) 
     """
     options = None if parameter == "image/info" else _options(parameter)
     try:
-        with Path(path).open("rb") as file:
-            return _info(file) if options is None else _resized(file, options, gate)
+        return _info(file) if options is None else _resized(file, options, gate)
     except _BROKEN as error:
         raise ApiError(PARAMETER_INVALID, f"x-image-process: the picture cannot be read: {error}") from None
 

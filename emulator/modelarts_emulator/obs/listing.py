@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import stat
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from modelarts_emulator.obs.paths import is_object_name
+from modelarts_emulator.system.folder import Folder
+from modelarts_emulator.system.open_folder import open_below
 from modelarts_emulator.system.real_paths import is_below, real_path
 
 _UNFINISHED_PREFIX = ".~"
@@ -92,42 +94,55 @@ class _Lister:
                 yield ListedKey(common, 0, 0, None)
             previous = common
 
-    def _below(self, folder: str, key: str, above: tuple[str, ...]) -> Iterator[ListedKey]:
-        """Yield the keys below a folder; of those that form one common prefix, only the first."""
-        if key in self._directories and key.startswith(self._prefix) and key > self._after:
-            yield ListedKey(key, 0, os.stat(folder).st_mtime_ns, folder)  # noqa: PTH116  (strings, as in the walk)
-        parents = (*above, real_path(folder))
-        for name, entry in self._ordered(folder, key, parents):
-            if not name.endswith("/"):
-                if (found := _file(key + name, f"{folder}/{name}", entry)) is not None:
-                    yield found
-                continue
-            inner = self._below(f"{folder}/{entry.name}", key + name, parents)
-            if self._is_common_prefix(key + name):
-                yield from (found for found in [next(inner, None)] if found)
-            else:
-                yield from inner
+    def _below(self, place: str, key: str, above: tuple[str, ...]) -> Iterator[ListedKey]:
+        """Yield the keys below a folder at a resolved path; of those that form one common prefix, only the first."""
+        try:
+            folder = open_below(self._root, place)
+        except OSError:
+            return  # deleted, replaced by a link, or no permission to read it
+        with folder:
+            if key in self._directories and key.startswith(self._prefix) and key > self._after:
+                yield ListedKey(key, 0, folder.stat().st_mtime_ns, place)
+            parents = (*above, place)
+            for name, target in self._ordered(folder, key, parents):
+                if not name.endswith("/"):
+                    if (found := self._file(folder, key + name, target)) is not None:
+                        yield found
+                    continue
+                inner = self._below(target, key + name, parents)
+                if self._is_common_prefix(key + name):
+                    yield from (found for found in [next(inner, None)] if found)
+                else:
+                    yield from inner
 
     def _is_common_prefix(self, key: str) -> bool:
         """Return whether all keys below a folder form one common prefix, so that its first key is enough."""
         return self._delimiter == "/" and key.startswith(self._prefix) and len(key) > len(self._prefix)
 
-    def _ordered(self, folder: str, key: str, parents: tuple[str, ...]) -> list[tuple[str, os.DirEntry[str]]]:
-        """Return the entries of a folder that can matter, in the order of their keys; folders' names end in ``/``."""
-        found: list[tuple[str, os.DirEntry[str]]] = []
+    def _ordered(self, folder: Folder, key: str, parents: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Return the names in a folder that can matter, in the order of their keys, with their resolved paths.
+
+        Folders' names end in ``/``.
+        """
+        found: list[tuple[str, str]] = []
         try:
-            with os.scandir(folder) as entries:
+            with folder.scan() as entries:
                 for entry in entries:
-                    if entry.name.startswith(_UNFINISHED_PREFIX) or not is_object_name(entry.name):
+                    name = entry.name
+                    if name.startswith(_UNFINISHED_PREFIX) or not is_object_name(name):
                         continue
-                    if entry.is_symlink() and not self._may_follow(entry.path, parents):
-                        continue
-                    name = entry.name + "/" if entry.is_dir() else entry.name
+                    target, is_folder = f"{folder.path}/{name}", entry.is_dir(follow_symlinks=False)
+                    if entry.is_symlink():
+                        target = real_path(target)
+                        if not self._may_follow(target, parents):
+                            continue
+                        is_folder = self._is_folder(target)
+                    name += "/" if is_folder else ""
                     if self._can_matter(key + name):
-                        found.append((name, entry))
+                        found.append((name, target))
         except OSError:
             return []  # deleted, or no permission to read it
-        return sorted(found, key=lambda item: item[0])
+        return sorted(found)
 
     def _can_matter(self, key: str) -> bool:
         """Return whether a key, or one below it if it ends in ``/``, has the prefix and follows the marker."""
@@ -136,17 +151,26 @@ class _Lister:
             return within and (key > self._after or self._after.startswith(key))
         return key.startswith(self._prefix) and key > self._after
 
-    def _may_follow(self, link: str, parents: tuple[str, ...]) -> bool:
-        """Return whether a link stays in the bucket and does not lead to one of its own parents."""
-        target = real_path(link)
+    def _may_follow(self, target: str, parents: tuple[str, ...]) -> bool:
+        """Return whether the target of a link is in the bucket and not one of the link's own parents."""
         return is_below(target, self._root) and not any(is_below(parent, target) for parent in parents)
 
+    def _is_folder(self, target: str) -> bool:
+        try:
+            open_below(self._root, target).close()
+        except OSError:
+            return False
+        return True
 
-def _file(key: str, path: str, entry: os.DirEntry[str]) -> ListedKey | None:
-    try:
-        if not entry.is_file():
+    def _file(self, folder: Folder, key: str, target: str) -> ListedKey | None:
+        """Return the key of a file at a resolved path, which is in the folder unless a link leads to it."""
+        parent, _, name = target.rpartition("/")
+        try:
+            if parent == folder.path:
+                found = folder.lstat(name)
+            else:
+                with open_below(self._root, parent) as other:
+                    found = other.lstat(name)
+        except OSError:
             return None
-        stat = entry.stat()
-    except OSError:
-        return None
-    return ListedKey(key, stat.st_size, stat.st_mtime_ns, path)
+        return ListedKey(key, found.st_size, found.st_mtime_ns, target) if stat.S_ISREG(found.st_mode) else None

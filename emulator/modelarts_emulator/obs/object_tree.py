@@ -6,7 +6,6 @@ Then every folder is opened step by step without following links, so that a link
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import stat
@@ -22,16 +21,15 @@ from modelarts_emulator.contract.errors import (
     OBS_ERROR,
     PATH_INVALID,
     PATH_NOT_FOUND,
-    UNAVAILABLE,
     ApiError,
 )
-from modelarts_emulator.obs.paths import AccessRefused, ObsPath, require_bucket_name, require_new_bucket_name
+from modelarts_emulator.obs.os_errors import translate_os_errors
+from modelarts_emulator.obs.paths import ObsPath, require_bucket_name, require_new_bucket_name
 from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, folder_id, walk, walk_at
 from modelarts_emulator.system.durability import flush_file
-from modelarts_emulator.system.file_limit import OUT_OF_FILES
 from modelarts_emulator.system.file_names import other_spellings
-from modelarts_emulator.system.folder import PATH_FAULTS, READ, Folder, FolderId
-from modelarts_emulator.system.open_folder import is_taken, open_folder, open_root, require_possible_name, sync_folder
+from modelarts_emulator.system.folder import READ, Folder, FolderId
+from modelarts_emulator.system.open_folder import is_taken, open_below, open_folder, open_root, require_possible_name
 from modelarts_emulator.system.openat2 import open_beneath
 from modelarts_emulator.system.real_paths import is_below, real_path
 from modelarts_emulator.system.spelling import Spellings
@@ -39,7 +37,6 @@ from modelarts_emulator.util.clock import Clock, SystemClock
 
 _CHUNK = 1 << 20
 _MAX_CHECKED = 5_000
-_NO_ACCESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 _Identity = tuple[int, int, int]
 """Device, inode and ``ctime`` in nanoseconds of a file."""
@@ -127,7 +124,7 @@ class ObjectTree:
         if name in self._mounts:
             return False
         require_new_bucket_name(name)
-        with _translate_os_errors(f"/{name}/"), open_root(self._root) as root:
+        with translate_os_errors(f"/{name}/"), open_root(self._root) as root:
             try:
                 require_possible_name(name)
                 root.mkdir(name)
@@ -189,7 +186,7 @@ class ObjectTree:
         Raises:
             ApiError: BUCKET_NOT_FOUND, PATH_NOT_FOUND, or PATH_INVALID for a file.
         """
-        with _translate_os_errors(str(path)):
+        with translate_os_errors(str(path)):
             local = self.local(path)
             try:
                 found = local.stat()
@@ -208,9 +205,15 @@ class ObjectTree:
             ApiError: BUCKET_NOT_FOUND; PATH_INVALID if a file is in the way.
         """
         local = self.local(path)
-        with _translate_os_errors(str(path)):
+        with translate_os_errors(str(path)):
             self._open_folder(path.bucket, self._segments(path.bucket, local), create=True).close()
         return local
+
+    def open_directory(self, path: ObsPath) -> Folder:
+        """Open an existing directory without following a link that is swapped in. Raises as ``require_directory``."""
+        local = self.require_directory(path)
+        with translate_os_errors(str(path)):
+            return open_below(self._bucket_folder(path.bucket), local.as_posix())
 
     def walk(
         self, directory: ObsPath, *, skip: Collection[ObsPath] = (), on_link: Callable[[], None] = lambda: None
@@ -226,7 +229,7 @@ class ObjectTree:
         place = self.require_directory(directory)
         names, ids = self._skipped(skip, directory)
         entries = walk(
-            real_path(place),
+            place.as_posix(),
             directory.as_directory().object_name,
             within=self._require_bucket(directory.bucket),
             skip=names,
@@ -250,7 +253,7 @@ class ObjectTree:
         """
         names, ids = self._skipped(skip, directory)
         entries = walk_at(
-            real_path(self.require_directory(directory)),
+            self.require_directory(directory).as_posix(),
             directory.as_directory().object_name,
             inner,
             within=self._require_bucket(directory.bucket),
@@ -306,6 +309,16 @@ class ObjectTree:
         """
         return os.fdopen(self._open_descriptor(path)[0], "rb")
 
+    def open_entry(self, entry: ObjectEntry) -> FileIO:
+        """Open a file that a walk has found, unbuffered. Raises OSError, also if a link is in its place now."""
+        folder = self._bucket_folder(entry.path.partition("/")[0])
+        descriptor = open_beneath(folder, entry.local[len(folder) + 1 :], READ)
+        if descriptor is None:
+            place, _, name = entry.local.rpartition("/")
+            with open_below(folder, place) as opened:
+                descriptor = opened.open_file(name, READ)
+        return FileIO(descriptor)
+
     def open_with_stat(self, path: ObsPath) -> tuple[BinaryIO, ObjectStat]:
         """Open an object for reading without a buffer, and return its size and time. Raises ApiError as ``open``."""
         name = path.object_name
@@ -347,7 +360,7 @@ class ObjectTree:
 
     def read(self, path: ObsPath, limit: int | None = None) -> bytes:
         """Return an object's bytes, at most ``limit`` of them. Raises ApiError as ``open``."""
-        with self.open(path) as file, _translate_os_errors(str(path)):
+        with self.open(path) as file, translate_os_errors(str(path)):
             return file.read(-1 if limit is None else limit)
 
     def set_time(self, path: ObsPath, mtime_ns: int) -> None:
@@ -411,8 +424,8 @@ class ObjectTree:
     def flush(self, directory: ObsPath) -> None:
         """Make the names in a directory survive power loss. Raises ApiError as ``require_directory``."""
         if self._fsync:
-            with _translate_os_errors(str(directory)):
-                sync_folder(real_path(self.require_directory(directory)))
+            with self.open_directory(directory) as folder, translate_os_errors(str(directory)):
+                folder.flush()
 
     def delete(self, path: ObsPath) -> bool:
         """Delete an object; return False if it does not exist. A symbolic link is deleted itself.
@@ -484,7 +497,7 @@ class ObjectTree:
         """Return the bucket's folder and the resolved path, which may lead out of it."""
         bucket = self._require_bucket(path.bucket)
         place = f"{bucket}/{path.key}".rstrip("/")
-        with _translate_os_errors(str(path)):
+        with translate_os_errors(str(path)):
             try:
                 return bucket, real_path(place, strict=True)
             except (FileNotFoundError, NotADirectoryError):
@@ -518,7 +531,7 @@ class ObjectTree:
         """
         if path.is_directory:
             raise ApiError(PATH_INVALID, f"{path} is a directory")
-        with _translate_os_errors(str(path)):
+        with translate_os_errors(str(path)):
             folder, name = self._open_parent(path, create=create, follow=follow)
             with folder:
                 yield folder, name
@@ -566,29 +579,5 @@ def _is_bucket(name: str) -> bool:
 
 
 def _with_translated_errors(entries: Iterator[ObjectEntry], directory: ObsPath) -> Iterator[ObjectEntry]:
-    with _translate_os_errors(str(directory)):
+    with translate_os_errors(str(directory)):
         yield from entries
-
-
-@contextmanager
-def _translate_os_errors(path: str) -> Iterator[None]:
-    """Raise the catalogue's errors instead of those of the operating system; FileExistsError passes unchanged."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ApiError(FILE_NOT_FOUND, path) from error
-    except (NotADirectoryError, IsADirectoryError) as error:
-        raise ApiError(PATH_INVALID, f"{path}: {error.strerror}") from error
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno in OUT_OF_FILES:
-            raise ApiError(UNAVAILABLE, f"{path}: {error.strerror}") from error
-        if error.errno in _NO_ACCESS:
-            raise AccessRefused(f"{path}: {error.strerror}") from error
-        if error.errno == errno.ESTALE:  # deleted on the server of a network file system
-            raise ApiError(FILE_NOT_FOUND, path) from error
-        row = PATH_INVALID if error.errno in PATH_FAULTS else OBS_ERROR
-        raise ApiError(row, f"{path}: {error.strerror}") from error
-    except UnicodeEncodeError as error:  # the locale's encoding cannot hold the name
-        raise ApiError(PATH_INVALID, f"{path!a}: the encoding of file names is {error.encoding}") from error

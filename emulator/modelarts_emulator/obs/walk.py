@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from modelarts_emulator.obs.paths import MAX_KEY_BYTES, MAX_SEGMENT_BYTES, ObjectKey, is_object_name
 from modelarts_emulator.system.folder import Folder, FolderId
-from modelarts_emulator.system.open_folder import open_root
+from modelarts_emulator.system.open_folder import open_below
 from modelarts_emulator.system.real_paths import is_below, real_path
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class _Walk:
             if path in self._skip:
                 continue
             try:
-                folder = open_root(path)
+                folder = open_below(self._within, path)
             except OSError as error:
                 self._skip_unreadable(path, error)
                 continue
@@ -156,9 +156,8 @@ class _Walk:
             return
         if self._skip_folders and self._is_in_skipped(directory, above):
             return
-        try:
-            found = os.lstat(path)
-        except OSError:
+        found = self._lstat(path)
+        if found is None:
             return  # deleted
         if not self._possible_names([name], path[: -len(name)], key):
             return
@@ -166,6 +165,17 @@ class _Walk:
             yield from self.below(path, f"{key}{name}/")
         elif stat.S_ISREG(found.st_mode):
             yield ObjectEntry(ObjectKey(key + name), found.st_size, found.st_mtime_ns, path)
+
+    def _lstat(self, path: str) -> os.stat_result | None:
+        """Return what is at a resolved path below the bucket; None if it is missing, or a link was swapped in."""
+        parent, _, name = path.rpartition("/")
+        try:
+            if path == self._within:
+                return os.lstat(path)
+            with open_below(self._within, parent or "/") as folder:
+                return folder.lstat(name)
+        except OSError:
+            return None
 
     def _is_in_skipped(self, directory: str, above: Iterable[str]) -> bool:
         """Return whether one of the folders on a relative path is skipped."""
@@ -201,14 +211,15 @@ class _Walk:
         target = real_path(link)
         if not is_below(target, self._within):
             self._warnings.warn(f"Skipped symbolic link {link}: it leads out of the bucket")
-        elif os.path.isdir(target):  # noqa: PTH112  (strings throughout: a Path per file costs more than its stat)
+        elif (found := self._lstat(target)) is None:
+            return  # deleted
+        elif stat.S_ISDIR(found.st_mode):
             # A link to one of its own parents would never end, and links to each other would multiply.
             own_folder = real_path(link.rpartition("/")[0])
             if not is_below(own_folder, target) and target not in self._linked:
                 self._linked.add(target)
                 deeper.append((f"{key}/", target))
-        elif os.path.isfile(target):  # noqa: PTH113
-            found = os.stat(target)  # noqa: PTH116
+        elif stat.S_ISREG(found.st_mode):
             yield ObjectEntry(ObjectKey(key), found.st_size, found.st_mtime_ns, target)
 
     def _listed(self, folder: Folder, key: str) -> tuple[list[str], list[str], list[str]]:

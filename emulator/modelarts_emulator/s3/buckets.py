@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from base64 import b64decode, urlsafe_b64encode
 from contextlib import suppress
 
@@ -19,6 +18,7 @@ from modelarts_emulator.contract.storage_errors import (
     NOT_IMPLEMENTED,
 )
 from modelarts_emulator.iam.accounts import derived_id
+from modelarts_emulator.obs.folders import remove_empty_folders
 from modelarts_emulator.obs.listing import KeyPage, ListedKey, list_keys
 from modelarts_emulator.obs.metadata import DIRECTORY
 from modelarts_emulator.obs.paths import ObsPath
@@ -192,9 +192,8 @@ def _delete_with_folders(call: Call, root: str) -> None:
     except ApiError as error:
         if not isinstance(error.__cause__, OSError):
             raise  # a mounted folder is never deleted
-        for folder, _, _ in os.walk(root, topdown=False):
-            with suppress(OSError):
-                os.rmdir(folder)  # noqa: PTH106
+        with suppress(OSError):
+            remove_empty_folders(tree, call.bucket)
         if tree.has_bucket(call.bucket):
             tree.delete_bucket(call.bucket)
 

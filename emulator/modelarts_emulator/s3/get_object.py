@@ -266,20 +266,21 @@ def _part(file: BinaryIO, size: int) -> Iterator[bytes]:
 def _directory(call: Call) -> OpenObject:
     """Return a folder as an empty object, if it was created as one. Only such folders are listed, too."""
     try:
-        place = call.storage.tree.require_directory(call.path)
+        with call.storage.tree.open_directory(call.path) as folder:
+            mtime_ns = folder.stat().st_mtime_ns
     except ApiError as error:
         raise ApiError(NO_SUCH_BUCKET if error.error is BUCKET_NOT_FOUND else NO_SUCH_KEY, call.key) from None
     known = call.storage.metadata.get(call.path.object_name, NO_FILE)
     if known is None:
         raise ApiError(NO_SUCH_KEY, call.key)
-    return OpenObject(BytesIO(), ObjectStat(0, place.stat().st_mtime_ns), known)
+    return OpenObject(BytesIO(), ObjectStat(0, mtime_ns), known)
 
 
 def _processed(call: Call, parameter: str, stat: ObjectStat) -> Reply:
-    local, storage = call.storage.tree.local(call.path), call.storage
+    storage = call.storage
     try:
         body, content_type = storage.images.get(
-            (str(local), stat, parameter), lambda: process(local, parameter, storage.gate)
+            (call.path.object_name, stat, parameter), lambda: _process(call, parameter)
         )
     except ApiError as error:
         if error.error is PARAMETER_INVALID:
@@ -289,6 +290,11 @@ def _processed(call: Call, parameter: str, stat: ObjectStat) -> Reply:
     headers = object_headers(call, Metadata(etag, content_type), stat.mtime_ns)
     headers["Content-Length"] = str(len(body))
     return Reply(200, list(headers.items()), body)
+
+
+def _process(call: Call, parameter: str) -> tuple[bytes, str]:
+    with call.storage.tree.open(call.path) as file:
+        return process(file, parameter, call.storage.gate)
 
 
 def _not_modified(call: Call, etag: str, mtime_ns: int) -> Reply | None:

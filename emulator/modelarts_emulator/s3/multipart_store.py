@@ -21,7 +21,7 @@ from modelarts_emulator.contract.storage_errors import NO_SUCH_BUCKET, NO_SUCH_U
 from modelarts_emulator.s3 import storage_class
 from modelarts_emulator.s3.call import Call
 from modelarts_emulator.s3.xml import Item, iso_time, key_text
-from modelarts_emulator.system.durability import flush_file, flush_folder
+from modelarts_emulator.system.durability import flush_file, flush_folder, replace_file
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +58,14 @@ def create_upload(call: Call, upload: Upload) -> str:
     upload_id = call.storage.ids.upload()
     folder = call.storage.uploads / upload_id
     folder.mkdir(parents=True)
-    with (folder / _DESCRIPTION).open("wb") as file:
+    # Renamed when it is complete: a kill leaves a folder without a description, which the next start removes.
+    unfinished = folder / f".{_DESCRIPTION}"
+    with unfinished.open("wb") as file:
         file.write(msgspec.json.encode(upload))
         if call.storage.fsync:
             file.flush()
             flush_file(file.fileno())
+    replace_file(unfinished, folder / _DESCRIPTION)
     if call.storage.fsync:
         flush_folder(folder)
         flush_folder(folder.parent)

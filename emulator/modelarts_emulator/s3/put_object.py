@@ -19,6 +19,7 @@ from modelarts_emulator.contract.storage_errors import (
     NOT_IMPLEMENTED,
     PRECONDITION_FAILED,
 )
+from modelarts_emulator.obs.folders import remove_directory
 from modelarts_emulator.obs.metadata import DIRECTORY_TYPE, EMPTY_MD5, NO_FILE, Metadata
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.obs.paths import ObsPath
@@ -123,8 +124,8 @@ def delete(call: Call, path: ObsPath) -> None:
     """Delete an object and its stored metadata. A directory is deleted only if it is empty."""
     call.storage.metadata.remove(path.object_name)
     if path.is_directory:
-        with suppress(OSError):
-            call.storage.tree.local(path).rmdir()
+        with suppress(OSError, ApiError):
+            remove_directory(call.storage.tree, path)
     else:
         call.storage.tree.delete(path)
 

@@ -27,7 +27,7 @@ from modelarts_emulator.system.folder import (
 
 assert sys.platform != "win32"
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TMPFILE: int = getattr(os, "O_TMPFILE", 0)
 _DESCRIPTORS = "/proc/self/fd"
 _NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS})
@@ -45,7 +45,7 @@ class DescriptorFolder(Folder):
     @classmethod
     def open(cls, path: str) -> DescriptorFolder:
         """Open a folder by its path. Raises OSError; NotADirectoryError for a link or a file."""
-        return cls(path, os.open(path, _FOLDER))
+        return cls(path, os.open(path, FOLDER))
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -53,12 +53,16 @@ class DescriptorFolder(Folder):
 
     def id(self) -> FolderId:
         """Return device and inode."""
-        found = os.fstat(self._descriptor)
+        found = self.stat()
         return FolderId(found.st_dev, found.st_ino)
+
+    def stat(self) -> os.stat_result:
+        """Return the times of the folder."""
+        return os.fstat(self._descriptor)
 
     def enter(self, name: str) -> DescriptorFolder:
         """Open a folder in this one."""
-        return DescriptorFolder(f"{self.path}/{name}", os.open(name, _FOLDER, dir_fd=self._descriptor))
+        return DescriptorFolder(f"{self.path}/{name}", os.open(name, FOLDER, dir_fd=self._descriptor))
 
     def mkdir(self, name: str) -> None:
         """Create a folder."""
@@ -71,6 +75,10 @@ class DescriptorFolder(Folder):
     def unlink(self, name: str) -> None:
         """Remove a file or a link."""
         os.unlink(name, dir_fd=self._descriptor)
+
+    def rmdir(self, name: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(name, dir_fd=self._descriptor)
 
     def rename(self, source: str, target: str) -> None:
         """Rename a file, over one that has the name."""

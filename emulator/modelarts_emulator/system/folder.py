@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
 NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
 NOFOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 READ = os.O_RDONLY | BINARY | CLOEXEC | NONBLOCK
+APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY | CLOEXEC
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY | CLOEXEC
 
 
@@ -81,6 +83,14 @@ class Folder(ABC):
         """Remove a file or a link."""
 
     @abstractmethod
+    def rmdir(self, name: str) -> None:
+        """Remove an empty folder in this one. Raises NotADirectoryError for a link or a file."""
+
+    @abstractmethod
+    def stat(self) -> os.stat_result:
+        """Return the times of the folder itself."""
+
+    @abstractmethod
     def rename(self, source: str, target: str) -> None:
         """Give a file another name in this folder, in one step; replaces a file that has the name."""
 
@@ -103,6 +113,16 @@ class Folder(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Make the names in the folder survive power loss."""
+
+    def remove_tree(self, name: str) -> None:
+        """Remove a folder in this one with everything in it. Links are removed and never followed."""
+        with self.enter(name) as folder:
+            for each in folder.names():
+                if stat.S_ISDIR(folder.lstat(each).st_mode):
+                    folder.remove_tree(each)
+                else:
+                    folder.unlink(each)
+        self.rmdir(name)
 
     def lists(self, name: str) -> bool:
         """Return whether the listing has exactly this name, not one that only counts as equal."""

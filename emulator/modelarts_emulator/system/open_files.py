@@ -6,7 +6,6 @@ Only Linux reports this. Elsewhere a file counts as complete at once; its next c
 from __future__ import annotations
 
 import errno
-import io
 import os
 import signal
 import sys
@@ -15,21 +14,6 @@ from modelarts_emulator.system import features
 
 _NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
 _CLOEXEC: int = getattr(os, "O_CLOEXEC", 0)
-
-
-def open_nonblocking(path: str) -> io.FileIO:
-    """Open a file for reading, unbuffered.
-
-    Opening a named pipe without O_NONBLOCK would wait for a writer, possibly for ever.
-
-    Raises:
-        OSError: the file cannot be opened.
-    """
-    return open(path, "rb", buffering=0, opener=_opener)
-
-
-def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags | _NONBLOCK)
 
 
 def is_being_written(path: str | os.PathLike[str]) -> bool:

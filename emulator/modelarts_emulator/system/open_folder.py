@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +10,9 @@ from contextlib import suppress
 from modelarts_emulator.system import features
 from modelarts_emulator.system.file_names import fault_of_name
 from modelarts_emulator.system.folder import Folder
+from modelarts_emulator.system.openat2 import open_beneath
 from modelarts_emulator.system.path_folder import PathFolder
+from modelarts_emulator.system.real_paths import is_below
 from modelarts_emulator.system.spelling import Spellings
 
 
@@ -50,6 +51,41 @@ def open_folder(
         folder.close()
         raise
     return folder
+
+
+def open_below(root: str, path: str) -> Folder:
+    """Open the folder at a resolved path, which is ``root`` or located below it, without following links behind it.
+
+    With ``/`` as root all parents of the folder are trusted.
+
+    Raises:
+        NotADirectoryError: the path is not below the root, or a segment is a link or a file now.
+        OSError: the folder is missing, or the system refuses.
+    """
+    if root in ("/", path):
+        return open_root(path)
+    if not is_below(path, root):
+        raise NotADirectoryError(errno.ENOTDIR, "the folder is elsewhere", path)
+    inner = path[len(root) + 1 :]
+    if (found := _open_at_once(root, inner)) is not None:
+        return found
+    return open_folder(root, inner.split("/"), create=False, flush=False)
+
+
+if sys.platform != "win32" and features.HAS_FOLDER_DESCRIPTORS:
+
+    def _open_at_once(root: str, inner: str) -> Folder | None:
+        """Open a folder with one system call; None for any failure, whose reason is found step by step."""
+        from modelarts_emulator.system.descriptor_folder import FOLDER, DescriptorFolder  # noqa: PLC0415
+
+        descriptor = open_beneath(root, inner, FOLDER)
+        return None if descriptor is None else DescriptorFolder(f"{root}/{inner}", descriptor)
+
+else:
+
+    def _open_at_once(root: str, inner: str) -> Folder | None:
+        """Return None: this system has no such call."""
+        return None
 
 
 def _enter(folder: Folder, name: str, *, create: bool, flush: bool, spellings: Spellings | None) -> Folder:
@@ -91,9 +127,3 @@ def is_taken(folder: Folder, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def sync_folder(path: str | os.PathLike[str]) -> None:
-    """Make the names in a folder survive power loss. ``path`` is resolved."""
-    with open_root(os.fspath(path)) as folder:
-        folder.flush()

@@ -40,6 +40,11 @@ class PathFolder(Folder):
         """Return device and inode."""
         return self._id
 
+    def stat(self) -> os.stat_result:
+        """Return the times of the folder."""
+        self._verified()
+        return os.lstat(self.path)
+
     def enter(self, name: str) -> PathFolder:
         """Use a folder in this one."""
         self._verified()
@@ -73,6 +78,12 @@ class PathFolder(Folder):
         """Remove a file or a link."""
         self._verified()
         os.unlink(f"{self.path}/{name}")  # noqa: PTH108
+        self._verified()
+
+    def rmdir(self, name: str) -> None:
+        """Remove an empty folder."""
+        self._verified()
+        os.rmdir(f"{self.path}/{name}")  # noqa: PTH106
         self._verified()
 
     def rename(self, source: str, target: str) -> None:

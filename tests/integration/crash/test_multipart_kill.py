@@ -36,6 +36,13 @@ arm()
 call(server, "DELETE", f"/bucket/big.bin?uploadId={upload}")
 """
 
+BEGIN = """
+from types import SimpleNamespace
+from tests.helpers.object_calls import begin
+arm()
+begin(SimpleNamespace(url=url))
+"""
+
 
 def settings(tmp_path: Path, bucket: Path) -> Settings:
     return Settings(port=0, data_dir=tmp_path / "data", buckets={"bucket": bucket})
@@ -96,3 +103,13 @@ def test_part_that_was_being_stored_is_removed_at_the_start(tmp_path: Path, buck
         assert uploads(emulator) == [upload]
     assert len(list(folder.iterdir())) == 2
     assert [each.name for each in folder.parent.iterdir()] == [upload]
+
+
+@pytest.mark.parametrize("where", ["modelarts_emulator.s3.multipart_store:replace_file", "msgspec.json:encode"])
+def test_upload_that_is_killed_while_it_begins_leaves_nothing(tmp_path: Path, bucket: Path, where: str) -> None:
+    run_until_killed(BEGIN, tmp_path / "data", bucket, where=where)
+    kinds = [(each.path, each.kind) for each in doctor.examine(tmp_path / "data", {"bucket": bucket}).problems]
+    assert [kind for path, kind in kinds if path.startswith("uploads/")] == ["leftover"]
+    with Emulator(settings(tmp_path, bucket)) as emulator:
+        assert uploads(SimpleNamespace(url=emulator.url)) == []
+        assert list((tmp_path / "data/uploads").iterdir()) == []

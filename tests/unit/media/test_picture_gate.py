@@ -13,9 +13,8 @@ import pytest
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.storage_errors import SERVICE_UNAVAILABLE
-from modelarts_emulator.media.images import process
 from modelarts_emulator.media.picture_gate import PictureGate
-from tests.helpers.pictures import picture
+from tests.helpers.pictures import picture, process_file
 
 # Six threads resize a picture one after the other; prints by how much the process grew, and the peak of the gate.
 RESIZING = """
@@ -30,9 +29,9 @@ def peak():
 
 def work(number):
     together.wait()
-    process(sys.argv[1], f"image/resize,h_{10 + number}", gate)
+    process(open(sys.argv[1], "rb"), f"image/resize,h_{10 + number}", gate)
 
-process(sys.argv[2], "image/resize,h_20")
+process(open(sys.argv[2], "rb"), "image/resize,h_20")
 gate, together, before = PictureGate(40_000_000, max_waiting=8, wait_s=60), Barrier(6), peak()
 with ThreadPoolExecutor(6) as pool:
     list(pool.map(work, range(6)))
@@ -66,9 +65,9 @@ def test_eight_resizes_of_a_compressed_picture_stay_within_the_budget(tmp_path: 
     (tmp_path / "a.png").write_bytes(picture(3000, 3000))
     assert (tmp_path / "a.png").stat().st_size < 100_000
     alone = PictureGate()
-    expected = process(tmp_path / "a.png", "image/resize,h_20", alone)
+    expected = process_file(tmp_path / "a.png", "image/resize,h_20", alone)
     gate = ObservedGate(alone.peak_bytes * 5 // 2)
-    results = in_parallel(gate, 8, lambda _: process(tmp_path / "a.png", "image/resize,h_20", gate))
+    results = in_parallel(gate, 8, lambda _: process_file(tmp_path / "a.png", "image/resize,h_20", gate))
     assert results == [expected] * 8
     assert alone.peak_bytes >= 3000 * 3000 * 4
     assert gate.peak_bytes <= gate.budget_bytes
@@ -102,7 +101,7 @@ def test_admit_failed_work_gives_its_bytes_back(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(picture(300, 300)[:200])
     broken = PictureGate()
     with pytest.raises(ApiError):
-        process(tmp_path / "broken.png", "image/resize,h_20", broken)
+        process_file(tmp_path / "broken.png", "image/resize,h_20", broken)
     assert (gate.used_bytes, broken.used_bytes) == (0, 0)
     assert broken.peak_bytes
 

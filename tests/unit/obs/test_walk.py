@@ -11,7 +11,7 @@ import pytest
 from modelarts_emulator.obs import walk as walk_module
 from modelarts_emulator.obs.walk import ObjectEntry, WarnOnce, is_ignored, walk
 from modelarts_emulator.system.folder import Folder
-from modelarts_emulator.system.open_folder import open_root
+from modelarts_emulator.system.open_folder import open_below
 
 
 def paths(folder: Path, **options) -> list[str]:
@@ -139,12 +139,12 @@ def test_walk_skipped_folder_yields_nothing(tmp_path: Path) -> None:
 def test_walk_failing_disk_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a/1")
 
-    def failing(path: str) -> Folder:
+    def failing(root: str, path: str) -> Folder:
         if path.endswith("/a"):
             raise OSError(5, "Input/output error")
-        return open_root(path)
+        return open_below(root, path)
 
-    monkeypatch.setattr(walk_module, "open_root", failing)
+    monkeypatch.setattr(walk_module, "open_below", failing)
     with pytest.raises(OSError, match="Input/output"):
         paths(tmp_path)
 
@@ -154,12 +154,12 @@ def test_walk_unreadable_folder_is_skipped_and_logged(
 ) -> None:
     put(tmp_path, "a/1", "b/2")
 
-    def refusing(path: str) -> Folder:
+    def refusing(root: str, path: str) -> Folder:
         if path.endswith("/a"):
             raise PermissionError(13, "Permission denied")
-        return open_root(path)
+        return open_below(root, path)
 
-    monkeypatch.setattr(walk_module, "open_root", refusing)
+    monkeypatch.setattr(walk_module, "open_below", refusing)
     assert paths(tmp_path) == ["bucket/b/2"]
     assert "no permission to read it" in caplog.text
 

@@ -8,12 +8,13 @@ multipart uploads.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, NamedTuple, TypeVar
 
@@ -28,8 +29,6 @@ from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.store import Damaged, FormatTooNew
 from modelarts_emulator.store.team_store import TEAMS_FILE, TeamData, read_teams, write_teams
 from modelarts_emulator.system.folder import READ, Folder
-from modelarts_emulator.system.open_folder import open_root
-from modelarts_emulator.system.real_paths import real_path
 
 FORMAT = 1
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -86,7 +85,9 @@ def write_snapshot(emu: Runtime, folder: Path, *, objects: bool, mounts: bool) -
         times: dict[str, int] = {}
         for bucket in emu.tree.buckets():
             if mounts or bucket not in emu.settings.buckets:
-                _copy_bucket(emu.tree.local(ObsPath(bucket)), folder / "buckets" / bucket, bucket, times, header)
+                _copy_bucket(
+                    emu.tree.open_directory(ObsPath(bucket)), folder / "buckets" / bucket, bucket, times, header
+                )
         header.files = len(times)
         (folder / "objects.json").write_bytes(msgspec.json.encode(times))
         rows = [row for row in emu.metadata.rows() if row.path.partition("/")[0] in copied_buckets(folder)]
@@ -135,13 +136,13 @@ def copied_buckets(snapshot: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
 
 
-def walk_files(root: Path) -> Iterator[FoundFile]:
-    """Yield the files below a folder, and its folders without files, in order of their names.
+def walk_files(root: Folder) -> Iterator[FoundFile]:
+    """Yield the files below a folder, and its folders without files, in order of their names. Close the folder.
 
     Links, special files, unfinished objects and names that are not Unicode are skipped. Folders are opened relative to
     their parents, so that a link that is swapped in concurrently is not followed.
     """
-    yield from _walk_folder(open_root(real_path(root)), Path())
+    yield from _walk_folder(root, Path())
 
 
 def _walk_folder(directory: Folder, relative: Path) -> Iterator[FoundFile]:
@@ -158,17 +159,27 @@ def _walk_folder(directory: Folder, relative: Path) -> Iterator[FoundFile]:
             yield from _walk_folder(inner, relative / name)
 
 
-def _copy_bucket(source: Path, target: Path, bucket: str, times: dict[str, int], header: SnapshotHeader) -> None:
+def _copy_bucket(source: Folder, target: Path, bucket: str, times: dict[str, int], header: SnapshotHeader) -> None:
     target.mkdir(parents=True)
     for found in walk_files(source):
         (target / found.folder).mkdir(parents=True, exist_ok=True)
         if found.name:
-            with suppress(FileNotFoundError), found.open() as file:  # deleted concurrently
+            with _unless_gone(), found.open() as file:
                 status = os.fstat(file.fileno())
                 with (target / found.folder / found.name).open("wb") as copy:
                     shutil.copyfileobj(file, copy, _PIECE)
                 times[f"{bucket}/{found.key}"] = status.st_mtime_ns
                 header.bytes += status.st_size
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    """Skip a file that was deleted after it was listed, or replaced by a link. Raises OSError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
 
 
 def _is_regular(name: str, directory: Folder) -> bool:

@@ -18,6 +18,8 @@ from modelarts_emulator.obs.metadata_file import MetadataRow
 from modelarts_emulator.obs.paths import ObsPath, require_bucket_name
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.s3.multipart_store import Upload
+from modelarts_emulator.system.open_folder import open_root
+from modelarts_emulator.system.real_paths import real_path
 
 STAGING = ".restoring"
 _UPLOAD_ID, _PART = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{5}\.[0-9a-f]{32}")
@@ -85,7 +87,7 @@ class StagedObjects:
         except ApiError as error:
             raise ApiError(INVALID_SNAPSHOT, error.detail) from None
         target.mkdir()
-        for found in walk_files(source):
+        for found in walk_files(open_root(real_path(source))):
             folder = target / found.folder
             folder.mkdir(parents=True, exist_ok=True)
             if found.name:
@@ -136,7 +138,7 @@ class StagedObjects:
 
 def _objects(bucket: Path) -> Iterator[tuple[ObsPath, Path]]:
     """Yield objects and empty folders of a bucket's copy with their places. Raises INVALID_SNAPSHOT."""
-    for found in walk_files(bucket):
+    for found in walk_files(open_root(real_path(bucket))):
         if not found.name and found.folder == Path():
             continue  # the bucket itself
         try:
