@@ -9,6 +9,7 @@ from itertools import islice
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
+from modelarts_emulator.store.work_paths import WorkPaths
 
 MAX_AGE_S = 5.0
 
@@ -22,7 +23,7 @@ class Listing:
     """
 
     def __init__(
-        self, tree: ObjectTree, directories: Sequence[ObsPath], work_paths: Collection[ObsPath], *, keep: bool = True
+        self, tree: ObjectTree, directories: Sequence[ObsPath], work_paths: WorkPaths, *, keep: bool = True
     ) -> None:
         self.directories = tuple(directory.as_directory() for directory in directories)
         self.has_links = False
@@ -36,8 +37,12 @@ class Listing:
         walk = self._walks.get(directory)
         if walk is None:
             self._began_s = self._began_s or time.monotonic()
-            skip = skipped_work_paths(self._work_paths, directory)
-            found = self._tree.walk(directory, skip=skip, on_link=self._found_link)
+            found = self._tree.walk(
+                directory,
+                skip=self._work_paths.below(directory),
+                skip_linked=lambda: self._work_paths.elsewhere(directory),
+                on_link=self._found_link,
+            )
             if not self._keep:
                 return found
             walk = self._walks[directory] = _StoredWalk(found)
@@ -48,8 +53,13 @@ class Listing:
 
         ``inner`` are paths relative to the directory. Returns None if symbolic links are involved.
         """
-        skip = skipped_work_paths(self._work_paths, directory)
-        return self._tree.walk_at(directory, inner, skip=skip, on_link=self._found_link)
+        return self._tree.walk_at(
+            directory,
+            inner,
+            skip=self._work_paths.below(directory),
+            skip_linked=lambda: self._work_paths.elsewhere(directory),
+            on_link=self._found_link,
+        )
 
     def refresh(self) -> None:
         """Forget the entries if they are older than MAX_AGE_S, as after a task was held before it started."""
@@ -80,8 +90,3 @@ class _StoredWalk:
         more = list(islice(self._rest, 100))
         self._found += more
         return bool(more)
-
-
-def skipped_work_paths(work_paths: Collection[ObsPath], directory: ObsPath) -> list[ObsPath]:
-    """Return the work paths to skip in a directory: all but those that contain the directory itself."""
-    return [path for path in work_paths if not path.contains(directory)]

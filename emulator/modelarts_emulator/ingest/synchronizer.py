@@ -27,8 +27,6 @@ class Synchronizer:
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._whole_only: set[str] = set()
         """Datasets that must be compared as a whole: links in their input, or an earlier failure."""
-        self._work_paths: dict[str, ObsPath] = {}
-        """Work paths by their text; parsed once, because every listing needs those of all datasets."""
         self.pending: set[str] = set()
         """Datasets whose input has changed but is not compared before ``sync-data``, with ``sync: manual``."""
         self.compared: dict[str, int] = {}
@@ -51,14 +49,7 @@ class Synchronizer:
 
     def list_directories(self, directories: Sequence[ObsPath], *, keep: bool = True) -> Listing:
         """Return a listing of directories, without the work paths of datasets; nothing is walked yet."""
-        return Listing(self._tree, directories, self.work_paths(), keep=keep)
-
-    def work_paths(self) -> list[ObsPath]:
-        """Return the directories that datasets write to: no object below them is a sample."""
-        known = self._work_paths
-        paths = (entry.record.inner_work_path for entry in self._store.entries())
-        self._work_paths = {path: known.get(path) or ObsPath.parse(path) for path in paths}
-        return list(self._work_paths.values())
+        return Listing(self._tree, directories, self._store.work_paths, keep=keep)
 
     def synchronize(
         self,

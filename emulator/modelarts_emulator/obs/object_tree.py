@@ -94,6 +94,9 @@ class ObjectTree:
             if not folder.is_dir():
                 raise NotADirectoryError(f"bucket {name}: {folder} is not a folder")
             self._mounts[require_bucket_name(name)] = real_path(folder)
+        folders = [self._root, *self._mounts.values()]
+        self._has_inner_buckets = any(is_below(one, other) for one, other in itertools.permutations(folders, 2))
+        """Whether a bucket is also a folder of another, so that an object has two paths without a link."""
 
     # Buckets
 
@@ -216,24 +219,29 @@ class ObjectTree:
             return open_below(self._bucket_folder(path.bucket), local.as_posix())
 
     def walk(
-        self, directory: ObsPath, *, skip: Collection[ObsPath] = (), on_link: Callable[[], None] = lambda: None
+        self,
+        directory: ObsPath,
+        *,
+        skip: Collection[ObsPath] = (),
+        skip_linked: Callable[[], Collection[ObsPath]] = tuple,
+        on_link: Callable[[], None] = lambda: None,
     ) -> Iterator[ObjectEntry]:
         """Return the objects below a directory, in the order of :func:`modelarts_emulator.obs.walk.walk`.
 
-        Hidden and temporary files, and everything below ``skip``, are skipped. ``on_link`` is called for each
-        symbolic link.
+        Hidden and temporary files are skipped, and everything below ``skip``. ``skip_linked`` returns what is skipped
+        as well where a symbolic link or a bucket within another leads to it. ``on_link`` is called for each link.
 
         Raises:
             ApiError: as ``require_directory``, at once; OBS_ERROR during the iteration if a folder cannot be read.
         """
         place = self.require_directory(directory)
-        names, ids = self._skipped(skip, directory)
         entries = walk(
             place.as_posix(),
             directory.as_directory().object_name,
             within=self._require_bucket(directory.bucket),
-            skip=names,
-            skip_folders=ids,
+            skip=self._local_names(skip),
+            skip_folders=self._ids(skip_linked()) if self._has_inner_buckets else (),
+            skip_linked=lambda: self._ids(skip_linked()),
             warnings=self._warnings,
             on_link=on_link,
         )
@@ -245,20 +253,21 @@ class ObjectTree:
         inner: Iterable[str],
         *,
         skip: Collection[ObsPath] = (),
+        skip_linked: Callable[[], Collection[ObsPath]] = tuple,
         on_link: Callable[[], None] = lambda: None,
     ) -> Iterator[ObjectEntry] | None:
         """Walk some files and folders below a directory only; ``inner`` are their paths relative to it.
 
         Return None if symbolic links are involved: only a whole ``walk`` finds all paths of an object then.
         """
-        names, ids = self._skipped(skip, directory)
         entries = walk_at(
             self.require_directory(directory).as_posix(),
             directory.as_directory().object_name,
             inner,
             within=self._require_bucket(directory.bucket),
-            skip=names,
-            skip_folders=ids,
+            skip=self._local_names(skip),
+            skip_folders=self._ids(skip_linked()) if self._has_inner_buckets else (),
+            skip_linked=lambda: self._ids(skip_linked()),
             warnings=self._warnings,
             on_link=on_link,
         )
@@ -471,16 +480,13 @@ class ObjectTree:
         now = self._clock.now_ms() if at_ms is None else at_ms
         return now * 1_000_000 + next(self._nanoseconds)
 
-    def _skipped(self, skip: Collection[ObsPath], directory: ObsPath) -> tuple[list[str], list[FolderId]]:
-        """Return the folders to skip in a walk: those below the directory by path, all others by device and inode.
+    def _local_names(self, paths: Collection[ObsPath]) -> list[str]:
+        return [real_path(self.local(each)) for each in paths if self.has_bucket(each.bucket)]
 
-        Only a link can lead to one of the others. Resolving a path takes ten times as long as reading its inode, and
-        every dataset has a work path to skip.
-        """
-        within = directory.as_directory()
-        names = [real_path(self.local(each)) for each in skip if within.contains(each) and self.has_bucket(each.bucket)]
-        others = (f"{self._bucket_folder(each.bucket)}/{each.key}" for each in skip if not within.contains(each))
-        return names, [found for place in others if (found := folder_id(place)) is not None]
+    def _ids(self, paths: Collection[ObsPath]) -> frozenset[FolderId]:
+        """Return what identifies folders: reading an inode takes a tenth of the time of resolving a path."""
+        places = (f"{self._bucket_folder(each.bucket)}/{each.key}" for each in paths)
+        return frozenset(found for place in places if (found := folder_id(place)) is not None)
 
     def _bucket_folder(self, name: str) -> str:
         return self._mounts.get(name) or f"{self._root}/{name}"

@@ -62,6 +62,7 @@ def walk(
     within: str,
     skip: Collection[str] = (),
     skip_folders: Collection[FolderId] = (),
+    skip_linked: Callable[[], Collection[FolderId]] = frozenset,
     warnings: WarnOnce | None = None,
     on_link: Callable[[], None] = lambda: None,
 ) -> Iterator[ObjectEntry]:
@@ -76,6 +77,7 @@ def walk(
         within: resolved path of the bucket.
         skip: resolved paths of folders to skip.
         skip_folders: folders to skip, by whatever path they are reached.
+        skip_linked: returns further folders to skip that only symbolic links lead to; called at the first link.
         warnings: where links and names that are skipped are reported.
         on_link: called for each symbolic link.
 
@@ -83,7 +85,7 @@ def walk(
         OSError: a folder cannot be read for another reason than missing rights. Its objects are then unknown, which
             must not be mistaken for deleted.
     """
-    return _Walk(within, skip, skip_folders, warnings or WarnOnce(), on_link).below(directory, prefix)
+    return _Walk(within, skip, skip_folders, skip_linked, warnings or WarnOnce(), on_link).below(directory, prefix)
 
 
 def walk_at(
@@ -93,7 +95,8 @@ def walk_at(
     *,
     within: str,
     skip: Collection[str],
-    skip_folders: Collection[FolderId] = (),
+    skip_folders: Collection[FolderId],
+    skip_linked: Callable[[], Collection[FolderId]],
     warnings: WarnOnce,
     on_link: Callable[[], None],
 ) -> Iterator[ObjectEntry] | None:
@@ -102,7 +105,7 @@ def walk_at(
     Return None if one of them is reached through a symbolic link: an object may then have several paths, and only a
     whole walk finds all of them. Otherwise as ``walk``.
     """
-    walked = _Walk(within, skip, skip_folders, warnings, on_link)
+    walked = _Walk(within, skip, skip_folders, skip_linked, warnings, on_link)
     places = [place for place in inner if not any(map(is_ignored, place.split("/")))]
     if any(real_path(f"{directory}/{place}") != f"{directory}/{place}" for place in places):
         return None
@@ -117,12 +120,14 @@ class _Walk:
         within: str,
         skip: Collection[str],
         skip_folders: Collection[FolderId],
+        skip_linked: Callable[[], Collection[FolderId]],
         warnings: WarnOnce,
         on_link: Callable[[], None],
     ) -> None:
         self._within = within
         self._skip = frozenset(skip)
         self._skip_folders = frozenset(skip_folders)
+        self._skip_linked: Callable[[], Collection[FolderId]] | None = skip_linked
         self._warnings = warnings
         self._on_link = on_link
         self._linked: set[str] = set()
@@ -208,6 +213,9 @@ class _Walk:
     def _follow(self, link: str, key: str, deeper: list[tuple[str, str]]) -> Iterator[ObjectEntry]:
         """Yield the file that a link leads to, or add its folder to ``deeper``."""
         self._on_link()
+        if self._skip_linked is not None:
+            self._skip_folders = self._skip_folders.union(self._skip_linked())
+            self._skip_linked = None
         target = real_path(link)
         if not is_below(target, self._within):
             self._warnings.warn(f"Skipped symbolic link {link}: it leads out of the bucket")

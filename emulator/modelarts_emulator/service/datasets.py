@@ -190,7 +190,7 @@ class DatasetManagement:
 
     def require_free_name(self, project_id: str, name: str) -> None:
         """Raise DATASET_EXISTS if a dataset of the project has this name."""
-        if any(entry.record.name == name for entry in self._runtime.store.entries(project_id)):
+        if self._runtime.store.has_name(project_id, name):
             raise ApiError(DATASET_EXISTS, name)
 
     def checked_work_path(self, text: str, sources: Sequence[DataSource]) -> ObsPath:

@@ -4,6 +4,7 @@
 :class:`DatasetWriter`.
 """
 
+from modelarts_emulator.store.dataset_entries import IndexEntry
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import decode_sample, encode_sample, fingerprint
@@ -18,7 +19,7 @@ from modelarts_emulator.store.records import (
     TaskRecord,
     VersionRecord,
 )
-from modelarts_emulator.store.store import DoesNotExist, Durability, IndexEntry, Store
+from modelarts_emulator.store.store import DoesNotExist, Durability, Store
 from modelarts_emulator.store.team_store import TEAMS_FILE, TeamStore
 from modelarts_emulator.store.tinydb_table import DatasetDB
 from modelarts_emulator.store.writer import DatasetWriter

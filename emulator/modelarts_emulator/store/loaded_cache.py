@@ -71,8 +71,8 @@ class LoadedCache(Generic[T]):
     has a ``loading`` lock, so that concurrent callers load a value once and wait only for that value.
     """
 
-    def __init__(self, on_growth: Callable[[], None]) -> None:
-        """Make an empty cache. ``on_growth`` is called after each value that is added."""
+    def __init__(self, on_growth: Callable[[int], None]) -> None:
+        """Make an empty cache. ``on_growth`` is called with the weight of each value that is added."""
         self._on_growth = on_growth
         self._guard = threading.Lock()
         self._entries: OrderedDict[CacheKey, _CacheEntry[T]] = OrderedDict()
@@ -90,14 +90,14 @@ class LoadedCache(Generic[T]):
             if value is not None:
                 return value
             value = entry.value = load()
-        self._on_growth()
+        self._on_growth(len(value))
         return value
 
     def put(self, key: CacheKey, value: T) -> None:
         """Add a value that is already loaded; it replaces the key's former value."""
         with self._guard:
             self._entries[key] = _CacheEntry(value=value)
-        self._on_growth()
+        self._on_growth(len(value))
 
     def get(self, key: CacheKey) -> T | None:
         """Return a loaded value or None, without counting as a use."""

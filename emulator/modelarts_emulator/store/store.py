@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.store import backup
 from modelarts_emulator.store.daily_counts import with_daily_counts
+from modelarts_emulator.store.dataset_entries import DatasetEntries, IndexEntry
 from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Rows, read_tables, remove, write_tables
 from modelarts_emulator.store.format import Damaged
@@ -31,6 +31,7 @@ from modelarts_emulator.store.open_dataset import OpenDataset
 from modelarts_emulator.store.reader import DatasetReader, SampleReader
 from modelarts_emulator.store.records import Counts, DatasetRecord
 from modelarts_emulator.store.version_samples import VersionSamples
+from modelarts_emulator.store.work_paths import WorkPaths
 from modelarts_emulator.store.writer import DatasetWriter
 from modelarts_emulator.system.durability import replace_file
 from modelarts_emulator.util.clock import Clock
@@ -49,11 +50,7 @@ class DoesNotExist(KeyError):
     """The dataset or version does not exist."""
 
 
-class IndexEntry(NamedTuple):
-    """The metadata and sample counts of a dataset, available without loading it."""
-
-    record: DatasetRecord
-    counts: Counts
+_MAX_UNINDEXED = 100
 
 
 class _ReadingContext:
@@ -110,7 +107,12 @@ class Store:
         self._fsync = durability is Durability.FULL
         self._max_loaded = max_loaded_samples
         self._guard = threading.RLock()
-        self._entries: dict[str, IndexEntry] = {}
+        self._entries = DatasetEntries()
+        self._loaded = 0
+        """The number of loaded samples, or more: values that are dropped are subtracted by the next eviction."""
+        self._unindexed = 0
+        """The number of datasets that were created or deleted since the index was written."""
+        self._index_guard = threading.Lock()
         self._generations: dict[str, int] = {}
         self._recovered: set[str] = set()
         self._datasets: LoadedCache[OpenDataset] = LoadedCache(self._schedule_eviction)
@@ -157,8 +159,8 @@ class Store:
                 dataset.apply(DocumentChange(name, number, msgspec.Raw(document)) for number, document in rows)
             self._datasets.put((record.id, None), dataset)
         with self._guard:
-            self._entries[record.id] = IndexEntry(record, Counts())
-            self._write_index()
+            self._entries.put(IndexEntry(record, Counts()))
+        self._schedule_index()
 
     def delete(self, dataset_id: str) -> None:
         """Delete a dataset with all its versions.
@@ -178,12 +180,12 @@ class Store:
                 dataset.reopen()
                 raise
             dataset.is_deleted = True
-            del self._entries[dataset_id]
+            self._entries.pop(dataset_id)
             self._datasets.forget((dataset_id, None))
             for key, _ in self._versions.items():
                 if key[0] == dataset_id:
                     self._versions.forget(key)
-            self._write_index()
+        self._schedule_index()
         if hidden:
             shutil.rmtree(hidden, ignore_errors=True)
 
@@ -196,8 +198,17 @@ class Store:
 
     def entries(self, project_id: str | None = None) -> list[IndexEntry]:
         """Return all datasets, or those of a project, without loading them."""
-        entries = list(self._entries.values())
+        entries = self._entries.all()
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
+
+    def has_name(self, project_id: str, name: str) -> bool:
+        """Return whether a dataset of a project has this name."""
+        return self._entries.has_name(project_id, name)
+
+    @property
+    def work_paths(self) -> WorkPaths:
+        """The directories that datasets write to."""
+        return self._entries.work_paths
 
     def pop_recovered(self) -> set[str]:
         """Return the datasets that the index did not describe when the directory was opened; only the first call does.
@@ -205,7 +216,7 @@ class Store:
         Changes of these datasets may have been interrupted.
         """
         found, self._recovered = self._recovered, set()
-        return found & self._entries.keys()
+        return {dataset_id for dataset_id in found if dataset_id in self._entries}
 
     def is_loaded(self, dataset_id: str) -> bool:
         """Return whether reading a dataset needs no disk access. True also for an unknown dataset."""
@@ -250,9 +261,9 @@ class Store:
             return None
         wait = dataset.commit(changes)
         after = dataset.samples.counts
-        self._entries[dataset_id] = IndexEntry(dataset.record, after)
+        self._entries.put(IndexEntry(dataset.record, after))
         if after.total > before.total:
-            self._schedule_eviction()
+            self._schedule_eviction(after.total - before.total)
         return wait
 
     # Versions
@@ -368,7 +379,7 @@ class Store:
         with self._guard:
             for dataset_id, each in backups.items():
                 self._restore_dataset(dataset_id, each)
-            self._sort_entries()
+            self._entries.replace(self._entries.all())
             self._write_index()
 
     def _restore_dataset(self, dataset_id: str, source: backup.DatasetBackup) -> None:
@@ -380,7 +391,7 @@ class Store:
             for version_id, tables in source.versions.items():
                 self._versions.put((dataset_id, version_id), VersionSamples.from_tables(tables))
         self._datasets.put((dataset_id, None), dataset)
-        self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
+        self._entries.put(IndexEntry(dataset.record, dataset.samples.counts))
 
     # Loading and eviction
 
@@ -399,7 +410,7 @@ class Store:
         except Damaged as error:
             with self._guard:
                 directory.quarantine(dataset_id, error, self._clock.now_ms())
-                self._entries.pop(dataset_id, None)
+                self._entries.pop(dataset_id)
             raise DoesNotExist(dataset_id) from error
 
     def _lease_version(self, dataset_id: str, version_id: str) -> CacheLease[VersionSamples]:
@@ -423,9 +434,10 @@ class Store:
             log.error("Cannot read the samples of version %s (%s); quarantined as %s", version_id, error, target)
             raise DoesNotExist(version_id) from error
 
-    def _schedule_eviction(self) -> None:
-        """Schedule an eviction if more samples are loaded than allowed."""
-        if self._directory and self._datasets.weight() + self._versions.weight() > self._max_loaded:
+    def _schedule_eviction(self, added: int) -> None:
+        """Count added samples, and schedule an eviction if more may be loaded than allowed."""
+        self._loaded += added  # counted exactly by each eviction, so that a race between two threads does not matter
+        if self._directory and self._loaded > self._max_loaded:
             self._maintenance.schedule("evict", self._evict)
 
     def _evict(self) -> None:
@@ -437,6 +449,7 @@ class Store:
         for key, dataset in self._datasets.items()[:-1]:
             if loaded > self._max_loaded and self._close_if_unused(key, dataset):
                 loaded -= len(dataset)
+        self._loaded = loaded
 
     def _close_if_unused(self, key: CacheKey, dataset: OpenDataset) -> bool:
         dataset.checkpoint()
@@ -455,37 +468,45 @@ class Store:
     # The index
 
     def _read_index(self, directory: DataDirectory) -> None:
-        rows = directory.read_index()
+        rows, found = directory.read_index(), []
         for dataset_id in directory.datasets():
             row = rows.pop(dataset_id, None)
             if row is not None and directory.is_current(row):
-                self._entries[dataset_id] = IndexEntry(row.record, row.counts)
+                found.append(IndexEntry(row.record, row.counts))
                 self._generations[dataset_id] = row.generation
                 continue
             with suppress(DoesNotExist):  # quarantined
                 dataset = self._load(dataset_id)
                 self._recovered.add(dataset_id)
                 self._datasets.put((dataset_id, None), dataset)
-                self._entries[dataset_id] = IndexEntry(dataset.record, dataset.samples.counts)
+                found.append(IndexEntry(dataset.record, dataset.samples.counts))
         for dataset_id in rows:
             log.warning("Dataset %s is in the index, but its folder is missing; removed from the index", dataset_id)
-        self._sort_entries()
+        self._entries.replace(found)
 
-    def _sort_entries(self) -> None:
-        self._entries = dict(sorted(self._entries.items(), key=lambda item: item[1].record.create_time))
+    def _schedule_index(self) -> None:
+        """Have the index written after many changes only: a dataset that it lacks is loaded at the next start."""
+        self._unindexed += 1
+        if self._directory and self._unindexed > max(_MAX_UNINDEXED, len(self._entries) // 8):
+            self._unindexed = 0
+            self._maintenance.schedule("index", self._write_index)
 
     def _write_index(self) -> None:
         if self._directory is None:
             return
-        loaded = self._datasets.items()
-        self._generations |= {dataset_id: dataset.generation for (dataset_id, _), dataset in loaded}
-        # The next start loads a dataset without a row, and then sees its pending files.
-        skipped = {dataset_id for (dataset_id, _), dataset in loaded if dataset.has_pending_files}
-        self._directory.write_index(
-            (entry.record, entry.counts, self._generations.get(dataset_id, 0))
-            for dataset_id, entry in self._entries.items()
-            if dataset_id not in skipped
-        )
+        with self._index_guard:
+            with self._guard:
+                entries = self._entries.all()
+                loaded = self._datasets.items()
+                self._generations |= {dataset_id: dataset.generation for (dataset_id, _), dataset in loaded}
+                generations = dict(self._generations)
+            # The next start loads a dataset without a row, and then sees its pending files.
+            skipped = {dataset_id for (dataset_id, _), dataset in loaded if dataset.has_pending_files}
+            self._directory.write_index(
+                (entry.record, entry.counts, generations.get(entry.record.id, 0))
+                for entry in entries
+                if entry.record.id not in skipped
+            )
 
 
 def _collect(documents: Iterable[bytes], rows: Rows) -> Iterator[tuple[int, bytes]]:

@@ -117,15 +117,25 @@ class WatchRegistry:
         self._folders, self._keys = {}, {}
         self._polled = {}
 
-    def update_watches(self, directories: Mapping[str, Collection[str]], keys: Collection[str], *, check: bool) -> None:
+    def update_watches(
+        self,
+        directories: Mapping[str, Collection[str]],
+        keys: Collection[str],
+        checked: Collection[str] = (),
+        *,
+        check: bool,
+    ) -> None:
         """Watch the directories of some keys that exist, and no others. A key whose watch changes is recorded.
 
-        ``directories`` has the directories of all keys; the watches of other keys than ``keys`` stay as they are, so
-        that the cost does not grow with them. With ``check`` the sources also do their periodic work.
+        ``directories`` has the directories of all keys. Watches are set for ``keys``, whose directories are others
+        now, and for those of ``checked`` whose directories lead to other folders than before; the watches of all
+        other keys stay as they are, so that the cost does not grow with them. With ``check`` the sources also do their
+        periodic work.
         """
         if self._poller is None:
             return
         compared = self._unplaced.union(keys)
+        compared.update(key for key in checked if self._leads_elsewhere(key, directories.get(key, ())))
         self._unplaced = set()
         try:
             if check:
@@ -162,6 +172,20 @@ class WatchRegistry:
         return self._recorder.has_recorded(self._keys.get(folder, ()), path)
 
     # Inside
+
+    def _leads_elsewhere(self, key: str, directories: Collection[str]) -> bool:
+        """Return whether a directory of a key is another folder than the watched one: created, replaced or deleted.
+
+        This takes a ``stat`` for each directory, a tenth of resolving its path.
+        """
+        folders = self._folders.get(key, ())
+        if len(folders) != len(directories):
+            return True
+        for directory, folder in zip(directories, folders, strict=True):
+            watch = self._watches.get(folder)
+            if _identity(directory) != (watch.identity if watch is not None else None):
+                return True
+        return False
 
     def _resolve(self, directories: Mapping[str, Collection[str]], keys: Collection[str]) -> set[str]:
         """Resolve the directories of some keys again. Return the folders that they have, or had."""

@@ -334,10 +334,11 @@ class Watcher:
             self._update_requested, self._running = False, ""
             directories, silent = dict(self._directories), set(self._compared_by_caller)
             keys, self._changed_keys = self._changed_keys, set()
+        checked = set()
         if check:
             self._checked = time.monotonic()
-            keys |= self._next_unchecked(directories)
-        self._registry.update_watches(directories, keys, check=check)
+            checked = self._next_unchecked(directories)
+        self._registry.update_watches(directories, keys, checked, check=check)
         with self._condition:
             self._compared_by_caller -= silent
             self._running = None

@@ -15,6 +15,7 @@ from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
+from modelarts_emulator.store.work_paths import WorkPaths
 
 IN, OTHER = ObsPath.directory("/bucket/in/"), ObsPath.directory("/bucket/other/")
 
@@ -52,7 +53,7 @@ def names(entries: Iterator[ObjectEntry]) -> list[str]:
 
 
 def test_entries_read_twice_walk_once(tree: CountingTree) -> None:
-    listing = Listing(tree, [IN, OTHER], ())
+    listing = Listing(tree, [IN, OTHER], WorkPaths())
     assert tree.walks == 0
     first = names(listing.entries(IN))
     assert len(first) == 250
@@ -62,7 +63,7 @@ def test_entries_read_twice_walk_once(tree: CountingTree) -> None:
 
 
 def test_entries_read_in_part_are_continued(tree: CountingTree) -> None:
-    listing = Listing(tree, [IN], ())
+    listing = Listing(tree, [IN], WorkPaths())
     start = names(islice(listing.entries(IN), 3))
     assert (len(start), tree.entries) == (3, 100)
     everything = names(listing.entries(IN))
@@ -71,7 +72,7 @@ def test_entries_read_in_part_are_continued(tree: CountingTree) -> None:
 
 
 def test_entries_read_by_two_iterators_in_turn_are_the_same(tree: CountingTree) -> None:
-    listing = Listing(tree, [IN], ())
+    listing = Listing(tree, [IN], WorkPaths())
     one, other = listing.entries(IN), listing.entries(IN)
     pairs = list(zip(one, other, strict=True))
     assert len(pairs) == 250
@@ -80,13 +81,13 @@ def test_entries_read_by_two_iterators_in_turn_are_the_same(tree: CountingTree) 
 
 
 def test_entries_without_keep_are_streamed(tree: CountingTree) -> None:
-    listing = Listing(tree, [IN], (), keep=False)
+    listing = Listing(tree, [IN], WorkPaths(), keep=False)
     assert len(names(islice(listing.entries(IN), 3))) == 3
     assert tree.entries == 3
 
 
 def test_entries_leave_out_work_paths_but_not_around_the_directory(tree: CountingTree) -> None:
-    work_paths = [ObsPath.directory("/bucket/in/work/"), ObsPath.directory("/bucket/in/")]
+    work_paths = WorkPaths(["/bucket/in/work/", "/bucket/in/"])
     assert "bucket/in/work/250" not in names(Listing(tree, [IN], work_paths).entries(IN))
     assert len(names(Listing(tree, [IN], work_paths).entries(IN))) == 249
 
@@ -94,12 +95,12 @@ def test_entries_leave_out_work_paths_but_not_around_the_directory(tree: Countin
 def test_entries_of_a_missing_directory_raise_at_once(tree: CountingTree) -> None:
     missing = ObsPath.directory("/bucket/missing/")
     with pytest.raises(ApiError) as raised:
-        Listing(tree, [missing], ()).entries(missing)
+        Listing(tree, [missing], WorkPaths()).entries(missing)
     assert raised.value.error is PATH_NOT_FOUND
 
 
 def test_refresh_of_an_old_listing_walks_again(tree: CountingTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    listing = Listing(tree, [IN], ())
+    listing = Listing(tree, [IN], WorkPaths())
     next(listing.entries(IN))
     listing.refresh()
     next(listing.entries(IN))
@@ -112,7 +113,7 @@ def test_refresh_of_an_old_listing_walks_again(tree: CountingTree, monkeypatch: 
 
 
 def test_has_links_after_a_link_was_walked(tree: CountingTree) -> None:
-    listing = Listing(tree, [IN], ())
+    listing = Listing(tree, [IN], WorkPaths())
     (tree.local(IN) / "link").symlink_to(tree.local(IN) / "000")
     assert not listing.has_links
     assert "bucket/in/link" in names(listing.entries(IN))

@@ -1,0 +1,89 @@
+"""The metadata and counts of all datasets, with indexes by name and work path that grow with them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from modelarts_emulator.store.records import Counts, DatasetRecord
+from modelarts_emulator.store.work_paths import WorkPaths
+
+
+class IndexEntry(NamedTuple):
+    """The metadata and sample counts of a dataset, available without loading it."""
+
+    record: DatasetRecord
+    counts: Counts
+
+
+class DatasetEntries:
+    """One entry for each dataset, in the order of creation. Thread-safe.
+
+    ``work_paths`` has the work paths of all datasets.
+    """
+
+    def __init__(self, entries: Iterable[IndexEntry] = ()) -> None:
+        self._by_id: dict[str, IndexEntry] = {}
+        self._lock = threading.Lock()
+        self._names: Counter[tuple[str, str]] = Counter()
+        self.work_paths = WorkPaths()
+        self.replace(entries)
+
+    def put(self, entry: IndexEntry) -> None:
+        """Add an entry, or replace the dataset's former one."""
+        record = entry.record
+        former = self._by_id.get(record.id)
+        if former is not None and former.record.name == record.name:
+            self._by_id[record.id] = entry
+            return
+        with self._lock:
+            self._by_id[record.id] = entry
+            self._names[record.project_id, record.name] += 1
+            if former is None:
+                self.work_paths.add(record.inner_work_path)
+            else:
+                self._drop_name(former.record)
+
+    def pop(self, dataset_id: str) -> None:
+        """Remove the entry of a dataset, if it has one."""
+        with self._lock:
+            entry = self._by_id.pop(dataset_id, None)
+            if entry is not None:
+                self.work_paths.remove(entry.record.inner_work_path)
+                self._drop_name(entry.record)
+
+    def replace(self, entries: Iterable[IndexEntry]) -> None:
+        """Replace all entries, and put them into the order of creation."""
+        ordered = sorted(entries, key=lambda entry: entry.record.create_time)
+        with self._lock:
+            self._by_id = {entry.record.id: entry for entry in ordered}
+            self._names = Counter((entry.record.project_id, entry.record.name) for entry in ordered)
+            self.work_paths.replace(entry.record.inner_work_path for entry in ordered)
+
+    def get(self, dataset_id: str) -> IndexEntry | None:
+        """Return the entry of a dataset, or None."""
+        return self._by_id.get(dataset_id)
+
+    def all(self) -> list[IndexEntry]:
+        """Return all entries."""
+        return list(self._by_id.values())
+
+    def has_name(self, project_id: str, name: str) -> bool:
+        """Return whether a dataset of a project has this name."""
+        return self._names[project_id, name] > 0
+
+    def __contains__(self, dataset_id: str) -> bool:
+        """Return whether there is an entry of a dataset."""
+        return dataset_id in self._by_id
+
+    def __len__(self) -> int:
+        """Return the number of datasets."""
+        return len(self._by_id)
+
+    def _drop_name(self, record: DatasetRecord) -> None:
+        key = record.project_id, record.name
+        self._names[key] -= 1
+        if self._names[key] <= 0:
+            del self._names[key]
