@@ -39,7 +39,7 @@ def create_app(runtime: Runtime, service: DatasetService | None = None) -> Flask
     access = Authenticator(accounts, tokens, url_signing_key(*runtime.signing_key), runtime.clock)
     operations = dispatch.register(app, settings, service or DatasetService(runtime), access)
     keystone.register(app, accounts=accounts, tokens=tokens, access=access, public_url=settings.public_url)
-    health.register(app, runtime, lambda: control_api.restoring)
+    health.register(app, runtime, control_api.log, lambda: control_api.restoring)
     coverage.register(app)
     openapi.register(app)
     swagger.register(app)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Collection
@@ -27,8 +25,10 @@ from modelarts_emulator.jobs.undo_log import roll_back
 from modelarts_emulator.obs.metadata import MetadataStore
 from modelarts_emulator.obs.metadata_file import METADATA_FILE
 from modelarts_emulator.obs.object_tree import ObjectTree
+from modelarts_emulator.samples.deletion import SourceRemoval
 from modelarts_emulator.samples.factory import input_directories
 from modelarts_emulator.store import TEAMS_FILE, DatasetRecord, DoesNotExist, Durability, Store, TeamStore
+from modelarts_emulator.system.temporary_folder import TemporaryFolder
 from modelarts_emulator.util.clock import AdjustableClock, Clock
 from modelarts_emulator.util.ids import Ids
 from modelarts_emulator.watch.registry import WatchMode
@@ -50,11 +50,7 @@ class Runtime:
         self.settings = settings
         self.clock = AdjustableClock(clock)
         self.ids = ids or Ids()
-        self._temporary = (
-            tempfile.mkdtemp(prefix="modelarts-emulator-", dir=settings.temporary_dir)
-            if settings.data_dir is None
-            else None
-        )
+        self._temporary = TemporaryFolder(settings.temporary_dir) if settings.data_dir is None else None
         durability = Durability(settings.durability)
         try:
             self.store = Store(
@@ -66,7 +62,7 @@ class Runtime:
         except BaseException:
             self._remove_temporary()
             raise
-        self.root = Path(self._temporary or settings.data_dir or "")
+        self.root = self._temporary.path if self._temporary else Path(settings.data_dir or "")
         fsync = durability is Durability.FULL
         teams_file = self.root / TEAMS_FILE if settings.data_dir else None
         self.teams = TeamStore(teams_file, fsync=fsync, now_ms=self.clock.now_ms())
@@ -75,7 +71,7 @@ class Runtime:
         self.metadata = MetadataStore(self.root / METADATA_FILE if settings.data_dir else None)
         self.signing_key = self._signing_key()
         self.signer = UrlSigner(*self.signing_key, self.clock)
-        self.tasks = TaskPool()
+        self.tasks = TaskPool(max_open=settings.max_open_tasks)
         self.inference = InferenceScripts()
         self.transitions = Transitions(self._project_of, self.tasks.without_turn)
         self.runner = TaskRunner(self.store, self.tasks, self.transitions, self.clock)
@@ -174,6 +170,10 @@ class Runtime:
         self.watcher.unwatch(dataset_id)
         self.synchronizer.forget(dataset_id)
 
+    def source_removal(self, dataset_id: str) -> SourceRemoval:
+        """Return what removes the files of samples that a change deletes."""
+        return SourceRemoval(self.store, self.tree, dataset_id, self.clock, self.settings.max_deleted_samples)
+
     def delete_dataset(self, dataset_id: str) -> None:
         """Delete a dataset; the objects of its samples stay. Raises DoesNotExist, OSError."""
         self.unwatch(dataset_id)
@@ -224,4 +224,4 @@ class Runtime:
 
     def _remove_temporary(self) -> None:
         if self._temporary:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.remove()

@@ -284,6 +284,18 @@ def settings_flags() -> list[Flag]:
             "--max-loaded-samples",
             {"type": _count, "metavar": "N", "help": "evict datasets from memory above N samples"},
         ),
+        (
+            "--max-open-tasks",
+            {"type": _count, "metavar": "N", "help": "refuse further exports while N are open"},
+        ),
+        (
+            "--max-deleted-samples",
+            {"type": _count, "metavar": "N", "help": "forget samples deleted with their files above N in a dataset"},
+        ),
+        (
+            "--request-log-bytes",
+            {"type": _count, "metavar": "BYTES", "help": "memory of the request log"},
+        ),
         ("--strict", {"action": "store_true", "dest": "strict_input", "help": "refuse input that the service ignores"}),
         (
             "--public-url",

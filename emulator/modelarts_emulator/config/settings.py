@@ -73,6 +73,12 @@ class Settings:
     """Whether unknown members and parameters are an error, instead of being ignored."""
     max_loaded_samples: int = 2_000_000
     """Datasets are evicted from memory, least recently used first, above this number of samples."""
+    max_open_tasks: int = 1_000
+    """Further export tasks are refused with status 503 while so many are open; other tasks are one for each dataset."""
+    max_deleted_samples: int = 100_000
+    """Deleted samples that a dataset remembers and counts, if their files are deleted too; the oldest are forgotten."""
+    request_log_bytes: int = 32 << 20
+    """Memory of the request log: the oldest of its 1,000 requests are dropped above so many bytes."""
     threads: int = 8
     """Threads that serve requests."""
     control_key: str | None = field(default=None, repr=False)
@@ -90,7 +96,8 @@ class Settings:
             require_choice(getattr(self, name), choices, name)
         _require_integer("port", self.port, 0, 65535)
         _require_integer("threads", self.threads, 1, 1024)
-        _require_integer("max_loaded_samples", self.max_loaded_samples, 1, 1 << 62)
+        for name in ("max_loaded_samples", "max_open_tasks", "max_deleted_samples", "request_log_bytes"):
+            _require_integer(name, getattr(self, name), 1, 1 << 62)
         if not MIN_POLL_INTERVAL_S <= self.poll_interval <= MAX_POLL_INTERVAL_S:
             raise InvalidValue(f"poll_interval must be from {MIN_POLL_INTERVAL_S} to {MAX_POLL_INTERVAL_S} seconds")
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -75,7 +75,7 @@ class ControlApi:
         self._emu = emu
         self.access = ControlAccess(emu.settings, emu.root)
         self.gate = RequestGate()
-        self.log = RequestLog(emu.clock)
+        self.log = RequestLog(emu.clock, emu.settings.request_log_bytes)
         self.faults = Faults(emu.stopping)
         self._waiting, self._record = emu.transitions.waiting, self.log.record
         self.areas: tuple[object, ...] = (

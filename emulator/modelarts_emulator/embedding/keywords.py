@@ -108,6 +108,9 @@ class SettingsKeywords(TypedDict, total=False):
     cors: Sequence[str]
     strict_input: bool
     max_loaded_samples: int
+    max_open_tasks: int
+    max_deleted_samples: int
+    request_log_bytes: int
     threads: int
     control_key: str | None
     tls: Literal["off", "self-signed"]

@@ -5,19 +5,16 @@ The caller of :meth:`TaskPool.claim` passes the task kinds that its task must no
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from modelarts_emulator.store import DoesNotExist
 
 log = logging.getLogger(__name__)
-
-_MAX_THREADS = 64
-"""The number of tasks that can have started, including those that have given up their turn."""
 
 
 class TaskConflict(Exception):
@@ -26,6 +23,14 @@ class TaskConflict(Exception):
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
         self.kind = kind
+
+
+class TooManyTasks(Exception):
+    """Raised if ``limit`` tasks of the given ``kind`` are open."""
+
+    def __init__(self, kind: str, limit: int) -> None:
+        super().__init__(kind, limit)
+        self.kind, self.limit = kind, limit
 
 
 class TaskClaim:
@@ -51,12 +56,20 @@ class TaskClaim:
 class TaskPool:
     """Runs callables in background threads, at most ``workers`` at a time.
 
+    A task that waits for something gives up its turn and keeps its thread; tasks without a turn yet need none.
+    At most ``max_open`` tasks of a kind that does not exclude itself are open: they could be claimed faster than run.
     A task is open from its claim until its callable has returned.
     """
 
-    def __init__(self, workers: int = 2) -> None:
-        self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="task")
-        self._turns = threading.Semaphore(workers)
+    def __init__(self, workers: int = 2, *, max_open: int = 1_000) -> None:
+        self._max_open = max_open
+        self._free = workers
+        """The number of turns that no task has."""
+        self._returning = 0
+        """The number of tasks that have given up their turn and want it back."""
+        self._queue: deque[tuple[TaskClaim, Callable[[], None]]] = deque()
+        self._threads: set[threading.Thread] = set()
+        self._numbers = itertools.count()
         self._thread = threading.local()
         self._changed = threading.Condition()
         self._open: Counter[tuple[str, str]] = Counter()
@@ -93,7 +106,7 @@ class TaskPool:
             self._finished[dataset_id, kind] += 1
 
     def claim(self, dataset_id: str, kind: str, excluded: Collection[str] = ()) -> TaskClaim:
-        """Claim the right to run a task. Raises TaskConflict.
+        """Claim the right to run a task. Raises TaskConflict, TooManyTasks.
 
         ``excluded`` are the kinds that it must not overlap with, its own kind included if there may be only one.
         """
@@ -101,11 +114,38 @@ class TaskPool:
             for other in excluded:
                 if self._open[dataset_id, other] > self._finished[dataset_id, other]:
                     raise TaskConflict(other)
+            if kind not in excluded and self._open.total() >= self._max_open:
+                count = sum(number for (_, each), number in self._open.items() if each == kind)
+                if count >= self._max_open:
+                    raise TooManyTasks(kind, self._max_open)
             self._open[dataset_id, kind] += 1
         return TaskClaim(self, dataset_id, kind)
 
     def _submit(self, claim: TaskClaim, work: Callable[[], None]) -> None:
-        self._pool.submit(self._run, claim.dataset_id, claim.kind, work)
+        with self._changed:
+            self._queue.append((claim, work))
+            self._start_next()
+
+    def _start_next(self) -> None:
+        """Give free turns to tasks of the queue, each in a new thread. Call this with ``_changed`` held."""
+        while self._free > self._returning and self._queue:
+            self._free -= 1
+            thread = threading.Thread(target=self._work, name=f"task-{next(self._numbers)}", daemon=True)
+            thread.start()
+            self._threads = {*filter(threading.Thread.is_alive, self._threads), thread}
+
+    def _work(self) -> None:
+        """Run tasks of the queue with one turn, until there are none or a waiting task wants the turn back."""
+        self._thread.has_turn = True
+        while True:
+            with self._changed:
+                if not self._queue or self._returning:
+                    self._free += 1
+                    self._start_next()
+                    self._changed.notify_all()
+                    return
+                claim, work = self._queue.popleft()
+            self._run(claim.dataset_id, claim.kind, work)
 
     def _release(self, dataset_id: str, kind: str) -> None:
         with self._changed:
@@ -117,17 +157,14 @@ class TaskPool:
 
     def _run(self, dataset_id: str, kind: str, work: Callable[[], None]) -> None:
         try:
-            with self._turns:
-                if not self.stopping.is_set():
-                    self._thread.has_turn = True
-                    work()
+            if not self.stopping.is_set():
+                work()
         except DoesNotExist:
             log.info("Dataset %s was deleted while its %s task was running", dataset_id, kind)
         except Exception:
             # TaskRun records every error in its task; an exception that arrives here is a bug of the emulator.
             log.exception("The %s task of dataset %s ended with an unexpected error", kind, dataset_id)
         finally:
-            self._thread.has_turn = False
             self._release(dataset_id, kind)
 
     @contextmanager
@@ -139,11 +176,20 @@ class TaskPool:
         if not getattr(self._thread, "has_turn", False):
             yield
             return
-        self._turns.release()
+        with self._changed:
+            self._free += 1
+            self._start_next()
+            self._changed.notify_all()
+        self._thread.has_turn = False
         try:
             yield
         finally:
-            self._turns.acquire()
+            with self._changed:
+                self._returning += 1
+                self._changed.wait_for(lambda: self._free > 0)
+                self._returning -= 1
+                self._free -= 1
+            self._thread.has_turn = True
 
     def wait_idle(self, timeout_s: float, dataset_ids: Collection[str] | None = None) -> bool:
         """Wait until no task is open, or none of the given datasets. Returns False after the time-out."""
@@ -157,4 +203,8 @@ class TaskPool:
     def stop(self) -> None:
         """Wait for running tasks, drop those that have not begun, and join the threads."""
         self.stopping.set()
-        self._pool.shutdown(wait=True)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._queue)
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()

@@ -13,11 +13,12 @@ from modelarts_emulator.contract.errors import (
     PUBLISHING_ANNOTATION,
     SWITCHING,
     SYNC_RUNNING,
+    UNAVAILABLE,
     ApiError,
     Error,
 )
 from modelarts_emulator.contract.wire import RunningTaskType
-from modelarts_emulator.jobs.pool import TaskClaim, TaskConflict, TaskPool
+from modelarts_emulator.jobs.pool import TaskClaim, TaskConflict, TaskPool, TooManyTasks
 from modelarts_emulator.jobs.transitions import TaskKind
 
 INTELLIGENT_TASKS: dict[RunningTaskType, str] = {
@@ -63,9 +64,14 @@ def require_labelling_allowed(pool: TaskPool, dataset_id: str) -> None:
 
 
 def claim_task(pool: TaskPool, dataset_id: str, kind: TaskKind) -> TaskClaim:
-    """Claim the right to run a task. Raises the documented error of the task that conflicts with it."""
+    """Claim the right to run a task.
+
+    Raises the documented error of the task that conflicts with it, or UNAVAILABLE if too many are open.
+    """
     conflicts = _CONFLICTS[kind]
     try:
         return pool.claim(dataset_id, kind, excluded=conflicts)
     except TaskConflict as conflict:
         raise ApiError(conflicts[conflict.kind], dataset_id) from None
+    except TooManyTasks as many:
+        raise ApiError(UNAVAILABLE, f"{many.limit} tasks of the kind {kind} are open; please try again") from None

@@ -16,11 +16,18 @@ from modelarts_emulator.samples.changes import require_sample, with_remaining_la
 from modelarts_emulator.store import DatasetWriter, PendingFile, SampleRecord, Store
 from modelarts_emulator.util.clock import Clock
 
+_KEPT = 0.9
+"""Part of the limit that is kept: finding the oldest tombstones reads all samples, so many are forgotten at once."""
+
 
 class SourceRemoval:
-    """The files of the samples that one change deletes."""
+    """The files of the samples that one change deletes.
 
-    def __init__(self, store: Store, tree: ObjectTree, dataset_id: str, clock: Clock) -> None:
+    Above ``max_deleted`` deleted samples the dataset forgets those without a file, the oldest first.
+    """
+
+    def __init__(self, store: Store, tree: ObjectTree, dataset_id: str, clock: Clock, max_deleted: int) -> None:
+        self._max_deleted = max_deleted
         self._store, self._tree, self._dataset_id, self._clock = store, tree, dataset_id, clock
         self._samples: list[SampleRecord] = []
 
@@ -55,7 +62,16 @@ class SourceRemoval:
                     dataset.put_sample(with_remaining_labels(sample, labels) if sample.labels else sample)
                 else:  # a file that is dropped there from now on is a new one
                     dataset.put_sample(msgspec.structs.replace(stored, signature=None))
+            if dataset.counts.deleted > self._max_deleted:
+                self._forget_oldest(dataset)
         return refused
+
+    def _forget_oldest(self, dataset: DatasetWriter) -> None:
+        """Remove the oldest tombstones whose files are deleted: nothing can bring these samples back."""
+        spent = [each for each in dataset.tombstones() if each.signature is None and not each.switched_out]
+        spent.sort(key=lambda sample: sample.time)
+        for each in spent[: max(0, dataset.counts.deleted - int(self._max_deleted * _KEPT))]:
+            dataset.remove_sample(each.id)
 
 
 def delete_sample(dataset: DatasetWriter, sample_id: str | None, sources: SourceRemoval | None = None) -> None:

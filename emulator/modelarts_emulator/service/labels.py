@@ -86,7 +86,7 @@ class LabelManagement:
         """Return the change that deletes a label; the files to remove after the commit are added to ``removals``."""
 
         def delete(dataset: DatasetWriter, label: Label) -> None:
-            sources = SourceRemoval(self._runtime.store, self._runtime.tree, dataset_id, self._runtime.clock)
+            sources = self._runtime.source_removal(dataset_id)
             delete_label_by_policy(dataset, label, policy, sources)
             removals.append((label, sources))
 

@@ -19,7 +19,7 @@ from modelarts_emulator.publishing.version_lookup import open_version_samples, r
 from modelarts_emulator.runtime import Runtime
 from modelarts_emulator.samples.changes import checked_metadata, require_sample, with_labels
 from modelarts_emulator.samples.dataset_labels import ensure_labels, require_matching_relations
-from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
+from modelarts_emulator.samples.deletion import delete_sample
 from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.samples.search import in_team_group, narrowed
 from modelarts_emulator.store import DatasetReader, DatasetRecord, DatasetWriter, SampleRecord, Selection
@@ -151,7 +151,7 @@ class SampleManagement:
         """
         record, sample_ids = self._require_changeable(project_id, dataset_id, sample_ids)
         results: list[ApiError | None] = []
-        sources = SourceRemoval(self._runtime.store, self._runtime.tree, record.id, self._runtime.clock)
+        sources = self._runtime.source_removal(record.id)
         with self._runtime.store.writing(record.id) as dataset:
             for sample_id in sample_ids:
                 try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelarts_emulator.jobs.pool import TaskConflict, TaskPool
+from modelarts_emulator.jobs.pool import TaskConflict, TaskPool, TooManyTasks
 from tests.helpers.polling import poll
 
 
@@ -56,6 +56,65 @@ def test_without_turn_in_a_task_lets_another_run(tasks: TaskPool) -> None:
     assert tasks.open_tasks() == [(str(number), "publish") for number in range(5)]
     ends.set()
     assert tasks.wait_idle(10)
+
+
+def test_pool_with_a_hundred_waiting_tasks_runs_another(tasks: TaskPool) -> None:
+    ends = threading.Event()
+
+    def rest() -> None:
+        with tasks.without_turn():
+            ends.wait(10)
+
+    for number in range(100):
+        tasks.claim(str(number), "export").run(rest)
+    ran = threading.Event()
+    tasks.claim("other", "sync").run(ran.set)
+    assert ran.wait(10)
+    ends.set()
+    assert tasks.wait_idle(10)
+
+
+def test_pool_with_a_backlog_has_one_thread_for_each_turn(tasks: TaskPool) -> None:
+    goes_on, names = threading.Event(), set()
+
+    def work() -> None:
+        goes_on.wait(10)
+        names.add(threading.current_thread().name)
+
+    for number in range(200):
+        tasks.claim(str(number), "export").run(work)
+    assert sum(thread in tasks._threads for thread in threading.enumerate()) == 2
+    goes_on.set()
+    assert tasks.wait_idle(10)
+    assert len(names) <= 2
+
+
+def test_pool_that_is_stopped_drops_its_backlog_and_ends_its_threads() -> None:
+    tasks, begun, ran = TaskPool(workers=1), threading.Event(), []
+
+    def first() -> None:
+        begun.set()
+        tasks.stopping.wait(10)
+
+    tasks.claim("0", "export").run(first)
+    assert begun.wait(10)
+    for number in range(20):
+        tasks.claim(str(number), "export").run(lambda: ran.append(1))
+    tasks.stop()
+    assert (ran, tasks.open) == ([], 0)
+    assert not any(thread in tasks._threads for thread in threading.enumerate())
+
+
+def test_claim_above_the_limit_is_refused_unless_the_kind_excludes_itself() -> None:
+    tasks = TaskPool(max_open=2)
+    with tasks.claim("a", "export"), tasks.claim("b", "export"):
+        with pytest.raises(TooManyTasks, match="export"):
+            tasks.claim("c", "export")
+        with tasks.claim("c", "sync", excluded=("sync",)):
+            pass
+    with tasks.claim("c", "export"):
+        pass
+    tasks.stop()
 
 
 def test_without_turn_outside_of_a_task_has_no_effect(tasks: TaskPool) -> None:

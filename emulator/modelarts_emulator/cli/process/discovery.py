@@ -16,11 +16,12 @@ from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.embedding.certificates import ca_bundle
 from modelarts_emulator.exceptions import CommandFailed, NotRunning, UsageError
 from modelarts_emulator.system.processes import own_path
+from modelarts_emulator.system.temporary_folder import PREFIX
 from modelarts_emulator.util.http_client import Client
 
 PROCESS_FILE = "running"
 """The ready file that every emulator process has in its data directory, or in its temporary directory."""
-TEMPORARY = "modelarts-emulator-*"
+TEMPORARY = f"{PREFIX}*"
 
 
 class RunningEmulator(NamedTuple):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import threading
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from logging import INFO
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
@@ -28,6 +28,9 @@ from modelarts_emulator.util.clock import Clock
 from modelarts_emulator.web import REQUEST_ID
 
 CAPACITY = 1000
+MAX_BYTES = 32 << 20
+_ENTRY_BYTES = 4096
+"""Memory of a logged request beside its texts: its environment is a dictionary of about 40 members."""
 MAX_BODY = 4096
 STARTED_AT = "emulator.started"
 """Key in a request's environment: ``perf_counter`` time of its start, if a fault may answer it."""
@@ -136,15 +139,26 @@ class _Entry(NamedTuple):
     headers: Headers | list[tuple[str, str]]
     answer: bytes
     answer_bytes: int
+    kept_bytes: int
 
 
 class RequestLog:
-    """The latest requests. Thread-safe."""
+    """The latest requests: at most 1,000, and of those so many as need ``max_bytes`` of memory. Thread-safe."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self._clock, self._max_bytes = clock, max_bytes
+        self._bytes = 0
+        self._guard = threading.Lock()
         self._numbers = itertools.count(1)
-        self._entries: deque[tuple[Any, ...]] = deque(maxlen=CAPACITY)
+        self._entries: deque[tuple[Any, ...]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return about how much memory the logged requests need, in bytes."""
+        return self._bytes
 
     def record(self, request: Request, environ: dict[str, Any], response: Response, started: float | None) -> None:
         """Log an answered request; ``started`` is its start in ``perf_counter`` time.
@@ -176,8 +190,11 @@ class RequestLog:
         seconds = 0.0 if started is None else perf_counter() - started
         if access_log.isEnabledFor(INFO):
             log_request(number, endpoint if endpoint in OPERATIONS else None, environ, status, seconds, first)
+        answer = first if len(first) <= MAX_BODY else first[:MAX_BODY]
+        kept = _ENTRY_BYTES + len(body) + len(answer)
+        kept += sum([len(value) for value in environ.values() if value.__class__ is str])
         # The fields of _Entry; a plain tuple is made in a fraction of the time.
-        self._entries.append(
+        self._keep(
             (
                 number,
                 self._clock.now_ms(),
@@ -188,10 +205,20 @@ class RequestLog:
                 body,
                 status,
                 headers,
-                first if len(first) <= MAX_BODY else first[:MAX_BODY],
+                answer,
                 len(first),
+                kept,
             )
         )
+
+    def _keep(self, entry: tuple[Any, ...]) -> None:
+        """Add an entry, and drop the oldest ones that have no room."""
+        entries = self._entries
+        with self._guard:
+            entries.append(entry)
+            self._bytes += entry[-1]
+            while len(entries) > CAPACITY or (self._bytes > self._max_bytes and len(entries) > 1):
+                self._bytes -= entries.popleft()[-1]
 
     @property
     def last(self) -> int:
@@ -206,13 +233,10 @@ class RequestLog:
 
     def clear(self, project_id: str | None = None) -> None:
         """Remove all requests, or those of a project."""
-        if project_id is None:
-            self._entries.clear()
-            return
-        for entry in self._entries.copy():
-            if _project(_Entry._make(entry)) == project_id:
-                with suppress(ValueError, IndexError):  # dropped concurrently as the oldest
-                    self._entries.remove(entry)
+        with self._guard:
+            kept = [] if project_id is None else [e for e in self._entries if _project(_Entry._make(e)) != project_id]
+            self._entries = deque(kept)
+            self._bytes = sum(entry[-1] for entry in kept)
 
 
 class ClearRequestsQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
