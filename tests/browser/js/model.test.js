@@ -11,6 +11,7 @@ import { peaks, seconds, written } from "../../../emulator/modelarts_emulator/co
 import { matching, sampleParameters } from "../../../emulator/modelarts_emulator/control/pages/assets/console/model/search.js";
 import { Selection } from "../../../emulator/modelarts_emulator/control/pages/assets/console/model/selection.js";
 import { Shortcuts } from "../../../emulator/modelarts_emulator/control/pages/assets/console/model/shortcuts.js";
+import { addresses, countsText, progressOf } from "../../../emulator/modelarts_emulator/control/pages/assets/console/model/teams.js";
 import { pieces, without, words } from "../../../emulator/modelarts_emulator/control/pages/assets/console/model/spans.js";
 
 const label = (name, shortcut) => ({ name, property: shortcut ? { "@modelarts:shortcut": shortcut } : {} });
@@ -174,4 +175,17 @@ describe("requests", () => {
   ]) {
     test(`a request ${isWanted ? "is" : "is not"} shown for ${JSON.stringify(filter)}`, () => assert.equal(isShown(request, { ...all, ...filter }), isWanted));
   }
+});
+
+describe("teams", () => {
+  test("addresses are split however they are separated", () => {
+    assert.deepEqual(addresses(" a@x.org, b@x.org;c@x.org\nd@x.org "), ["a@x.org", "b@x.org", "c@x.org", "d@x.org"]);
+  });
+  test("states without samples are not written", () => {
+    assert.equal(countsText({ unannotated_sample_count: 2, accepted_sample_count: 0, uncheck_sample_count: 1 }), "2 to label, 1 to accept");
+    assert.equal(countsText(undefined), "no samples");
+  });
+  test("what is to label, to confirm or to label again is not done", () => {
+    assert.deepEqual(progressOf({ total_sample_count: 9, unannotated_sample_count: 2, auto_annotation_sample_count: 1, rejected_sample_count: 3 }), { done: 3, total: 9 });
+  });
 });

@@ -9,10 +9,11 @@ import { datasetPage } from "./pages/dataset.js";
 import { datasetsPage } from "./pages/datasets.js";
 import { objectsPage } from "./pages/objects.js";
 import { requestsPage } from "./pages/requests.js";
+import { teamsPage } from "./pages/teams.js";
 
 /** @typedef {{onEvent?: (kind: string, data: any) => void, leave?: () => void}} Page */
 
-const PAGES = [["datasets", "Datasets"], ["objects", "Objects"], ["requests", "Requests"], ["control", "Control"]];
+const PAGES = [["datasets", "Datasets"], ["teams", "Teams"], ["objects", "Objects"], ["requests", "Requests"], ["control", "Control"]];
 const element = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const main = element("main");
 const projectInput = /** @type {HTMLInputElement} */ (element("project"));
@@ -33,6 +34,7 @@ function open() {
   show(main, target);
   if (name === "requests") page = requestsPage(target);
   else if (name === "control") page = controlPage(target);
+  else if (name === "teams") page = teamsPage(target);
   else if (name === "objects") page = objectsPage(target, rest);
   else if (name === "datasets" && rest[0]) page = datasetPage(target, rest[0], rest[1] || "samples");
   else page = datasetsPage(target);

@@ -89,7 +89,10 @@ export function query(parameters) {
 }
 
 /** @param {string} path @param {Json} [parameters] */
-export const apiUrl = (path, parameters) => new URL(`v2/${encodeURIComponent(session.project)}/datasets${path}${query(parameters)}`, SERVER);
+export const projectUrl = (path, parameters) => new URL(`v2/${encodeURIComponent(session.project)}${path}${query(parameters)}`, SERVER);
+
+/** @param {string} path @param {Json} [parameters] */
+export const apiUrl = (path, parameters) => projectUrl(`/datasets${path}`, parameters);
 
 /** @param {string} path @param {Json} [parameters] */
 export const controlUrl = (path, parameters) => new URL(`_emulator/${path}${query(parameters)}`, SERVER);
@@ -103,6 +106,17 @@ export const controlUrl = (path, parameters) => new URL(`_emulator/${path}${quer
  */
 export async function api(method, path = "", { body, parameters } = {}) {
   return json(await send(apiUrl(path, parameters), method, body, {}, false));
+}
+
+/**
+ * Call the API of the project beside its datasets: `team("GET", "/<team>/workers")`.
+ * @param {string} method
+ * @param {string} [path]
+ * @param {{body?: any, parameters?: Json}} [options]
+ * @returns {Promise<any>}
+ */
+export async function team(method, path = "", { body, parameters } = {}) {
+  return json(await send(projectUrl(`/workforces${path}`, parameters), method, body, {}, false));
 }
 
 /**

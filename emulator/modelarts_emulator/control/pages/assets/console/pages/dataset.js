@@ -11,13 +11,14 @@ import { publishDialog } from "./publish.js";
 import { samplesTab } from "./samples.js";
 import { statisticsTab } from "./statistics.js";
 import { tasksTab } from "./tasks.js";
+import { teamTasksTab } from "./team-tasks.js";
 import { versionsTab } from "./versions.js";
 
 /** @typedef {import("../core/wire.js").Context & {workspace: Workspace}} OpenDataset */
 /** @typedef {{changed?: () => void, leave?: () => void} | undefined} Tab */
 
 /** @type {Object<string, (target: HTMLElement, context: OpenDataset) => Tab>} */
-const TABS = { samples: samplesTab, labels: labelsTab, statistics: statisticsTab, versions: versionsTab, tasks: tasksTab };
+const TABS = { samples: samplesTab, labels: labelsTab, statistics: statisticsTab, versions: versionsTab, tasks: tasksTab, team: teamTasksTab };
 
 /** @param {HTMLElement} target @param {string} id @param {string} name */
 export function datasetPage(target, id, name) {

@@ -10,14 +10,20 @@ import { folderField } from "./folders.js";
 
 /** @typedef {import("../core/wire.js").Json} Json */
 
-const ENDED = new Set(["COMPLETED", "FAILED", "SUCCESSED", "NOT_EXIST"]);
+const ENDED = new Set(["COMPLETED", "FAILED", "SUCCESSED", "NOT_EXIST", "STOPPED"]);
+const MODEL_TYPES = new Set([0, 1]);
+/** The intelligent tasks: value, number in answers, and name. @type {Array<[string, number, string]>} */
+const MODEL_TASKS = [["pre-label", 1, "pre-labelling"], ["auto-label", 0, "auto labelling"], ["auto-grouping", 7, "auto grouping"]];
+/** The states of an intelligent task, from -1 on. */
+const MODEL_STATES = ["QUEUING", "INIT", "RUNNING", "FAILED", "COMPLETED", "STOPPING", "STOPPED"];
 
 /** @param {HTMLElement} target @param {import("./dataset.js").OpenDataset} context */
 export function tasksTab(target, context) {
   const { id } = context;
   const body = h("div", {});
   show(target,
-    h("div.bar", {}, button("Import", () => importDialog(context, load), { class: "main" }), button("Export", () => exportDialog(context, load), { class: "main" })), body);
+    h("div.bar", {}, button("Import", () => importDialog(context, load), { class: "main" }), button("Export", () => exportDialog(context, load), { class: "main" }),
+      MODEL_TYPES.has(context.dataset.dataset_type) ? button("Label automatically", () => modelDialog(context, load)) : null), body);
 
   async function load() {
     const [sync, imports, exports] = await Promise.all([
@@ -25,25 +31,60 @@ export function tasksTab(target, context) {
       attempt(() => api("GET", `/${id}/import-tasks`, { parameters: { limit: 50 } })),
       attempt(() => api("GET", `/${id}/export-tasks`, { parameters: { limit: 50 } })),
     ]);
+    const models = MODEL_TYPES.has(context.dataset.dataset_type) ? await Promise.all([undefined, "auto-grouping"].map((type) => attempt(() => api("GET", `/${id}/tasks`, { parameters: { limit: 50, type } })))) : [];
     const rows = [
       ...(sync && sync.status !== "NOT_EXIST" ? [{ kind: "synchronization", ...sync, what: `${count(sync.add_sample_count)} added, ${count(sync.deleted_sample_count)} removed`, done: 0, total: 0 }] : []),
       ...(imports?.import_tasks ?? []).map((/** @type {Json} */ task) => ({ kind: "import", ...task, what: task.import_path, done: task.imported_sample_count, total: task.total_sample_count })),
       ...(exports?.export_tasks ?? []).map((/** @type {Json} */ task) => ({ kind: "export", ...task, what: task.path ?? task.export_params?.export_new_dataset_name, done: task.finished_sample_count, total: task.total_sample_count })),
+      ...models.flatMap((found) => found?.tasks ?? []).map(modelRow),
     ];
     show(body, rows.length ? table(["Task", "State", "Begun", "What", "How far"], rows.map(row))
       : h("div.empty", {}, h("p", {}, "Nothing has run yet."), h("p.faint", {}, "Import a folder or manifest, or export labels and files to a bucket.")));
   }
 
+  /** @param {Json} task An intelligent task */
+  function modelRow(task) {
+    const status = MODEL_STATES[task.status + 1] ?? String(task.status);
+    const made = task.create_time ? Date.parse(`${task.create_time.replace(" ", "T")}Z`) : undefined;
+    return {
+      ...task, kind: MODEL_TASKS.find(([, number]) => number === task.type)?.[2] ?? "model", status, create_time: made, what: task.message,
+      done: task.annotated_sample_count, total: task.total_sample_count, stop: ENDED.has(status) ? null : () => stop(task.task_id),
+    };
+  }
+
   /** @param {Json} task */
-  function row({ kind, status, create_time, what, error_msg, total, done }) {
+  function row({ kind, status, create_time, what, error_msg, total, done, stop: end }) {
     return h("tr", {}, h("th", { scope: "row" }, kind),
       h("td", {}, h(status === "FAILED" ? "span.tag.bad" : ENDED.has(status) ? "span.tag.good" : "span.tag.busy", {}, status)),
       h("td", {}, time(create_time)), h("td", {}, what, error_msg ? h("small.bad", {}, error_msg) : null),
-      h("td", {}, total ? [h("progress.thin", { max: total, value: done ?? 0, "aria-label": "done" }), ` ${count(done)} of ${count(total)}`] : ENDED.has(status) ? "" : h("progress.thin.running", { "aria-label": "working" })));
+      h("td", {}, total ? [h("progress.thin", { max: total, value: done ?? 0, "aria-label": "done" }), ` ${count(done)} of ${count(total)}`, end ? button("Stop", end, { class: "quiet" }) : null] : ENDED.has(status) ? "" : h("progress.thin.running", { "aria-label": "working" })));
+  }
+
+  /** @param {string} taskId */
+  async function stop(taskId) {
+    await attempt(() => api("POST", `/${id}/tasks/${taskId}/stop`));
+    load();
   }
 
   load();
   return { changed: load };
+}
+
+/** @param {import("./dataset.js").OpenDataset} context @param {() => void} done */
+function modelDialog({ id }, done) {
+  const kind = select({}, MODEL_TASKS.map(([value, , name]) => [value, name]), "pre-label");
+  const hard = check("mark hard examples", { checked: true });
+  const body = () => ({ task_type: kind.value, collect_key_sample: hard.input.checked });
+  const call = callLine(() => ({ method: "POST", url: apiUrl(`/${id}/tasks`), body: body() }));
+  const box = formDialog("Label automatically", "Start", [
+    field("Task", kind), hard.element,
+    h("p.faint", {}, "No model runs: a script says what it finds, see Control API, inference. The labels wait to be confirmed: filter the samples by “to confirm”, then accept (y) or refuse (x) each."), call.element,
+  ], async () => {
+    await api("POST", `/${id}/tasks`, { body: body() });
+    note("The task has begun.");
+    done();
+  });
+  box.addEventListener("input", call.update);
 }
 
 /** @param {import("./dataset.js").OpenDataset} context @param {() => void} done */
