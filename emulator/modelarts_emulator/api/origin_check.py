@@ -32,6 +32,7 @@ _EXPOSED = (
     "x-obs-request-id, x-obs-next-append-position"
 )
 # Top-level domains that are reserved for private networks, tests and documentation.
+_HOST = re.compile(r"(\[[0-9A-Za-z:.%]+\]|[^\s/?#@\[\]\\:]*)(:\d*)?")
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test", ".example", ".invalid")
 _EXPOSED_PREFIXES = ("x-amz-meta-", "x-obs-meta-", "x-emulator-")
 _PREFLIGHT_S = 600
@@ -118,6 +119,8 @@ class HostCheck:
         return "HTTP_ORIGIN" not in environ and environ.get("HTTP_HOST", "localhost") in self._known
 
     def _judged(self, host: str) -> Response | None:
+        if not _HOST.fullmatch(host):  # such as [
+            return error_response(ApiError(PARAMETER_INVALID, "the Host header is malformed"))
         if not self._is_ours(host_name(host)):
             why = f"the Host header {host[:100]!r} does not name this machine; use --allowed-host or --public-url"
             return error_response(ApiError(FORBIDDEN, why))

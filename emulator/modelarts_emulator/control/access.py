@@ -107,6 +107,7 @@ def _stored_key(path: Path) -> str:
     Raises:
         OSError: the file belongs to another user or is a link.
     """
+    existed = path.exists()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW | BINARY | CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
         status = os.fstat(descriptor)
@@ -116,8 +117,8 @@ def _stored_key(path: Path) -> str:
         key = content.decode("ascii", "replace").strip()
         if _KEY.fullmatch(key) and not status.st_mode & 0o077:
             return key
-        if content:
-            log.warning("%s was damaged or readable by others: a new control key has been generated", path)
+        if existed:
+            log.warning("%s was empty, damaged or readable by others: a new control key has been generated", path)
         restrict_to_owner(descriptor)
         key = Ids().secret()
         file.seek(0)

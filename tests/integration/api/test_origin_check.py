@@ -121,6 +121,19 @@ def test_origin_malformed_is_refused(url, method):
     assert (answer.status_code, answer.json()["error_code"]) == (400, "ModelArts.4396")
 
 
+@pytest.mark.parametrize("host", ["[", "]", "a]b", "[::1", "a:b", "a:80:90", "a/b", "user@localhost", "a b", "[::1]x"])
+@pytest.mark.parametrize("path", ["/v2/p/datasets", "/bucket/a", "/_emulator/health"])
+def test_host_malformed_is_refused(url, public_url, host, path):
+    for each in (url, public_url):
+        answer = requests.get(each + path, headers={"Host": host}, timeout=10)
+        assert answer.status_code == 400, each
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[::1]:80", "localhost:", "127.0.0.1:8", "LOCALHOST"])
+def test_host_in_any_form_of_this_machine_is_accepted(url, host):
+    assert requests.get(f"{url}/v2/p/datasets", headers={"Host": host}, timeout=10).status_code == 200
+
+
 def test_answer_exposes_metadata_and_own_headers_to_an_allowed_origin(cors_url):
     requests.put(f"{cors_url}/exposed", timeout=10)
     requests.put(f"{cors_url}/exposed/a", data=b"x", headers={"x-amz-meta-Colour": "red"}, timeout=10)

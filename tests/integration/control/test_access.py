@@ -110,12 +110,13 @@ def test_generated_key_is_kept_for_the_owner_alone(tmp_path: Path) -> None:
     assert access.ControlAccess(settings).key == first
 
 
-def test_empty_key_file_gets_a_new_key(tmp_path: Path) -> None:
+def test_empty_key_file_gets_a_new_key(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "control-key").touch()
     settings = Settings(port=0, data_dir=tmp_path, auth="strict", users=(parse_user("a:b"),))
     key = access.ControlAccess(settings).key
     assert key
     assert (tmp_path / "control-key").read_text().strip() == key
+    assert "control-key was empty" in caplog.text
 
 
 def test_key_without_data_directory_is_printed_once_and_not_logged(
