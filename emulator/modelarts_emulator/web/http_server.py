@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 import selectors
 import socket
 import ssl
@@ -108,6 +109,8 @@ class WebServer:
         self._is_stopping = False
         self._stop_at = 0.0
         self._accept_after = 0.0
+        self._retry_at = math.inf
+        """When accepting is tried again, because a connection may have become idle long enough to be closed."""
         self._now = time.monotonic()
         self._thread: threading.Thread | None = None
         self._is_over = False
@@ -159,6 +162,9 @@ class WebServer:
             while self._postponed and (self._postponed[0][0] <= self._now or self._is_stopping):
                 _, _, connection, request = heapq.heappop(self._postponed)
                 self._give_to_worker(connection, request)
+            if self._now >= self._retry_at:
+                self._retry_at = math.inf
+                self._accept_again()
             if self._now >= sweep:
                 sweep = self._now + _SWEEP_S
                 self._sweep()
@@ -170,9 +176,10 @@ class WebServer:
         try:
             is_idle = not self._connections and self._is_accepting
             pause = 0 if self._calls else _STOPPING_S if self._is_stopping else None if is_idle else _SWEEP_S
-            if self._postponed and pause != 0:
-                due = max(0.0, self._postponed[0][0] - time.monotonic())
-                pause = due if pause is None else min(due, pause)
+            due = min(self._postponed[0][0] if self._postponed else math.inf, self._retry_at)
+            if due < math.inf and pause != 0:
+                rest = max(0.0, due - time.monotonic())
+                pause = rest if pause is None else min(rest, pause)
             return self._selector.select(pause)
         finally:
             self._is_asleep = False
@@ -205,6 +212,9 @@ class WebServer:
                 self._refuse(connection, BadRequest(408, "the request did not arrive in time"))
             else:
                 self._close(connection)
+        self._accept_again()
+
+    def _accept_again(self) -> None:
         if not self._is_accepting and not self._is_stopping and self._now >= self._accept_after:
             self._set_accepting(True)
 
@@ -222,6 +232,7 @@ class WebServer:
             if len(self._connections) >= self._limits.connections:
                 if not number and not self._close_idle():
                     self._set_accepting(False)
+                    self._retry_at = self._now + self._limits.patience_s
                 if number or not self._is_accepting:
                     return  # the selector knows whether another one waits
             try:
@@ -240,7 +251,7 @@ class WebServer:
 
     def _close_idle(self) -> bool:
         """Make room for new connections: close some that have waited longest for a request. False if there are none."""
-        latest = self._now + self._limits.idle_s - self._limits.crowded_s
+        latest = self._now + self._limits.idle_s - self._limits.patience_s
         idle = [each for each in self._connections if each.is_idle and each.deadline <= latest]
         count = max(1, self._limits.connections // 16)
         for connection in heapq.nsmallest(count, idle, key=attrgetter("deadline")):
@@ -285,8 +296,7 @@ class WebServer:
         self._watch(connection, 0)
         connection.discard()
         self._connections.pop(connection, None)
-        if not self._is_accepting and not self._is_stopping and self._now >= self._accept_after:
-            self._set_accepting(True)
+        self._accept_again()
 
     def _handle(self, connection: Connection, events: int) -> None:
         if connection.handshaking:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from modelarts_emulator.web import Limits, WebServer
+from modelarts_emulator.web import Limits, WebServer, http_server
 from tests.helpers.polling import poll
 from tests.helpers.raw_http import connected, echo, talk
 
@@ -98,6 +99,23 @@ def test_new_connection_replaces_the_one_that_is_idle_longest(serve: Serve) -> N
         assert each.recv(15) == b"HTTP/1.1 200 OK"
     for each in idle:
         each.close()
+
+
+def test_new_connection_is_accepted_as_soon_as_another_has_been_idle_long_enough(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop does not wait for its next sweep, which never comes here."""
+    monkeypatch.setattr(http_server, "_SWEEP_S", 1_000.0)
+    server = serve(echo, limits=Limits(connections=2, crowded_s=0.04))
+    with ExitStack() as cleanup:
+        idle = [cleanup.enter_context(connected(server)) for _ in range(12)]
+        assert [each.recv(1) for each in idle[:10]] == [b""] * 10
+
+
+def test_limits_with_few_connections_have_less_patience() -> None:
+    assert Limits(connections=1_000).patience_s == Limits(connections=128).patience_s == 1.0
+    assert Limits(connections=64).patience_s == 0.5
+    assert Limits(connections=8).patience_s == 0.25
 
 
 def test_new_connection_does_not_replace_one_with_an_open_request(serve: Serve) -> None:
