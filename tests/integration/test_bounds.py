@@ -15,8 +15,10 @@ import requests
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
+from modelarts_emulator.service import dataset_service
 from modelarts_emulator.system.directory_lock import DirectoryLock
 from modelarts_emulator.system.temporary_folder import TemporaryFolder
+from modelarts_emulator.util.lru import Lru
 from tests.helpers.api import Api
 from tests.helpers.control import Control
 from tests.helpers.pictures import picture
@@ -88,6 +90,22 @@ def test_deleted_samples_without_a_file_are_forgotten_above_the_limit(settings: 
         assert 3 <= api.call("GET", f"/{dataset_id}")["deleted_sample_count"] <= 13
     with started(settings) as (api, control):
         assert api.samples(dataset_id)["sample_count"] == 0
+
+
+def test_cached_answers_with_outdated_urls_are_dropped(
+    settings: Settings, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    cache: Lru[Any] = Lru(4)
+    monkeypatch.setattr(dataset_service, "Lru", lambda size: cache)
+    with started(settings) as (api, control):
+        dataset_id = api.dataset()
+        sources = set()
+        for _ in range(3):
+            control.call("PUT", "clock", json={"advance_ms": 2 * 3600 * 1000})
+            sources.add(api.samples(dataset_id)["samples"][0]["source"])
+            assert len(cache._values) == 1
+        assert len(sources) == 3
 
 
 @pytest.mark.slow

@@ -283,8 +283,12 @@ def _padded(image: Image.Image, target: tuple[int, int], colour: str) -> Image.I
     return canvas
 
 
+_CACHED_BYTES = 1024
+"""Memory of a cached result beside its bytes: thumbnails of small pictures need less themselves."""
+
+
 class ImageCache:
-    """Keeps the most recently used results, up to a number of bytes. Thread-safe."""
+    """Keeps the most recently used results, up to a number of bytes with their keys. Thread-safe."""
 
     def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
         self._max_bytes = max_bytes
@@ -300,10 +304,14 @@ class ImageCache:
                 return self._results[key]
         result = make()
         with self._lock:
-            if key not in self._results and len(result[0]) <= self._max_bytes:
+            if key not in self._results and _cost(result) <= self._max_bytes:
                 self._results[key] = result
-                self._size += len(result[0])
+                self._size += _cost(result)
             while self._size > self._max_bytes:
                 _, dropped = self._results.popitem(last=False)
-                self._size -= len(dropped[0])
+                self._size -= _cost(dropped)
         return result
+
+
+def _cost(result: tuple[bytes, str]) -> int:
+    return len(result[0]) + _CACHED_BYTES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -36,8 +36,8 @@ def encoded_samples(
     page through the same samples again and again.
     """
     expires = service.signer.expires()
-    variant = f"{context.base_url} {locale.value} {preview} {expires} {process or ''}"
-    cache = service.answer_cache.get(variant, _new_cache)
+    variant = (context.base_url, locale, preview, process, expires)
+    cache = service.answer_cache.get(variant, lambda: _new_cache(service, expires))
 
     def encode_all(missing: list[bytes]) -> list[msgspec.Raw]:
         found = []
@@ -106,5 +106,7 @@ def image_size(sample: SampleRecord) -> dict[str, int]:
     return dict(zip(("width", "height", "depth"), sample.shape or (), strict=False))
 
 
-def _new_cache() -> Lru[msgspec.Raw]:
+def _new_cache(service: DatasetService, expires: int) -> Lru[msgspec.Raw]:
+    """Return an empty cache, and drop those whose signed URLs expire sooner: they are not asked again."""
+    service.answer_cache.discard(lambda variant: cast("tuple[object, ...]", variant)[-1] != expires)
     return Lru(MAX_CACHED_ANSWERS)

@@ -61,3 +61,9 @@ class Lru(Generic[V]):
             if len(self._values) > self._size:
                 self._values.popitem(last=False)
         return value
+
+    def discard(self, is_outdated: Callable[[Hashable], bool]) -> None:
+        """Drop the values of some keys."""
+        with self._lock:
+            for key in list(filter(is_outdated, self._values)):
+                del self._values[key]

@@ -135,7 +135,7 @@ def test_process_info_of_a_text_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_image_cache_is_bounded_and_makes_each_result_once() -> None:
-    cache, made = ImageCache(max_bytes=100), []
+    cache, made = ImageCache(max_bytes=2_200), []
 
     def make(name: str) -> tuple[bytes, str]:
         made.append(name)
@@ -144,6 +144,13 @@ def test_image_cache_is_bounded_and_makes_each_result_once() -> None:
     for name in ("a", "a", "b", "c", "c", "a"):
         cache.get(name, lambda name=name: make(name))  # type: ignore[misc]
     assert made == ["a", "b", "c", "a"]
+
+
+def test_image_cache_of_tiny_results_is_bounded_by_the_memory_of_their_keys() -> None:
+    cache = ImageCache(max_bytes=100_000)
+    for number in range(1_000):
+        cache.get(number, lambda: (b"", "image/png"))
+    assert len(cache._results) < 100
 
 
 def test_process_file_over_the_limit_of_bytes_is_refused(tmp_path: Path) -> None:
