@@ -39,13 +39,15 @@ class TaskClaim:
     def __init__(self, tasks: TaskPool, dataset_id: str, kind: str) -> None:
         self._tasks, self.dataset_id, self.kind = tasks, dataset_id, kind
         self._running = False
+        self.is_marked = False
+        """Whether ``mark_finished`` was called for this task. A request that stops a running one can mark it, too."""
 
     def __enter__(self) -> TaskClaim:
         return self
 
     def __exit__(self, *error: object) -> None:
         if not self._running:
-            self._tasks._release(self.dataset_id, self.kind)
+            self._tasks._release(self.dataset_id, self.kind, was_marked=self.is_marked)
 
     def run(self, work: Callable[[], None]) -> None:
         """Run ``work`` in the background; the claim is released at its end."""
@@ -147,10 +149,11 @@ class TaskPool:
                 claim, work = self._queue.popleft()
             self._run(claim.dataset_id, claim.kind, work)
 
-    def _release(self, dataset_id: str, kind: str) -> None:
+    def _release(self, dataset_id: str, kind: str, *, was_marked: bool) -> None:
         with self._changed:
             self._open[dataset_id, kind] -= 1
-            self._finished[dataset_id, kind] -= 1
+            if was_marked:  # a refused task must not take the mark of one that ends at the same moment
+                self._finished[dataset_id, kind] -= 1
             self._open += Counter()  # removes the entries that are zero
             self._finished += Counter()  # or negative, because a task was released without mark_finished
             self._changed.notify_all()
@@ -165,7 +168,7 @@ class TaskPool:
             # TaskRun records every error in its task; an exception that arrives here is a bug of the emulator.
             log.exception("The %s task of dataset %s ended with an unexpected error", kind, dataset_id)
         finally:
-            self._release(dataset_id, kind)
+            self._release(dataset_id, kind, was_marked=True)
 
     @contextmanager
     def without_turn(self) -> Iterator[None]:

@@ -126,7 +126,7 @@ class TaskRun:
                 change(dataset)
             if not self._is_marked:  # it is already if an earlier attempt to finish could not be committed
                 self._runner.pool.mark_finished(self.dataset_id, self.kind)
-                self._is_marked = True
+                self._is_marked = self._claim.is_marked = True
             self._write(dataset, TaskUpdate(status, self._counts, self._runner.clock.now_ms(), error, has_ended=True))
 
     def fail(self, error: ApiError) -> None:

@@ -50,6 +50,7 @@ from modelarts_emulator.store import (
     DatasetReader,
     DatasetRecord,
     DatasetWriter,
+    EntryPage,
     IndexEntry,
     SampleRecord,
     Selection,
@@ -209,6 +210,12 @@ class DatasetManagement:
         return work_path
 
     # Read
+
+    def page(
+        self, project_id: str, workspace_id: str, start: int, count: int, *, newest_first: bool
+    ) -> EntryPage | None:
+        """Return datasets of a workspace by their creation; None if only all entries show their order."""
+        return self._runtime.store.page(project_id, workspace_id, start, count, newest_first=newest_first)
 
     def entries(self, project_id: str) -> list[IndexEntry]:
         """Return metadata and counts of all datasets of a project."""

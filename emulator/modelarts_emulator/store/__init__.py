@@ -4,7 +4,7 @@
 :class:`DatasetWriter`.
 """
 
-from modelarts_emulator.store.dataset_entries import IndexEntry
+from modelarts_emulator.store.dataset_entries import EntryPage, IndexEntry
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import decode_sample, encode_sample, fingerprint
@@ -36,6 +36,7 @@ __all__ = [
     "DatasetWriter",
     "DoesNotExist",
     "Durability",
+    "EntryPage",
     "FileRecord",
     "FormatTooNew",
     "IndexEntry",

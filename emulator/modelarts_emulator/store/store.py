@@ -20,7 +20,7 @@ import msgspec
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.store import backup
 from modelarts_emulator.store.daily_counts import with_daily_counts
-from modelarts_emulator.store.dataset_entries import DatasetEntries, IndexEntry
+from modelarts_emulator.store.dataset_entries import DatasetEntries, EntryPage, IndexEntry
 from modelarts_emulator.store.directory import DataDirectory
 from modelarts_emulator.store.files import Rows, read_tables, remove, write_tables
 from modelarts_emulator.store.format import Damaged
@@ -200,6 +200,12 @@ class Store:
         """Return all datasets, or those of a project, without loading them."""
         entries = self._entries.all()
         return [entry for entry in entries if project_id is None or entry.record.project_id == project_id]
+
+    def page(
+        self, project_id: str, workspace_id: str, start: int, count: int, *, newest_first: bool
+    ) -> EntryPage | None:
+        """Return datasets of a workspace by their creation, as ``DatasetEntries.page``."""
+        return self._entries.page(project_id, workspace_id, start, count, newest_first=newest_first)
 
     def has_name(self, project_id: str, name: str) -> bool:
         """Return whether a dataset of a project has this name."""

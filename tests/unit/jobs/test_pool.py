@@ -131,6 +131,19 @@ def test_claim_during_a_conflicting_task_names_its_kind(tasks: TaskPool) -> None
     assert tasks.open == 0
 
 
+def test_refused_task_leaves_the_mark_of_a_finished_one() -> None:
+    tasks = TaskPool()
+    running = tasks.claim("d", "publish", ["publish"])
+    tasks.mark_finished("d", "publish")
+    running.is_marked = True
+    with tasks.claim("d", "publish", ["publish"]):
+        pass  # refused for another reason, such as a name that is taken
+    with tasks.claim("d", "publish", ["publish"]):
+        assert tasks.open == 2
+    running.__exit__()
+    assert tasks.open == 0
+
+
 def test_mark_finished_ends_the_conflict_with_other_tasks() -> None:
     tasks = TaskPool()
     leave, told = threading.Event(), threading.Event()

@@ -161,10 +161,10 @@ class TestCreating:
         assert len(labels.known()) == (error is None)
 
     def test_label_is_kept_with_its_type_and_given_properties(self, labels: Labels) -> None:
-        labels.create(Label(name="x", property={"@modelarts:color": "red", "own": 1, "none": None}))
+        labels.create(Label(name="x", property={"@modelarts:color": "#ff0000", "own": 1, "none": None}))
         labels.create(label("y", rename_to="z"))
         assert labels.known() == {
-            "x": (LabelType.IMAGE_CLASSIFICATION, {"@modelarts:color": "red", "own": 1}),
+            "x": (LabelType.IMAGE_CLASSIFICATION, {"@modelarts:color": "#ff0000", "own": 1}),
             "y": (LabelType.IMAGE_CLASSIFICATION, {}),
         }
 
@@ -256,14 +256,14 @@ class TestRelations:
         triplets.create(label("person"), label("book"), label("wrote", from_type="person", to_type="book"))
         assert triplets.update(label("wrote", RELATION, to_type="song")) == [code(TRIPLET_ENTITY_NOT_FOUND)]
         assert triplets.update(label("wrote", RELATION, to_type="person")) == [None]
-        assert triplets.update(label("wrote", RELATION, color="red")) == [None]
+        assert triplets.update(label("wrote", RELATION, color="#ff0000")) == [None]
 
 
 class TestUpdating:
     def test_properties_are_merged_and_attributes_stay(self, labels: Labels) -> None:
-        labels.create(label("x", color="red", shortcut="k"))
-        assert labels.update(label("x", LabelType.IMAGE_CLASSIFICATION, color="blue")) == [None]
-        assert labels.known()["x"][1] == {"@modelarts:color": "blue", "@modelarts:shortcut": "k"}
+        labels.create(label("x", color="#ff0000", shortcut="k"))
+        assert labels.update(label("x", LabelType.IMAGE_CLASSIFICATION, color="#0000ff")) == [None]
+        assert labels.known()["x"][1] == {"@modelarts:color": "#0000ff", "@modelarts:shortcut": "k"}
 
     def test_new_name_reaches_every_sample(self, labels: Labels) -> None:
         labels.create(label("x"), label("y"))
