@@ -56,6 +56,18 @@ def test_exec_commands_find_the_emulator(shell: Shell) -> None:
     assert [each["name"] for each in json.loads(found)["snapshots"]] == ["clean"]
 
 
+def test_env_inside_exec_describes_that_emulator(shell: Shell) -> None:
+    script = f'before=$MODELARTS_EMULATOR_URL; eval "$({sys.executable} -m modelarts_emulator env)"; '
+    script += 'echo "$before $MODELARTS_EMULATOR_URL"'
+    before, after = shell.run("exec", "--", "sh", "-c", script).split()
+    assert before == after
+
+
+def test_env_ignores_the_url_of_an_emulator_that_has_ended(shell: Shell) -> None:
+    found = shell.run("env", "--json", MODELARTS_EMULATOR_URL="http://127.0.0.1:9")
+    assert json.loads(found)["MODELARTS_EMULATOR_URL"] == "http://127.0.0.1:8765"
+
+
 def test_exec_keeps_a_data_directory(shell: Shell) -> None:
     shell.run("exec", "--data-dir", "kept", "--", "true")
     assert (shell.folder / "kept/index.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +12,14 @@ from urllib.parse import urlsplit
 from modelarts_emulator.cli import OK, PROGRAM, client_profiles
 from modelarts_emulator.cli.output import Output
 from modelarts_emulator.cli.process.discovery import RunningEmulator, find_emulator
-from modelarts_emulator.config.options import Parser, add_settings, base_url
+from modelarts_emulator.config.options import ENVIRONMENT_PREFIX, Parser, add_settings, base_url
 from modelarts_emulator.config.settings import Settings, settings_from
 from modelarts_emulator.exceptions import NotRunning
 
 SETTINGS = True
 _CONNECT_S = 1.0
+_SELECTING = ("host", "port", "public_url", "data_dir", "ready_file")
+"""Options that determine the URL; without one of them, MODELARTS_EMULATOR_URL does while an emulator listens there."""
 
 
 def parser(prog: str) -> Parser:
@@ -36,7 +39,12 @@ def parser(prog: str) -> Parser:
     )
     made.add_argument("--terraform", dest="format", action="store_const", const="terraform", help="a provider block")
     made.add_argument("--write", type=Path, metavar="DIR", help="write all files into this directory instead")
-    made.add_argument("--url", type=base_url, metavar="URL", help="its URL, if the other options do not determine it")
+    made.add_argument(
+        "--url",
+        type=base_url,
+        metavar="URL",
+        help="its URL, if no other option determines it (default: MODELARTS_EMULATOR_URL while it listens)",
+    )
     add_settings(made, Settings(), usual={"--host", "--port", "--data-dir", "--ready-file", "--user", "--auth"})
     return made
 
@@ -44,7 +52,7 @@ def parser(prog: str) -> Parser:
 def run(options: dict[str, Any], out: Output) -> int:
     """Print or write the settings. Raises UsageError."""
     settings = settings_from(options)
-    running = None if options["url"] else _running(settings)
+    running = None if options["url"] else _of_variable(options) or _running(settings)
     login = client_profiles.login(
         settings, options["url"] or (running and running.url), running.ca_file if running else None
     )
@@ -66,6 +74,14 @@ def _is_listening(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _of_variable(options: dict[str, Any]) -> RunningEmulator | None:
+    """Return the emulator of MODELARTS_EMULATOR_URL; None if options select one, or if none listens there any more."""
+    if not os.environ.get(f"{ENVIRONMENT_PREFIX}URL") or any(options[name] is not None for name in _SELECTING):
+        return None
+    found = find_emulator({})
+    return found if _is_listening(found.url) else None
 
 
 def _running(settings: Settings) -> RunningEmulator | None:
