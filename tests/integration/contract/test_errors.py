@@ -283,10 +283,10 @@ def test_rows_of_the_catalogue_are_all_provoked() -> None:
 def test_unexpected_exception_is_logged_and_answered_as_internal_error(
     refusing: RefusalProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def crash(*arguments: Any) -> None:
+    def crash(*arguments: Any, **named: Any) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(refusing.emu.runtime.store, "entries", crash)
+    monkeypatch.setattr(refusing.emu.runtime.store, "page", crash)
     with caplog.at_level(logging.ERROR):
         answer = refusing.call("GET", "")
     row = ROWS["INTERNAL_ERROR"]
