@@ -105,7 +105,7 @@ class Runtime:
         self.stage = stage
 
     def resume(self) -> None:
-        """Fail the tasks that a crash has interrupted, roll back what they wrote, and watch every dataset's input."""
+        """Fail the tasks that a crash has interrupted, roll back their files, and watch every dataset's input."""
         unfinished: list[str] = []
         recovered = self.store.pop_recovered()
         for dataset_id in sorted(recovered):
@@ -166,12 +166,12 @@ class Runtime:
         self.watcher.wait_placed(dataset_id, timeout_s)
 
     def unwatch(self, dataset_id: str) -> None:
-        """Stop watching a dataset, and drop what is known of its input."""
+        """Stop watching a dataset's input, and drop the results of its comparison."""
         self.watcher.unwatch(dataset_id)
         self.synchronizer.forget(dataset_id)
 
     def source_removal(self, dataset_id: str) -> SourceRemoval:
-        """Return what removes the files of samples that a change deletes."""
+        """Return the object that removes the files of samples that a change deletes."""
         return SourceRemoval(self.store, self.tree, dataset_id, self.clock, self.settings.max_deleted_samples)
 
     def delete_dataset(self, dataset_id: str) -> None:

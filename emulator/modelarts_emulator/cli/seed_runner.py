@@ -44,7 +44,7 @@ class SeedResult(NamedTuple):
 
 
 def run_seeds(target: SeedTarget, paths: Sequence[Path], out: Output) -> SeedResult:
-    """Create what the paths describe; all of them are checked before anything is created.
+    """Create the datasets that the paths describe, after all paths have been checked.
 
     Raises UsageError, CommandFailed.
     """

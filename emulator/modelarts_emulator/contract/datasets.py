@@ -1,4 +1,4 @@
-"""Wire types of the datasets family."""
+"""Requests and answers of the operations on datasets."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ class CreateDatasetResponse(Wire, kw_only=True):
 
 
 class DescDatasetQuery(Wire, kw_only=True):
-    """Say what a dataset's details contain.
+    """Select optional parts of a dataset's details.
 
     Reference: ``dataset_management/querying_details_about_a_dataset``.
     """

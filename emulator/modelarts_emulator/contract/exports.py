@@ -1,4 +1,4 @@
-"""Wire types of the exports family."""
+"""Requests and answers of the operations on export tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wire types of the imports family."""
+"""Requests and answers of the operations on import tasks."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class InfConfig(Wire, kw_only=True):
 
 
 class TrainingParameter(Wire, kw_only=True):
-    """A parameter of a training."""
+    """A named setting of the training that an auto labelling task starts, and its value."""
 
     label: str | None = None
     """Name of the parameter."""

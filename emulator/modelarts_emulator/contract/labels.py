@@ -1,4 +1,4 @@
-"""Wire types of the labels family."""
+"""Requests and answers of the operations on labels."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class UpdateLabelsResponse(BatchResponse, kw_only=True):
 
 
 class DeleteLabelsQuery(Wire, kw_only=True):
-    """Say what happens to the samples of deleted labels.
+    """Select whether samples of deleted labels are deleted too.
 
     Reference: ``label_management/deleting_labels_in_batches``.
     """

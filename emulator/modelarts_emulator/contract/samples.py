@@ -1,4 +1,4 @@
-"""Wire types of the samples family."""
+"""Requests and answers of the operations on samples."""
 
 from __future__ import annotations
 

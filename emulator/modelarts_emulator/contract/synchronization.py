@@ -1,4 +1,4 @@
-"""Wire types of the synchronization family."""
+"""Requests and answers of the operations on synchronization."""
 
 from __future__ import annotations
 

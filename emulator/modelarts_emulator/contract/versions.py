@@ -1,4 +1,4 @@
-"""Wire types of the versions family."""
+"""Requests and answers of the operations on versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/_emulator/inference``: say what the models of intelligent tasks answer."""
+"""``/_emulator/inference``: set the answers of the models of intelligent tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelarts_emulator.runtime import Runtime
 
 
 class InferenceQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Select whose script is meant."""
+    """Select the script of a project or dataset; without a member, the one for everything."""
 
     project_id: str | None = None
     """Project with a script of its own; without it the script of all projects that have none of their own."""

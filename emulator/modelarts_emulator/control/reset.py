@@ -23,7 +23,7 @@ _TASKS_S = 30.0
 
 
 class ResetQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Select what is deleted."""
+    """Select the project to delete; without one, everything is deleted."""
 
     project_id: str | None = None
     """Project to empty; everything without it."""

@@ -11,7 +11,7 @@ from modelarts_emulator.inference.script import InferenceScript, InferenceScript
 
 
 class InferenceScriptControl:
-    """Says what the models of intelligent tasks answer, for everything, a project or a dataset.
+    """Sets the answers of the models of intelligent tasks, for everything, a project or a dataset.
 
     >>> emu.inference.set([{"match": "cat-*", "labels": [{"name": "cat", "score": 0.9}]}])
     >>> len(emu.inference.get().rules)

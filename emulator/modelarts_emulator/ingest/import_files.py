@@ -80,7 +80,7 @@ class Import:
         return partial(merge_import, dataset_type=self.record.type)
 
     def prepare(self) -> None:
-        """Do what comes before the first item."""
+        """Prepare the import before its first item is resolved. Subclasses override it; here it does nothing."""
 
     def complete_batch(self, dataset: DatasetWriter) -> None:
         """Add to the change of a batch: the files that were copied for it are no longer pending."""

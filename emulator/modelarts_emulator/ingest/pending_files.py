@@ -141,7 +141,7 @@ def _remove(tree: ObjectTree, file: PendingFile, tombstone: SampleRecord | None)
 
 
 def _forget(dataset: DatasetWriter, file: PendingFile) -> None:
-    """Remove what the dataset knows of a file that is gone."""
+    """Update the dataset's records of a file that was removed."""
     if file.remove:
         if (tombstone := _tombstone(dataset, file.path)) is not None:
             dataset.put_sample(msgspec.structs.replace(tombstone, signature=None))

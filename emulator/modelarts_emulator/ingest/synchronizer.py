@@ -37,7 +37,7 @@ class Synchronizer:
         return self._locks[dataset_id]
 
     def forget(self, dataset_id: str) -> None:
-        """Drop what is known of a deleted dataset."""
+        """Drop locks, pending changes and comparison results of a deleted dataset."""
         self._locks.pop(dataset_id, None)
         self._whole_only.discard(dataset_id)
         self.pending.discard(dataset_id)

@@ -1,4 +1,4 @@
-"""Close what a crash has interrupted: running tasks and versions fail, and their datasets get the status normal."""
+"""End tasks and versions that a crash has interrupted: they fail, and their datasets get the status normal."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class Transitions:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether a task waits."""
+        """Return whether a task waits: it is held, or its time or polls are not over."""
         return bool(self.waiting)
 
     def rules(self, project_id: str | None = None) -> dict[TaskKind, TransitionRule]:
@@ -151,7 +151,7 @@ class Transitions:
     def put(self, rules: Mapping[TaskKind, TransitionRule], project_id: str | None = None) -> None:
         """Replace all rules of a project, or with None those for all projects.
 
-        Tasks that no rule holds any more go on.
+        Waiting tasks continue if no rule makes them wait any more.
         """
         new = {(project_id, kind): rule for kind, rule in rules.items()}
         with self._changed:

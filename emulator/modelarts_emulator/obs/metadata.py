@@ -112,7 +112,7 @@ class MetadataStore:
         return found
 
     def get_recent(self, path: str, stat: ObjectStat) -> Metadata | None:
-        """Return what ``get`` does without disk access; None also if it was not used recently."""
+        """Return metadata from the cache, without disk access; None if they are not in the cache."""
         recent = self._recent.get(path)
         return recent[1] if recent is not None and recent[0] == stat else None
 

@@ -131,7 +131,7 @@ class MetadataFile:
 
 
 def damage_of(path: Path) -> str | None:
-    """Return what is wrong with a file, None if all is well. It opens the file for writing: pass a copy."""
+    """Return a description of the damage in a file, or None. The file is opened for writing: pass a copy."""
     try:
         with closing(sqlite3.connect(path)) as rows:
             rows.text_factory = _decoded

@@ -33,7 +33,7 @@ class CloudProfile(NamedTuple):
 
 
 class CloudSession(NamedTuple):
-    """A login: what is called where."""
+    """A login at the real service: token, project and the URLs of its services."""
 
     token: str
     project_id: str

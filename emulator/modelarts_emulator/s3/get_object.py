@@ -69,7 +69,7 @@ def get_object(call: Call) -> Reply:
 
 
 def get_known_object(call: Call) -> Reply | None:
-    """Return what ``get_object`` returns, or None where that has to read or compute more than the object's file.
+    """Return the answer of ``get_object``, or None if that needs more than the object's file itself.
 
     Raises as ``get_object``.
     """

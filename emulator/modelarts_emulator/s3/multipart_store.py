@@ -90,7 +90,7 @@ def end_upload(claimed: Path) -> None:
 
 
 def recover_uploads(uploads: Path) -> None:
-    """Give back uploads whose parts were being joined when the emulator ended, and remove what ended ones have left.
+    """Reopen uploads whose parts were being joined when the emulator ended; remove leftovers of ended uploads.
 
     The object of a completed upload may exist already: completing the upload again writes the same object.
     """

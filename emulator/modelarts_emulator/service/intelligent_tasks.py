@@ -65,7 +65,7 @@ class IntelligentTaskManagement:
         return [task for task in reversed(found) if not name or name in name_of(task)]
 
     def task(self, project_id: str, dataset_id: str, task_id: str) -> TaskRecord:
-        """Return a task. Raises DATASET_NOT_FOUND, INTELLIGENT_TASK_NOT_FOUND."""
+        """Return an intelligent task by its id. Raises DATASET_NOT_FOUND, INTELLIGENT_TASK_NOT_FOUND."""
         self._runtime.require_dataset(project_id, dataset_id)
         with self._runtime.store.reading(dataset_id) as dataset:
             return _require_task(dataset, task_id)

@@ -139,7 +139,7 @@ class SampleReader:
     def page_of_documents(
         self, selection: Selection, *, offset: int, limit: int, descending: bool = True
     ) -> tuple[int, list[bytes]]:
-        """Return what ``page`` does, with encoded samples. Equal samples are equal bytes: a key for caches."""
+        """Return the same page as ``page``, with encoded samples. Equal samples have equal bytes: a key for caches."""
         if selection.predicate is None:
             with self._memory:
                 return self._samples.page(selection, offset, limit, descending)
@@ -156,7 +156,7 @@ class SampleReader:
     def select_with_documents(
         self, selection: Selection, *, descending: bool = False
     ) -> Iterator[tuple[bytes, SampleRecord]]:
-        """Yield what ``select`` does, each sample with its document."""
+        """Yield the same samples as ``select``, each with its stored document."""
         with self._memory:
             keys = self._samples.keys(selection).to_array()
         if descending:

@@ -50,7 +50,7 @@ class TeamData(NamedTuple):
         return [mail for mail in self.mails.values() if project_id in (None, mail.project_id)]
 
     def without(self, project_id: str | None) -> TeamData:
-        """Return what stays if a project is emptied; nothing without a project."""
+        """Return the data without those of a project; with None, without any."""
         return TeamData(
             _others(self.teams, project_id), _others(self.workers, project_id), _others(self.mails, project_id)
         )

@@ -77,7 +77,7 @@ class DatasetStorage(Storage):
     # Used by the store
 
     def load(self, build: Callable[[Tables], T]) -> T:
-        """Return what ``build`` makes of the newest readable tables.
+        """Call ``build`` with the newest readable tables, and return its result.
 
         ``build`` may raise DecodeError or ValueError for tables that are not valid: then the previous checkpoint is
         tried.

@@ -121,7 +121,7 @@ class DatasetWriter(DatasetReader):
         self._put("tasks", task.id, task)
 
     def remove_task(self, task_id: str) -> None:
-        """Remove a task."""
+        """Remove the record of a task. Its output files stay."""
         self._put("tasks", task_id, None)
 
     def put_file(self, file: FileRecord) -> None:

@@ -97,7 +97,7 @@ class DescriptorFolder(Folder):
         return os.listdir(self._descriptor)  # noqa: PTH208  (by descriptor)
 
     def scan(self) -> os._ScandirIterator[str]:
-        """Scan the folder."""
+        """Return an iterator of the entries of the open folder."""
         return os.scandir(self._descriptor)
 
     def flush(self) -> None:

@@ -64,7 +64,7 @@ class Folder(ABC):
 
     @abstractmethod
     def id(self) -> FolderId:
-        """Return what identifies the folder."""
+        """Return device and inode of the folder."""
 
     @abstractmethod
     def enter(self, name: str) -> Folder:

@@ -107,7 +107,7 @@ class PathFolder(Folder):
         return os.listdir(self.path)  # noqa: PTH208  (strings throughout)
 
     def scan(self) -> os._ScandirIterator[str]:
-        """Scan the folder."""
+        """Return an iterator of the folder's entries, after a check that the path still leads to the same folder."""
         self._verified()
         return os.scandir(self.path)
 

@@ -308,7 +308,7 @@ class WebServer:
             self._receive(connection)
 
     def _guarded(self, connection: Connection, handle: Callable[[], None]) -> None:
-        """Handle what has happened to a connection; whatever goes wrong ends only this one."""
+        """Call ``handle``, which processes an event of a connection. An exception closes only this connection."""
         if connection.is_closed:
             return
         try:
@@ -387,7 +387,7 @@ class WebServer:
         self._advance(connection)
 
     def _advance(self, connection: Connection) -> None:
-        """Handle what has been received, up to a request that has to be waited for."""
+        """Process received bytes until a request is passed to a worker, or more bytes are needed."""
         while not (connection.busy or connection.closes or connection.is_closed):
             if connection.body is not None:
                 connection.deadline = self._now + self._limits.idle_s

@@ -79,7 +79,7 @@ class Workers:
             thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End the threads once they have answered what was queued."""
+        """End the threads after they have answered all queued requests."""
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -185,7 +185,7 @@ class Exchange:
         self._end()
 
     def _send_file(self, body: FileBody, size: int) -> FileBody | tuple[()]:
-        """Send a file, and return what is to be closed: nothing where the loop still sends it."""
+        """Send a file, and return the objects that the caller closes: none if the loop sends the rest."""
         length = size if self._length is None else min(self._length, size)
         if self._length is None:
             self._set_length(size)

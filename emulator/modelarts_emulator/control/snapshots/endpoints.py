@@ -60,7 +60,7 @@ class SnapshotsResponse(msgspec.Struct, kw_only=True):
 
 
 class SaveQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Select what is saved."""
+    """Select the parts that a snapshot has."""
 
     objects: bool = True
     """Whether objects of the emulator's own buckets are saved; true by default."""
