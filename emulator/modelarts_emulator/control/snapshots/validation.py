@@ -14,7 +14,9 @@ import msgspec
 
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.control.errors import INVALID_SNAPSHOT
+from modelarts_emulator.control.snapshots.task_validation import require_task_content
 from modelarts_emulator.obs.paths import ObsPath
+from modelarts_emulator.samples.train_eval_split import parse_ratio
 from modelarts_emulator.store.backup import DatasetBackup
 from modelarts_emulator.store.files import Rows, Tables
 from modelarts_emulator.store.records import DatasetRecord, FileRecord, SampleRecord, TaskRecord, VersionRecord
@@ -121,6 +123,7 @@ def _require_version(version: VersionRecord) -> None:
     _require(_ENTITY_ID, "version_id", version.version_id)
     if version.previous_version_id:
         _require(_ENTITY_ID, "previous_version_id", version.previous_version_id)
+    parse_ratio("train_evaluate_sample_ratio", version.train_evaluate_sample_ratio)
     for path in (version.manifest_path, version.data_path):
         if path:
             ObsPath.parse(path)
@@ -132,6 +135,7 @@ def _require_task(task: TaskRecord) -> None:
         raise ValueError(f"unknown kind {task.kind[:80]!r}")
     if task.version_id:
         _require(_ENTITY_ID, "version_id", task.version_id)
+    require_task_content(task)
 
 
 def _require_samples(tables: Tables) -> None:
