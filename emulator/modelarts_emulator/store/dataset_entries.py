@@ -50,7 +50,8 @@ class DatasetEntries:
     """
 
     def __init__(self, entries: Iterable[IndexEntry] = ()) -> None:
-        self._by_id: dict[str, IndexEntry] = {}
+        self.by_id: dict[str, IndexEntry] = {}
+        """The entries by the id of their dataset; only the methods change it."""
         self._lock = threading.Lock()
         self._names: Counter[tuple[str, str]] = Counter()
         self._workspaces: dict[tuple[str, str], _Workspace] = {}
@@ -60,12 +61,12 @@ class DatasetEntries:
     def put(self, entry: IndexEntry) -> None:
         """Add an entry, or replace the dataset's former one."""
         record = entry.record
-        former = self._by_id.get(record.id)
+        former = self.by_id.get(record.id)
         if former is not None and former.record.name == record.name:
-            self._by_id[record.id] = entry
+            self.by_id[record.id] = entry
             return
         with self._lock:
-            self._by_id[record.id] = entry
+            self.by_id[record.id] = entry
             self._names[record.project_id, record.name] += 1
             if former is None:
                 self.work_paths.add(record.inner_work_path)
@@ -76,7 +77,7 @@ class DatasetEntries:
     def pop(self, dataset_id: str) -> None:
         """Remove the entry of a dataset, if it has one."""
         with self._lock:
-            entry = self._by_id.pop(dataset_id, None)
+            entry = self.by_id.pop(dataset_id, None)
             if entry is not None:
                 self.work_paths.remove(entry.record.inner_work_path)
                 self._workspace(entry.record).ids.pop(dataset_id, None)
@@ -86,20 +87,16 @@ class DatasetEntries:
         """Replace all entries, and put them into the order of creation."""
         ordered = sorted(entries, key=lambda entry: entry.record.create_time)
         with self._lock:
-            self._by_id = {entry.record.id: entry for entry in ordered}
+            self.by_id = {entry.record.id: entry for entry in ordered}
             self._names = Counter((entry.record.project_id, entry.record.name) for entry in ordered)
             self.work_paths.replace(entry.record.inner_work_path for entry in ordered)
             self._workspaces = {}
             for entry in ordered:
                 self._workspace(entry.record).add(entry.record)
 
-    def get(self, dataset_id: str) -> IndexEntry | None:
-        """Return the entry of a dataset, or None."""
-        return self._by_id.get(dataset_id)
-
     def all(self) -> list[IndexEntry]:
         """Return all entries."""
-        return list(self._by_id.values())
+        return list(self.by_id.values())
 
     def page(
         self, project_id: str, workspace_id: str, start: int, count: int, *, newest_first: bool
@@ -112,20 +109,16 @@ class DatasetEntries:
             if not found.is_by_time:
                 return None
             ids = reversed(found.ids) if newest_first else iter(found.ids)
-            entries = [self._by_id[each] for each in islice(ids, start, start + count)]
+            entries = [self.by_id[each] for each in islice(ids, start, start + count)]
             return EntryPage(entries, len(found.ids))
 
     def has_name(self, project_id: str, name: str) -> bool:
         """Return whether a dataset of a project has this name."""
         return self._names[project_id, name] > 0
 
-    def __contains__(self, dataset_id: str) -> bool:
-        """Return whether there is an entry of a dataset."""
-        return dataset_id in self._by_id
-
     def __len__(self) -> int:
         """Return the number of datasets."""
-        return len(self._by_id)
+        return len(self.by_id)
 
     def _workspace(self, record: DatasetRecord) -> _Workspace:
         return self._workspaces.setdefault((record.project_id, record.workspace_id), _Workspace())

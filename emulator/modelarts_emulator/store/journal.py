@@ -13,7 +13,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -135,36 +134,26 @@ class Journal:
         Raises:
             OSError: the disk refuses. The group is rolled back, or ``failed`` is set if that fails too.
         """
-        with self._opened():
-            return self._append(group)
-
-    def _append(self, group: bytes) -> int:
         start = self.size
         if not start:
             group = msgspec.json.encode(JournalHead.new()) + b"\n" + group
-        view = memoryview(group)
+        with self._turn:
+            if self._file < 0:
+                self._reopen()
+            self._appending = True  # keeps the descriptor open
         try:
+            OPEN_JOURNALS.add(self)
+            view = memoryview(group)
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError as error:
             error.filename = str(self.path)
             self._roll_back(start)
             raise
-        self.size = start + len(group)
-        return self.size
-
-    @contextmanager
-    def _opened(self) -> Iterator[None]:
-        """Keep the descriptor open during the block. Raises OSError."""
-        with self._turn:
-            if self._file < 0:
-                self._reopen()
-            self._appending = True
-        try:
-            OPEN_JOURNALS.add(self)
-            yield
         finally:
             self._appending = False
+        self.size = start + len(group)
+        return self.size
 
     def _reopen(self) -> None:
         if self._is_closed:

@@ -191,7 +191,7 @@ class Store:
 
     def entry(self, dataset_id: str) -> IndexEntry:
         """Return a dataset's metadata and counts without loading it. Raises DoesNotExist if it does not exist."""
-        entry = self._entries.get(dataset_id)
+        entry = self._entries.by_id.get(dataset_id)
         if entry is None:
             raise DoesNotExist(dataset_id)
         return entry
@@ -222,11 +222,11 @@ class Store:
         Changes of these datasets may have been interrupted.
         """
         found, self._recovered = self._recovered, set()
-        return {dataset_id for dataset_id in found if dataset_id in self._entries}
+        return {dataset_id for dataset_id in found if dataset_id in self._entries.by_id}
 
     def is_loaded(self, dataset_id: str) -> bool:
         """Return whether reading a dataset needs no disk access. True also for an unknown dataset."""
-        return dataset_id not in self._entries or self._datasets.get((dataset_id, None)) is not None
+        return dataset_id not in self._entries.by_id or self._datasets.get((dataset_id, None)) is not None
 
     def reading(self, dataset_id: str) -> _ReadingContext:
         """Return a context manager that gives a :class:`DatasetReader`. Raises DoesNotExist if it does not exist."""
@@ -402,7 +402,7 @@ class Store:
     # Loading and eviction
 
     def _lease(self, dataset_id: str) -> CacheLease[OpenDataset]:
-        if dataset_id not in self._entries:
+        if dataset_id not in self._entries.by_id:
             raise DoesNotExist(dataset_id)
         return CacheLease(self._datasets, (dataset_id, None), partial(self._load, dataset_id))
 

@@ -192,31 +192,30 @@ class RequestLog:
             log_request(number, endpoint if endpoint in OPERATIONS else None, environ, status, seconds, first)
         answer = first if len(first) <= MAX_BODY else first[:MAX_BODY]
         kept = _ENTRY_BYTES + len(body) + len(answer)
-        kept += sum([len(value) for value in environ.values() if value.__class__ is str])
-        # The fields of _Entry; a plain tuple is made in a fraction of the time.
-        self._keep(
-            (
-                number,
-                self._clock.now_ms(),
-                seconds,
-                endpoint,
-                arguments,
-                environ,
-                body,
-                status,
-                headers,
-                answer,
-                len(first),
-                kept,
-            )
-        )
-
-    def _keep(self, entry: tuple[Any, ...]) -> None:
-        """Add an entry, and drop the oldest ones that have no room."""
+        for value in environ.values():  # a loop: a comprehension would be one more call
+            if value.__class__ is str:
+                kept += len(value)
         entries = self._entries
         with self._guard:
-            entries.append(entry)
-            self._bytes += entry[-1]
+            # The fields of _Entry; a plain tuple is made in a fraction of the time.
+            entries.append(
+                (
+                    number,
+                    self._clock.now_ms(),
+                    seconds,
+                    endpoint,
+                    arguments,
+                    environ,
+                    body,
+                    status,
+                    headers,
+                    answer,
+                    len(first),
+                    kept,
+                )
+            )
+            self._bytes += kept
+            # The oldest ones that have no room are dropped.
             while len(entries) > CAPACITY or (self._bytes > self._max_bytes and len(entries) > 1):
                 self._bytes -= entries.popleft()[-1]
 
