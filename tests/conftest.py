@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from modelarts_emulator.config.settings import Settings
 from modelarts_emulator.server import Emulator
 from tests.helpers.api import Api
 from tests.helpers.places import ROOT
+
+# A busy machine makes examples slowly; that is no fault of what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 FOLDER_MARKERS = {
     ROOT / "tests/benchmarks": ("slow",),
