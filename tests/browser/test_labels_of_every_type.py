@@ -213,7 +213,7 @@ def test_deleted_samples_come_back_with_their_labels(console: Page, api: Api, bu
         page.get_by_label("delete their files as well").check()
     page.locator("dialog").get_by_role("button", name="Delete", exact=True).click()
     poll(lambda: api.samples(dataset_id)["sample_count"] == 0)
-    assert (bucket / "in/a.png").exists() is not with_files
+    poll(lambda: (bucket / "in/a.png").exists() is not with_files)  # files are deleted after the samples
     page.get_by_role("button", name="Undo").click()
     poll(lambda: api.samples(dataset_id, "?label_name=cat")["sample_count"] == 1)
     poll(lambda: api.samples(dataset_id)["sample_count"] == 3)
