@@ -60,8 +60,8 @@ class PathFolder(Folder):
         path = f"{self.path}/{name}"
         for _ in range(_MAX_REPLACED):
             self._verified()
-            if not flags & os.O_EXCL and stat.S_ISLNK(os.lstat(path).st_mode):
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            if not flags & os.O_EXCL:
+                _require_no_link(path, may_be_missing=bool(flags & os.O_CREAT))
             descriptor = os.open(path, flags | NOFOLLOW, 0o666)
             try:
                 self._verified()
@@ -136,3 +136,14 @@ class PathFolder(Folder):
         if self._id.device != -1 and identity != self._id:
             raise NotADirectoryError(errno.ENOTDIR, "the folder was replaced while it was used", self.path)
         return identity
+
+
+def _require_no_link(path: str, *, may_be_missing: bool) -> None:
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        if may_be_missing:
+            return
+        raise
+    if is_link:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
