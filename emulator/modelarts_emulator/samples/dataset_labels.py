@@ -109,17 +109,35 @@ def add_labels(dataset: DatasetWriter, labels: Sequence[Label]) -> None:
         add_label(dataset, labels[number])
 
 
-def ensure_labels(dataset: DatasetWriter, labels: Iterable[SampleLabel]) -> None:
-    """Add the labels of a sample that the dataset does not know yet. Raises as :func:`add_label`."""
-    for label in labels:
-        if label.name is not None and dataset.label(label.name, label.type) is None:
-            add_label(dataset, Label(name=label.name, type=label.type, property=_found_property(label)))
+def ensure_labels(dataset: DatasetWriter, labels: Sequence[SampleLabel]) -> None:
+    """Add the labels of a sample that the dataset does not know yet, entities before the relations between them.
+
+    Raises as :func:`add_label`.
+    """
+    unknown = [each for each in labels if each.name is not None and dataset.label(each.name, each.type) is None]
+    for label in sorted(unknown, key=lambda each: each.type == LabelType.TRIPLET_RELATION):
+        if dataset.label(str(label.name), label.type) is None:  # unless the sample has it twice
+            add_label(dataset, Label(name=label.name, type=label.type, property=_found_property(label, labels)))
 
 
-def _found_property(label: SampleLabel) -> dict[str, Any]:
-    """Return the properties of a label that a sample brings: the colour that its mask has."""
-    color = color_as_hex((label.property or {}).get(MASK_COLOR)) if label.type is LabelType.IMAGE_SEGMENTATION else None
-    return {COLOR: color} if color else {}
+def _found_property(label: SampleLabel, labels: Sequence[SampleLabel]) -> dict[str, Any]:
+    """Return the properties of a label that a sample brings: the colour of its mask, the entities of a relation."""
+    given = label.property or {}
+    if label.type is LabelType.IMAGE_SEGMENTATION:
+        color = color_as_hex(given.get(MASK_COLOR))
+        return {COLOR: color} if color else {}
+    if label.type is LabelType.TRIPLET_RELATION:
+        entities = _entities_by_id(labels)
+        return {
+            label_end: entities.get(given.get(sample_end))
+            for sample_end, label_end in zip(SAMPLE_ENDS, RELATION_ENDS, strict=True)
+        }
+    return {}
+
+
+def _entities_by_id(labels: Sequence[SampleLabel]) -> dict[str | None, str | None]:
+    """Return the name of each entity on a sample by its id there."""
+    return {label.id: label.name for label in labels if label.type == LabelType.TRIPLET_ENTITY}
 
 
 def delete_labels(dataset: DatasetWriter, labels: Iterable[Label]) -> None:
@@ -131,9 +149,9 @@ def delete_labels(dataset: DatasetWriter, labels: Iterable[Label]) -> None:
 def require_matching_relations(dataset: DatasetReader, labels: Sequence[SampleLabel]) -> None:
     """Check that the relations on a sample connect entities of the types that their labels name.
 
-    A relation whose label names no types may connect any entities. Raises LABEL_INCOMPATIBLE.
+    A relation that the dataset does not know yet may connect any entities. Raises LABEL_INCOMPATIBLE.
     """
-    entities = {label.id: label.name for label in labels if label.type == LabelType.TRIPLET_ENTITY}
+    entities = _entities_by_id(labels)
     for relation in labels:
         known = None
         if relation.type == LabelType.TRIPLET_RELATION:
@@ -227,11 +245,13 @@ def _ends(label: Label) -> set[str]:
 
 
 def _require_entities(dataset: DatasetWriter, relation: Label) -> None:
+    """Raise TRIPLET_ENTITY_NOT_FOUND unless both ends of a relation are entities that the dataset knows."""
     if relation.type != LabelType.TRIPLET_RELATION:
         return
-    for name in sorted(_ends(relation)):
-        if dataset.label(name, LabelType.TRIPLET_ENTITY) is None:
-            raise ApiError(TRIPLET_ENTITY_NOT_FOUND, f"{relation.name}: {name}")
+    for end in RELATION_ENDS:
+        name = (relation.property or {}).get(end)
+        if not name or dataset.label(name, LabelType.TRIPLET_ENTITY) is None:
+            raise ApiError(TRIPLET_ENTITY_NOT_FOUND, f"{relation.name}: {end}: {name or 'missing'}")
 
 
 def _require_unused_entity(dataset: DatasetWriter, entity: Label) -> None:

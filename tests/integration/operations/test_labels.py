@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.helpers.api import Api
+from tests.helpers.imports import imported
 from tests.helpers.pictures import picture
 
 
@@ -185,10 +186,10 @@ def test_create_labels_of_a_relation_needs_its_entities(api: Api) -> None:
     dataset_id = api.dataset(dataset_type=102, labels=[book])
     path = f"/{dataset_id}/data-annotations/labels"
     answer = api.call("POST", path, json={"labels": [relation, {"name": "of", "type": 102}]})
-    assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4414", None]
+    assert [result.get("error_code") for result in answer["results"]] == ["ModelArts.4414"] * 2
     answer = api.call("POST", path, json={"labels": [relation, {"name": "Book", "type": 103}, author]})
     assert [result.get("error_code") for result in answer["results"]] == [None, "ModelArts.4411", None]
-    assert [label["name"] for label in api.call("GET", path)["labels"]] == ["Book", "of", "Author", "cites"]
+    assert [label["name"] for label in api.call("GET", path)["labels"]] == ["Book", "Author", "cites"]
     change = {"labels": [{"name": "cites", "type": 102, "property": {"@modelarts:to_type": "Nobody"}}]}
     answer = api.call("PUT", path, json=change)
     assert answer["results"][0]["error_code"] == "ModelArts.4414"
@@ -214,3 +215,26 @@ def test_list_search_returns_labels_and_labellers(api: Api, labelled: str) -> No
     assert [label["name"] for label in answer["labels"]] == ["x", "y"]
     assert answer["labelers"] == ["human/local/anonymous"]
     assert answer["metadata"] == {}
+
+
+def test_import_of_a_published_relation_keeps_it_and_its_types(api: Api, bucket: Path) -> None:
+    (bucket / "in/a.txt").write_text("Ada wrote notes\n")
+    dataset_id = api.dataset(dataset_type=102)
+    (sample_id,) = [sample["sample_id"] for sample in api.samples(dataset_id)["samples"]]
+    labels = [
+        {"name": name, "id": name, "property": {"@modelarts:start_index": start, "@modelarts:end_index": end}}
+        for name, start, end in (("Person", 0, 3), ("Text", 10, 15))
+    ]
+    labels.append({"name": "wrote", "property": {"@modelarts:from": "Person", "@modelarts:to": "Text"}})
+    assert api.label(dataset_id, {sample_id: labels})["success"]
+    manifest = api.publish(dataset_id)["manifest_path"]
+    (bucket / "other").mkdir()
+    source = [{"data_type": 0, "data_path": "/bucket/other/"}]
+    copy = api.dataset(dataset_name="copy", dataset_type=102, data_sources=source, work_path="/bucket/other-out/")
+    assert imported(api, copy, manifest, import_type="manifest")["status"] == "COMPLETED"
+    (sample,) = api.samples(copy)["samples"]
+    assert [label["name"] for label in sample["labels"]] == ["Person", "Text", "wrote"]
+    found = {
+        label["name"]: label["property"] for label in api.call("GET", f"/{copy}/data-annotations/labels")["labels"]
+    }
+    assert found["wrote"] == {"@modelarts:from_type": "Person", "@modelarts:to_type": "Text"}

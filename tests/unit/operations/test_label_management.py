@@ -138,11 +138,9 @@ class TestCreating:
 
     def test_name_is_unique_by_type(self, labels: Labels, triplets: Labels) -> None:
         assert labels.create(label("a"), label("a"), label("A")) == [None, code(LABEL_EXISTS), None]
-        assert triplets.create(label("x", ENTITY), label("x", RELATION), label("x", ENTITY)) == [
-            None,
-            None,
-            code(LABEL_EXISTS),
-        ]
+        relation = label("x", RELATION, from_type="x", to_type="x")
+        given = [label("x", ENTITY), relation, label("x", ENTITY)]
+        assert triplets.create(*given) == [None, None, code(LABEL_EXISTS)]
 
     @pytest.mark.parametrize(
         ("given", "error"),
@@ -204,6 +202,14 @@ class TestRelations:
             "wrote": RELATION,
         }
 
+    @pytest.mark.parametrize(
+        "ends", [{}, {"from_type": "person"}, {"to_type": "person"}, {"from_type": "", "to_type": ""}]
+    )
+    def test_relation_without_both_ends_is_refused(self, triplets: Labels, ends: dict[str, str]) -> None:
+        triplets.create(label("person"))
+        assert triplets.create(label("knows", RELATION, **ends)) == [code(TRIPLET_ENTITY_NOT_FOUND)]
+        assert set(triplets.known()) == {"person"}
+
     def test_relation_may_come_before_its_entities_in_one_request(self, triplets: Labels) -> None:
         given = [label("wrote", RELATION, from_type="person", to_type="book"), label("person"), label("book")]
         assert triplets.create(*given) == [None, None, None]
@@ -238,7 +244,8 @@ class TestRelations:
         assert triplets.delete(label("wrote", RELATION), label("person", ENTITY)) == [None, None]
 
     def test_entity_that_a_relation_on_a_sample_needs_is_not_deleted(self, triplets: Labels) -> None:
-        triplets.create(label("person"), label("other"), label("knows", RELATION))
+        knows = label("knows", RELATION, from_type="friend", to_type="friend")
+        assert triplets.create(label("person"), label("other"), label("friend"), knows) == [None] * 4
         ends = {"@modelarts:from": "E1", "@modelarts:to": "E2"}
         triplets.put(
             1, on("person", ENTITY, id="E1"), on("person", ENTITY, id="E2"), on("knows", RELATION, property=ends)
@@ -345,6 +352,13 @@ class TestRules:
         assert set(known) == {"a", "b"}
         assert known["a"][1] == {"@modelarts:color": "#112233"}
         assert known["b"] == (LabelType.IMAGE_CLASSIFICATION, {})
+
+    def test_unknown_relation_of_a_sample_is_added_between_the_types_of_its_entities(self, triplets: Labels) -> None:
+        ends = {"@modelarts:from": "E1", "@modelarts:to": "E2"}
+        found = [on("wrote", RELATION, property=ends), on("person", ENTITY, id="E1"), on("book", ENTITY, id="E2")]
+        with triplets.runtime.store.writing(triplets.context.dataset_id) as dataset:
+            ensure_labels(dataset, found)
+        assert triplets.known()["wrote"] == (RELATION, {"@modelarts:from_type": "person", "@modelarts:to_type": "book"})
 
     def test_labels_of_one_request_are_added_entities_first(self, triplets: Labels) -> None:
         relation = label("r", RELATION, from_type="a", to_type="b")

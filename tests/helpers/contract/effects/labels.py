@@ -10,7 +10,12 @@ from tests.helpers.contract.effects.parts import RELATION, label_members
 from tests.helpers.contract.project import Body, Case, ContractProject, Do
 from tests.helpers.pictures import picture
 
-OLD = [{"name": "old", "type": 103}, {"name": "old", "type": 102}, {"name": "other", "type": 103}]
+ENDS = {"@modelarts:from_type": "subject", "@modelarts:to_type": "object"}
+OLD = [
+    {"name": "old", "type": 103},
+    {"name": "old", "type": 102, "property": ENDS},
+    *({"name": name, "type": 103} for name in ("other", "subject", "object")),
+]
 
 
 @cache

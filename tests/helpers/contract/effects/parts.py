@@ -29,7 +29,7 @@ def label_members(at: str, do: Do, wrap: Wrap, name: str = "new") -> dict[str, C
 
     cases = {
         "name": case({"name": "another"}),
-        "type": case({"type": 102, "property": {"own": "1"}}, {"type": 103, "property": {"own": "1"}}),
+        "type": case({"type": 102, "property": RELATION}, {"type": 103, "property": RELATION}),
         "property": case({"property": {"own": "1"}}),
         "attributes": case({"attributes": [ATTRIBUTE]}),
         "attributes[].default_value": attribute(default_value="z"),
