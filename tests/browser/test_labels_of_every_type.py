@@ -36,6 +36,11 @@ def stored(api: Api, page: Any, dataset_id: str) -> list[dict[str, Any]]:
     return list(api.samples(dataset_id)["samples"][0]["labels"])
 
 
+def relation_label(name: str, start: str, end: str) -> dict[str, Any]:
+    """A relation label of a dataset of triplets."""
+    return {"name": name, "type": 102, "property": {"@modelarts:from_type": start, "@modelarts:to_type": end}}
+
+
 def test_entity_is_marked_by_keys_alone(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.txt").write_text("Ada Lovelace met Babbage")
     dataset_id = api.dataset(dataset_type=101, labels=[{"name": "person"}, {"name": "place"}])
@@ -58,7 +63,8 @@ def test_entity_is_marked_by_keys_alone(console: Page, api: Api, bucket: Path) -
 
 def test_entities_are_related_and_lose_the_relation_together(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.txt").write_text("Ada wrote notes")
-    labels = [{"name": "who", "type": 103}, {"name": "what", "type": 103}, {"name": "wrote", "type": 102}]
+    labels = [{"name": "who", "type": 103}, {"name": "what", "type": 103}]
+    labels += [relation_label("wrote", "who", "what"), relation_label("made", "what", "who")]
     dataset_id = api.dataset(dataset_type=102, labels=labels)
     page = open_sample(console, dataset_id)
     for key in (".", "1", "Escape", ".", ".", "2"):
@@ -74,6 +80,21 @@ def test_entities_are_related_and_lose_the_relation_together(console: Page, api:
     assert relation["property"]["@modelarts:to"] == found[1]["id"]
     page.get_by_role("button", name="Remove what").click()
     assert [each["name"] for each in stored(api, page, dataset_id)] == ["who"]
+
+
+def test_relation_label_is_added_between_two_entities(console: Page, api: Api, bucket: Path) -> None:
+    (bucket / "in/a.txt").write_text("Ada wrote notes")
+    dataset_id = api.dataset(dataset_type=102, labels=[{"name": "who", "type": 103}, {"name": "what", "type": 103}])
+    page = open_dataset(console, dataset_id, "labels")
+    assert not page.get_by_label("From entity").is_visible()
+    page.get_by_label("Name", exact=True).fill("wrote")
+    page.get_by_label("Type").select_option(label="relation")
+    page.get_by_label("From entity").select_option(label="who")
+    page.get_by_label("To entity").select_option(label="what")
+    page.get_by_role("button", name="Add a label").click()
+    page.get_by_role("cell", name="who → what").wait_for()
+    stored = api.call("GET", f"/{dataset_id}/data-annotations/labels")["labels"]
+    assert stored[-1]["property"] == {"@modelarts:from_type": "who", "@modelarts:to_type": "what"}
 
 
 def test_transcript_does_not_become_a_label_of_the_dataset(console: Page, api: Api, bucket: Path) -> None:

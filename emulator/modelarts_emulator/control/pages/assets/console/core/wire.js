@@ -33,3 +33,5 @@ export const CONTENT = "@modelarts:content";
 export const SPEAKER = "@modelarts:source";
 export const FROM = "@modelarts:from";
 export const TO = "@modelarts:to";
+export const FROM_TYPE = "@modelarts:from_type";
+export const TO_TYPE = "@modelarts:to_type";

@@ -10,7 +10,7 @@ import { attempt, note } from "../core/notes.js";
 import { FROM } from "../core/wire.js";
 import { stamp } from "../model/saver.js";
 import { isHard, relabelled, toggled, withHard } from "../model/labelling.js";
-import { without } from "../model/spans.js";
+import { connects, without } from "../model/spans.js";
 import { typeOf } from "../model/types.js";
 import { givenList } from "./given.js";
 import { commandOf, keyName, shortcutSheet } from "./keys.js";
@@ -340,9 +340,14 @@ export class Editor {
     this.panel?.focus();
   }
 
-  /** Call back with the label of a new relation. @param {(label: Label) => void} take */
-  withRelation(take) {
-    const relations = this.labels.filter((label) => label.type === this.kind.relation);
+  /**
+   * Call back with the label of a new relation between two entities.
+   * @param {SampleLabel} from
+   * @param {SampleLabel} to
+   * @param {(label: Label) => void} take
+   */
+  withRelation(from, to, take) {
+    const relations = this.labels.filter((label) => label.type === this.kind.relation && connects(label, from.name, to.name));
     if (relations.length === 1) {
       take(relations[0]);
       return;

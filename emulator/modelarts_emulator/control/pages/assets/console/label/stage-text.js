@@ -156,7 +156,7 @@ export class TextStage {
     this.from = -1;
     const { given } = this.editor;
     if (isRelation(given[place])) return;
-    this.editor.withRelation((label) => {
+    this.editor.withRelation(given[from], given[place], (label) => {
       const withIds = given.map((each, number) => (number === from || number === place ? { ...each, id: each.id ?? crypto.randomUUID() } : each));
       const relation = { name: label.name, type: this.editor.kind.relation, id: crypto.randomUUID(), property: { [FROM]: withIds[from].id, [TO]: withIds[place].id } };
       this.editor.edit(`Relate ${label.name}`, [...withIds, relation]);

@@ -1,7 +1,8 @@
 // Entities in a text. The API counts characters (code points), JavaScript counts UTF-16 units.
 
-import { END_INDEX, FROM, START_INDEX, TO } from "../core/wire.js";
+import { END_INDEX, FROM, FROM_TYPE, START_INDEX, TO, TO_TYPE } from "../core/wire.js";
 
+/** @typedef {import("../core/wire.js").Label} Label */
 /** @typedef {import("../core/wire.js").SampleLabel} SampleLabel */
 /** @typedef {{text: string, start: number, end: number, places: number[], ends: number[]}} Piece */
 
@@ -13,6 +14,14 @@ export function spanOf(label) {
 
 /** @param {SampleLabel} label */
 export const isRelation = (label) => label.property?.[FROM] !== undefined;
+
+/**
+ * Return whether a relation label of the dataset connects entities of these names, in this order.
+ * @param {Label} label
+ * @param {string | undefined} from
+ * @param {string | undefined} to
+ */
+export const connects = (label, from, to) => label.property?.[FROM_TYPE] === from && label.property?.[TO_TYPE] === to;
 
 /**
  * Cut a text where entities begin and end. Each piece has the places of the labels over it, and of those that end there.

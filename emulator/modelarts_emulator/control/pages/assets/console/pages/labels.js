@@ -4,7 +4,7 @@ import { confirmed, formDialog } from "../core/dialog.js";
 import { button, check, count, debounced, field, h, isTyping, select, show, table, turns } from "../core/dom.js";
 import { api, requireAll } from "../core/http.js";
 import { attempt } from "../core/notes.js";
-import { COLOUR, SHORTCUT } from "../core/wire.js";
+import { COLOUR, FROM_TYPE, SHORTCUT, TO_TYPE } from "../core/wire.js";
 import { colourOf } from "../model/colours.js";
 import { matching } from "../model/search.js";
 import { typeOf } from "../model/types.js";
@@ -20,13 +20,16 @@ export function labelsTab(target, context) {
   const kind = typeOf(context.dataset.dataset_type);
   const search = h("input", { type: "search", placeholder: "Find a label", "aria-label": "Find a label", oninput: debounced(() => draw(), 100) });
   const name = h("input", { required: true, "aria-label": "Name", placeholder: "new label", autocomplete: "off" });
-  const type = select({ "aria-label": "Type" }, [[kind.label, "entity"], [kind.relation, "relation"]]);
+  const type = select({ "aria-label": "Type", onchange: () => drawEnds() }, [[kind.label, "entity"], [kind.relation, "relation"]]);
+  const from = select({ "aria-label": "From entity" }, []);
+  const to = select({ "aria-label": "To entity" }, []);
+  const ends = h("span.row", { hidden: true }, from, "→", to);
   const body = h("div", {});
   /** @type {Map<string, Json>} */
   let used = new Map();
 
   show(target, kind.tool ? [
-    h("div.bar", {}, h("form.row", { onsubmit: add }, name, kind.relation === undefined ? null : type, h("button.main", {}, "Add a label")), search), body,
+    h("div.bar", {}, h("form.row", { onsubmit: add }, name, kind.relation === undefined ? null : [type, ends], h("button.main", {}, "Add a label")), search), body,
   ] : h("div.empty", {}, h("p", {}, "Samples of this type take no labels.")));
 
   const turn = turns();
@@ -38,7 +41,17 @@ export function labelsTab(target, context) {
     draw();
   }
 
+  /** Offer the entities of the dataset as the ends of a relation; those that are chosen stay. */
+  function drawEnds() {
+    const names = context.labels.filter((label) => label.type === kind.label).map((label) => label.name);
+    for (const end of [from, to]) show(end, [...select({}, names, /** @type {HTMLSelectElement} */ (end).value).children]);
+    ends.hidden = !addsRelation();
+  }
+
+  const addsRelation = () => kind.relation !== undefined && Number(type.value) === kind.relation;
+
   function draw() {
+    drawEnds();
     if (body.contains(document.activeElement) && isTyping(document.activeElement)) return; // what is being typed stays
     const found = matching(context.labels, search.value);
     show(body,
@@ -55,7 +68,7 @@ export function labelsTab(target, context) {
     return h("tr", {},
       h("td", {}, h("input", { type: "color", value: colourOf(label, context.labels).slice(0, 7), "aria-label": `Colour of ${label.name}`, onchange: (/** @type {any} */ event) => set({ [COLOUR]: event.target.value }) })),
       h("th", { scope: "row" }, label.name),
-      kind.relation === undefined ? null : h("td", {}, label.type === kind.relation ? "relation" : "entity"),
+      kind.relation === undefined ? null : h("td", {}, label.type === kind.relation ? `${label.property?.[FROM_TYPE] ?? "?"} → ${label.property?.[TO_TYPE] ?? "?"}` : "entity"),
       h("td", {}, h("input.short", { maxlength: 1, value: label.property?.[SHORTCUT] ?? "", placeholder: automatic || "", "aria-label": `Shortcut of ${label.name}`, onchange: (/** @type {any} */ event) => set({ [SHORTCUT]: event.target.value }) })),
       h("td.number", {}, count(uses?.count)),
       h("td.number", {}, count(uses?.sample_count)),
@@ -66,7 +79,11 @@ export function labelsTab(target, context) {
   /** @param {Event} event */
   async function add(event) {
     event.preventDefault();
-    const wanted = { name: name.value.trim(), ...(kind.relation === undefined ? {} : { type: Number(type.value) }) };
+    const wanted = {
+      name: name.value.trim(),
+      ...(kind.relation === undefined ? {} : { type: Number(type.value) }),
+      ...(addsRelation() ? { property: { [FROM_TYPE]: from.value, [TO_TYPE]: to.value } } : {}),
+    };
     if (await change("POST", "/data-annotations/labels", { labels: [wanted] })) name.value = "";
     name.focus();
   }
