@@ -30,6 +30,8 @@ class DatasetTypeTraits(NamedTuple):
     """Whether publishing can split it into training and evaluation samples."""
     exports: bool = False
     """Whether it can be exported, so that ``support_export`` lists it."""
+    tags: tuple[str, ...] = ()
+    """The manual's names of the kind of data and of its labelling, the key identifiers of datasets and versions."""
 
     @property
     def label_type(self) -> LabelType | None:
@@ -50,17 +52,36 @@ class DatasetTypeTraits(NamedTuple):
 
 _D, _L, _S, _T = DatasetType, LabelType, SampleType, DatasetTypeTraits
 
+_IMAGE, _TEXT, _AUDIO = "Image", "Text", "Audio"
 DATASET_TYPES: dict[DatasetType, DatasetTypeTraits] = {
-    _D.IMAGE_CLASSIFICATION: _T(_S.IMAGE, "file", IMAGES, (_L.IMAGE_CLASSIFICATION,), splits=True, exports=True),
-    _D.OBJECT_DETECTION: _T(_S.IMAGE, "file", IMAGES, (_L.OBJECT_DETECTION,), splits=True, exports=True),
-    _D.IMAGE_SEGMENTATION: _T(_S.IMAGE, "file", IMAGES, (_L.IMAGE_SEGMENTATION,), exports=True),
-    _D.TEXT_CLASSIFICATION: _T(_S.TEXT, "line", TEXTS, (_L.TEXT_CLASSIFICATION,), splits=True),
-    _D.NAMED_ENTITY: _T(_S.TEXT, "line", TEXTS, (_L.NAMED_ENTITY,)),
-    _D.TEXT_TRIPLET: _T(_S.TEXT, "line", TEXTS, (_L.TRIPLET_ENTITY, _L.TRIPLET_RELATION)),
-    _D.SOUND_CLASSIFICATION: _T(_S.AUDIO, "file", (".wav",), (_L.SOUND_CLASSIFICATION,), splits=True),
-    _D.SPEECH_CONTENT: _T(_S.AUDIO, "file", (".wav",), (_L.SPEECH_CONTENT,)),
-    _D.SPEECH_PARAGRAPH: _T(_S.AUDIO, "file", (".wav",), (_L.SPEECH_PARAGRAPH,)),
-    _D.TABLE: _T(_S.TABLE, "row", (".csv",)),
-    _D.VIDEO: _T(_S.VIDEO, "file", (".mp4",), (_L.VIDEO,)),
-    _D.FREE_FORMAT: _T(_S.FREE_FORMAT, "file", (), exports=True),
+    _D.IMAGE_CLASSIFICATION: _T(
+        _S.IMAGE,
+        "file",
+        IMAGES,
+        (_L.IMAGE_CLASSIFICATION,),
+        splits=True,
+        exports=True,
+        tags=(_IMAGE, "Image classification"),
+    ),
+    _D.OBJECT_DETECTION: _T(
+        _S.IMAGE, "file", IMAGES, (_L.OBJECT_DETECTION,), splits=True, exports=True, tags=(_IMAGE, "Object detection")
+    ),
+    _D.IMAGE_SEGMENTATION: _T(
+        _S.IMAGE, "file", IMAGES, (_L.IMAGE_SEGMENTATION,), exports=True, tags=(_IMAGE, "Image segmentation")
+    ),
+    _D.TEXT_CLASSIFICATION: _T(
+        _S.TEXT, "line", TEXTS, (_L.TEXT_CLASSIFICATION,), splits=True, tags=(_TEXT, "Text classification")
+    ),
+    _D.NAMED_ENTITY: _T(_S.TEXT, "line", TEXTS, (_L.NAMED_ENTITY,), tags=(_TEXT, "Named entity recognition")),
+    _D.TEXT_TRIPLET: _T(_S.TEXT, "line", TEXTS, (_L.TRIPLET_ENTITY, _L.TRIPLET_RELATION), tags=(_TEXT, "Text triplet")),
+    _D.SOUND_CLASSIFICATION: _T(
+        _S.AUDIO, "file", (".wav",), (_L.SOUND_CLASSIFICATION,), splits=True, tags=(_AUDIO, "Sound classification")
+    ),
+    _D.SPEECH_CONTENT: _T(_S.AUDIO, "file", (".wav",), (_L.SPEECH_CONTENT,), tags=(_AUDIO, "Speech labeling")),
+    _D.SPEECH_PARAGRAPH: _T(
+        _S.AUDIO, "file", (".wav",), (_L.SPEECH_PARAGRAPH,), tags=(_AUDIO, "Speech paragraph labeling")
+    ),
+    _D.TABLE: _T(_S.TABLE, "row", (".csv",), tags=("Table",)),
+    _D.VIDEO: _T(_S.VIDEO, "file", (".mp4",), (_L.VIDEO,), tags=("Video", "Video labeling")),
+    _D.FREE_FORMAT: _T(_S.FREE_FORMAT, "file", (), exports=True, tags=("Free format",)),
 }

@@ -66,7 +66,7 @@ class AnnotationFile(Wire, kw_only=True, rename={"file_name": "file_Name"}):
     size: Long | None = None
     """Size of the file, in bytes."""
     tags: dict[str, str] | None = None
-    """Labels of the sample, by name."""
+    """Types of the sample's labels as texts, by name of the label."""
     url: str | None = None
     """Signed URL of the file, valid for a limited time."""
     width: Integer | None = None
@@ -100,7 +100,7 @@ class DescDatasetResponse(Wire, kw_only=True):
     data_sources: list[DataSource] | None = None
     """Input paths of the dataset."""
     data_statistics: dict[str, Any] | None = None
-    """Statistics of the samples, by name."""
+    """Numbers of samples by state (``sample_stats``) and of hard examples (``key_sample_stats``)."""
     data_update_time: Long | None = None
     """Latest change of samples or labels, in ms since the epoch."""
     dataset_format: Integer | None = None
@@ -110,7 +110,7 @@ class DescDatasetResponse(Wire, kw_only=True):
     dataset_name: str | None = None
     """Display name, unique in the project and workspace."""
     dataset_tags: list[str] | None = None
-    """Key labels of the dataset, as names."""
+    """Kind of data and of labelling, such as ``["Image", "Object detection"]``."""
     dataset_type: DatasetType | None = None
     """Content of the dataset and how it is labelled."""
     dataset_version_count: Integer | None = None
@@ -118,7 +118,7 @@ class DescDatasetResponse(Wire, kw_only=True):
     deleted_sample_count: Integer | None = None
     """Samples that were deleted."""
     deletion_stats: dict[str, Integer] | None = None
-    """Number of deleted samples by reason."""
+    """Number of deleted samples by reason; empty, because no operation gives a reason."""
     description: str | None = None
     """Free text, up to 256 characters without ``^!<>=&"'``."""
     enterprise_project_id: str | None = None
@@ -173,7 +173,7 @@ class DescDatasetResponse(Wire, kw_only=True):
     update_time: Long | None = None
     """Latest change of the dataset's settings, in ms since the epoch."""
     versions: list[DatasetVersion] | None = None
-    """Published versions."""
+    """The current version only; ListDatasetVersions has all."""
     work_path: str | None = None
     """OBS folder that the dataset writes its output into."""
     work_path_type: Integer | None = None
@@ -394,7 +394,7 @@ class ListStatsResponse(Wire, kw_only=True):
     data_spliting_enable: bool | None = None
     """Whether publishing can split the samples into training and evaluation. The service spells it with one t."""
     deletion_stats: dict[str, Integer] | None = None
-    """Number of deleted samples by reason."""
+    """Number of deleted samples by reason; empty, because no operation gives a reason."""
     grouped_label_stats: dict[str, list[LabelStats]] | None = None
     """Usage of labels, by label type."""
     hard_detail_stats: dict[str, PairOfintAndHardDetail] | None = None

@@ -33,8 +33,8 @@ class ExportParams(Wire, kw_only=True):
     """Ids of the samples to export."""
     search_conditions: list[SearchCondition] | None = None
     """Conditions, of which a sample has to meet at least one."""
-    train_sample_ratio: str | None = None
-    """Share of training samples, ``0`` to ``1`` as decimal text; ``1.00`` by default."""
+    train_sample_ratio: str | float | None = None
+    """Share of training samples, ``0`` to ``1`` as decimal text, or as a number as answers have it; 1 by default."""
 
 
 class ExportTaskStatusResp(Wire, kw_only=True):

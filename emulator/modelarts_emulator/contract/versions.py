@@ -54,13 +54,13 @@ class DatasetVersion(Wire, kw_only=True):
     data_path: str | None = None
     """OBS folder of the exported samples."""
     data_statistics: dict[str, Any] | None = None
-    """Statistics of the samples, by name."""
+    """Numbers of samples by state (``sample_stats``)."""
     data_validate: bool | None = None
     """Whether the samples were validated before they were published."""
     deleted_sample_count: Integer | None = None
     """Samples deleted since the previous version."""
     deletion_stats: dict[str, Integer] | None = None
-    """Number of deleted samples by reason."""
+    """Number of deleted samples by reason; empty, because no operation gives a reason."""
     description: str | None = None
     """Free text, up to 256 characters without ``!<>=&"'``."""
     export_images: bool | None = None
@@ -101,13 +101,13 @@ class DatasetVersion(Wire, kw_only=True):
     rotate_path: str | None = None
     """OBS folder of the rotated pictures."""
     sample_state: SampleState | None = None
-    """State of the samples in this version."""
+    """State that all samples of the version have; absent if they differ."""
     start_processor_task: bool | None = None
     """Whether publishing starts a data analysis; absent here."""
     status: VersionStatus | None = None
     """State of the version; 1 once it can be used."""
     tags: list[str] | None = None
-    """Key labels of the version, as names."""
+    """Kind of data and of labelling, such as ``["Image", "Object detection"]``."""
     task_type: Integer | None = None
     """Kind of team labelling task behind the version; absent here."""
     total_sample_count: Integer | None = None

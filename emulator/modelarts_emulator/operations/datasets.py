@@ -5,6 +5,7 @@ Reference: ``api-ref/source/data_management/dataset_management/``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,7 @@ from modelarts_emulator.contract.datasets import (
     UpdateDatasetResponse,
 )
 from modelarts_emulator.contract.labels import LabelStats
+from modelarts_emulator.contract.versions import DatasetVersion
 from modelarts_emulator.contract.wire import DatasetType, Order, RunningTaskType, SortBy
 from modelarts_emulator.contract.workforce import WorkforceDescriptor
 from modelarts_emulator.operations.request_context import RequestContext
@@ -38,7 +40,7 @@ from modelarts_emulator.samples.dataset_labels import label_stats
 from modelarts_emulator.samples.hard_examples import hard_detail
 from modelarts_emulator.samples.search import ratio_range, statuses_of, team_group_of
 from modelarts_emulator.service.dataset_service import DatasetService
-from modelarts_emulator.store import DatasetRecord, IndexEntry
+from modelarts_emulator.store import Counts, DatasetRecord, IndexEntry, VersionRecord
 
 PREVIEWS = 4
 _TASK_METRICS = ("failed", "failed_system", "failed_user", "queuing", "success", "unfinished")
@@ -86,8 +88,7 @@ def desc_dataset(service: DatasetService, context: RequestContext, query: DescDa
     members = _described(service, entry)
     if query.check_running_task:
         members |= _running(service, entry.record, query.running_task_type)
-    described = [describe_version(entry.record, version) for version in versions]
-    return DescDatasetResponse(**members, labels=labels, versions=described or None)
+    return DescDatasetResponse(**members, labels=labels, versions=_current_version(entry.record, versions))
 
 
 def update_dataset(
@@ -129,20 +130,8 @@ def list_stats(service: DatasetService, context: RequestContext, query: ListStat
         data_path=statistics.data_path,
         label_stats=rows,
         grouped_label_stats=grouped,
-        sample_stats={
-            "un_annotation": counts.total - counts.annotated - counts.unconfirmed,
-            "manual_annotation": counts.annotated,
-            "auto_annotation": counts.unconfirmed,
-            "all": counts.total,
-            "total": counts.total + counts.deleted,
-            "deleted": counts.deleted,
-            "lefted": counts.total,
-        },
-        key_sample_stats={
-            "total": counts.total,
-            "key_sample": counts.hard,
-            "non_key_sample": counts.total - counts.hard,
-        },
+        sample_stats=_sample_stats(counts),
+        key_sample_stats=_key_sample_stats(counts),
         hard_detail_stats={
             str(reason): PairOfintAndHardDetail(key=count, value=hard_detail(reason, query.locale))
             for reason, count in statistics.hard_reasons.items()
@@ -151,6 +140,24 @@ def list_stats(service: DatasetService, context: RequestContext, query: ListStat
         metadata_stats={},
         data_spliting_enable=statistics.is_splittable,
     )
+
+
+def _sample_stats(counts: Counts) -> dict[str, int]:
+    """Return the numbers of samples by state."""
+    return {
+        "un_annotation": counts.total - counts.annotated - counts.unconfirmed,
+        "manual_annotation": counts.annotated,
+        "auto_annotation": counts.unconfirmed,
+        "all": counts.total,
+        "total": counts.total + counts.deleted,
+        "deleted": counts.deleted,
+        "lefted": counts.total,
+    }
+
+
+def _key_sample_stats(counts: Counts) -> dict[str, int]:
+    """Return the numbers of hard examples and of other samples."""
+    return {"total": counts.total, "key_sample": counts.hard, "non_key_sample": counts.total - counts.hard}
 
 
 def get_dataset_metrics(
@@ -227,10 +234,17 @@ def _listed(
     if query.with_labels:
         members["labels"] = service.datasets.labels(record.id)
     if query.contain_versions:
-        members["versions"] = [describe_version(record, version) for version in service.datasets.versions(record.id)]
+        members["versions"] = _current_version(record, service.datasets.versions(record.id))
     if query.file_preview:
         members["samples"] = members["files"] = _previews(service, context, record.id)
     return DatasetAndFilePreview(**members)
+
+
+def _current_version(record: DatasetRecord, versions: Sequence[VersionRecord]) -> list[DatasetVersion] | None:
+    """Return the current version, the only one that the service lists with a dataset; None if there is none."""
+    return [
+        describe_version(record, version) for version in versions if version.version_id == record.current_version_id
+    ] or None
 
 
 def _previews(service: DatasetService, context: RequestContext, dataset_id: str) -> list[AnnotationFile]:
@@ -242,8 +256,9 @@ def _previews(service: DatasetService, context: RequestContext, dataset_id: str)
             file_name=sample.path.rpartition("/")[2],
             file_type=sample.path.rpartition(".")[2].lower(),
             size=sample.size,
+            tags={str(label.name): str(int(label.type or 0)) for label in sample.labels},
             url=signed_source(service, context, sample),
-            **image_size(sample),  # type: ignore[arg-type]
+            **image_size(sample),
         )
         for sample in service.datasets.first_samples(dataset_id, PREVIEWS)
     ]
@@ -275,6 +290,9 @@ def _described(service: DatasetService, entry: IndexEntry) -> dict[str, Any]:
         "annotated_sample_count": counts.annotated,
         "unconfirmed_sample_count": counts.unconfirmed,
         "deleted_sample_count": counts.deleted,
+        "deletion_stats": {},
+        "data_statistics": {"sample_stats": _sample_stats(counts), "key_sample_stats": _key_sample_stats(counts)},
+        "dataset_tags": list(DATASET_TYPES[record.type].tags),
         "total_sub_sample_count": service.datasets.count_frames(record),
         "annotated_sub_sample_count": 0,
         "loading_sample_count": 0,

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from modelarts_emulator.contract.exports import (
+    ExportParams,
     ExportTaskRequest,
     ExportTaskResponse,
     ExportTaskStatusResp,
@@ -61,7 +64,7 @@ def _described(task: TaskRecord) -> dict[str, Any]:
         "export_format": task.request["export_format"],
         "version_format": VersionFormat(task.request["version_format"]),
         "version_id": task.version_id,
-        "export_params": task.export_params,
+        "export_params": _with_number(task.export_params) if task.export_params else None,
         "status": task.status,
         "progress": 100.0 if has_succeeded else 100.0 * (finished or 0) / (total or 1),
         "total_sample_count": total,
@@ -71,3 +74,8 @@ def _described(task: TaskRecord) -> dict[str, Any]:
         "error_code": task.error_code,
         "error_msg": task.error_msg,
     }
+
+
+def _with_number(params: ExportParams) -> ExportParams:
+    """Return the parameters with the split ratio as a number, as in every example of an answer."""
+    return msgspec.structs.replace(params, train_sample_ratio=float(params.train_sample_ratio or 1))

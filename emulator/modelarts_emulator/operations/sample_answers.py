@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -9,14 +10,17 @@ import msgspec
 from modelarts_emulator.contract.samples import DescribeSampleResp
 from modelarts_emulator.contract.wire import Locale, SampleType
 from modelarts_emulator.operations.request_context import RequestContext
+from modelarts_emulator.operations.worker_answers import as_worker
 from modelarts_emulator.samples.changes import IMPORT_ORIGIN, SIZE
 from modelarts_emulator.samples.hard_examples import HARD_REASONS, hard_details
 from modelarts_emulator.service.dataset_service import DatasetService
 from modelarts_emulator.store import SampleRecord, decode_sample
+from modelarts_emulator.store.team_records import TaskMember
 from modelarts_emulator.util.lru import Lru
 
 MAX_CACHED_ANSWERS = 10_000
 """The number of encoded samples that are cached for each variant of the answer: about 5 MB."""
+NO_LABELERS: Mapping[str, Sequence[TaskMember]] = {}
 PREVIEW = "image/resize,m_lfit,h_200"
 """The image operation of a preview URL."""
 
@@ -29,8 +33,11 @@ def encoded_samples(
     locale: Locale,
     process: str | None = None,
     preview: bool = False,
+    labelers: Mapping[str, Sequence[TaskMember]] = NO_LABELERS,
 ) -> list[msgspec.Raw]:
     """Return stored documents as encoded answers; ``process`` is an image operation for each ``source``.
+
+    ``labelers`` are the members of team labelling tasks to whom samples are allotted, by sample id.
 
     The answer for one document stays the same until its signed URL would expire later, so answers are cached. Callers
     page through the same samples again and again.
@@ -46,10 +53,13 @@ def encoded_samples(
             answer = describe_sample_record(service, context, sample, process=process, locale=locale, expires=expires)
             if preview and sample.type is SampleType.IMAGE:
                 answer.preview = signed_source(service, context, sample, PREVIEW)
+            if sample.id in labelers:
+                answer.labelers = [as_worker(member) for member in labelers[sample.id]]
             found.append(msgspec.Raw(msgspec.json.encode(answer)))
         return found
 
-    return cache.get_all(documents, encode_all)
+    # Allotment changes without a change of the document, so these answers are not cached.
+    return encode_all(documents) if labelers else cache.get_all(documents, encode_all)
 
 
 def describe_sample_record(

@@ -48,7 +48,13 @@ def list_samples(service: DatasetService, context: RequestContext, query: ListSa
         team_group=team_group_of(query.sample_state),
     )
     samples = encoded_samples(
-        service, context, documents, locale=query.locale, process=query.process_parameter, preview=bool(query.preview)
+        service,
+        context,
+        documents,
+        locale=query.locale,
+        process=query.process_parameter,
+        preview=bool(query.preview),
+        labelers=service.samples.labelers(context.dataset_id, documents),
     )
     return ListSamplesResponse(sample_count=total, samples=cast("list[DescribeSampleResp]", samples))
 
@@ -56,7 +62,8 @@ def list_samples(service: DatasetService, context: RequestContext, query: ListSa
 def describe_sample(service: DatasetService, context: RequestContext, query: DescribeSampleQuery) -> DescribeSampleResp:
     """Return one sample. Raises DATASET_NOT_FOUND, SAMPLE_NOT_FOUND."""
     document = service.samples.document(context.project_id, context.dataset_id, context.sample_id)
-    (answer,) = encoded_samples(service, context, [document], locale=query.locale)
+    labelers = service.samples.labelers(context.dataset_id, [document])
+    (answer,) = encoded_samples(service, context, [document], locale=query.locale, labelers=labelers)
     return cast(DescribeSampleResp, answer)
 
 

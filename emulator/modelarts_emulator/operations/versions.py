@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.versions import (
     CreateDatasetVersionRequest,
     CreateDatasetVersionResponse,
@@ -16,7 +17,7 @@ from modelarts_emulator.contract.versions import (
     ListDatasetVersionsQuery,
     ListDatasetVersionsResponse,
 )
-from modelarts_emulator.contract.wire import VersionFormat
+from modelarts_emulator.contract.wire import SampleState, VersionFormat
 from modelarts_emulator.operations.request_context import RequestContext
 from modelarts_emulator.samples.search import ratio_range
 from modelarts_emulator.service.dataset_service import DatasetService
@@ -102,6 +103,26 @@ def describe_version(record: DatasetRecord, version: VersionRecord) -> DatasetVe
         crop=False,
         rotate=False,
         data_validate=False,
+        deletion_stats={},
+        data_statistics={"sample_stats": _sample_stats(version)},
+        sample_state=_sample_state(version),
+        tags=list(DATASET_TYPES[record.type].tags),
         task_type=int(record.type),
         message=version.message,
     )
+
+
+def _sample_stats(version: VersionRecord) -> dict[str, int]:
+    """Return the numbers of samples by state; labels to be confirmed are not published."""
+    return {
+        "un_annotation": version.total_sample_count - version.annotated_sample_count,
+        "manual_annotation": version.annotated_sample_count,
+        "all": version.total_sample_count,
+    }
+
+
+def _sample_state(version: VersionRecord) -> SampleState | None:
+    """Return the state that all samples of a version have; None if they differ, or if there are none."""
+    if not version.total_sample_count or 0 < version.annotated_sample_count < version.total_sample_count:
+        return None
+    return SampleState.ALL if version.annotated_sample_count else SampleState.NONE

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from modelarts_emulator.contract.errors import TASK_FAILED, VERSION_NOT_NORMAL, ApiError
-from modelarts_emulator.contract.wire import DatasetStatus, VersionStatus
-from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate
+from modelarts_emulator.contract.wire import DatasetStatus, TaskStatus, VersionStatus
+from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate, updated_task
 from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.publishing.version_lookup import open_version_samples
 from modelarts_emulator.runtime import Runtime
@@ -23,6 +23,7 @@ from modelarts_emulator.store import (
     FileRecord,
     SampleRecord,
     Selection,
+    TaskRecord,
     VersionRecord,
 )
 
@@ -34,6 +35,15 @@ class VersionSwitch:
 
     def __init__(self, runtime: Runtime, record: DatasetRecord, version_id: str) -> None:
         self._runtime, self._record, self._version_id = runtime, record, version_id
+        now = runtime.clock.now_ms()
+        self._task = TaskRecord(
+            id=runtime.ids.entity(),
+            kind="switch",
+            status=TaskStatus.RUNNING.value,
+            create_time=now,
+            update_time=now,
+            version_id=version_id,
+        )
         self._version: VersionRecord
         self._run: TaskRun
 
@@ -49,6 +59,10 @@ class VersionSwitch:
                 raise ApiError(VERSION_NOT_NORMAL, self._version_id)
             self._version = version
             change(dataset)
+            for earlier in dataset.tasks:
+                if earlier.kind == "switch":
+                    dataset.remove_task(earlier.id)
+            dataset.put_task(self._task)
             dataset.put_record(msgspec.structs.replace(dataset.record, status=DatasetStatus.SWITCHING))
 
         with self._runtime.runner.claim(self._record.id, "switch", TASK_FAILED) as self._run:
@@ -66,6 +80,8 @@ class VersionSwitch:
 
     def _write(self, dataset: DatasetWriter, update: TaskUpdate) -> None:
         record, version = dataset.record, self._version
+        status = TaskStatus.COMPLETED if update.error is None else TaskStatus.FAILED
+        dataset.put_task(updated_task(self._task, update._replace(status=status.value)))
         if update.error is None:
             record = msgspec.structs.replace(
                 record,

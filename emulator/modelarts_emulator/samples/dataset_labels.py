@@ -25,7 +25,12 @@ from modelarts_emulator.contract.errors import (
     UNSUPPORTED_TYPE,
     ApiError,
 )
-from modelarts_emulator.contract.labels import Label, LabelProperty, LabelStats
+from modelarts_emulator.contract.labels import (
+    Label,
+    LabelAttribute,
+    LabelProperty,
+    LabelStats,
+)
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType
 from modelarts_emulator.formats.masks import COLOR, GRAY_VALUE, MAX_GRAY_VALUE, color_as_hex
@@ -34,6 +39,7 @@ from modelarts_emulator.samples.changes import with_remaining_labels
 from modelarts_emulator.samples.deletion import SourceRemoval, delete_sample
 from modelarts_emulator.samples.label_rules import require_label_name, without_dangling_relations
 from modelarts_emulator.store import DatasetReader, DatasetWriter
+from modelarts_emulator.util.ids import sample_id as derived_id
 
 MAX_LABELS = 10_000
 SHORTCUT = "@modelarts:shortcut"
@@ -84,6 +90,24 @@ def complete(label: Label, dataset_type: DatasetType) -> Label:
     return msgspec.structs.replace(label, name=name, type=label_type, property=property_)
 
 
+def with_attribute_ids(label: Label, dataset_id: str, known: Sequence[LabelAttribute] = ()) -> Label:
+    """Return a label whose attributes all have ids.
+
+    An id in the request is kept; an attribute without one gets that of the ``known`` attribute with its name, or else
+    one derived from the names, so that a repeated request gives the same id.
+    """
+    if label.attributes is None:
+        return label
+    ids = {attribute.name: attribute.id for attribute in known}
+    place = f"{label.type}/{label.name}"
+    completed = []
+    for number, attribute in enumerate(label.attributes):
+        derived = derived_id(dataset_id, f"{place}/{attribute.name}", occurrence=number)
+        identity = attribute.id or ids.get(attribute.name) or derived
+        completed.append(msgspec.structs.replace(attribute, id=identity))
+    return msgspec.structs.replace(label, attributes=completed)
+
+
 def add_label(dataset: DatasetWriter, label: Label) -> None:
     """Add a label.
 
@@ -91,7 +115,7 @@ def add_label(dataset: DatasetWriter, label: Label) -> None:
     UNSUPPORTED_TYPE, and PARAMETER_INVALID if the dataset already has MAX_LABELS labels, or as many for segmentation
     as there are gray values.
     """
-    new = complete(label, dataset.record.type)
+    new = with_attribute_ids(complete(label, dataset.record.type), dataset.record.id)
     if dataset.label(str(new.name), new.type) is not None:
         raise ApiError(LABEL_EXISTS, str(new.name))
     limit = MAX_GRAY_VALUE if new.type is LabelType.IMAGE_SEGMENTATION else MAX_LABELS
@@ -178,6 +202,7 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
         property=property_,
         attributes=known.attributes if label.attributes is None else label.attributes,
     )
+    new = with_attribute_ids(new, dataset.record.id, known.attributes or ())
     _require_free_shortcut(dataset, new, besides=known)
     _require_same_gray_value(known, new)
     _require_free_gray_value(dataset, new, besides=known)
@@ -188,8 +213,7 @@ def update_label(dataset: DatasetWriter, label: Label) -> None:
         return
     if dataset.label(str(new.name), new.type) is not None:
         raise ApiError(LABEL_EXISTS, str(new.name))
-    dataset.remove_label(str(known.name), known.type)
-    dataset.put_label(new)
+    dataset.replace_labels([new if label == known else label for label in dataset.labels])
     _relabel_samples(dataset, known, str(new.name))
     if known.type == LabelType.TRIPLET_ENTITY:
         _rename_ends(dataset, str(known.name), str(new.name))

@@ -21,7 +21,7 @@ from modelarts_emulator.contract.errors import (
 )
 from modelarts_emulator.contract.labels import Label
 from modelarts_emulator.contract.sources import DataSource
-from modelarts_emulator.contract.wire import DatasetType, RunningTaskType, SampleStatus, VersionFormat
+from modelarts_emulator.contract.wire import DatasetType, RunningTaskType, SampleStatus, VersionFormat, VersionStatus
 from modelarts_emulator.jobs.task_conflicts import (
     INTELLIGENT_TASKS,
     KINDS_OF_RUNNING_TASK_TYPE,
@@ -257,7 +257,7 @@ class DatasetManagement:
             return sum(1 for _ in dataset.select(Selection(predicate=lambda sample: sample.parent is not None)))
 
     def running_tasks(self, record: DatasetRecord, task_type: RunningTaskType) -> tuple[bool, list[str]]:
-        """Return whether tasks of a type are running, and the ids of those that have one.
+        """Return whether tasks of a type are running, and their ids; publishing has the id of its version.
 
         DEPLOY, the default of the API, means tasks of any type.
         """
@@ -268,10 +268,12 @@ class DatasetManagement:
             return False, []
         with self._runtime.store.reading(record.id) as dataset:
             tasks = [task for task in dataset.tasks if task.kind in kinds and task.status not in ENDED_STATUSES]
+            versions = [each.version_id for each in dataset.versions if each.status is VersionStatus.CREATING]
         intelligent = INTELLIGENT_TASKS.get(task_type)
         if intelligent is not None:
             tasks = [task for task in tasks if task.request.get("task_type") == intelligent]
-        return intelligent is None or bool(tasks), [task.id for task in tasks]
+        ids = [task.id for task in tasks] + (versions if "publish" in kinds else [])
+        return intelligent is None or bool(tasks), ids
 
     def statistics(
         self,

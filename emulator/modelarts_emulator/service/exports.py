@@ -16,7 +16,7 @@ from modelarts_emulator.contract.errors import (
 )
 from modelarts_emulator.contract.exports import ExportParams, ExportTaskRequest
 from modelarts_emulator.contract.sources import DataSource
-from modelarts_emulator.contract.wire import DatasetName, ExportStatus, VersionFormat
+from modelarts_emulator.contract.wire import DatasetName, ExportStatus, SampleState, VersionFormat
 from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.publishing.export_job import TILE, ExportJob
 from modelarts_emulator.publishing.version_lookup import require_version
@@ -122,7 +122,8 @@ class ExportManagement:
         params = request.export_params or ExportParams()
         for condition in params.search_conditions or ():
             matcher(condition, self._runtime.clock.now_ms())
-        parse_ratio("train_sample_ratio", params.train_sample_ratio or "1.00", INVALID_EXPORT_PARAMETER)
+        ratio = str(params.train_sample_ratio if params.train_sample_ratio not in (None, "") else "1.00")
+        parse_ratio("train_sample_ratio", ratio, INVALID_EXPORT_PARAMETER)
         if request.source_type_header.removesuffix("://") not in ("obs", "s3"):
             raise ApiError(INVALID_EXPORT_PARAMETER, "source_type_header: must be obs:// or s3://")
         if params.export_dest == "NEW_DATASET":
@@ -133,7 +134,8 @@ class ExportManagement:
             clear_difficult=bool(params.clear_difficult),
             clear_hard_property=params.clear_hard_property is not False,
             ratio_sample_usage=bool(params.ratio_sample_usage),
-            train_sample_ratio=params.train_sample_ratio or "1.00",
+            sample_state=params.sample_state or SampleState.ANY,
+            train_sample_ratio=ratio,
         )
 
     def _require_creatable(self, record: DatasetRecord, params: ExportParams, path: ObsPath) -> None:

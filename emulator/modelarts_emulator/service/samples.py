@@ -23,6 +23,8 @@ from modelarts_emulator.samples.deletion import delete_sample
 from modelarts_emulator.samples.label_rules import validate_labels
 from modelarts_emulator.samples.search import in_team_group, narrowed
 from modelarts_emulator.store import DatasetReader, DatasetRecord, DatasetWriter, SampleRecord, Selection
+from modelarts_emulator.store.id_table import id_of
+from modelarts_emulator.store.team_records import TaskMember
 
 MAX_BATCH = 1_000
 MAX_ATTRIBUTES = 100
@@ -94,6 +96,21 @@ class SampleManagement:
         if document is None:
             raise ApiError(SAMPLE_NOT_FOUND, sample_id[:80])
         return document
+
+    def labelers(self, dataset_id: str, documents: Sequence[bytes]) -> dict[str, list[TaskMember]]:
+        """Return the members to whom samples are allotted in team labelling tasks, by sample id."""
+        record = self._runtime.store.entry(dataset_id).record
+        if not record.team_tasks:
+            return {}
+        members = {(task.id, each.worker_id): each for task in record.team_tasks for each in task.members}
+        found: dict[str, list[TaskMember]] = {}
+        with self._runtime.store.reading(dataset_id) as dataset:
+            for sample_id in map(id_of, documents):
+                keys = ((key[0], key[2]) for key in dataset.assignments_of_sample(sample_id))
+                distinct = {members[key].worker_id: members[key] for key in keys if key in members}
+                if distinct:
+                    found[sample_id] = list(distinct.values())
+        return found
 
     def search_terms(self, project_id: str, dataset_id: str) -> SearchTerms:
         """Return the labels, labellers and attributes of a dataset's samples. Raises DATASET_NOT_FOUND."""

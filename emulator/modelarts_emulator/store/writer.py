@@ -96,8 +96,11 @@ class DatasetWriter(DatasetReader):
         self._put("samples", sample_id, None)
 
     def put_label(self, label: Label) -> None:
-        """Add a label, or replace the one with its name and type."""
-        self._put("labels", (label.name, label.type), label)
+        """Add a label at the end, or replace the one with its name and type."""
+        key = (label.name, label.type)
+        if self._changed.get("labels", {}).get(key, label) is None:
+            self.replace_labels(self.labels)  # removed in this transaction: it must not return to its former place
+        self._put("labels", key, label)
 
     def remove_label(self, name: str, label_type: int | None) -> None:
         """Remove a label from the dataset; samples are not changed."""

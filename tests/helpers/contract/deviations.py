@@ -9,14 +9,14 @@ from __future__ import annotations
 FAULTS: dict[str, str] = {
     r"clear_difficult: not in the contract": "the examples of the status pages show it",
     r"sample_state: '' is none of the options": "the examples send an empty text, and it is answered as it came",
+    r"train_sample_ratio: 1\.0 is no String": "the tables say text, every example of an answer has a number",
     r"sample_status: '\w+' is none of the options": "real clients record MANUAL_ANNOTATION and UN_ANNOTATION",
     r"annotated_by: not in the contract": "on every sample that recorded data of real clients shows",
     r"datasets\[\]\.files: not in the contract": "the text of the list's page has it beside samples",
 }
 
 MISSING: dict[str, str] = {
-    r"labelers": "members of a labelling team; there are no team tasks",
-    r"export_params\.sample_state": "the example lists an export by state, the test's has none",
+    r"labelers": "members of a labelling team; the replayed dataset has no team task",
     r"export_params\.export_new_dataset_": "the example lists an export to a dataset, the test's is to a directory",
     r"^DeleteLabelAndSamples\.success": "a 204 has no body",
 }

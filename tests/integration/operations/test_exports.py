@@ -54,7 +54,8 @@ def test_export_as_tile_writes_label_files_beside_the_images(api: Api, bucket: P
         "clear_difficult": False,
         "clear_hard_property": True,
         "ratio_sample_usage": False,
-        "train_sample_ratio": "1.00",
+        "sample_state": "",
+        "train_sample_ratio": 1.0,
     }
     folder = bucket / "exported"
     names = {"1.png", "1.txt", "1-1.png", "1-1.txt", "2.png", "3.png", "dataset-457f.manifest"}
@@ -146,12 +147,14 @@ def test_export_of_a_version_ignores_later_changes(api: Api, bucket: Path, datas
     assert (task["version_id"], task["total_sample_count"]) == (version["version_id"], 2)
 
 
-def test_export_with_a_split_writes_usages_to_the_manifest(api: Api, bucket: Path) -> None:
+@pytest.mark.parametrize("ratio", ["0.8", 0.8])
+def test_export_with_a_split_writes_usages_to_the_manifest(api: Api, bucket: Path, ratio: str | float) -> None:
     for number in range(10):
         write(bucket, f"in/{number}.png", picture())
     dataset_id = api.dataset()
     api.label(dataset_id, {sample_id: [{"name": "one"}] for sample_id in api.ids(dataset_id).values()})
-    exported(api, dataset_id, export_params={"ratio_sample_usage": True, "train_sample_ratio": "0.8"})
+    task = exported(api, dataset_id, export_params={"ratio_sample_usage": True, "train_sample_ratio": ratio})
+    assert task["export_params"]["train_sample_ratio"] == 0.8
     lines = [json.loads(line) for line in (bucket / "exported/dataset-457f.manifest").read_text().splitlines()]
     usages = [line["usage"] for line in lines]
     assert (usages.count("TRAIN"), usages.count("EVAL")) == (8, 2)

@@ -78,10 +78,10 @@ def test_update_label_with_rename_renames_it_on_every_sample(api: Api, labelled:
     answer = api.call("PUT", f"/{labelled}/data-annotations/labels", json=body)
     codes = [None, "ModelArts.4410", "ModelArts.4411", "ModelArts.4412"]
     assert [result.get("error_code") for result in answer["results"]] == codes
-    assert names(api, labelled) == ["y", "z"]
+    assert names(api, labelled) == ["z", "y"]
     assert api.samples(labelled, "?label_name=x")["sample_count"] == 0
     assert api.samples(labelled, "?label_name=z")["sample_count"] == 2
-    label = api.call("GET", f"/{labelled}/data-annotations/labels")["labels"][1]
+    label = api.call("GET", f"/{labelled}/data-annotations/labels")["labels"][0]
     assert label["property"] == {"@modelarts:shortcut": "1", "@modelarts:color": "#111111"}
 
 
