@@ -34,7 +34,7 @@ def _mounted_ntfs(tmp_path: Path, options: str) -> Iterator[Path]:
     _require("mkfs.ntfs", "lowntfs-3g")
     image, folder = tmp_path / "ntfs.img", tmp_path / "ntfs"
     with image.open("wb") as file:
-        file.truncate(32 << 20)
+        file.truncate(256 << 20)  # sparse
     subprocess.run(["mkfs.ntfs", "-F", "-Q", "-q", str(image)], check=True, capture_output=True)
     folder.mkdir()
     subprocess.run(["lowntfs-3g", "-o", options, str(image), str(folder)], check=True, capture_output=True)
