@@ -486,7 +486,7 @@ def settings_from_keywords(keywords: Mapping[str, Any]) -> Settings:
 
 def _sample_name(sample: SampleRecord) -> str:
     if sample.cells is not None:
-        return ",".join(sample.cells)
+        return ",".join(cell or "" for cell in sample.cells)
     return sample.path if sample.text is None else sample.text
 
 

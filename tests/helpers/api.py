@@ -35,6 +35,7 @@ class Api:
             "work_path": "/bucket/out/",
             "work_path_type": 0,
             "import_annotations": False,
+            "import_data": True,  # of tables; no effect on other types
             **members,
         }
         return str(self.call("POST", "", 201, json=body)["dataset_id"])

@@ -277,7 +277,7 @@ class CreateDatasetRequest(Wire, kw_only=True):
     import_annotations: bool = True
     """Whether labels in the input folder are imported; true by default."""
     import_data: bool = False
-    """Whether the rows of a table are loaded; false by default."""
+    """Whether the data source of a table is imported, into ``inner_data_path``; false by default."""
     label_format: LabelFormat | None = None
     """Layout of labels in the text files of a text classification dataset."""
     labels: list[Label] | None = None

@@ -123,7 +123,7 @@ class ImportTaskRequest(Wire, kw_only=True):
     import_annotations: bool = True
     """Whether labels are imported together with the samples; true by default."""
     import_folder: str | None = None
-    """Folder below the dataset's input path that files from elsewhere are copied into."""
+    """Folder below the dataset's input path that files from elsewhere are copied into; tables have none."""
     import_origin: Literal["obs", "dws", "dli", "rds", "mrs", "inference"] = "obs"
     """Kind of source; only ``obs`` (default) can be read."""
     import_path: str | None = None

@@ -136,8 +136,8 @@ class DescribeSampleResp(Wire, kw_only=True):
     """Remark of the team's reviewer."""
     review_score: str | None = None
     """Points that the team's reviewer gave."""
-    sample_data: list[str] | None = None
-    """Values of a row, for a table sample."""
+    sample_data: list[str | None] | None = None
+    """Values of a row, for a table sample; null for a value that does not fit its column."""
     sample_dir: str | None = None
     """OBS folder of the sample's file."""
     sample_id: str | None = None

@@ -13,7 +13,6 @@ import msgspec
 
 _OWN = "set by the service, not by clients"
 _ONLY_OBS = "only OBS can be read"
-_AS_IT_IS = "the file is stored unchanged"
 _BY_DATASET = "the type of the sample's dataset is used"
 _OWN_SIZE = "the size is read from the picture"
 _ORIGIN = "the source of the import is recorded"
@@ -90,8 +89,6 @@ WITHOUT_EFFECT: dict[str, dict[str, str]] = {
     "UploadSamplesJson": {
         "samples[].data_source.data_type": _ONLY_OBS,
         "samples[].data_source.source_info": _ONLY_OBS,
-        "samples[].data_source.schema_maps": _AS_IT_IS,
-        "samples[].data_source.with_column_header": _AS_IT_IS,
         "samples[].metadata.@modelarts:import_origin": _ORIGIN,
     },
     "CreateDataset": {

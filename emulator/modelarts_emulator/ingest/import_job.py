@@ -72,7 +72,7 @@ class ImportJob:
         self._report()
         if listing is not None:
             listing.refresh()
-        if self._is_first:
+        if self._is_first and not self._record.reads_own_data:
             self._runtime.synchronizer.synchronize(self._record.id, listing=listing)
         sources = listing.directories if listing is not None and self._is_first else (self._plan.source,)
         for source in sources:

@@ -9,7 +9,7 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import PARAMETER_INVALID, ApiError
 from modelarts_emulator.contract.imports import ImportTaskRequest
 from modelarts_emulator.contract.labels import Label
-from modelarts_emulator.contract.wire import LabelType
+from modelarts_emulator.contract.wire import DatasetType, LabelType
 from modelarts_emulator.formats import directory_layouts
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.paths import ObsPath
@@ -91,7 +91,7 @@ def import_plan(request: ImportTaskRequest, record: DatasetRecord, user: str) ->
         label_types=DATASET_TYPES[record.type].labels,
         difficult_only=request.difficult_only,
         final=request.final_annotation,
-        folder=request.import_folder or "",
+        folder="" if record.type is DatasetType.TABLE else request.import_folder or "",
         origin=ORIGINS[request.import_origin],
         options=directory_layouts.DirectoryOptions(
             annotation_format=request.annotation_format,

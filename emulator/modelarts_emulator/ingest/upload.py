@@ -26,7 +26,7 @@ from modelarts_emulator.contract.errors import (
     ApiError,
 )
 from modelarts_emulator.contract.samples import Sample, SampleLabel
-from modelarts_emulator.contract.sources import LabelFormat
+from modelarts_emulator.contract.sources import DataSource, LabelFormat
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleStatus, SampleType
 from modelarts_emulator.formats import text
 from modelarts_emulator.formats.problem import Problem
@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 MAX_IMAGE_BYTES = 25 * 1024 * 1024
 MAX_OBJECT_BYTES = 256 * 1024 * 1024
 
+_ENCODINGS = {"UTF-8": "utf-8-sig", "UTF8": "utf-8-sig", "GBK": "gb18030", "GB2312": "gb18030"}
 _THREADS = 4
 _MIN_FILES_FOR_THREADS = 8
 
@@ -213,7 +214,7 @@ class LineUpload(SampleUpload):
         try:
             path = self.target(sample)
             data = _as_utf8(sample, self.content(sample))
-            options = self._read_options(path)
+            options = self._read_options(path, sample.data_source)
             read = self._read(sample, path, data, options)
             metadata = checked_metadata(sample.metadata)
             with self.pending_files([sample]) as pending:
@@ -230,7 +231,9 @@ class LineUpload(SampleUpload):
             return error
         return read[0][0]
 
-    def _read_options(self, path: ObsPath) -> ReadOptions:
+    def _read_options(self, path: ObsPath, source: DataSource | None) -> ReadOptions:
+        if self.record.type is DatasetType.TABLE and source is not None:
+            return ReadOptions(with_column_header=source.with_column_header, schema_maps=source.schema_maps or [])
         if self._label_format is not None and self.record.type is DatasetType.TEXT_CLASSIFICATION:
             return ReadOptions(label_format=self._label_format)
         return read_options_of(self.record, path.object_name)
@@ -294,8 +297,10 @@ def _sample_of(outcome: Outcome) -> SampleRecord | ApiError:
 
 def _as_utf8(sample: Sample, data: bytes) -> bytes:
     """Return a text file in UTF-8, from the encoding that the request names. Raises UPLOAD_FAILED."""
+    # GB18030 contains GBK and GB2312, and what Windows writes under their names.
+    encoding = _ENCODINGS.get(sample.encoding.upper(), sample.encoding)
     try:
-        return data.decode("utf-8-sig" if sample.encoding.upper() == "UTF-8" else sample.encoding).encode("utf-8")
+        return data.decode(encoding).encode("utf-8")
     except (LookupError, UnicodeError):
         raise ApiError(UPLOAD_FAILED, f"{sample.name}: data is not in {sample.encoding[:40]}") from None
 

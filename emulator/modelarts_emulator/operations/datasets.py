@@ -97,7 +97,7 @@ def update_dataset(
     """Change name, description and labels (deleted, then added, then updated), or switch to a version.
 
     All of it or nothing. Raises DATASET_NOT_FOUND, DATASET_EXISTS, LABEL_NOT_FOUND, LABEL_EXISTS, SHORTCUT_EXISTS,
-    LABEL_INCOMPATIBLE, VERSION_NOT_FOUND, PUBLISHING, PUBLISHING_ANNOTATION, SWITCHING.
+    LABEL_INCOMPATIBLE, VERSION_NOT_FOUND, UNSUPPORTED_TYPE, PUBLISHING, PUBLISHING_ANNOTATION, SWITCHING.
     """
     service.datasets.update(context.project_id, context.dataset_id, request)
     return UpdateDatasetResponse(dataset_id=context.dataset_id)

@@ -98,7 +98,9 @@ class VersionFiles:
         path = ObsPath.directory(version.data_path).join(f"{version.version_name}.csv")
         names = [str(field.name) for field in self._record.schema] if version.with_column_header else None
         with SpooledTemporaryFile(IN_MEMORY) as file:
-            csv_table.write((sample.cells or [] for sample in self._samples(store)), file, names)
+            csv_table.write(
+                ([cell or "" for cell in sample.cells or ()] for sample in self._samples(store)), file, names
+            )
             output.write(path, _chunks(file))
         return SampleRecord(id=version.version_id, path=path.object_name, type=SampleType.TABLE, time=0)
 

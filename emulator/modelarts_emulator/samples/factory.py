@@ -13,6 +13,7 @@ from modelarts_emulator.contract.datasets import Field
 from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
 from modelarts_emulator.contract.wire import DatasetType, SampleType
 from modelarts_emulator.formats import csv_table, text
+from modelarts_emulator.formats.column_values import fitting_values
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.store import DatasetRecord, ReadOptions, SampleRecord
@@ -23,8 +24,13 @@ WHOLE_LINES = ReadOptions(label_format=LabelFormat(label_type=text.BESIDE))
 
 def input_directories(record: DatasetRecord) -> list[ObsPath]:
     """Return the directories that hold a dataset's samples: its data sources, or else its own ``data/`` directory."""
-    paths = [ObsPath.directory(source.data_path) for source in record.data_sources if source.data_path]
+    paths = [] if record.reads_own_data else source_directories(record)
     return paths or [ObsPath.directory(record.inner_work_path + "data/")]
+
+
+def source_directories(record: DatasetRecord) -> list[ObsPath]:
+    """Return the directories of a dataset's data sources. Those of a table are imported once, if at all."""
+    return [ObsPath.directory(source.data_path) for source in record.data_sources if source.data_path]
 
 
 def file_sample(identity: str, traits: DatasetTypeTraits, path: ObjectKey, size: int, mtime_ns: int) -> SampleRecord:
@@ -44,7 +50,7 @@ def read_options_of(record: DatasetRecord, path: ObjectKey) -> ReadOptions:
     if record.type is not DatasetType.TABLE:
         is_classified = record.type is DatasetType.TEXT_CLASSIFICATION
         return ReadOptions(label_format=record.label_format) if is_classified else WHOLE_LINES
-    for source in record.data_sources:
+    for source in () if record.reads_own_data else record.data_sources:
         if source.data_path and ObsPath.directory(source.data_path).contains(ObsPath.of(path)):
             return ReadOptions(with_column_header=source.with_column_header, schema_maps=source.schema_maps or [])
     return ReadOptions()
@@ -91,11 +97,15 @@ def row_samples(
     names = csv_table.header(stream)
     stream.seek(0)
     columns = [str(field.name) for field in record.schema]
+    order, missing = _order(names, columns, options.schema_maps)
+    if missing:
+        yield Problem("row 1", f"has no column {', '.join(missing)}", 1)
+        return
     seen: Counter[tuple[str, ...]] = Counter()
     for row in csv_table.read(
         stream,
         columns=len(names) if options.schema_maps else len(columns) or len(names),
-        order=_order(names, columns, options.schema_maps),
+        order=order,
         skip_header=has_header(names, record.schema, options),
     ):
         if isinstance(row, Problem):
@@ -109,7 +119,7 @@ def row_samples(
             type=SampleType.TABLE,
             time=time,
             size=sum(len(cell.encode("utf-8", "surrogatepass")) for cell in row),
-            cells=row,
+            cells=fitting_values(row, record.schema),
         )
         seen[key] += 1
 
@@ -129,12 +139,11 @@ def schema_of(names: Sequence[str]) -> list[Field]:
     return [Field(schema_id=number, name=name, type="STRING") for number, name in enumerate(names, 1)]
 
 
-def _order(names: list[str], columns: list[str], maps: Sequence[SchemaMap]) -> list[int] | None:
-    """Return the position of each schema column in a row, if the file names its columns differently."""
+def _order(names: list[str], columns: list[str], maps: Sequence[SchemaMap]) -> tuple[list[int] | None, list[str]]:
+    """Return the position of each schema column in a row if a map is given, and the names that the file lacks."""
     if not maps:
-        return None
-    sources = {mapped.dest_name: mapped.src_name for mapped in maps}
-    places = [
-        names.index(str(sources.get(column, column))) for column in columns if sources.get(column, column) in names
-    ]
-    return places if len(places) == len(columns) else None
+        return None, []
+    sources = {mapped.dest_name: str(mapped.src_name) for mapped in maps}
+    wanted = [sources.get(column, column) for column in columns]
+    missing = [name for name in wanted if name not in names]
+    return ([] if missing else [names.index(name) for name in wanted]), missing

@@ -39,6 +39,7 @@ from modelarts_emulator.samples.dataset_labels import (
     delete_labels,
     update_label,
 )
+from modelarts_emulator.samples.factory import input_directories, source_directories
 from modelarts_emulator.samples.hard_examples import HARD, HARD_REASONS, REASONS
 from modelarts_emulator.samples.search import all_of, in_team_group, labelled_by
 from modelarts_emulator.service.imports import ImportManagement
@@ -132,7 +133,9 @@ class DatasetManagement:
         runtime.watch(record, compare=False)
         if may_have_labels:
             runtime.wait_watched(record.id, _WATCH_TIMEOUT_S)
-        listing = runtime.synchronizer.list_inputs(record, keep=may_have_labels)
+        imports_sources = record.reads_own_data and may_have_labels
+        directories = source_directories(record) if imports_sources else input_directories(record)
+        listing = runtime.synchronizer.list_directories(directories, keep=may_have_labels)
         import_task_id = self._imports.start_first(record, listing, user)
         if import_task_id is None:
             self._synchronization.start_first(record, listing)
@@ -161,7 +164,8 @@ class DatasetManagement:
         """Change name, description and labels (deleted, then added, then updated), or switch to a version.
 
         All of it or nothing. Raises: DATASET_NOT_FOUND, DATASET_EXISTS, LABEL_NOT_FOUND, LABEL_EXISTS,
-        SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, VERSION_NOT_FOUND, PUBLISHING, PUBLISHING_ANNOTATION, SWITCHING.
+        SHORTCUT_EXISTS, LABEL_INCOMPATIBLE, VERSION_NOT_FOUND, UNSUPPORTED_TYPE, PUBLISHING, PUBLISHING_ANNOTATION,
+        SWITCHING.
         """
         runtime = self._runtime
         record = runtime.require_dataset(project_id, dataset_id)
@@ -354,6 +358,7 @@ class DatasetManagement:
             label_format=request.label_format,
             managed=request.managed,
             import_data=request.import_data,
+            reads_own_data=dataset_type is DatasetType.TABLE,
             import_annotations=request.import_annotations,
             team_tasks=[]
             if request.workforce_information is None

@@ -43,18 +43,24 @@ class ImportManagement:
         return ImportJob(self._runtime, record, plan, listing, _shown_request(request, plan)).start()
 
     def start_first(self, record: DatasetRecord, listing: Listing, user: str) -> str | None:
-        """Import the labels of a new dataset's input, if there are any; return the task's id, or None.
+        """Import the labels of a new dataset's input, if there are any, or its table; return the task's id, or None.
 
-        ``listing`` is the listing of the input directories; only its beginning is read here.
+        ``listing`` is the listing of the directories to import from; only its beginning is read here.
         """
         if not self._has_labels(record, listing):
             return None
+        source = record.data_sources[0]
         plan = ImportPlan(
             source=listing.directories[0],
             is_manifest=False,
             user=user,
             annotations=record.type is not DatasetType.TABLE,
-            options=directory_layouts.DirectoryOptions(label_format=record.label_format, schema=record.schema),
+            options=directory_layouts.DirectoryOptions(
+                label_format=record.label_format,
+                with_column_header=source.with_column_header,
+                schema=record.schema,
+                schema_maps=source.schema_maps or (),
+            ),
         )
         request = {"import_path": plan.source.uri(), "import_type": DIRECTORY}
         return ImportJob(self._runtime, record, plan, listing, request, is_first=True).start()
@@ -79,7 +85,7 @@ class ImportManagement:
     def may_have_labels(self, record: DatasetRecord) -> bool:
         """Return whether creating this dataset imports labels, if its input has any."""
         if record.type is DatasetType.TABLE:
-            return record.import_data
+            return record.import_data and bool(record.data_sources)
         return brings_labels(record)
 
     def _has_labels(self, record: DatasetRecord, listing: Listing) -> bool:

@@ -82,6 +82,8 @@ class VersionManagement:
         """Start making samples and labels those of a version, in the background; the dataset's status is 7 until then.
 
         ``change`` is applied in the transaction that starts the switch, or not at all.
-        Raises: VERSION_NOT_NORMAL and the error of a conflicting task.
+        Raises: UNSUPPORTED_TYPE for a table, VERSION_NOT_NORMAL, and the error of a conflicting task.
         """
+        if record.type is DatasetType.TABLE:
+            raise ApiError(UNSUPPORTED_TYPE, "the version of a table dataset cannot be changed")
         VersionSwitch(self._runtime, record, version_id).start(change)

@@ -50,8 +50,8 @@ class SampleRecord(Record, kw_only=True, gc=False, rename={"switched_out": "asid
     """Width, height and number of channels of a picture; None if its header cannot be read."""
     text: str | None = None
     """The line of a text sample."""
-    cells: list[str] | None = None
-    """The row of a table sample."""
+    cells: list[str | None] | None = None
+    """The row of a table sample; None for a value that does not fit its column."""
     labels: list[SampleLabel] = []
     status: SampleStatus = SampleStatus.UN_ANNOTATION
     annotated_by: str | None = None
@@ -154,6 +154,9 @@ class DatasetRecord(Record, kw_only=True):
     label_format: LabelFormat | None = None
     managed: bool = False
     import_data: bool = False
+    reads_own_data: bool = False
+    """Whether the samples are in ``<inner_work_path>data/`` and the data sources are only imported from, as of a table.
+    False for tables of version 0.1, whose rows are in their data sources."""
     import_annotations: bool = True
     import_task_id: str | None = None
     open_exports: int = 0

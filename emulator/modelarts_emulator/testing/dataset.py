@@ -180,6 +180,7 @@ def create_dataset(
         "work_path": project.obs(f"output-{number}/"),
         "work_path_type": 0,
         "import_annotations": False,
+        "import_data": True,  # of tables; other types ignore it
         **members,
     }
     project.path(f"output-{number}/").mkdir(exist_ok=True)

@@ -250,14 +250,75 @@ def test_create_over_a_table_with_import_data_imports_it(api: Api, bucket: Path)
     assert rows(api, answer["dataset_id"]) == [["1", "2"]]
 
 
+def imported_table(bucket: Path, api: Api, dataset_id: str, name: str = "a.csv") -> Path:
+    """Return the file that holds an imported table."""
+    return bucket / api.call("GET", f"/{dataset_id}")["inner_data_path"].removeprefix("/bucket/") / name
+
+
 def test_row_keeps_its_id_when_other_rows_change(api: Api, bucket: Path) -> None:
     write(bucket, "in/a.csv", "a,b\n1,2\n3,4\n")
     dataset_id = api.dataset(dataset_type=400)
     before = {tuple(s["sample_data"]): s["sample_id"] for s in api.samples(dataset_id)["samples"]}
-    write(bucket, "in/a.csv", "a,b\n0,0\n3,4\n")
+    imported_table(bucket, api, dataset_id).write_text("a,b\n0,0\n3,4\n")
     poll(lambda: rows(api, dataset_id) in ([["3", "4"], ["0", "0"]], [["0", "0"], ["3", "4"]]), "the new row")
     after = {tuple(s["sample_data"]): s["sample_id"] for s in api.samples(dataset_id)["samples"]}
     assert after["3", "4"] == before["3", "4"]
+
+
+def test_create_over_a_table_without_import_data_loads_no_rows(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\n")
+    dataset_id = api.dataset(dataset_type=400, import_data=False)
+    assert rows(api, dataset_id) == []
+    api.call("POST", f"/{dataset_id}/sync-data", json={})
+    api.ready(dataset_id)
+    assert rows(api, dataset_id) == []
+    assert imported(api, dataset_id, "/bucket/in/", import_type="dir", with_column_header=True)["status"] == "COMPLETED"
+    assert rows(api, dataset_id) == [["1", "2"]]
+
+
+def test_imported_table_is_stored_in_the_inner_data_path(api: Api, bucket: Path) -> None:
+    write(bucket, "in/sub/a.csv", "a,b\n1,2\n")
+    write(bucket, "more/b.csv", "3,4\n")
+    dataset_id = api.dataset(dataset_type=400)
+    imported(api, dataset_id, "/bucket/more/", import_type="dir", import_folder="ignored")
+    folder = imported_table(bucket, api, dataset_id, "")
+    assert (folder / "sub/a.csv").read_text() == "a,b\n1,2\n"
+    assert (folder / "b.csv").read_text() == "3,4\n"
+    (bucket / "in/sub/a.csv").unlink()
+    assert rows(api, dataset_id) == [["1", "2"], ["3", "4"]]
+    sample = api.samples(dataset_id, "?order=asc")["samples"][0]
+    assert sample["sample_dir"] == "/" + (folder / "sub").relative_to(bucket.parent).as_posix() + "/"
+
+
+def test_version_of_a_table_cannot_be_switched(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\n")
+    dataset_id = api.dataset(dataset_type=400)
+    first = api.publish(dataset_id)["version_id"]
+    second = api.publish(dataset_id)["version_id"]
+    body = {"current_version_id": first, "description": "changed"}
+    assert api.refused("PUT", f"/{dataset_id}", 501, json=body) == "ModelArts.4383"
+    details = api.call("GET", f"/{dataset_id}")
+    assert (details["current_version_id"], details["description"], details["status"]) == (second, "", 1)
+
+
+def test_values_that_do_not_fit_their_columns_become_null(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "n,s,b\n1,x,true\nx,,maybe\n300,y,\n")
+    schema = [{"name": "n", "type": "BYTE"}, {"name": "s", "type": "String"}, {"name": "b", "type": "BOOLEAN"}]
+    dataset_id = api.dataset(dataset_type=400, schema=schema)
+    assert rows(api, dataset_id) == [["1", "x", "true"], [None, "", None], [None, "y", None]]
+    version = api.publish(dataset_id)
+    folder = bucket / version["data_path"].removeprefix("/bucket/")
+    assert (folder / "V001.csv").read_text() == "n,s,b\n1,x,true\n,,\n,y,\n"
+
+
+def test_table_without_a_mapped_column_is_reported(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\n")
+    maps = [{"src_name": "c", "dest_name": "b"}]
+    source = {"data_path": "/bucket/in/", "with_column_header": True, "schema_maps": maps}
+    dataset_id = api.dataset(dataset_type=400, schema=SCHEMA, data_sources=[source])
+    assert rows(api, dataset_id) == []
+    (task,) = api.call("GET", f"/{dataset_id}/import-tasks")["import_tasks"]
+    assert "a.csv row 1: has no column c" in task["error_msg"]
 
 
 @pytest.mark.slow
@@ -289,10 +350,11 @@ def test_upload_of_a_text_file_adds_one_sample_for_each_line(api: Api, bucket: P
     assert upload(api, dataset_id, b"x")["results"][0]["error_code"] == "ModelArts.4422"
 
 
-def test_upload_in_another_encoding_is_stored_as_utf8(api: Api, bucket: Path) -> None:
+@pytest.mark.parametrize("encoding", ["GBK", "gb2312"])
+def test_upload_in_another_encoding_is_stored_as_utf8(api: Api, bucket: Path, encoding: str) -> None:
     dataset_id = api.dataset(dataset_type=101)
-    assert upload(api, dataset_id, "数据集".encode("gbk"), "a.txt", encoding="GBK")["success"]
-    assert list(texts(api, dataset_id)) == ["数据集"]
+    assert upload(api, dataset_id, "数据集😀".encode("gb18030"), "a.txt", encoding=encoding)["success"]
+    assert list(texts(api, dataset_id)) == ["数据集😀"]
     refused = upload(api, dataset_id, "数据集".encode("gbk"), "b.txt")
     assert refused["results"][0]["error_code"] == "ModelArts.4421"
     assert [path.name for path in (bucket / "in").iterdir()] == ["a.txt"]
@@ -302,3 +364,31 @@ def test_upload_of_a_table_adds_one_sample_for_each_row(api: Api, bucket: Path) 
     dataset_id = api.dataset(dataset_type=400)
     assert upload(api, dataset_id, b"a,b\n1,2\n", "a.csv")["success"]
     assert rows(api, dataset_id) == [["1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ({"with_column_header": False}, [["b", "a"], ["1", "2"]]),
+        ({"with_column_header": True}, [["1", "2"]]),
+        (
+            {
+                "with_column_header": True,
+                "schema_maps": [{"src_name": "b", "dest_name": "b"}, {"src_name": "a", "dest_name": "a"}],
+            },
+            [["2", "1"]],
+        ),
+    ],
+)
+def test_upload_of_a_table_follows_its_data_source(api: Api, source: Any, wanted: Any) -> None:
+    dataset_id = api.dataset(dataset_type=400, schema=SCHEMA)
+    assert upload(api, dataset_id, b"b,a\n1,2\n", "a.csv", data_source=source)["success"]
+    assert rows(api, dataset_id) == wanted
+
+
+def test_upload_of_a_table_without_a_mapped_column_is_refused(api: Api, bucket: Path) -> None:
+    dataset_id = api.dataset(dataset_type=400, schema=SCHEMA)
+    source = {"with_column_header": True, "schema_maps": [{"src_name": "c", "dest_name": "b"}]}
+    answer = upload(api, dataset_id, b"a,b\n1,2\n", "a.csv", data_source=source)
+    assert answer["results"][0]["error_code"] == "ModelArts.4421"
+    assert list(imported_table(bucket, api, dataset_id, "").iterdir()) == []

@@ -67,7 +67,7 @@ def test_create_over_a_folder_without_labels_walks_it_once(
     assert api.samples(dataset_id)["sample_count"] == 1
 
 
-@pytest.mark.parametrize("dataset_type", [900, 101, 200, 400])
+@pytest.mark.parametrize("dataset_type", [900, 101, 200])
 def test_create_of_a_type_without_first_import_walks_the_input_once(
     emu: Emulator, api: Api, bucket: Path, walks: list[str], dataset_type: int
 ) -> None:
@@ -78,6 +78,16 @@ def test_create_of_a_type_without_first_import_walks_the_input_once(
     api.dataset(dataset_type=dataset_type)
     idle(emu)
     assert walks == ["/bucket/in/"]
+
+
+def test_create_of_a_table_walks_its_source_once(emu: Emulator, api: Api, bucket: Path, walks: list[str]) -> None:
+    (bucket / "in/1.csv").write_bytes(b"a,b\n1,2\n")
+    idle(emu)
+    walks.clear()
+    dataset_id = api.dataset(dataset_type=400)
+    idle(emu)
+    assert walks.count("/bucket/in/") == 1
+    assert api.samples(dataset_id)["sample_count"] == 1
 
 
 def test_create_reports_a_file_that_comes_after_the_walk(emu: Emulator, api: Api, bucket: Path) -> None:

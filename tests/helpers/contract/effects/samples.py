@@ -6,7 +6,12 @@ import base64
 from functools import cache
 from typing import Any
 
-from tests.helpers.contract.effects.parts import metadata_members, sample_label_members, separator_members
+from tests.helpers.contract.effects.parts import (
+    metadata_members,
+    sample_label_members,
+    schema_members,
+    separator_members,
+)
 from tests.helpers.contract.project import Body, Case, ContractProject, Do
 from tests.helpers.pictures import picture
 
@@ -20,6 +25,7 @@ def _base64(data: bytes) -> str:
 
 PNG, WAV, GBK = (_base64(data) for data in (picture(colour=(50, 0, 0)), b"sound", "数据".encode("gbk")))
 DAMAGED = _base64(b"not a picture")
+CSV = _base64(b"a,b\n1,2\n")
 TXT = _base64(b"four;five/six\n")
 NAMES = {0: "up.png", 1: "up.png", 202: "up.wav"}
 DATA = {0: PNG, 1: PNG, 202: WAV}
@@ -87,6 +93,19 @@ def uploaded_label(kind: int) -> Do:
     return labelled
 
 
+def upload_rows(project: ContractProject, body: Body) -> str:
+    """Upload a table into a dataset of two columns without rows."""
+    dataset_id = project.dataset(400, "target", schema=[{"name": "x"}, {"name": "y"}])
+    request = {"samples": [{"name": "up.csv", "data": CSV, **body}]}
+    answer = project.send("POST", f"/{dataset_id}/data-annotations/samples", request)
+    return answer + project.seen(dataset_id)
+
+
+def uploaded_rows(members: Body) -> Body:
+    """Return how the columns of an uploaded table are read."""
+    return {"data_source": {"with_column_header": True, **members}}
+
+
 def uploaded_text(label_format: Body) -> Body:
     """A text file with label information."""
     return {"data": TXT, **({"label_format": label_format} if label_format else {})}
@@ -111,6 +130,7 @@ EFFECTS: dict[str, dict[str, Case]] = {
             {"data_source": {"data_path": "/bucket/in/1.png"}},
             {"data_source": {"data_path": "/bucket/in/none.png"}},
         ),
+        **schema_members(f"{_AT}.data_source", upload_rows, uploaded_rows),
         f"{_AT}.encoding": Case(upload(100), {"data": GBK}, {"data": GBK, "encoding": "GBK"}),
         f"{_AT}.labels": Case(upload(), given(), given(labels=[CAT])),
         **sample_label_members(f"{_AT}.labels[]", uploaded_label, lambda labels: labels),

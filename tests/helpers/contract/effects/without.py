@@ -40,8 +40,6 @@ WITHOUT: dict[str, dict[str, Case]] = {
     "UploadSamplesJson": {
         "samples[].data_source.data_type": _uploaded(data_type=2),
         "samples[].data_source.source_info": _uploaded(**INFO),
-        "samples[].data_source.schema_maps": _uploaded(schema_maps=[{"src_name": "a", "dest_name": "b"}]),
-        "samples[].data_source.with_column_header": _uploaded(with_column_header=True),
         "samples[].metadata.@modelarts:import_origin": Case(samples.upload(), samples.given(), samples.given(**ORIGIN)),
     },
     "CreateDataset": {
