@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from modelarts_emulator.config.settings import Settings
@@ -27,7 +28,15 @@ from modelarts_emulator.obs.metadata_file import METADATA_FILE
 from modelarts_emulator.obs.object_tree import ObjectTree
 from modelarts_emulator.samples.deletion import SourceRemoval
 from modelarts_emulator.samples.factory import input_directories
-from modelarts_emulator.store import TEAMS_FILE, DatasetRecord, DoesNotExist, Durability, Store, TeamStore
+from modelarts_emulator.store import (
+    TEAMS_FILE,
+    DatasetRecord,
+    DoesNotExist,
+    Durability,
+    ExpectedFiles,
+    Store,
+    TeamStore,
+)
 from modelarts_emulator.system.temporary_folder import TemporaryFolder
 from modelarts_emulator.util.clock import AdjustableClock, Clock
 from modelarts_emulator.util.ids import Ids
@@ -64,12 +73,15 @@ class Runtime:
             raise
         self.root = self._temporary.path if self._temporary else Path(settings.data_dir or "")
         fsync = durability is Durability.FULL
-        teams_file = self.root / TEAMS_FILE if settings.data_dir else None
-        self.teams = TeamStore(teams_file, fsync=fsync, now_ms=self.clock.now_ms())
+        expected = ExpectedFiles(self.root if settings.data_dir else None, fsync=fsync)
+        expected.report_missing()
+        self.teams = self._team_store(partial(expected.add, TEAMS_FILE, "teams, members and sent e-mails"), fsync=fsync)
         (self.root / "obs").mkdir(exist_ok=True)
         self.tree = ObjectTree(self.root / "obs", settings.buckets, fsync=fsync, clock=self.clock)
         self.metadata = MetadataStore(self.root / METADATA_FILE if settings.data_dir else None)
+        expected.add(METADATA_FILE, "headers and tags of objects")
         self.signing_key = self._signing_key()
+        expected.add(SIGNING_KEY_FILE, "URLs that were signed before")
         self.signer = UrlSigner(*self.signing_key, self.clock)
         self.tasks = TaskPool(max_open=settings.max_open_tasks)
         self.inference = InferenceScripts()
@@ -215,6 +227,12 @@ class Runtime:
             return
         if result.added or result.changed or result.removed:
             log.info("Dataset %s: %s", dataset_id, result)
+
+    def _team_store(self, on_written: Callable[[], None], *, fsync: bool) -> TeamStore:
+        path = self.root / TEAMS_FILE if self.settings.data_dir else None
+        if path is not None and path.exists():
+            on_written()  # by an earlier release, which expected no file
+        return TeamStore(path, fsync=fsync, now_ms=self.clock.now_ms(), on_written=on_written)
 
     def _signing_key(self) -> SigningKey:
         """Return access key and secret for signed URLs; stored, so that a URL stays valid after a restart."""

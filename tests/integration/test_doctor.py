@@ -15,7 +15,7 @@ from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.obs.metadata import Metadata, MetadataStore
 from modelarts_emulator.obs.object_tree import ObjectStat
 from modelarts_emulator.server import Emulator
-from modelarts_emulator.store import VersionRecord, doctor
+from modelarts_emulator.store import ExpectedFiles, VersionRecord, doctor
 from modelarts_emulator.store.indexed_fields import encode_sample
 from tests.helpers.api import Api
 from tests.helpers.pictures import picture
@@ -158,6 +158,7 @@ MENDED: list[tuple[Callable[[Path], None], str, str]] = [
     (_write(f"datasets/{'n' * 19}/dataset.json.tmp"), f"datasets/{'n' * 19}", "leftover"),
     (_write("signing-key", b"\xff\xfe"), "signing-key", "damaged"),
     (_write("signing-key", b""), "signing-key", "damaged"),
+    (_write("expected-files.json", b"{"), "expected-files.json", "damaged"),
     (_truncated_metadata, "object-metadata.sqlite", "damaged"),
     (_flipped_metadata, "object-metadata.sqlite", "damaged"),
     (_write(f"uploads/{'0' * 32}.ended/upload.json"), f"uploads/{'0' * 32}.ended", "leftover"),
@@ -187,10 +188,21 @@ def before_objects(before: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix("obs/"): what for name, what in before.items() if name.startswith("obs/")}
 
 
+def _lose(name: str) -> Callable[[Path], None]:
+    def lose(root: Path) -> None:
+        expected = ExpectedFiles(root, fsync=False)
+        expected.add(name, "the things in it")
+        assert not (root / name).exists()
+
+    return lose
+
+
 REPORTED: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda root: (root / "obs/bkt/in/3.png").unlink(), "/bkt/in/3.png", "gone"),
     (lambda root: (root / f"{FOLDER}/versions/v.json").unlink(), f"{FOLDER}/versions/v.json", "missing"),
     (_write(f"{FOLDER}/versions/v.json", b"{"), f"{FOLDER}/versions/v.json", "damaged"),
+    (_lose("teams.json"), "teams.json", "missing"),
+    (_lose("object-metadata.sqlite"), "object-metadata.sqlite", "missing"),
 ]
 
 

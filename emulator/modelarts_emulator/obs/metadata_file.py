@@ -66,10 +66,11 @@ class MetadataFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        is_new = path is None or not path.exists()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._rows = _opened(path)
+            self._rows = _opened(path, is_new=is_new)
         except sqlite3.OperationalError as error:
             raise self._refusal(error) from error
         except sqlite3.DatabaseError as error:
@@ -122,7 +123,7 @@ class MetadataFile:
             quarantined,
             len(rows),
         )
-        self._rows = _opened(path)
+        self._rows = _opened(path, is_new=True)
         self._rows.executemany(_INSERT, rows)
 
     def _refusal(self, error: sqlite3.Error) -> OSError:
@@ -144,14 +145,16 @@ def damage_of(path: Path) -> str | None:
     return f"the headers of {len(damaged)} objects are damaged, such as /{damaged[0]}" if damaged else None
 
 
-def _opened(path: Path | None) -> sqlite3.Connection:
-    """Open or create a file. Raises sqlite3.Error."""
+def _opened(path: Path | None, *, is_new: bool) -> sqlite3.Connection:
+    """Open or create a file; an old one must have the table, and all of its pages. Raises sqlite3.Error."""
     rows = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
     rows.text_factory = _decoded
     try:
         # Exclusive locking before WAL: the index of the log is then in memory, and not in a shared memory map, which
         # network file systems do not have. Not flushed: a lost row costs a content type, not an object.
         rows.executescript("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;")
+        if path is not None and not is_new:
+            _require_whole(rows, path)
         rows.execute(_TABLE)
         columns = [column for _, column, *_ in rows.execute("PRAGMA table_info(objects)")]
         if "checksum" not in columns:  # a file of an earlier release
@@ -161,6 +164,19 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         rows.close()
         raise
     return rows
+
+
+def _require_whole(rows: sqlite3.Connection, path: Path) -> None:
+    """Check that a file has the table and is as long as its pages. Raises sqlite3.DatabaseError."""
+    if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'objects'").fetchall():
+        raise sqlite3.DatabaseError("its table is missing")
+    try:
+        rows.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.OperationalError:
+        return  # the disk is full: some pages are in the write-ahead log only
+    (pages,), (size,) = (rows.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    if path.stat().st_size < pages * size:
+        raise sqlite3.DatabaseError(f"it is shorter than its {pages} pages")
 
 
 def _readable_rows(path: Path) -> Iterator[Sequence[Any]]:

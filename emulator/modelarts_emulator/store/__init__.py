@@ -5,6 +5,7 @@
 """
 
 from modelarts_emulator.store.dataset_entries import EntryPage, IndexEntry
+from modelarts_emulator.store.expected_files import ExpectedFiles
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.index import Selection
 from modelarts_emulator.store.indexed_fields import decode_sample, encode_sample, fingerprint
@@ -37,6 +38,7 @@ __all__ = [
     "DoesNotExist",
     "Durability",
     "EntryPage",
+    "ExpectedFiles",
     "FileRecord",
     "FormatTooNew",
     "IndexEntry",

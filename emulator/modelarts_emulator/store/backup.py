@@ -89,7 +89,7 @@ def stage(directory: DataDirectory, backups: Mapping[str, DatasetBackup], *, fsy
     try:
         for folder, backup in zip(folders, backups.values(), strict=True):
             (folder / "versions").mkdir(parents=True)
-            create_first_journal(folder)
+            create_first_journal(folder, fsync=fsync)
             files = {folder / CHECKPOINT: backup.tables}
             files |= {version_path(folder, version_id): tables for version_id, tables in backup.versions.items()}
             for path, tables in files.items():

@@ -12,6 +12,7 @@ from tinydb import where
 from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.directory import DELETED_PREFIX, INDEX, index_rows
+from modelarts_emulator.store.expected_files import EXPECTED_FILES, missing_files, read_expected
 from modelarts_emulator.store.files import read_meta, read_tables
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.indexed_fields import decode_sample
@@ -32,7 +33,7 @@ from modelarts_emulator.store.tinydb_table import DatasetDB
 # Other entries of a data directory: keys, tokens, object headers, unfinished uploads, snapshots, the buckets, and the
 # files of the command line.
 _KNOWN = {"lock", INDEX, TEAMS_FILE, "datasets", "obs", "uploads", "tokens", "signing-key", "control-key", "snapshots"}
-_KNOWN |= {"running", "emulator.log"}
+_KNOWN |= {"running", "emulator.log", EXPECTED_FILES}
 _KNOWN_PREFIX = "object-metadata.sqlite"
 _QUARANTINED = "could not be read and was quarantined; delete it when it is no longer needed"
 _INTERRUPTED = "an interrupted write"
@@ -106,6 +107,9 @@ class DataDirectoryCheck:
         self._check_uploads()
         with suppress(FileNotFoundError):
             self._format_of(self._root / INDEX, _format_of_index, repairable=True)
+        self._format_of(self._root / EXPECTED_FILES, _format_of_expected, repairable=True)
+        for name, loss in missing_files(self._root).items():
+            self._add(self._root / name, "missing", f"{loss} are lost")
 
     def _check_snapshots(self) -> None:
         folder = self._root / "snapshots"
@@ -245,6 +249,11 @@ def _format_of_json(path: Path) -> int:
 def _format_of_index(path: Path) -> int:
     index_rows(path)
     return read_meta(path).format
+
+
+def _format_of_expected(path: Path) -> int:
+    read_expected(path.parent)
+    return formats.FORMAT
 
 
 def _format_of_tables(path: Path) -> int:

@@ -23,6 +23,7 @@ import msgspec
 
 from modelarts_emulator.store.files import read_tables, write_tables
 from modelarts_emulator.store.format import Damaged
+from modelarts_emulator.store.journal import first_line
 from modelarts_emulator.store.records import Counts, DatasetRecord
 from modelarts_emulator.store.tinydb_storage import (
     CHECKPOINT,
@@ -91,7 +92,7 @@ class DataDirectory:
         folder = self.folder(record.id)
         try:
             (folder / "versions").mkdir(parents=True)
-            create_first_journal(folder)
+            create_first_journal(folder, fsync=self._fsync)
             write_tables(folder / CHECKPOINT, tables, fsync=self._fsync)
             if self._fsync:
                 flush_folder(folder.parent)
@@ -170,7 +171,9 @@ class DataDirectory:
         folder = self.folder(row.record.id)
         if _size_and_mtime(folder / CHECKPOINT) != row.file:
             return False
-        return all(generation_of(path) < row.generation for path in journals(folder) if path.stat().st_size)
+        return all(
+            generation_of(path) < row.generation for path in journals(folder) if path.stat().st_size > len(first_line())
+        )
 
 
 def index_rows(path: Path) -> list[IndexRow]:

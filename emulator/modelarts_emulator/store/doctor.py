@@ -26,6 +26,7 @@ from modelarts_emulator.obs.paths import ObsPath
 from modelarts_emulator.obs.walk import is_ignored
 from modelarts_emulator.store import Damaged, DatasetDB, DatasetRecord, DoesNotExist, FormatTooNew, Store
 from modelarts_emulator.store.check import CheckFinding, DataDirectoryCheck, DatasetSummary, leftovers
+from modelarts_emulator.store.expected_files import EXPECTED_FILES
 from modelarts_emulator.store.tinydb_storage import PREVIOUS_CHECKPOINT
 from modelarts_emulator.system.directory_lock import ReadOnlyDirectoryLock
 from modelarts_emulator.system.open_files import is_being_written
@@ -133,11 +134,11 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
             path = tree.local(ObsPath.parse(problem.path).parent) / ObsPath.parse(problem.path).name
             if not is_being_written(path):
                 path.unlink(missing_ok=True)
-        elif problem.path == SIGNING_KEY_FILE:
+        elif problem.path in (SIGNING_KEY_FILE, EXPECTED_FILES):  # the next start writes another
             (data_dir / problem.path).unlink(missing_ok=True)
         elif problem.repairable and problem.path.endswith(f"/{PREVIOUS_CHECKPOINT}"):
             (data_dir / problem.path).unlink(missing_ok=True)  # the next checkpoint writes another
-    if any(problem.path == METADATA_FILE for problem in report.problems):
+    if any(problem.path == METADATA_FILE and problem.kind == "damaged" for problem in report.problems):
         with closing(MetadataFile(data_dir / METADATA_FILE)) as file:
             file.rebuild("found by the doctor")
     for dataset in report.datasets:

@@ -36,6 +36,9 @@ class Meta(msgspec.Struct):
     """Number of the dataset's checkpoint."""
     checksum: bool = False
     """Whether the file ends with a checksum."""
+    heads: bool = False
+    """Whether each journal since this checkpoint has its first line from the beginning, so that an empty one has lost
+    its content. Earlier releases created empty journals."""
 
 
 class Rows(NamedTuple):
@@ -187,7 +190,8 @@ def write_tables(
     with replacing(path, fsync=fsync) as out:
         summed = _ChecksumWriter(out)
         with io.BufferedWriter(summed, _PIECE) as lines:
-            lines.write(_META_START + msgspec.json.encode(Meta(formats.FORMAT, generation, checksum=True)) + b"}\n")
+            meta = Meta(formats.FORMAT, generation, checksum=True, heads=True)
+            lines.write(_META_START + msgspec.json.encode(meta) + b"}\n")
             for name, documents in tables.items():
                 lines.write(b',"%b":{\n' % name.encode())
                 lines.writelines(_joined(documents))
@@ -222,11 +226,11 @@ def _joined(documents: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 
 
 @contextmanager
-def replacing(path: Path, *, fsync: bool) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, fsync: bool, flush_name: bool = True) -> Iterator[IO[bytes]]:
     """Give a new file to write to; it replaces ``path`` at the end, and is removed after an error.
 
     With ``fsync`` the data is flushed before the rename, and the folder after it: the name then never refers to a file
-    without data, and survives power loss.
+    without data, and survives power loss. With ``flush_name`` False the caller flushes the folder.
 
     Raises:
         OSError: the disk refuses; the old file is unchanged.
@@ -244,7 +248,7 @@ def replacing(path: Path, *, fsync: bool) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)
         raise
-    if fsync:
+    if fsync and flush_name:
         flush_folder(path.parent)
 
 

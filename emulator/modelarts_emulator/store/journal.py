@@ -1,6 +1,7 @@
 """The journal: the changes since the last checkpoint, one line per changed record, in atomic groups.
 
-The first line states the format of the file. A group consists of a line per record and a commit line with their number
+The first line states the format of the file. It is there from the beginning: a journal that has lost its content is not
+taken for one without changes. A group consists of a line per record and a commit line with their number
 and a checksum. A reader ignores everything after the last complete group: a crash can only cut off the end. Writers
 append one after another; those that wait for the disk share one flush (group commit).
 """
@@ -20,7 +21,7 @@ from zlib import crc32
 import msgspec
 
 from modelarts_emulator.store import format as formats
-from modelarts_emulator.store.files import UNREADABLE
+from modelarts_emulator.store.files import UNREADABLE, replacing
 from modelarts_emulator.system.durability import flush_data
 from modelarts_emulator.system.file_limit import file_limit
 from modelarts_emulator.system.folder import BINARY, CLOEXEC
@@ -77,6 +78,21 @@ def encode_group(changes: Sequence[DocumentChange]) -> bytes:
     return body + msgspec.json.encode(Commit(len(changes), crc32(body))) + b"\n"
 
 
+def first_line() -> bytes:
+    """Return the first line of a journal that is written now; a journal that is not larger has no groups."""
+    return msgspec.json.encode(JournalHead.new()) + b"\n"
+
+
+def create_journal(path: Path, *, fsync: bool) -> None:
+    """Create a journal without groups in one step; a file that exists stays. Raises OSError.
+
+    The content is durable when this returns, and the name as soon as the caller flushes the folder.
+    """
+    if not path.exists():
+        with replacing(path, fsync=fsync, flush_name=False) as file:
+            file.write(first_line())
+
+
 class OpenJournals:
     """The journals that hold a descriptor: at most ``limit``, apart from those in use. Thread-safe.
 
@@ -119,14 +135,21 @@ class Journal:
 
     def __init__(self, path: Path, *, fsync: bool) -> None:
         """Open or create the file. With ``fsync`` False, ``sync`` does nothing."""
+        create_journal(path, fsync=fsync)
         self.path, self._fsync = path, fsync
-        self._file = os.open(path, _APPENDING | os.O_CREAT, 0o644)
-        self.size = os.fstat(self._file).st_size
+        self._file = os.open(path, _APPENDING)
+        self.size = self._synced = os.fstat(self._file).st_size
+        if not self.size:  # an earlier release created it, or its content was lost
+            self.size = os.write(self._file, first_line())
         self.failed = False
-        self._synced = self.size
         self._syncing = self._appending = self._is_closed = False
         self._turn = threading.Condition()
         OPEN_JOURNALS.add(self)
+
+    @property
+    def size_of_groups(self) -> int:
+        """Size in bytes of all groups; 0 without one."""
+        return max(0, self.size - len(first_line()))
 
     def append(self, group: bytes) -> int:
         """Append a group and return the file offset of its end.
@@ -135,8 +158,6 @@ class Journal:
             OSError: the disk refuses. The group is rolled back, or ``failed`` is set if that fails too.
         """
         start = self.size
-        if not start:
-            group = msgspec.json.encode(JournalHead.new()) + b"\n" + group
         with self._turn:
             if self._file < 0:
                 self._reopen()
@@ -286,7 +307,7 @@ class JournalFile:
             copy = self.path.with_name(f"{self.path.name}.damaged-{self.path.stat().st_mtime_ns}")
             copy.write_bytes(self._data)
             log.error("%s is damaged at byte %d; a copy is quarantined as %s", self.path, end, copy)
-        os.truncate(self.path, end if end > self._start else 0)
+        os.truncate(self.path, 0 if self.is_head_damaged and end == self._start else end)
 
 
 def _groups(data: bytes, start: int) -> Iterator[tuple[list[DocumentChange], int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -71,9 +71,14 @@ class TeamStore:
     Reading never waits: ``data`` is replaced as a whole by each change.
     """
 
-    def __init__(self, path: Path | None, *, fsync: bool, now_ms: int = 0) -> None:
-        """Read the file; one that cannot be read is quarantined. Raises FormatTooNew, OSError."""
-        self._path, self._fsync = path, fsync
+    def __init__(
+        self, path: Path | None, *, fsync: bool, now_ms: int = 0, on_written: Callable[[], None] = lambda: None
+    ) -> None:
+        """Read the file; one that cannot be read is quarantined. ``on_written`` is called after each change.
+
+        Raises: FormatTooNew, OSError.
+        """
+        self._path, self._fsync, self._on_written = path, fsync, on_written
         self._lock = threading.Lock()
         self.data = TeamData({}, {}, {})
         if path is None or not path.exists():
@@ -107,6 +112,7 @@ class TeamStore:
         data = data._replace(mails=mails)
         if self._path is not None:
             write_teams(self._path, data, fsync=self._fsync)
+            self._on_written()
         self.data = data
 
 

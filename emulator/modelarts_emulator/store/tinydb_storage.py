@@ -26,7 +26,7 @@ from tinydb.storages import Storage
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.files import Rows, Tables, read_tables, write_tables
 from modelarts_emulator.store.format import Damaged, upgrade
-from modelarts_emulator.store.journal import DocumentChange, Journal, JournalFile, encode_group
+from modelarts_emulator.store.journal import DocumentChange, Journal, JournalFile, create_journal, encode_group
 from modelarts_emulator.system.durability import flush_folder, replace_file
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,8 @@ class DatasetStorage(Storage):
         self._base = 0
         """Generation of the checkpoint that was read or written last."""
         self._base_size = 0
+        self._has_heads = False
+        """Whether a journal without a first line has lost its content."""
         self._is_outdated = False
         """Whether the files need a checkpoint: they are damaged, or have an earlier format."""
         self._failed = False
@@ -106,8 +108,8 @@ class DatasetStorage(Storage):
 
     @property
     def journal_size(self) -> int:
-        """Size in bytes of the journal that is being written."""
-        return self._journal.size if self._journal else 0
+        """Size in bytes of the groups in the journal that is being written."""
+        return self._journal.size_of_groups if self._journal else 0
 
     @property
     def journal_failed(self) -> bool:
@@ -239,6 +241,7 @@ class DatasetStorage(Storage):
         meta, tables = read_tables(path)
         self.generation = self._base = meta.generation
         self._base_size = path.stat().st_size
+        self._has_heads = meta.heads
         self._is_outdated |= meta.format < formats.FORMAT
         changed: dict[str, dict[int, bytes | None]] = {}
         for found, change in self._journal_changes():
@@ -261,6 +264,8 @@ class DatasetStorage(Storage):
             raise Damaged(self._folder, f"a journal is missing between {self._base} and {wanted[-1]}")
         for self.generation in wanted:
             file = JournalFile(self._journal_path(self.generation))
+            if self._has_heads and not file.tail.size:
+                self._report_emptied_journal(file.path)
             for group in file.groups():
                 yield from ((file.format, change) for change in group)
             self._is_outdated |= file.format < formats.FORMAT and file.tail.size > 0
@@ -281,6 +286,13 @@ class DatasetStorage(Storage):
         self.damage.append(FileDamage("missing", path, text))
         if self._writable:
             log.error("%s: %s", path, text)
+
+    def _report_emptied_journal(self, path: Path) -> None:
+        text = "is empty: the changes in it are lost"
+        self.damage.append(FileDamage("damaged", path, text))
+        self._is_outdated = True
+        if self._writable:
+            log.error("%s %s", path, text)
 
     def _repair_tail(self, file: JournalFile) -> None:
         end, size, damaged = file.tail
@@ -338,9 +350,9 @@ class LazyDocuments(Mapping[str, Any]):
         return len(self._rows)
 
 
-def create_first_journal(folder: Path) -> None:
-    """Create the empty journal of generation 0, before the first checkpoint: a missing one means lost changes."""
-    (folder / "journal-0.jsonl").touch()
+def create_first_journal(folder: Path, *, fsync: bool) -> None:
+    """Create the journal of generation 0, before the first checkpoint: a missing one means lost changes."""
+    create_journal(folder / "journal-0.jsonl", fsync=fsync)
 
 
 def journals(folder: Path) -> Iterator[Path]:

@@ -168,6 +168,22 @@ def test_damaged_teams_are_quarantined(
     assert "Cannot read the teams" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["teams.json", "object-metadata.sqlite", "signing-key"])
+def test_start_without_a_file_that_was_there_reports_it_once(
+    team: Team, emu: Emulator, settings: Settings, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    emu.stop()
+    assert settings.data_dir is not None
+    path = Path(settings.data_dir) / name
+    path.unlink()
+    for text in (f"{path} is missing: ", ""):
+        caplog.clear()
+        with Emulator(settings):
+            pass
+        errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert len(errors) == bool(text) and all(text in error for error in errors)
+
+
 def test_reset_of_a_project_deletes_its_teams_only(team: Team, emu: Emulator) -> None:
     other = Api(emu.url, "elsewhere")
     base = other.base.removesuffix("/datasets")

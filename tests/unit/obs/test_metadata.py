@@ -106,6 +106,24 @@ def test_metadata_store_truncated_file_is_quarantined_and_others_rows_are_kept(t
     assert len(list(tmp_path.glob("objects.sqlite.damaged-*"))) == 1
 
 
+def test_metadata_store_emptied_file_is_quarantined_at_the_start(tmp_path, caplog):
+    file = filled(tmp_path / "objects.sqlite", 3)
+    file.write_bytes(b"")
+    MetadataStore(file).close()
+    assert f"{file} is damaged (its table is missing)" in caplog.text
+    caplog.clear()
+    MetadataStore(file).close()
+    assert caplog.records == []
+
+
+def test_metadata_store_shortened_file_is_quarantined_at_the_start(tmp_path, caplog):
+    file = filled(tmp_path / "objects.sqlite", 3000)
+    with file.open("rb+") as opened:
+        opened.truncate(file.stat().st_size - 4096)
+    MetadataStore(file).close()
+    assert f"{file} is damaged" in caplog.text
+
+
 @pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"\xff" * 5000], ids=["text", "head"])
 def test_metadata_store_other_file_is_quarantined(tmp_path, content, caplog):
     file = tmp_path / "objects.sqlite"

@@ -16,6 +16,7 @@ from tinydb import TinyDB
 
 from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.store import DoesNotExist, Selection, Store, VersionRecord, doctor
+from modelarts_emulator.store.files import read_tables
 from modelarts_emulator.store.indexed_fields import encode_sample
 from tests.helpers.stores import ID, OTHER, abandon, dataset, opened, sample
 
@@ -144,6 +145,32 @@ def test_store_removed_journal_is_reported_once(root: Path, caplog: pytest.LogCa
     caplog.clear()
     served_after_start(root)
     assert "journal-0.jsonl: missing" not in caplog.text
+
+
+@pytest.mark.parametrize("dataset_id", [ID, OTHER])
+def test_store_emptied_journal_is_reported_once(root: Path, dataset_id: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = sorted((root / f"datasets/{dataset_id}").glob("journal-*"))[-1]
+    path.write_bytes(b"")
+    (problem,) = [each for each in doctor.examine(root, {}).problems if each.kind == "damaged"]
+    assert problem.path == path.relative_to(root).as_posix()
+    served_after_start(root)
+    assert f"{path} is empty: the changes in it are lost" in caplog.text
+    caplog.clear()
+    served_after_start(root)
+    assert "is empty" not in caplog.text
+
+
+def test_store_empty_journal_of_an_earlier_release_is_no_damage(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = root / f"datasets/{ID}"
+    for path in (folder / "dataset.json", folder / "dataset.previous.json"):
+        _, content = read_tables(path)
+        text = path.read_bytes().replace(b',"heads":true', b"").partition(b',"checksum":{\n')[0] + b"}\n"
+        path.write_bytes(text.replace(b',"checksum":true', b""))
+        assert read_tables(path)[1] == content
+    sorted(folder.glob("journal-*"))[-1].write_bytes(b"")
+    assert [each for each in doctor.examine(root, {}).problems if each.kind == "damaged"] == []
+    served_after_start(root)
+    assert "is empty" not in caplog.text
 
 
 def test_store_new_dataset_has_its_journal_from_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,6 +27,7 @@ from modelarts_emulator.store import (
 )
 from modelarts_emulator.store import open_dataset as dataset_module
 from modelarts_emulator.store.indexed_fields import encode_sample
+from modelarts_emulator.store.journal import first_line
 from modelarts_emulator.util.clock import SystemClock
 from tests.helpers.places import ROOT
 from tests.helpers.stores import ID, abandon, contents, dataset, opened, sample
@@ -202,7 +203,7 @@ def test_journal_truncated_anywhere_loses_only_complete_groups(root: Path, tmp_p
         assert found == {group * 10 + number for group in range(len(found) // 3) for number in range(3)}
         if length == len(data):
             assert len(found) == 9
-        assert journal.stat().st_size <= length
+        assert journal.stat().st_size <= max(length, len(first_line()))
 
 
 def test_journal_damaged_is_quarantined_and_its_valid_part_used(root: Path, caplog: pytest.LogCaptureFixture) -> None:
