@@ -41,7 +41,7 @@ def main() -> None:
     version_id = requests.post(f"{dataset}/versions", json={}, timeout=30).json()["version_id"]
     version = wait_until_ready(f"{dataset}/versions/{version_id}", 1)
     manifest = requests.get(f"{URL}{version['manifest_path']}", headers={"Authorization": "any"}, timeout=30)
-    print(len(manifest.text.splitlines()), "lines in", version["manifest_path"])
+    print(manifest.content.count(b"\n"), "lines in", version["manifest_path"])
 
 
 if __name__ == "__main__":

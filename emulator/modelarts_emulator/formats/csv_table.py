@@ -11,10 +11,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from modelarts_emulator.formats.encodings import encoding_of
+from modelarts_emulator.formats.encodings import NOT_DECODED, WIDE, encoding_of
 from modelarts_emulator.formats.problem import Problem
 
-MAX_CELL = 1 << 20
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -81,27 +80,43 @@ class _Encoded:
 def _rows(stream: BinaryIO) -> Iterator[tuple[int, list[str] | Problem]]:
     encoding = encoding_of(stream)
     # A strict decoder would end at the first bad byte: this one marks it, so that only its row is refused.
-    errors = "strict" if encoding.startswith("utf-16") else "surrogateescape"
+    errors = "strict" if encoding.startswith(WIDE) else "surrogateescape"
     text = io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), encoding, errors=errors, newline="")
-    reader = csv.reader(text)
     number = 0
     try:
-        for row in reader:
+        for row in _tolerant(csv.reader(text)):
             if row:
                 number += 1
-                if any(_is_invalid(cell) for cell in row):
-                    yield number, Problem(f"row {number}", "neither UTF-8 nor UTF-16 with BOM nor GB18030", number)
-                else:
-                    yield number, row
-    except (csv.Error, UnicodeDecodeError) as error:
-        yield number + 1, Problem(f"row {number + 1}", f"{error}: nothing after it is read", number + 1)
+                yield number, Problem(f"row {number}", row, number) if isinstance(row, str) else row
+    except UnicodeDecodeError:
+        yield number + 1, Problem(f"row {number + 1}", f"{NOT_DECODED}: nothing after it is read", number + 1)
     finally:
         text.detach()
 
 
+def _tolerant(reader: Iterator[list[str]]) -> Iterator[list[str] | str]:
+    """Yield rows, or the reason why one is not usable.
+
+    Before Python 3.11 a NUL character is an error of the csv module, which then continues with the next line. After any
+    other error it could take the rest of a cell for rows.
+    """
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "NUL" not in str(error):
+                yield f"{error}: nothing after it is read"
+                return
+            yield NOT_DECODED
+        else:
+            yield NOT_DECODED if any(_is_invalid(cell) for cell in row) else row
+
+
 def _is_invalid(cell: str) -> bool:
-    """Return whether a cell has bytes that could not be decoded."""
-    return not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell)
+    """Return whether a cell has bytes that could not be decoded, or a NUL as UTF-16 without BOM does."""
+    return "\0" in cell or (not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell))
 
 
 class _Bounded(io.RawIOBase):

@@ -1,7 +1,8 @@
 """Text files of users: recognize the encoding, and read any as UTF-8 with line feeds.
 
-UTF-8 and UTF-16 are recognized by their BOM or, for UTF-8, by their bytes. Other files are read as GB18030, which
-includes GBK, the encoding of Chinese Windows. Bytes that are valid in none of them are reported, never replaced.
+UTF-8, UTF-16 and UTF-32 are recognized by their BOM; without it UTF-8, and UTF-16 of Latin letters, by their bytes.
+Other files are read as GB18030, which includes GBK, the encoding of Chinese Windows. Bytes that are valid in none of
+them are reported, never replaced.
 """
 
 from __future__ import annotations
@@ -12,8 +13,18 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 OTHER = "gb18030"
+NOT_DECODED = "neither UTF-8 nor UTF-16 with BOM nor GB18030"
 _CHUNK = 1 << 20
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose BOM is the beginning of this one
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+WIDE = ("utf-16", "utf-32")
+_HEAD = 256
+"""The number of bytes that show whether a file is UTF-16 without BOM."""
 _INVALID = b"\xff"
 """A byte that is never valid in UTF-8; it takes the place of what cannot be decoded."""
 
@@ -42,19 +53,25 @@ class _Converted(io.RawIOBase):
 def encoding_of(stream: BinaryIO) -> str:
     """Return the encoding of the rest of a stream, and position it after a BOM."""
     start = stream.tell()
-    head = stream.read(4)
-    for bom, name in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
+    head = stream.read(_HEAD)
+    for bom, name in _BOMS:
         if head.startswith(bom):
             stream.seek(start + len(bom))
             return name
     stream.seek(start)
+    if wide := _utf16_without_bom(head):
+        return wide
     found = "utf-8" if is_utf8(stream) else OTHER
     stream.seek(start)
     return found
+
+
+def _utf16_without_bom(head: bytes) -> str | None:
+    """Return the encoding of UTF-16 without BOM: every second byte of Latin letters is NUL, and no other byte is."""
+    for name, letters, zeros in (("utf-16-le", head[::2], head[1::2]), ("utf-16-be", head[1::2], head[::2])):
+        if not any(zeros) and zeros and b"\0" not in letters and letters.strip():
+            return name
+    return None
 
 
 def is_utf8(stream: BinaryIO) -> bool:
@@ -72,11 +89,12 @@ def is_utf8(stream: BinaryIO) -> bool:
 def with_line_feeds(stream: BinaryIO) -> tuple[BinaryIO, str]:
     """Return a stream with the same lines, each ended by a line feed, and the encoding to decode them with.
 
-    UTF-16 is converted to UTF-8. Lines that end in a carriage return alone, as on old Macs, are converted as well.
+    UTF-16 and UTF-32 are converted to UTF-8. Lines that end in a carriage return alone, as on old Macs, are converted
+    as well.
     """
     encoding = encoding_of(stream)
-    if encoding.startswith("utf-16"):
-        stream = _converted(stream, _utf16_to_utf8(encoding))
+    if encoding.startswith(WIDE):
+        stream = _converted(stream, _wide_to_utf8(encoding))
         return stream, "utf-8"
     start = stream.tell()
     head = stream.read(_CHUNK)
@@ -90,7 +108,7 @@ def _converted(stream: BinaryIO, convert: Callable[[bytes], bytes]) -> BinaryIO:
     return io.BufferedReader(_Converted(stream, convert))
 
 
-def _utf16_to_utf8(encoding: str) -> Callable[[bytes], bytes]:
+def _wide_to_utf8(encoding: str) -> Callable[[bytes], bytes]:
     decoder = codecs.getincrementaldecoder(encoding)()
     pending_cr = False
 

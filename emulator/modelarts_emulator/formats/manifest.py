@@ -91,7 +91,17 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
 
 Location = Callable[[SampleRecord], str | None]
 Open = Callable[[str], BinaryIO]
-_lines = msgspec.json.Encoder().encode_lines
+_ENCODER = msgspec.json.Encoder()
+# Characters at which str.splitlines would break a line in two.
+_ESCAPED = {"\u0085": rb"\u0085", "\u2028": rb"\u2028", "\u2029": rb"\u2029"}
+
+
+def _lines(batch: list[Line]) -> bytes:
+    """Return the JSON of each line; only line feeds end a line, whatever reads it."""
+    data = _ENCODER.encode_lines(batch)
+    for character, escape in _ESCAPED.items():
+        data = data.replace(character.encode(), escape)
+    return data
 
 
 def write(

@@ -13,12 +13,15 @@ from typing import BinaryIO, Final
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.sources import LabelFormat
 from modelarts_emulator.contract.wire import LabelType, SampleType
-from modelarts_emulator.formats.encodings import with_line_feeds
+from modelarts_emulator.formats.encodings import NOT_DECODED, OTHER, with_line_feeds
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.obs.paths import ObjectKey
 from modelarts_emulator.store.records import SampleRecord
 
 MAX_LINE_BYTES = 100 * 1024
+TOO_LONG = f"longer than {MAX_LINE_BYTES} bytes"
+# A character takes at most twice as many bytes in GB18030 as in UTF-8.
+_MAX_RAW_BYTES = 2 * MAX_LINE_BYTES + 3
 RESULT = "_result.txt"
 BESIDE: Final = "0"
 """The ``label_type`` of labels in a file of their own."""
@@ -32,24 +35,34 @@ def read_lines(stream: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
 
     The encoding is UTF-8, UTF-16 with BOM, or else GB18030.
 
-    Blank lines are skipped. A line above 100 KB is a Problem, and so is a line in neither encoding.
+    Blank lines are skipped. A line above 100 KB in UTF-8 is a Problem, and so is a line in neither encoding.
     """
     stream, encoding = with_line_feeds(stream)
-    number = -1
-    while raw := stream.readline(MAX_LINE_BYTES + 3):
+    number = 0
+    while raw := stream.readline(_MAX_RAW_BYTES):
         number += 1
-        if len(raw) > MAX_LINE_BYTES + 2:
-            yield Problem(f"line {number + 1}", f"longer than {MAX_LINE_BYTES} bytes", number + 1)
+        if len(raw) == _MAX_RAW_BYTES and not raw.endswith(b"\n"):
+            yield Problem(f"line {number}", TOO_LONG, number)
             if not _skip_line(stream):
                 return
             continue
-        try:
-            text = raw.rstrip(b"\r\n").decode(encoding)
-        except UnicodeDecodeError:
-            yield Problem(f"line {number + 1}", "neither UTF-8 nor UTF-16 with BOM nor GB18030", number + 1)
-            continue
-        if text.strip():
-            yield number, text
+        line = raw.rstrip(b"\r\n")
+        text = _decoded(line, encoding)
+        if text is None:
+            yield Problem(f"line {number}", NOT_DECODED, number)
+        elif len(line) * 2 > MAX_LINE_BYTES and len(text.encode()) > MAX_LINE_BYTES:
+            yield Problem(f"line {number}", TOO_LONG, number)
+        elif text.strip():
+            yield number - 1, text
+
+
+def _decoded(line: bytes, encoding: str) -> str | None:
+    """Return the text of a line, or None if it cannot be decoded: with NUL characters it is UTF-16 or UTF-32."""
+    try:
+        text = line.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return None if encoding == OTHER and "\0" in text else text
 
 
 def _skip_line(stream: BinaryIO) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -21,6 +22,8 @@ from modelarts_emulator.store.records import SampleRecord
 
 MAX_BYTES = 16 * 1024 * 1024
 MASK_SOURCE, MASK_COLOR = "@modelarts:mask_source", "mask_color"
+PART_OF = "part_of"
+"""The property of a label that was read from a ``<part>``: the name of the object that it belongs to."""
 SHAPE, FEATURE = "@modelarts:shape", "@modelarts:feature"
 # Members of a label's property that have an element of their own, with their default values.
 _FLAGS = {"truncated": "0", "difficult": "0", "occluded": "0"}
@@ -153,11 +156,15 @@ def read(data: bytes) -> VocPicture:
         raise InvalidVoc(f"the root is <{root.tag[:40]}>, not <annotation>")
     labels: list[SampleLabel] = []
     problems: list[str] = []
-    for number, item in enumerate(root.findall("object"), 1):
+    for where, item, owner in _objects(root):
         try:
-            labels.append(_read_object(item))
+            label = _read_object(item)
         except InvalidVoc as error:
-            problems.append(f"object {number}: {error}")
+            problems.append(f"{where}: {error}")
+            continue
+        if owner and label.property is not None:
+            label.property[PART_OF] = owner
+        labels.append(label)
     return VocPicture(
         filename=root.findtext("filename", "").strip(),
         shape=_read_size(root),
@@ -165,6 +172,14 @@ def read(data: bytes) -> VocPicture:
         mask_source=root.findtext("mask_source", "").strip() or None,
         problems=problems,
     )
+
+
+def _objects(root: Element) -> Iterator[tuple[str, Element, str]]:
+    """Yield each object and each of its parts: where it is, its element, and the name of the object of a part."""
+    for number, item in enumerate(root.findall("object"), 1):
+        yield f"object {number}", item, ""
+        for position, part in enumerate(item.findall("part"), 1):
+            yield f"object {number}, part {position}", part, _read_name(item)
 
 
 def _readable(data: bytes) -> bytes:

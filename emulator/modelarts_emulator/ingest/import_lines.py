@@ -13,7 +13,7 @@ from itertools import groupby
 
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
 from modelarts_emulator.formats.problem import Problem
-from modelarts_emulator.formats.text import MAX_LINE_BYTES, RESULT
+from modelarts_emulator.formats.text import MAX_LINE_BYTES, RESULT, TOO_LONG
 from modelarts_emulator.ingest.import_files import Import
 from modelarts_emulator.ingest.merge import Candidate
 from modelarts_emulator.ingest.sync_lines import LineSync
@@ -26,6 +26,9 @@ from modelarts_emulator.store import DatasetWriter, FileRecord, ReadOptions, Sam
 class _LineImport(Import):
     """The part that imports of lines and of rows share: files that are read with the options of the import."""
 
+    reports_lines = True
+    """Whether unusable lines are reported when the files of the input are read."""
+
     def read_files(self, paths: Sequence[ObjectKey], options: ReadOptions) -> None:
         """Read files of the dataset's input again.
 
@@ -36,7 +39,7 @@ class _LineImport(Import):
             for path in paths:
                 dataset.put_file(FileRecord(path=path, read_options=options))
         self.record = store.entry(self.record.id).record
-        sync = LineSync(store, self.runtime.tree, self.record, self.progress.report)
+        sync = LineSync(store, self.runtime.tree, self.record, self.progress.report if self.reports_lines else None)
         sync.read([self._entry(path) for path in paths])
         self.record = store.entry(self.record.id).record  # reading the first table sets the schema
 
@@ -55,6 +58,8 @@ class _LineImport(Import):
 
 class TextImport(_LineImport):
     """An import of texts: those that the dataset does not have become lines of new files in its input."""
+
+    reports_lines = False  # the items of the import report them
 
     def complete_batch(self, dataset: DatasetWriter) -> None:
         """Keep the new files pending until all batches are stored: their lines get labels in several of them."""
@@ -203,4 +208,4 @@ def _fault(item: SampleRecord) -> str | None:
         size = len(item.text.encode("utf-8"))
     except UnicodeEncodeError:
         return "a text must be valid Unicode"
-    return f"longer than {MAX_LINE_BYTES} bytes" if size > MAX_LINE_BYTES else None
+    return TOO_LONG if size > MAX_LINE_BYTES else None

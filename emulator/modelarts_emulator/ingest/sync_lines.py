@@ -19,6 +19,7 @@ from modelarts_emulator.contract.wire import DatasetType
 from modelarts_emulator.formats import csv_table, text
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
+from modelarts_emulator.ingest.import_plan import MAX_REPORTED
 from modelarts_emulator.ingest.merge import Candidate, merge_sync
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.pipeline import Outcome, run_pipeline
@@ -34,7 +35,15 @@ from modelarts_emulator.samples.factory import (
     row_samples,
     schema_of,
 )
-from modelarts_emulator.store import DatasetRecord, FileRecord, ReadOptions, SampleRecord, Selection, Store
+from modelarts_emulator.store import (
+    DatasetReader,
+    DatasetRecord,
+    FileRecord,
+    ReadOptions,
+    SampleRecord,
+    Selection,
+    Store,
+)
 from modelarts_emulator.system.open_files import is_open_for_writing
 
 log = logging.getLogger(__name__)
@@ -59,6 +68,10 @@ class LineSync:
         self._tombstones: dict[str, set[str]] | None = None
         """The ids of deleted samples by file; collected when the first file is read."""
         self.added = self.removed = self.changed = 0
+        self._problem_count = 0
+        """Number of unusable lines of the current file."""
+        self._problem: str | None = None
+        """The first of them."""
 
     def run(self, listing: Listing) -> SyncResult:
         """Read the files of a listing that have changed, and remove the samples of files that are gone."""
@@ -126,6 +139,8 @@ class LineSync:
                     path=entry.path,
                     signature=(entry.size, entry.mtime_ns),
                     read_options=file.read_options if file else None,
+                    problem_count=self._problem_count,
+                    problem=self._problem,
                 )
             )
         self.removed += len(vanished & live)
@@ -135,7 +150,7 @@ class LineSync:
         """Return the samples of a file; unusable lines are reported and skipped."""
         place = ObsPath.of(entry.path)
         time = entry.mtime_ns // 1_000_000
-        unusable = 0
+        self._problem_count, self._problem = 0, None
         with self._tree.open(place) as stream:
             if self._record.type is DatasetType.TABLE:
                 self._adopt_schema(csv_table.header(stream), options)
@@ -149,13 +164,19 @@ class LineSync:
                 if isinstance(item, SampleRecord):
                     yield item
                     continue
-                unusable += 1
-                if unusable <= MAX_LOGGED:
-                    log.warning("%s: skipped %s: %s", entry.path, item.where, item.why)
-                if self._on_problem:
-                    self._on_problem(Problem(f"{entry.path} {item.where}", item.why, item.line))
-        if unusable > MAX_LOGGED:
-            log.warning("%s: skipped %d more", entry.path, unusable - MAX_LOGGED)
+                self._report(entry, item)
+        if self._problem_count > MAX_LOGGED:
+            log.warning("%s: skipped %d more", entry.path, self._problem_count - MAX_LOGGED)
+
+    def _report(self, entry: ObjectEntry, item: Problem) -> None:
+        """Log, count and report a line that is not usable."""
+        problem = Problem(f"{entry.path} {item.where}", item.why, item.line)
+        self._problem_count += 1
+        self._problem = self._problem or str(problem)
+        if self._problem_count <= MAX_LOGGED:
+            log.warning("%s: skipped %s: %s", entry.path, item.where, item.why)
+        if self._on_problem:
+            self._on_problem(problem)
 
     def _adopt_schema(self, names: Sequence[str], options: ReadOptions) -> None:
         """Give a table without a schema the one of the first header that is read."""
@@ -199,3 +220,15 @@ class LineSync:
                 dataset.remove_sample(identity)
             dataset.remove_file(path)
         self.removed += len(live)
+
+
+def unusable_lines(dataset: DatasetReader) -> str:
+    """Return how many lines or rows of a dataset's files are not usable, with an example of each file; empty if none.
+
+    The files were read by this synchronization or an earlier one: a file that has not changed is not read again.
+    """
+    files = [file for file in dataset.files.values() if file.problem_count]
+    if not files:
+        return ""
+    named = "; ".join(str(file.problem) for file in files[:MAX_REPORTED])
+    return f"{sum(file.problem_count for file in files)} skipped: {named}"

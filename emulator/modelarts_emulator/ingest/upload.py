@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
@@ -242,21 +242,27 @@ class LineUpload(SampleUpload):
         """Return the samples of a file before it is written. Raises ApiError if it has none, or for a wrong label."""
         given = sample.labels or []
         if self.record.type is DatasetType.TABLE:
-            rows = row_samples(self.record, path.object_name, BytesIO(data), options, time=0)
-            found = [
-                (row, validate_labels(self.record.type, row, given)) for row in rows if isinstance(row, SampleRecord)
-            ]
+            rows = self._usable(sample, row_samples(self.record, path.object_name, BytesIO(data), options, time=0))
+            found = [(row, validate_labels(self.record.type, row, given)) for row in rows]
         else:
-            found = self._read_lines(path, data, options, given)
+            found = self._read_lines(sample, path, data, options)
         if not found:
             raise ApiError(UPLOAD_FAILED, f"{sample.name}: contains no sample")
         return found
 
-    def _read_lines(
-        self, path: ObsPath, data: bytes, options: ReadOptions, given: Sequence[SampleLabel]
-    ) -> list[LabelledSample]:
+    def _usable(self, sample: Sample, items: Iterable[SampleRecord | Problem]) -> list[SampleRecord]:
+        """Return the samples of a file. Raises UPLOAD_FAILED for a line or row that is not usable."""
+        found = []
+        for item in items:
+            if isinstance(item, Problem):
+                raise ApiError(UPLOAD_FAILED, f"{sample.name} {item}")
+            found.append(item)
+        return found
+
+    def _read_lines(self, sample: Sample, path: ObsPath, data: bytes, options: ReadOptions) -> list[LabelledSample]:
+        given = sample.labels or []
         lines = line_samples(self.record, path.object_name, BytesIO(data), options, time=0, has_results=False)
-        samples = [line for line in lines if isinstance(line, SampleRecord)]
+        samples = self._usable(sample, lines)
         names: list[list[str]] = []
         for line in text.read_lines(BytesIO(data)):
             if not isinstance(line, Problem):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import BinaryIO
 
 import msgspec
@@ -96,6 +97,9 @@ def row_samples(
     """Return the samples of a table file, one for each row; rows that do not fit the schema are Problems."""
     names = csv_table.header(stream)
     stream.seek(0)
+    if not names:  # the file has no rows, or its first one is not usable
+        yield from (row for row in islice(csv_table.read(stream), 1) if isinstance(row, Problem))
+        return
     columns = [str(field.name) for field in record.schema]
     order, missing = _order(names, columns, options.schema_maps)
     if missing:

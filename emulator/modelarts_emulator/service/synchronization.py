@@ -8,6 +8,7 @@ from modelarts_emulator.contract.errors import IMPORT_FAILED, PATH_NOT_FOUND, SY
 from modelarts_emulator.contract.wire import DatasetStatus, TaskStatus
 from modelarts_emulator.ingest.object_listing import Listing
 from modelarts_emulator.ingest.sync_labels import brings_labels, synchronize_labels
+from modelarts_emulator.ingest.sync_lines import unusable_lines
 from modelarts_emulator.jobs.task_run import TaskRun, TaskUpdate, updated_task
 from modelarts_emulator.publishing.version_switch import remove_switch_tombstones
 from modelarts_emulator.runtime import Runtime
@@ -92,7 +93,9 @@ class _Synchronization:
         result = runtime.synchronizer.synchronize(
             dataset_id, lambda done: run.progress(TaskStatus.RUNNING.value), listing=self._listing
         )
-        problems = "" if is_first else self._synchronize_labels()
+        with runtime.store.reading(dataset_id) as dataset:
+            problems = unusable_lines(dataset)
+        problems = "; ".join(filter(None, (problems, "" if is_first else self._synchronize_labels())))
         run.enter(TaskStatus.COMPLETED.value)
         counts = {"add_sample_count": result.added, "deleted_sample_count": result.removed}
         error = ApiError(IMPORT_FAILED, problems) if problems else None

@@ -195,6 +195,10 @@ class FileRecord(Record, kw_only=True, rename={"read_options": "reading"}):
     """Size in bytes and modification time in nanoseconds when it was read; None before."""
     read_options: ReadOptions | None = None
     """Options for reading the file, if they differ from those of the dataset."""
+    problem_count: int = 0
+    """Number of lines or rows that are not usable."""
+    problem: str | None = None
+    """The first of them, as messages name it."""
 
 
 class PendingFile(Record, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -392,3 +393,66 @@ def test_upload_of_a_table_without_a_mapped_column_is_refused(api: Api, bucket: 
     answer = upload(api, dataset_id, b"a,b\n1,2\n", "a.csv", data_source=source)
     assert answer["results"][0]["error_code"] == "ModelArts.4421"
     assert list(imported_table(bucket, api, dataset_id, "").iterdir()) == []
+
+
+UNREADABLE = "neither UTF-8 nor UTF-16 with BOM nor GB18030"
+
+
+def synchronized(api: Api, dataset_id: str) -> Any:
+    api.call("POST", f"/{dataset_id}/sync-data", json={})
+    api.ready(dataset_id)
+    return api.call("GET", f"/{dataset_id}/sync-data/status")
+
+
+def test_unusable_lines_are_reported_by_every_synchronization(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "good\ncaf\u00e9 cr\u00e8me\n".encode("latin-1"))
+    dataset_id = api.dataset(dataset_type=101)
+    for status in (api.call("GET", f"/{dataset_id}/sync-data/status"), synchronized(api, dataset_id)):
+        assert status["status"] == "COMPLETED"
+        assert status["error_msg"].endswith(f"1 skipped: bucket/in/a.txt line 2: {UNREADABLE}")
+    write(bucket, "in/a.txt", "good\nbetter\n")
+    follows(api, dataset_id, {"good": [], "better": []})
+    assert "error_msg" not in synchronized(api, dataset_id)
+
+
+def test_import_reports_an_unusable_line_of_its_input_once(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.txt", "good\ncaf\u00e9 cr\u00e8me\n".encode("latin-1"))
+    dataset_id = api.dataset(dataset_type=100, import_annotations=True)
+    (task,) = api.call("GET", f"/{dataset_id}/import-tasks")["import_tasks"]
+    assert task["error_msg"].endswith(f"1 skipped: bucket/in/a.txt line 2: {UNREADABLE}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data", "why"),
+    [
+        (100, "a.txt", b"good\n" + b"x" * 102_401 + b"\n", "line 2: longer than 102400 bytes"),
+        (100, "a.txt", "good\n".encode("utf-16"), "data is not in UTF-8"),
+        (400, "a.csv", b"a,b\n1\n2,3\n", "row 2: has 1 columns instead of 2"),
+        (400, "a.csv", b"a,b\n1,\0\n", f"row 2: {UNREADABLE}"),
+    ],
+)
+def test_upload_of_a_file_with_an_unusable_line_is_refused(
+    api: Api, bucket: Path, kind: int, name: str, data: bytes, why: str
+) -> None:
+    dataset_id = api.dataset(dataset_type=kind)
+    (result,) = upload(api, dataset_id, data, name)["results"]
+    assert (result["error_code"], result["error_msg"].endswith(why)) == ("ModelArts.4421", True), result
+    assert api.samples(dataset_id)["sample_count"] == 0
+    assert not list(bucket.rglob(name))
+
+
+def test_table_whose_header_cannot_be_decoded_is_reported(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "caf\u00e9,b\n1,2\n".encode("latin-1"))
+    dataset_id = api.dataset(dataset_type=400)
+    (task,) = api.call("GET", f"/{dataset_id}/import-tasks")["import_tasks"]
+    assert task["status"] == "FAILED"
+    assert task["error_msg"].endswith(f"a.csv row 1: {UNREADABLE}")
+
+
+def test_published_manifest_has_a_line_for_each_sample_whatever_splits_it(api: Api, bucket: Path) -> None:
+    contents = ["one\u2028still", "two\x85x", "three\u2029y", "four\x0bz"]
+    write(bucket, "in/a.txt", "\n".join(contents))
+    version = api.publish(api.dataset(dataset_type=101))
+    manifest = (bucket / version["manifest_path"].removeprefix("/bucket/")).read_text("utf-8")
+    lines = [json.loads(line) for line in manifest.splitlines()]
+    assert [line["source"].removeprefix("content://") for line in lines] == contents

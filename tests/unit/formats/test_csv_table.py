@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import tracemalloc
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from modelarts_emulator.formats import csv_table
 from modelarts_emulator.formats.problem import Problem
 from tests.helpers.format_place import GOLDEN, Place
+
+UNREADABLE = "neither UTF-8 nor UTF-16 with BOM nor GB18030"
 
 
 def read(data: bytes, **options: object) -> list[object]:
@@ -106,6 +109,15 @@ def test_read_selects_and_sorts_columns() -> None:
         (b'"a\r\nb","c"\r\n', [["a\r\nb", "c"]]),
         (b'a,"b\n', [["a", "b\n"]]),
         (b",\n", [["", ""]]),
+        (b"a,b\r1,2\r", [["a", "b"], ["1", "2"]]),
+        ("a\u2028b,c\x85\n".encode(), [["a\u2028b", "c\x85"]]),
+        ("a,b\r\n".encode("utf-16"), [["a", "b"]]),
+        ("名,😀\n".encode("gb18030"), [["名", "😀"]]),
+        ("café,1\nok,2\n".encode("latin-1"), [f"row 1: {UNREADABLE}", ["ok", "2"]]),
+        (b"a\0,b\nok,2\n", [f"row 1: {UNREADABLE}", ["ok", "2"]]),
+        ("a,b\n".encode("utf-16-be"), [["a", "b"]]),
+        ("a,b\n".encode("utf-32"), [["a", "b"]]),
+        (codecs.BOM_UTF16_LE + b"a\0\n\0x", [["a"], f"row 2: {UNREADABLE}: nothing after it is read"]),
     ],
 )
 def test_read_rows_as_documented(data: bytes, wanted: list[object]) -> None:

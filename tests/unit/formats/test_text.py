@@ -103,6 +103,21 @@ def test_read_as_text_alone_if_the_request_says_so(place: Place) -> None:
             b"one\n" + b"x" * 102_403 + b"\ntwo\n",
             [("one", []), "bucket/data/t.txt line 2: longer than 102400 bytes", ("two", [])],
         ),
+        *(
+            (b"x" * 102_401 + end + b"two", ["bucket/data/t.txt line 1: longer than 102400 bytes", ("two", [])])
+            for end in (b"\n", b"\r\n", b"\r")
+        ),
+        (
+            ("\u4e2d" * 34_134 + "\ntwo").encode("gb18030"),
+            ["bucket/data/t.txt line 1: longer than 102400 bytes", ("two", [])],
+        ),
+        (
+            ("\u00d6" * 51_200 + "\n" + "\u00d6" * 51_201).encode("gb18030"),
+            [("\u00d6" * 51_200, []), "bucket/data/t.txt line 2: longer than 102400 bytes"],
+        ),
+        *(("a\r\nb\r\n".encode(name), [("a", []), ("b", [])]) for name in ("utf-16-le", "utf-16-be", "utf-32")),
+        ("中文a\n".encode("utf-16-le"), [f"bucket/data/t.txt line {number}: {UNREADABLE}" for number in (1, 2)]),
+        (b"\0\n\0\n", [("\0", []), ("\0", [])]),
     ],
 )
 def test_read_lines_as_documented(place: Place, data: bytes, wanted: list[object]) -> None:

@@ -172,8 +172,9 @@ def test_voc_polygon_takes_precedence_over_the_box_around_it() -> None:
     polygon = "<polygon><x1>1</x1><y1>1</y1><x2>9</x2><y2>1</y2><x3>5</x3><y3>9</y3></polygon>"
     part = f"<part><name>head</name>{box}</part>"
     xml = f"<annotation><object><name>a</name>{part}{box}{polygon}</object></annotation>"
-    (label,) = voc.read(xml.encode()).labels
+    label, head = voc.read(xml.encode()).labels
     assert label.property == {voc.SHAPE: "polygon", voc.FEATURE: [[1, 1], [9, 1], [5, 9]]}
+    assert head.property == {voc.SHAPE: "bndbox", voc.FEATURE: [[1, 1], [9, 9]], voc.PART_OF: "a"}
 
 
 @pytest.mark.parametrize("declaration", ["", "<?xml version='1.0'?>", "<?xml version='1.0' encoding='UTF-8'?>"])
@@ -218,3 +219,15 @@ def test_read_declared_european_encodings(encoding: str) -> None:
     declared = encoding.removesuffix("-sig")
     xml = f'<?xml version="1.0" encoding="{declared}"?><annotation><object><name>Tür</name></object></annotation>'
     assert [label.name for label in voc.read(xml.encode(encoding)).labels] == ["Tür"]
+
+
+def test_voc_part_is_a_label_of_its_own() -> None:
+    box = "<bndbox><xmin>{0}</xmin><ymin>{0}</ymin><xmax>20</xmax><ymax>20</ymax></bndbox>"
+    parts = f"<part><name>head</name>{box.format(5)}</part><part>{box.format(6)}</part>"
+    content = voc.read(f"<annotation><object><name>person</name>{parts}{box.format(1)}</object></annotation>".encode())
+    properties = [(label.name, label.property or {}) for label in content.labels]
+    assert [(name, each[voc.FEATURE][0], each.get(voc.PART_OF)) for name, each in properties] == [
+        ("person", [1, 1], None),
+        ("head", [5, 5], "person"),
+    ]
+    assert content.problems == ["object 1, part 2: has no <name>"]
