@@ -20,6 +20,7 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Shape
 from modelarts_emulator.formats.coordinates import number, snap_to_edge
+from modelarts_emulator.formats.encodings import as_utf8
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.voc import FEATURE, SHAPE
 from modelarts_emulator.obs.paths import ObjectKey
@@ -27,7 +28,7 @@ from modelarts_emulator.obs.walk import ObjectEntry
 from modelarts_emulator.store.records import SampleRecord
 
 MAX_BYTES = 256 * 1024 * 1024
-# The largest document with NaN, which is not JSON, that is read: repairing it needs several copies in memory.
+# The largest document that is repaired, with NaN or in another encoding: that needs several copies in memory.
 MAX_REPAIRED_BYTES = 32 * 1024 * 1024
 IN_MEMORY = 1 << 20
 CHUNK = 1 << 16
@@ -61,9 +62,9 @@ class _Annotation(msgspec.Struct):
 class _Document(msgspec.Struct):
     """A COCO document. The items of its lists are decoded one by one, so that one bad item does not affect others."""
 
-    images: list[msgspec.Raw] = []
-    categories: list[msgspec.Raw] = []
-    annotations: list[msgspec.Raw] = []
+    images: list[msgspec.Raw] | None = None
+    categories: list[msgspec.Raw] | None = None
+    annotations: list[msgspec.Raw] | None = None
 
 
 _Found = tuple[str, Key | None, SampleLabel]
@@ -130,14 +131,21 @@ def _decoded(document: ObjectEntry, open_: Open) -> _Document:
         data = file.read(MAX_BYTES + 1) if document.size <= MAX_BYTES else b""
     if max(document.size, len(data)) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES} bytes")
-    data = data.removeprefix(codecs.BOM_UTF8)
+    data = as_utf8(data) if len(data) <= MAX_REPAIRED_BYTES else data.removeprefix(codecs.BOM_UTF8)
     try:
-        return msgspec.json.decode(data, type=_Document)
+        return _coco(msgspec.json.decode(data, type=_Document))
     except msgspec.DecodeError:
         if len(data) > MAX_REPAIRED_BYTES or not (b"NaN" in data or b"Infinity" in data):
             raise
         # Python's json writes both although JSON has neither. Encoded again they are null: a bad value of one item.
-        return msgspec.json.decode(_encode(json.loads(data)), type=_Document)
+        return _coco(msgspec.json.decode(_encode(json.loads(data)), type=_Document))
+
+
+def _coco(document: _Document) -> _Document:
+    """Return a document that has a member of COCO. Raises ValueError for the JSON of another tool."""
+    if document == _Document():
+        raise ValueError("it has neither images nor annotations nor categories")
+    return document
 
 
 class _CocoReader:
@@ -154,14 +162,14 @@ class _CocoReader:
                 yield image
                 continue
             path = find(image.file_name)
-            self._images[image.id] = (path, image) if path else None
+            self._images[_key(image.id)] = (path, image) if path else None
             if path is None:
                 yield Problem(self._path, f"no such picture: {image.file_name[:80]!r}")
         for category in self._items("categories", self._document.categories, _Category):
             if isinstance(category, Problem):
                 yield category
             else:
-                self._names[category.id] = str(category.name)
+                self._names[_key(category.id)] = str(category.name)
         yield from self._annotations()
 
     def _annotations(self) -> Iterator[_Found | Problem]:
@@ -178,8 +186,8 @@ class _CocoReader:
             except ValueError as error:
                 yield Problem(f"{self._path} annotations[{place}]", str(error)[:200])
 
-    def _items(self, member: str, raws: Iterable[msgspec.Raw], kind: type[_Item]) -> Iterator[_Item | Problem]:
-        for place, raw in enumerate(raws):
+    def _items(self, member: str, raws: Iterable[msgspec.Raw] | None, kind: type[_Item]) -> Iterator[_Item | Problem]:
+        for place, raw in enumerate(raws or ()):
             try:
                 yield msgspec.json.decode(raw, type=kind)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -204,15 +212,22 @@ class _CocoReader:
 _Value = TypeVar("_Value")
 
 
+def _key(key: Key) -> Key:
+    """Return an id as a number if it is one: some tools write the same id as text in one place, and not in another."""
+    return int(key) if isinstance(key, str) and key.isdecimal() and str(int(key)) == key else key
+
+
 def _known(table: dict[Key, _Value], key: Key, member: str) -> _Value:
-    if key not in table:
+    if _key(key) not in table:
         raise ValueError(f"{member} {str(key)[:40]!r} is not in the document")
-    return table[key]
+    return table[_key(key)]
 
 
 def _shape(annotation: _Annotation) -> tuple[Shape, list[list[float]]]:
     """Return the polygon if there is exactly one, otherwise the box. Raises ValueError."""
     polygons = annotation.segmentation if isinstance(annotation.segmentation, list) else []
+    if polygons and not isinstance(polygons[0], list):
+        polygons = [polygons]  # one polygon, without the list around it
     if len(polygons) == 1 and isinstance(polygons[0], list) and len(polygons[0]) >= 6 and len(polygons[0]) % 2 == 0:
         numbers = [number(value) for value in polygons[0]]
         points = [list(pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]

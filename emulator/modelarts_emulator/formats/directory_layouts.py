@@ -16,7 +16,7 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES, IMAGES
 from modelarts_emulator.contract.datasets import Field
 from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.sources import LabelFormat, SchemaMap
-from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType
+from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Shape
 from modelarts_emulator.formats import coco, label_folders, labelme, masks, text, voc, yolo
 from modelarts_emulator.formats.label_files import SUFFIXES, LabelFiles
 from modelarts_emulator.formats.label_folders import stem
@@ -78,7 +78,7 @@ def read_directory(
     if dataset_type is _D.OBJECT_DETECTION:
         yield from _read_detection(directory, entries, options, open_)
     elif dataset_type is _D.IMAGE_SEGMENTATION:
-        yield from _read_segmentation(entries, open_)
+        yield from _read_segmentation(directory, entries, options, open_)
     elif dataset_type in (_D.IMAGE_CLASSIFICATION, _D.SOUND_CLASSIFICATION):
         (label_type,) = kind.labels
         files = LabelFiles(entries)
@@ -98,15 +98,37 @@ def read_directory(
                 yield SampleRecord(id="", path=entry.path, type=kind.sample_type, time=0)
 
 
-def _read_segmentation(entries: Sequence[ObjectEntry], open_: Open) -> SampleItems:
-    """Read pictures, each with the VOC or labelme file that has its polygons."""
+def _read_segmentation(
+    directory: str, entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open
+) -> SampleItems:
+    """Read pictures with their polygons: each with its VOC or labelme file, or all from COCO documents."""
+    documents = [entry for entry in entries if entry.path.lower().endswith(".json")]
     pictures = [entry for entry in entries if DATASET_TYPES[_D.IMAGE_SEGMENTATION].holds(entry.path)]
     files = LabelFiles(entries)
-    for item in _read_beside(pictures, files, open_):
+    if (options.annotation_format or _seen_format(entries, pictures, documents, open_)) == "COCO":
+        files.mark_used(entry.path for entry in documents)
+        items = _polygons_only(coco.read(directory, entries, documents, open_))
+    else:
+        items = _read_beside(pictures, files, open_)
+    held = {entry.path for entry in pictures}
+    for item in items:
         if isinstance(item, SampleRecord):
+            if item.path not in held:  # the mask of a picture
+                continue
             item.labels = [msgspec.structs.replace(label, type=LabelType.IMAGE_SEGMENTATION) for label in item.labels]
         yield item
     yield from files.report_unused([entry.path for entry in pictures])
+
+
+def _polygons_only(items: SampleItems) -> SampleItems:
+    """Remove the labels without a polygon, and report them."""
+    for item in items:
+        if isinstance(item, SampleRecord):
+            labels = [label for label in item.labels if (label.property or {}).get(voc.SHAPE) == Shape.POLYGON.value]
+            if len(labels) < len(item.labels):
+                yield Problem(item.path, f"{len(item.labels) - len(labels)} annotations have no polygon")
+            item.labels = labels
+        yield item
 
 
 def _read_texts(entries: Sequence[ObjectEntry], options: DirectoryOptions, open_: Open) -> SampleItems:
@@ -138,6 +160,8 @@ def _read_detection(
         files.mark_used(entry.path for entry in entries if entry.path.lower().endswith(".txt"))
         yield from yolo.read(directory, entries, open_)
     elif wanted in (_YOLO_YAML, yolo.CLASSES):
+        # Label Studio writes the label names of classes.txt into notes.json as well.
+        files.mark_used(entry.path for entry in documents if file_name(entry.path) == "notes.json")
         yield from _read_yolo_pictures(wanted, entries, pictures, files, open_)
     else:
         yield from _read_beside(pictures, files, open_)

@@ -74,6 +74,14 @@ def _utf16_without_bom(head: bytes) -> str | None:
     return None
 
 
+def as_utf8(data: bytes) -> bytes:
+    """Return a document in UTF-8 without BOM. Raises UnicodeDecodeError if it is neither that nor GB18030."""
+    name = encoding_of(io.BytesIO(data))
+    bom = next((bom for bom, each in _BOMS if each == name and data.startswith(bom)), b"")
+    body = data[len(bom) :] if bom else data
+    return body if name == "utf-8" else body.decode(name).encode()
+
+
 def is_utf8(stream: BinaryIO) -> bool:
     """Return whether the rest of a stream is valid UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()

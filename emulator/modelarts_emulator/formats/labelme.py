@@ -10,6 +10,7 @@ import msgspec
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import LabelType, Shape
 from modelarts_emulator.formats.coordinates import number
+from modelarts_emulator.formats.encodings import as_utf8
 from modelarts_emulator.formats.voc import FEATURE, SHAPE
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -18,6 +19,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _SHAPES = {
     "rectangle": Shape.BNDBOX,
     "polygon": Shape.POLYGON,
+    "rotation": Shape.POLYGON,
     "line": Shape.LINE,
     "linestrip": Shape.POLYLINE,
     "point": Shape.POINT,
@@ -28,7 +30,8 @@ _SHAPES = {
 class _Shape(msgspec.Struct):
     label: str
     points: list[list[float]]
-    shape_type: str = "polygon"
+    shape_type: str | None = None
+    """Absent or null in old files, which have polygons only."""
 
 
 class _LabelmeFile(msgspec.Struct):
@@ -40,7 +43,7 @@ def read(data: bytes) -> tuple[list[SampleLabel], list[str]] | None:
     if len(data) > MAX_BYTES:
         return None
     try:
-        content = msgspec.json.decode(data, type=_LabelmeFile)
+        content = msgspec.json.decode(as_utf8(data), type=_LabelmeFile)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     labels: list[SampleLabel] = []
@@ -55,13 +58,16 @@ def read(data: bytes) -> tuple[list[SampleLabel], list[str]] | None:
 
 def _label(shape: _Shape) -> SampleLabel:
     """Return the label of a shape. Raises ValueError."""
-    kind = _SHAPES.get(shape.shape_type)
+    written = shape.shape_type or "polygon"
+    kind = _SHAPES.get(written)
     if kind is None:
-        raise ValueError(f"the shape {shape.shape_type[:40]!r} is not supported")
+        raise ValueError(f"the shape {written[:40]!r} is not supported")
     feature = [[number(value) for value in point] for point in shape.points]
     if any(len(point) != 2 for point in feature):
         raise ValueError("a point must have two numbers")
-    if kind is Shape.BNDBOX and len(feature) == 2:  # two opposite corners in any order
+    if kind is Shape.BNDBOX and len(feature) == 4 and not _is_upright(feature):
+        kind = Shape.POLYGON
+    if kind is Shape.BNDBOX and len(feature) in (2, 4):  # two opposite corners in any order, or all four
         xs, ys = zip(*feature, strict=True)
         feature = [[min(xs), min(ys)], [max(xs), max(ys)]]
     elif kind is Shape.CIRCLE and len(feature) == 2:  # the centre and a point on the circle
@@ -70,3 +76,8 @@ def _label(shape: _Shape) -> SampleLabel:
     return SampleLabel(
         name=shape.label, type=LabelType.OBJECT_DETECTION, property={SHAPE: kind.value, FEATURE: feature}
     )
+
+
+def _is_upright(corners: list[list[float]]) -> bool:
+    """Return whether four corners are those of a box whose sides are parallel to the picture's."""
+    return len({x for x, _ in corners}) == len({y for _, y in corners}) == 2 and len({*map(tuple, corners)}) == 4

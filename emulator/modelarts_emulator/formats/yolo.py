@@ -27,6 +27,8 @@ DATA = "obj.data"
 YAML = (".yaml", ".yml")
 """The suffixes of the description of a tree, usually ``data.yaml``."""
 CLASSES = "classes.txt"
+_FAR = 1.5
+"""A fraction that no rounding explains; a smaller one may be less than half a pixel outside the picture."""
 MAX_YAML_BYTES = 1 << 20
 _USAGES = {"train": Usage.TRAIN, "valid": Usage.EVAL, "val": Usage.EVAL, "test": Usage.TEST}
 MAX_NAMES = 10_000
@@ -238,7 +240,7 @@ def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleL
     if score is not None and not 0 <= score <= 1:
         raise ValueError(f"{line[:80]!r}: the score must be between 0 and 1")
     x, y, w, h = numbers
-    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w <= 1 and 0 < h <= 1):  # written so that NaN fails
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < w < _FAR and 0 < h < _FAR):  # written so that NaN fails
         raise ValueError(f"{line[:80]!r}: the numbers of a box must be between 0 and 1")
     corners = [[(x - w / 2) * width, (y - h / 2) * height], [(x + w / 2) * width, (y + h / 2) * height]]
     # Six decimal digits of a fraction are about a hundredth of a pixel.
@@ -255,10 +257,12 @@ def _label(line: str, names: dict[int, str], width: int, height: int) -> SampleL
 
 def _polygon(line: str, name: str, numbers: list[float], width: int, height: int) -> SampleLabel:
     """Return the label of a segmentation line: an index, then the points of a polygon. Raises ValueError."""
-    if not all(0 <= value <= 1 for value in numbers):
+    if not all(1 - _FAR < value < _FAR for value in numbers):
         raise ValueError(f"{line[:80]!r}: the numbers of a polygon must be between 0 and 1")
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     feature = [[snap_to_edge(round(x * width, 2), width), snap_to_edge(round(y * height, 2), height)] for x, y in pairs]
+    if not all(0 <= px <= width and 0 <= py <= height for px, py in feature):
+        raise ValueError(f"{line[:80]!r}: the polygon is outside the picture of {width} × {height}")
     property_ = {SHAPE: Shape.POLYGON.value, FEATURE: feature}
     return SampleLabel(name=name, type=LabelType.OBJECT_DETECTION, property=property_)
 

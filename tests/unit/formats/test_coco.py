@@ -238,7 +238,8 @@ def test_read_bare_name_of_two_pictures_finds_neither(place: Place) -> None:
         b'{"images": NaN' + b"[" * 500_000,
         b"\xff\xfe\x00",
         b'{"images": [{"id": 1, "file_name": "\xff"}]}',
-        '{"images": []}'.encode("utf-16"),
+        '{"images": [}'.encode("utf-16"),
+        b'{"pictures": []}',
         b"\x00" * 10_000,
     ],
 )
