@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from modelarts_emulator.contract.wire import DatasetStatus
+from modelarts_emulator.contract.wire import DatasetStatus, DatasetType
 from modelarts_emulator.exceptions import CommandFailed
 from modelarts_emulator.pushing.object_storage import ObjectStorage
 from modelarts_emulator.util.http_client import Client
@@ -69,7 +69,7 @@ class DatasetPush:
             self._storage.require_bucket(bucket)
         objects = {self._object(sample): sample for sample in samples}
         for path, sample in objects.items():
-            self._storage.put(self._renamed(f"/{path}")[1:], self._content(sample, path))
+            self._storage.put(self._renamed(f"/{_place(details, path)}")[1:], self._content(sample, path))
             self._progress()
         dataset_id = self._create(details)
         labelled = self._label(dataset_id, samples)
@@ -85,6 +85,7 @@ class DatasetPush:
         body = {member: details[member] for member in _CREATED_WITH if member in details}
         body["work_path"] = self._renamed(body["work_path"])
         body["import_annotations"] = False
+        body["import_data"] = body["dataset_type"] == DatasetType.TABLE
         body["labels"] = details.get("labels", [])
         sources = [source for source in details.get("data_sources", []) if source.get("data_path")]
         if sources:
@@ -146,6 +147,14 @@ class DatasetPush:
         """Return ``/bucket/key`` with the bucket's name in the target."""
         bucket, slash, key = path.lstrip("/").partition("/")
         return f"/{self._buckets.get(bucket, bucket)}{slash}{key}"
+
+
+def _place(details: dict[str, Any], path: str) -> str:
+    """Return where the target finds a file: that of a table below the data source, from which it is imported."""
+    inner = details["inner_data_path"].lstrip("/")
+    sources = [source["data_path"] for source in details.get("data_sources", []) if source.get("data_path")]
+    is_own = details["dataset_type"] == DatasetType.TABLE and path.startswith(inner)
+    return f"{sources[0].strip('/')}/{path[len(inner) :]}" if is_own and sources else path
 
 
 def _paths(details: dict[str, Any]) -> Iterator[str]:

@@ -155,3 +155,24 @@ def test_push_with_a_wrong_password_is_refused(
     clouds.write_text(clouds.read_text().replace("my-password", "wrong"))
     assert main(["push", "--cloud", "real", "--clouds-file", str(clouds), "--url", source.url]) == 1
     assert "me cannot log in" in capsys.readouterr().err
+
+
+def test_push_of_a_table_imports_its_rows(source: Emulator, service: Emulator, clouds: Path, answers: Service) -> None:
+    for emulator, bucket in ((source, "bucket"), (service, "real-bucket")):
+        for folder in ("table", "table-out"):
+            (emulator.path(bucket) / folder).mkdir()
+    (source.path("bucket") / "table/sub").mkdir()
+    (source.path("bucket") / "table/sub/t.csv").write_text("a,b\n1,2\n", "utf-8")
+    api = Api(source.url, "demo")
+    api.dataset(
+        dataset_name="table",
+        dataset_type=400,
+        data_sources=[{"data_type": 0, "data_path": "/bucket/table/"}],
+        work_path="/bucket/table-out/",
+    )
+    api.session.close()
+    command = ["push", "--cloud", "real", "--clouds-file", str(clouds), "--url", source.url]
+    assert main([*command, "--rename-bucket", "bucket=real-bucket", "table"]) == 0
+    (sample,) = answers.api.samples(answers.dataset("table")["dataset_id"])["samples"]
+    assert sample["sample_data"] == ["1", "2"]
+    assert (service.path("real-bucket") / "table/sub/t.csv").read_text("utf-8") == "a,b\n1,2\n"

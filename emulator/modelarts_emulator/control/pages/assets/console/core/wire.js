@@ -11,7 +11,7 @@
  * @property {string} [sample_status] UN_ANNOTATION, MANUAL_ANNOTATION or AUTO_ANNOTATION
  * @property {string} [source] A signed URL, or `content://` and a text
  * @property {string} [preview]
- * @property {string[]} [sample_data] The cells of a row
+ * @property {(string | null)[]} [sample_data] The cells of a row; null where a value does not fit its column
  * @property {SampleLabel[]} [labels]
  * @property {Json} [metadata]
  */

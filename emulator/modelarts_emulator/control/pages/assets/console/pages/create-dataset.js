@@ -25,7 +25,7 @@ export function createDialog(done) {
   const description = h("input", { maxlength: 256, autocomplete: "off" });
   const labels = h("textarea", { rows: 2, placeholder: "cat, dog" });
   const annotations = check("take in the labels that stand beside the files", { checked: true });
-  const data = check("copy the files into the work folder (import_data)", {});
+  const data = check("import the rows of a table (import_data)", { checked: true });
   const options = typeOptions();
   const hint = h("small.faint", {});
   const call = callLine(() => ({ method: "POST", url: apiUrl(""), body: body() }));
@@ -37,7 +37,7 @@ export function createDialog(done) {
       dataset_name: name.value, dataset_type: number, ...(description.value ? { description: description.value } : {}),
       data_sources: [{ data_type: 0, data_path: source.input.value, ...options.source(number) }], work_path: work.input.value, work_path_type: 0,
       ...(names.length && typeOf(number).tool ? { labels: names.map((each) => ({ name: each, type: typeOf(number).label })) } : {}),
-      ...(annotations.input.checked ? {} : { import_annotations: false }), ...(data.input.checked ? { import_data: true } : {}), ...options.members(number),
+      ...(annotations.input.checked ? {} : { import_annotations: false }), ...(typeOf(number).unit === "row" && data.input.checked ? { import_data: true } : {}), ...options.members(number),
     };
   }
 
