@@ -420,7 +420,7 @@ class GetDatasetMetricsQuery(Wire, kw_only=True):
     start_time: Long | None = None
     """Start of the span, in ms since the epoch; creation of the dataset if absent."""
     workforce_task_id: str | None = None
-    """Team labelling task; accepted without effect."""
+    """Team labelling task, which must exist; the counts are those of the dataset."""
 
 
 class GetDatasetMetricsResponse(Wire, kw_only=True):

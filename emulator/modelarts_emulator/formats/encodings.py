@@ -104,12 +104,32 @@ def with_line_feeds(stream: BinaryIO) -> tuple[BinaryIO, str]:
     if encoding.startswith(WIDE):
         stream = _converted(stream, _wide_to_utf8(encoding))
         return stream, "utf-8"
+    return _without_lone_returns(stream), encoding
+
+
+def as_json_lines(stream: BinaryIO) -> BinaryIO:
+    """Return a stream with the same lines in UTF-8, each ended by a line feed.
+
+    JSON is UTF-8 unless its beginning says otherwise, so the stream, which can be large, is not read to find out.
+    """
+    start = stream.tell()
+    head = stream.read(_HEAD)
+    stream.seek(start)
+    encoding = encoding_of(io.BytesIO(head))
+    if encoding.startswith(WIDE):
+        encoding_of(stream)  # positions it after a BOM
+        return _converted(stream, _wide_to_utf8(encoding))
+    return _without_lone_returns(stream)
+
+
+def _without_lone_returns(stream: BinaryIO) -> BinaryIO:
+    """Return a stream in which carriage returns, if nothing else ends lines, are line feeds."""
     start = stream.tell()
     head = stream.read(_CHUNK)
     stream.seek(start)
     if b"\r" in head and b"\n" not in head:
-        stream = _converted(stream, lambda chunk: chunk.replace(b"\r", b"\n"))
-    return stream, encoding
+        return _converted(stream, lambda chunk: chunk.replace(b"\r", b"\n"))
+    return stream
 
 
 def _converted(stream: BinaryIO, convert: Callable[[bytes], bytes]) -> BinaryIO:

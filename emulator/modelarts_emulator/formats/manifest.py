@@ -85,7 +85,8 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=True, rename="kebab"):
     hard_coefficient: float | None = None
     property: dict[str, Any] | None = None
     """The video and the time that a frame was taken from."""
-    annotation: list[Annotation] = []
+    annotation: list[Annotation] | None = []
+    """Empty, absent or null on a line without labels."""
     inference_loc: str | None = None
 
 
@@ -196,7 +197,7 @@ class _LineReader:
         self.problems = []
         metadata = _metadata(line)
         text = line.source.removeprefix(_CONTENT) if line.source.startswith(_CONTENT) else None
-        annotations = self._matching(line.annotation)
+        annotations = self._matching(line.annotation or [])
         first_by = next((a.annotated_by for a in annotations if a.annotated_by), None)
         first_time = next((_milliseconds(a.creation_time) for a in annotations if a.creation_time), None)
         return SampleRecord(

@@ -119,6 +119,8 @@ def _read_beside(
 ) -> Iterator[SampleRecord | Problem]:
     with open_(path) as texts, open_(results) as labels:
         for content, names in zip_longest(_numbered(texts), _numbered(labels)):
+            if isinstance(names, Problem):
+                yield _at(results, names)
             if isinstance(content, Problem):
                 yield _at(path, content)
             elif content:

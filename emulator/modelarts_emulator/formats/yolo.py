@@ -14,6 +14,7 @@ from modelarts_emulator.contract.errors import ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import LabelType, SampleType, Shape, Usage
 from modelarts_emulator.formats.coordinates import snap_to_edge
+from modelarts_emulator.formats.encodings import as_utf8
 from modelarts_emulator.formats.label_folders import stem
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.formats.text import read_lines
@@ -196,7 +197,7 @@ def read_names(data: bytes) -> TreeNames:
     if len(data) > MAX_YAML_BYTES:
         raise ValueError(f"larger than {MAX_YAML_BYTES} bytes")
     try:
-        content = yaml.safe_load(data.decode("utf-8-sig"))
+        content = yaml.safe_load(as_utf8(data))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not readable YAML: {str(error)[:100]}") from None
     names = content.get("names") if isinstance(content, dict) else None

@@ -16,6 +16,7 @@ from modelarts_emulator.contract.dataset_types import DATASET_TYPES
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
 from modelarts_emulator.contract.wire import DatasetType, SampleStatus, SampleType
 from modelarts_emulator.formats import directory_layouts, manifest
+from modelarts_emulator.formats.encodings import as_json_lines
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.ingest.import_plan import ImportPlan, ImportProgress
 from modelarts_emulator.ingest.input_copies import InputCopier
@@ -95,7 +96,7 @@ class Import:
         tree = self.runtime.tree
         if self.listing is None:
             with tree.open(self.source) as file:
-                yield from manifest.read(file, self.record.type, self._open, self._directory())
+                yield from manifest.read(as_json_lines(file), self.record.type, self._open, self._directory())
         else:
             yield from directory_layouts.read_directory(
                 self.record.type,
@@ -198,7 +199,7 @@ class FileImport(Import):
         progress = self.progress
         if self.listing is None:
             with self.runtime.tree.open(self.source) as file:
-                lines = manifest.count_lines(file)
+                lines = manifest.count_lines(as_json_lines(file))
             progress.total_sample_count += lines
             progress.total_file_count += lines
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -300,3 +301,14 @@ def test_import_with_bad_input_is_refused(api: Api, bucket: Path, members: Any, 
     dataset_id = api.dataset()
     assert api.refused("POST", f"/{dataset_id}/import-tasks", json=members) == code
     assert api.call("GET", f"/{dataset_id}/import-tasks")["total_count"] == 0
+
+
+def test_import_of_a_manifest_in_utf_16_reads_it(api: Api, bucket: Path) -> None:
+    write(bucket, "else/a.png", picture())
+    cat = {"type": "modelarts/image_classification", "name": "cat"}
+    lines = [{"source": "s3://bucket/else/a.png", "annotation": [cat]}, {"source": "a.png", "annotation": None}]
+    write(bucket, "else/m.manifest", "".join(json.dumps(line) + "\r\n" for line in lines).encode("utf-16"))
+    dataset_id = api.dataset()
+    task = imported(api, dataset_id, "/bucket/else/m.manifest", import_type="manifest")
+    assert (task["status"], task["total_sample_count"], task.get("error_msg")) == ("COMPLETED", 2, None)
+    assert labels(api, dataset_id) == {"a.png": ["cat"]}

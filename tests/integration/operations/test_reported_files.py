@@ -73,6 +73,11 @@ READ: dict[str, tuple[int, Files, list[Any]]] = {
         {"a.txt": "1 0.2 0.25 0.2 0.25\n", "classes.txt": "\u732b\ncat\n".encode("gbk")},
         BOX,
     ),
+    "data.yaml in GBK": (
+        DETECTION,
+        {"labels/a.txt": "1 0.2 0.25 0.2 0.25\n", "data.yaml": "names: [\u732b\u54aa, cat]\n".encode("gbk")},
+        BOX,
+    ),
     "YOLO of Label Studio": (
         DETECTION,
         {"labels/a.txt": "0 0.2 0.25 0.2 0.25\n", "classes.txt": "cat\n", "notes.json": '{"categories": []}'},

@@ -12,6 +12,7 @@ from modelarts_emulator.contract.errors import FILE_NOT_FOUND, ApiError
 from modelarts_emulator.contract.samples import SampleLabel
 from modelarts_emulator.contract.wire import DatasetType, LabelType, SampleType, Usage
 from modelarts_emulator.formats import manifest
+from modelarts_emulator.formats.encodings import as_json_lines
 from modelarts_emulator.formats.problem import Problem
 from modelarts_emulator.store import SampleRecord
 
@@ -148,3 +149,15 @@ def test_manifest_frame_is_written_with_the_scheme_of_its_video() -> None:
     metadata = {"@modelarts:parent_source": "obs://b/clip.mp4", "@modelarts:time_in_video": 1.5}
     sample = SampleRecord(id="1", path="b/a.jpg", type=SampleType.IMAGE, time=0, metadata=metadata)
     assert written(sample)["property"] == {**metadata, "@modelarts:parent_source": "s3://b/clip.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "end"),
+    [("utf-8-sig", "\n"), ("utf-16", "\r\n"), ("utf-16-le", "\n"), ("utf-8", "\r\n"), ("utf-8", "\r")],
+)
+def test_manifest_of_any_editor_is_read(encoding: str, end: str) -> None:
+    lines = [json.dumps({"source": f"s3://bucket/{name}.jpg", "annotation": None}) for name in ("one", "two")]
+    stream = as_json_lines(io.BytesIO("".join(f"{line}{end}" for line in lines).encode(encoding)))
+    items = list(manifest.read(stream, DatasetType.IMAGE_CLASSIFICATION, open_file))
+    assert [item.path for item in items if isinstance(item, SampleRecord)] == ["bucket/one.jpg", "bucket/two.jpg"]
+    assert len(items) == 2

@@ -70,6 +70,16 @@ def test_read_label_file_of_another_length(place: Place, results: str, names: li
     ]
 
 
+def test_read_label_file_with_an_unusable_line_reports_it(place: Place) -> None:
+    place.write("t.txt", "one\ntwo\n")
+    place.write("t_result.txt", "caf\u00e9\nneg\n".encode("latin-1"))
+    assert read(place, "t.txt", results="t_result.txt") == [
+        "bucket/data/t_result.txt line 1: " + UNREADABLE,
+        ("one", []),
+        ("two", ["neg"]),
+    ]
+
+
 def test_read_as_text_alone_if_the_request_says_so(place: Place) -> None:
     place.write("t.txt", "a tab\tis text\n")
     assert read(place, "t.txt", LabelFormat(label_type="0")) == [("a tab\tis text", [])]
