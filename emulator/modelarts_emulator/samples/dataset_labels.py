@@ -138,10 +138,21 @@ def ensure_labels(dataset: DatasetWriter, labels: Sequence[SampleLabel]) -> None
 
     Raises as :func:`add_label`.
     """
-    unknown = [each for each in labels if each.name is not None and dataset.label(each.name, each.type) is None]
-    for label in sorted(unknown, key=lambda each: each.type == LabelType.TRIPLET_RELATION):
+    relations = []
+    for label in labels:
+        if label.name is None or dataset.label(label.name, label.type) is not None:
+            continue
+        if label.type == LabelType.TRIPLET_RELATION:
+            relations.append(label)
+        else:
+            _add_found(dataset, label, labels)
+    for label in relations:
         if dataset.label(str(label.name), label.type) is None:  # unless the sample has it twice
-            add_label(dataset, Label(name=label.name, type=label.type, property=_found_property(label, labels)))
+            _add_found(dataset, label, labels)
+
+
+def _add_found(dataset: DatasetWriter, label: SampleLabel, labels: Sequence[SampleLabel]) -> None:
+    add_label(dataset, Label(name=label.name, type=label.type, property=_found_property(label, labels)))
 
 
 def _found_property(label: SampleLabel, labels: Sequence[SampleLabel]) -> dict[str, Any]:
