@@ -31,7 +31,7 @@ from modelarts_emulator.system.file_names import other_spellings
 from modelarts_emulator.system.folder import READ, Folder, FolderId
 from modelarts_emulator.system.open_folder import is_taken, open_below, open_folder, open_root, require_possible_name
 from modelarts_emulator.system.openat2 import open_beneath
-from modelarts_emulator.system.real_paths import is_below, real_path
+from modelarts_emulator.system.real_paths import is_below, real_path, real_path_below
 from modelarts_emulator.system.spelling import Spellings
 from modelarts_emulator.util.clock import Clock, SystemClock
 
@@ -502,12 +502,8 @@ class ObjectTree:
     def _resolve(self, path: ObsPath) -> tuple[str, str]:
         """Return the bucket's folder and the resolved path, which may lead out of it."""
         bucket = self._require_bucket(path.bucket)
-        place = f"{bucket}/{path.key}".rstrip("/")
         with translate_os_errors(str(path)):
-            try:
-                return bucket, real_path(place, strict=True)
-            except (FileNotFoundError, NotADirectoryError):
-                return bucket, real_path(place)
+            return bucket, real_path_below(bucket, path.key)
 
     def _is_spelled_as(self, path: ObsPath) -> bool:
         """Return whether every name of an existing path is the exact name of its file or link."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
+
+from modelarts_emulator.system import features
 
 
 def real_path(path: str | os.PathLike[str], *, strict: bool = False) -> str:
@@ -13,6 +16,24 @@ def real_path(path: str | os.PathLike[str], *, strict: bool = False) -> str:
     """
     resolved = os.path.realpath(path, strict=strict)
     return resolved if os.sep == "/" else resolved.replace(os.sep, "/")
+
+
+def real_path_below(folder: str, inner: str) -> str:
+    """Return the real path of ``inner`` below a folder whose own path was resolved; what does not exist is kept.
+
+    Where nothing below the folder is a link, this takes one ``lstat`` for each name of ``inner``, and none for the
+    names of the folder. Raises OSError: links form a circle, or a folder may not be read.
+    """
+    path = f"{folder}/{inner}".rstrip("/")
+    place = folder
+    try:
+        for name in ("", *inner.strip("/").split("/")):
+            place = f"{place}/{name}" if name else place
+            if features.IS_WINDOWS or stat.S_ISLNK(os.lstat(place).st_mode):
+                return real_path(path, strict=True)
+        return place
+    except (FileNotFoundError, NotADirectoryError):
+        return real_path(path)
 
 
 def absolute_path(path: str | os.PathLike[str]) -> str:

@@ -11,18 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from watchdog.events import DirCreatedEvent, DirMovedEvent, FileClosedEvent
 
 from modelarts_emulator.obs.walk import walk
 from modelarts_emulator.system import features
 from modelarts_emulator.system.open_files import is_being_written
-from modelarts_emulator.watch import inotify
+from modelarts_emulator.watch import inotify, inotify_calls
 from modelarts_emulator.watch import registry as registry_module
 from modelarts_emulator.watch import watcher as watcher_module
-from modelarts_emulator.watch.inotify import RescanTracker
+from modelarts_emulator.watch.inotify_calls import Inotify, KernelEvent
 from modelarts_emulator.watch.registry import WatchMode
 from modelarts_emulator.watch.watcher import CompareLater, Watcher
 from tests.helpers.abilities import needs_inotify, needs_leases
@@ -333,15 +331,22 @@ def test_watcher_burst_ends_complete_with_few_calls(listening: Mirror) -> None:
     assert listening.settled() - before < 30
 
 
-def test_watcher_possible_queue_overflow_is_scanned_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events are lost here: the handler is deaf. What it counts is enough to look again."""
-    monkeypatch.setattr(inotify, "_queue_length", lambda: 400)
-    monkeypatch.setattr(inotify._InotifyHandler, "_is_relevant", lambda *_: False)
-    for mirror in running(Mirror(folder)):
-        names = [f"{number}.jpg" for number in range(200)]
-        for name in names:
-            (folder / name).write_bytes(b"1")
-        mirror.expect(*names)
+def test_watcher_dropped_events_are_made_up_for_by_a_scan(listening: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, dropped = Inotify.read, threading.Event()
+
+    def drop(inotify: Inotify) -> list[KernelEvent]:
+        found = read(inotify)
+        if not found or dropped.is_set():
+            return found
+        dropped.set()
+        return [KernelEvent(-1, inotify_calls.OVERFLOW, "")]
+
+    (listening.folder / "sub").mkdir()
+    listening.settled()
+    monkeypatch.setattr(Inotify, "read", drop)
+    (listening.folder / "wake").mkdir()  # the thread is in the unchanged method until this event
+    (listening.folder / "sub/a.jpg").write_bytes(b"1")
+    listening.expect("sub/a.jpg")
 
 
 def test_watcher_files_created_just_before_a_rename_are_reported(listening: Mirror) -> None:
@@ -357,42 +362,6 @@ def test_watcher_files_created_just_before_a_rename_are_reported(listening: Mirr
     listening.settled()
     (listening.folder / "two/inner/b.jpg").write_bytes(b"1")
     listening.expect("two/a.jpg", "two/inner/b.jpg")
-
-
-def test_watcher_removed_watch_logs_nothing(listening: Mirror, caplog: pytest.LogCaptureFixture) -> None:
-    observer = listening.watcher._registry._events._observer
-    emitter = next(iter(observer.emitters))
-    observer.unschedule(emitter.watch)
-    emitter.queue_events(0)  # as its thread does, when it hears too late
-    assert caplog.messages == []
-
-
-def test_rescan_tracker_small_burst_is_not_pending() -> None:
-    rescans = RescanTracker(threshold=3)
-    rescans.count("a", FileClosedEvent("a/1"))
-    rescans.count("a", FileClosedEvent("a/2"))
-    assert not rescans.is_pending()
-    assert not rescans.take_due(["a", "b"])
-    rescans.count("a", DirCreatedEvent("a/3"))
-    assert rescans.is_pending()
-    assert rescans.new_folders
-    assert not rescans.take_due(["a", "b"])  # not yet at rest
-
-
-def test_rescan_tracker_waits_for_the_end_of_a_burst_at_most_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr(inotify, "time", SimpleNamespace(monotonic=lambda: now))
-    rescans = RescanTracker(threshold=1_000)
-    rescans.count("a", DirMovedEvent("a/1", "a/2"))
-    for _ in range(12):
-        rescans.count("b", FileClosedEvent("b/1"))
-        assert not rescans.take_due(["a", "b"])
-        now += RescanTracker.QUIET_S * 0.9
-    assert rescans.take_due(["a", "b"]) == ["a"]
-    assert not rescans.is_pending()
-    rescans.count("a", DirMovedEvent("a/2", "a/3"))
-    now += RescanTracker.QUIET_S
-    assert rescans.take_due(["b"]) == []  # watched no longer
 
 
 def test_watcher_changes_during_a_call_cause_one_more_call(tmp_path: Path) -> None:
@@ -572,14 +541,13 @@ def test_watcher_without_events_polls_and_logs_once(
 def test_watcher_without_watches_left_continues_polling(
     listening: Mirror, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only the root's watch is refused loudly by watchdog, so the limit is asked for after new folders."""
     assert listening.watcher.mode == "inotify"
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with caplog.at_level(logging.WARNING, "modelarts_emulator"):
-        monkeypatch.setattr(inotify._WatchLimit, "require_one_left", refuse)
+        monkeypatch.setattr(Inotify, "add", refuse)
         (listening.folder / "sub").mkdir()
         deadline = time.monotonic() + DEADLINE_S
         while listening.watcher.mode != "polling" and time.monotonic() < deadline:
