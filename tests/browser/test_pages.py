@@ -139,6 +139,20 @@ def test_two_versions_are_compared_sample_by_sample(console: Page, api: Api, buc
     assert "− cat" in found["a.png changed"] and "+ dog" in found["a.png changed"]
 
 
+@pytest.mark.parametrize(("kind", "can_switch"), [(0, True), (400, False)])
+def test_version_is_switched_unless_it_is_of_a_table(
+    console: Page, api: Api, bucket: Path, kind: int, can_switch: bool
+) -> None:
+    (bucket / "in/a.png").write_bytes(picture())
+    (bucket / "in/a.csv").write_text("a,b\n1,2\n")
+    dataset_id = api.dataset(dataset_type=kind)
+    api.publish(dataset_id, version_name="one")
+    api.publish(dataset_id, version_name="two")
+    page = open_dataset(console, dataset_id, "versions")
+    page.get_by_label("Delete one").wait_for()
+    assert page.get_by_label("Switch to one").count() == can_switch
+
+
 def test_publish_import_and_export_take_their_options(console: Page, api: Api, bucket: Path) -> None:
     (bucket / "in/a.png").write_bytes(picture())
     (bucket / "more").mkdir()

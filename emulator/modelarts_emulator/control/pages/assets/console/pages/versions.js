@@ -5,6 +5,7 @@ import { button, count, h, show, table, time } from "../core/dom.js";
 import { api } from "../core/http.js";
 import { attempt, copyText } from "../core/notes.js";
 import { obsOf, readText } from "../core/storage.js";
+import { typeOf } from "../model/types.js";
 import { compareDialog } from "./compare.js";
 import { publishDialog } from "./publish.js";
 
@@ -58,7 +59,8 @@ export function versionsTab(target, context) {
     const { version_name: name } = version;
     return [
       version.manifest_path ? button("Manifest", () => manifest(version), { class: "quiet", "aria-label": `Manifest of ${name}` }) : null,
-      version.is_current ? null : button("Switch", async () => {
+      // The version of a table cannot be changed.
+      version.is_current || typeOf(version.task_type).unit === "row" ? null : button("Switch", async () => {
         if (await confirmed(`Switch to ${name}?`, "Samples, labels and annotations become those of this version.", "Switch")) {
           attempt(() => api("PUT", `/${id}`, { body: { current_version_id: version.version_id } }));
         }
