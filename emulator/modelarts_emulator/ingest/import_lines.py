@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import BinaryIO
 
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
 from modelarts_emulator.formats.problem import Problem
@@ -19,7 +20,7 @@ from modelarts_emulator.ingest.merge import Candidate
 from modelarts_emulator.ingest.sync_lines import LineSync
 from modelarts_emulator.obs.paths import ObjectKey, ObsPath
 from modelarts_emulator.obs.walk import ObjectEntry
-from modelarts_emulator.samples.factory import WHOLE_LINES, text_sample
+from modelarts_emulator.samples.factory import WHOLE_LINES, row_samples, text_sample
 from modelarts_emulator.store import DatasetWriter, FileRecord, ReadOptions, SampleRecord, Selection
 
 
@@ -168,6 +169,8 @@ class RowImport(_LineImport):
         self.on_progress()
         with self.pending, self.runtime.synchronizer.lock(self.record.id):
             for source in sources:
+                if not self._is_usable(source, read_options):
+                    continue
                 path = self.copy_to_input(source)
                 self.copier.flush()
                 self.read_files([path], read_options)
@@ -176,6 +179,22 @@ class RowImport(_LineImport):
                 self.on_progress()
         progress.total_file_size = progress.finished_file_size
         progress.total_sample_count = progress.imported_sample_count + progress.problem_count
+
+    def _is_usable(self, source: ObjectKey, options: ReadOptions) -> bool:
+        """Return whether a file has a usable row, or no rows at all; otherwise report why, and copy nothing."""
+        with self.runtime.tree.open(ObsPath.of(source)) as stream:
+            first = next(self._rows(source, stream, options), None)
+            stream.seek(0)
+            if first is None or any(isinstance(row, SampleRecord) for row in self._rows(source, stream, options)):
+                return True
+            stream.seek(0)
+            for row in self._rows(source, stream, options):
+                if isinstance(row, Problem):
+                    self.progress.report(Problem(f"{source} {row.where}", row.why, row.line))
+        return False
+
+    def _rows(self, source: ObjectKey, stream: BinaryIO, options: ReadOptions) -> Iterator[SampleRecord | Problem]:
+        return row_samples(self.record, source, stream, options, time=0)
 
     def _sources(self) -> Iterator[ObjectKey]:
         if self.listing is not None:

@@ -456,3 +456,14 @@ def test_published_manifest_has_a_line_for_each_sample_whatever_splits_it(api: A
     manifest = (bucket / version["manifest_path"].removeprefix("/bucket/")).read_text("utf-8")
     lines = [json.loads(line) for line in manifest.splitlines()]
     assert [line["source"].removeprefix("content://") for line in lines] == contents
+
+
+def test_import_of_a_table_without_a_usable_row_copies_nothing(api: Api, bucket: Path) -> None:
+    write(bucket, "in/a.csv", "a,b\n1,2\n")
+    dataset_id = api.dataset(dataset_type=400)
+    write(bucket, "more/b.csv", "1,2,3\n4,5,6\n")
+    task = imported(api, dataset_id, "/bucket/more/", import_type="dir")
+    assert (task["status"], task["total_sample_count"]) == ("FAILED", 2)
+    assert "bucket/more/b.csv row 1: has 3 columns instead of 2" in task["error_msg"]
+    assert [path.name for path in imported_table(bucket, api, dataset_id, "").iterdir()] == ["a.csv"]
+    assert rows(api, dataset_id) == [["1", "2"]]
