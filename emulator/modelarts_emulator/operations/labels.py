@@ -33,9 +33,10 @@ def list_labels(service: DatasetService, context: RequestContext, query: ListLab
 
     Raises DATASET_NOT_FOUND, VERSION_NOT_FOUND.
     """
-    labels = service.labels.all(context.project_id, context.dataset_id, query.version_id)
-    start = query.offset * query.limit
-    return ListLabelsResponse(labels=labels[start : start + query.limit], total_number=len(labels))
+    total, labels = service.labels.page(
+        context.project_id, context.dataset_id, query.version_id, offset=query.offset * query.limit, limit=query.limit
+    )
+    return ListLabelsResponse(labels=labels, total_number=total)
 
 
 def create_labels(

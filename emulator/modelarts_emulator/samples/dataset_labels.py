@@ -119,7 +119,7 @@ def add_label(dataset: DatasetWriter, label: Label) -> None:
     if dataset.label(str(new.name), new.type) is not None:
         raise ApiError(LABEL_EXISTS, str(new.name))
     limit = MAX_GRAY_VALUE if new.type is LabelType.IMAGE_SEGMENTATION else MAX_LABELS
-    if len(dataset.labels) >= limit:
+    if dataset.label_count >= limit:
         raise ApiError(PARAMETER_INVALID, f"labels: a dataset of type {int(dataset.record.type)} has at most {limit}")
     _require_free_shortcut(dataset, new)
     _require_free_gray_value(dataset, new)

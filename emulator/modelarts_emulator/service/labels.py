@@ -31,14 +31,19 @@ class LabelManagement:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def all(self, project_id: str, dataset_id: str, version_id: str | None = None) -> list[Label]:
-        """Return all labels of a dataset, or of one of its versions.
+    def page(
+        self, project_id: str, dataset_id: str, version_id: str | None = None, *, offset: int, limit: int
+    ) -> tuple[int, list[Label]]:
+        """Return the number of labels of a dataset or of one of its versions, and a page; ``offset`` counts labels.
 
         Raises: DATASET_NOT_FOUND, VERSION_NOT_FOUND.
         """
         record = self._runtime.require_dataset(project_id, dataset_id)
         with self._runtime.store.reading(record.id) as dataset:
-            return require_version(dataset, version_id).labels if version_id else dataset.labels
+            if not version_id:
+                return dataset.page_of_labels(offset=offset, limit=limit)
+            labels = require_version(dataset, version_id).labels
+            return len(labels), labels[offset : offset + limit]
 
     def create(self, project_id: str, dataset_id: str, labels: Sequence[Label] | None) -> list[ApiError | None]:
         """Create labels; a relation may come before the entities that it names.

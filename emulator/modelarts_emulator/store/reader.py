@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import islice
 from typing import Any
 
 from modelarts_emulator.contract.labels import Label
@@ -188,6 +189,18 @@ class DatasetReader(SampleReader):
     def labels(self) -> list[Label]:
         """Labels in order of creation."""
         return self._rows("labels")
+
+    @property
+    def label_count(self) -> int:
+        """Number of labels; no label is copied to count them."""
+        with self._memory:
+            return len(self._dataset.tables["labels"].rows)
+
+    def page_of_labels(self, *, offset: int, limit: int) -> tuple[int, list[Label]]:
+        """Return the number of labels, and one page of them in order of creation; ``offset`` counts labels."""
+        with self._memory:
+            rows = self._dataset.tables["labels"].rows
+            return len(rows), [label for _, label in islice(rows.values(), offset, offset + limit)]
 
     @property
     def versions(self) -> list[VersionRecord]:

@@ -37,6 +37,8 @@ class DatasetWriter(DatasetReader):
         self._changed: dict[str, dict[Any, Any]] = {}
         self._replaced: set[str] = set()
         """Tables that are replaced completely by their part of ``_changed``."""
+        self._added_labels = 0
+        """The change of the number of labels; negative if more are removed."""
         self._numbers: dict[str, int | None] = {}
         """Document numbers of samples that were read. The writer lock keeps them valid until the commit."""
 
@@ -78,6 +80,11 @@ class DatasetWriter(DatasetReader):
             if any(label.name == name and label.type == label_type for label in sample.labels):
                 yield sample
 
+    @property
+    def label_count(self) -> int:
+        """Number of labels, including changes."""
+        return super().label_count + self._added_labels
+
     def put_record(self, record: DatasetRecord) -> None:
         """Replace the dataset's metadata."""
         self._put("dataset", record.id, record)
@@ -100,16 +107,19 @@ class DatasetWriter(DatasetReader):
         key = (label.name, label.type)
         if self._changed.get("labels", {}).get(key, label) is None:
             self.replace_labels(self.labels)  # removed in this transaction: it must not return to its former place
+        self._added_labels += self._row("labels", key) is None
         self._put("labels", key, label)
 
     def remove_label(self, name: str, label_type: int | None) -> None:
         """Remove a label from the dataset; samples are not changed."""
+        self._added_labels -= self._row("labels", (name, label_type)) is not None
         self._put("labels", (name, label_type), None)
 
     def replace_labels(self, labels: Iterable[Label]) -> None:
         """Replace all labels by these, in this order."""
         self._changed["labels"] = {(label.name, label.type): label for label in list(labels)}
         self._replaced.add("labels")
+        self._added_labels = len(self._changed["labels"]) - super().label_count
 
     def put_version(self, version: VersionRecord) -> None:
         """Add or replace a version's record."""

@@ -51,7 +51,7 @@ from modelarts_emulator.samples.dataset_labels import (
     update_label,
 )
 from modelarts_emulator.service.dataset_service import DatasetService
-from modelarts_emulator.store import SampleRecord, Selection
+from modelarts_emulator.store import DatasetReader, DatasetWriter, SampleRecord, Selection
 from tests.helpers.stores import sample
 
 ENTITY, RELATION = LabelType.TRIPLET_ENTITY, LabelType.TRIPLET_RELATION
@@ -135,6 +135,19 @@ class TestCreating:
         assert len(labels.known()) == MAX_LABELS
         assert labels.delete(label("last")) == [None]
         assert labels.create(label("again")) == [None]
+
+    def test_create_and_list_labels_copy_no_table_of_labels(
+        self, labels: Labels, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def copied(_: DatasetReader, table: str) -> list[Any]:
+            raise AssertionError(f"{table} is copied")
+
+        assert labels.create(label("a"), label("b")) == [None, None]
+        monkeypatch.setattr(DatasetReader, "_rows", copied)
+        monkeypatch.setattr(DatasetWriter, "_rows", copied)
+        assert labels.create(label("c"), label("a"), label("d")) == [None, code(LABEL_EXISTS), None]
+        page = list_labels(DatasetService(labels.runtime), labels.context, ListLabelsQuery(offset=1, limit=3))
+        assert (page.total_number, [each.name for each in page.labels or []]) == (4, ["d"])
 
     def test_name_is_unique_by_type(self, labels: Labels, triplets: Labels) -> None:
         assert labels.create(label("a"), label("a"), label("A")) == [None, code(LABEL_EXISTS), None]

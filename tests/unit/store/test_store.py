@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import resource
 import shutil
 import subprocess
@@ -83,6 +84,24 @@ def test_writing_exception_discards_all_changes(store: Store) -> None:
     assert contents(store) == {}
     with store.reading(ID) as reader:
         assert reader.labels == []
+
+
+def test_label_count_in_a_change_matches_the_labels(store: Store) -> None:
+    chance = random.Random(1)
+    for _ in range(20):
+        with store.writing(ID) as writer:
+            for _ in range(20):
+                name, action = f"{chance.randrange(6)}", chance.randrange(9)
+                if action < 4:
+                    writer.put_label(Label(name=name, type=LabelType.OBJECT_DETECTION))
+                elif action < 8:
+                    writer.remove_label(name, LabelType.OBJECT_DETECTION)
+                else:
+                    writer.replace_labels(label for label in writer.labels if label.name != name)
+                assert writer.label_count == len(writer.labels)
+        with store.reading(ID) as reader:
+            assert reader.label_count == len(reader.labels)
+            assert reader.page_of_labels(offset=1, limit=2) == (len(reader.labels), reader.labels[1:3])
 
 
 def test_delete_dataset_removes_its_folder(store: Store, root: Path) -> None:
