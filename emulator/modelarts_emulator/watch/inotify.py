@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from watchdog.events import DirDeletedEvent, FileClosedEvent, FileCreatedEvent, FileSystemEvent, FileSystemEventHandler
@@ -22,7 +23,7 @@ class InotifySource:
         self._observer = BaseObserver(InotifyEmitter)
         self._observer.name = "watch-events"
         handler = _InotifyHandler(listener)
-        # One emitter for the whole file system: it is told which folders to watch.
+        # One emitter for the whole file system; ``add`` gives it the folders to watch.
         self._observer.schedule(handler, os.sep, recursive=True)
         (emitter,) = self._observer.emitters
         assert isinstance(emitter, InotifyEmitter)
@@ -42,9 +43,11 @@ class InotifySource:
         return self._emitter.failure is not None
 
     def check(self) -> None:
-        """Raise OSError if a new folder could not be watched, because no watch is left."""
+        """Raise OSError if a new folder could not be watched, or if a thread has ended that events pass through."""
         if self._emitter.failure is not None:
             raise self._emitter.failure
+        if not (self._emitter.is_alive() and self._observer.is_alive()):
+            raise OSError(errno.EIO, "a thread that reads or reports file events has ended")
 
     def stop(self) -> None:
         """End all threads and watches."""

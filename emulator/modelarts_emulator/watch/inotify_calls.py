@@ -60,8 +60,9 @@ class Inotify:
         return watch
 
     def remove(self, watch: int) -> None:
-        """Remove a watch; the kernel has removed that of a deleted folder already."""
-        if self._libc.inotify_rm_watch(self._descriptor, watch) < 0 and ctypes.get_errno() != errno.EINVAL:
+        """Remove a watch; the kernel has removed that of a deleted folder already, and ``close`` all of them."""
+        failed = self._libc.inotify_rm_watch(self._descriptor, watch) < 0
+        if failed and ctypes.get_errno() not in (errno.EINVAL, errno.EBADF):
             raise _last_error()
 
     def read(self) -> list[KernelEvent]:
@@ -78,14 +79,16 @@ class Inotify:
         return found
 
     def wake(self) -> None:
-        """Let ``read`` return at once, from now on."""
-        os.write(self._waking, b"x")
+        """Let ``read`` return at once, from now on. No effect after ``close``."""
+        if self._descriptor >= 0:
+            os.write(self._waking, b"x")
 
     def close(self) -> None:
-        """Close the instance with all watches."""
+        """Close the instance with all watches. Callers take care that no other method runs at the same time."""
         self._selector.close()
         for descriptor in (self._descriptor, self._woken, self._waking):
             os.close(descriptor)
+        self._descriptor = -1  # the next file gets the number
 
 
 def _last_error() -> OSError:

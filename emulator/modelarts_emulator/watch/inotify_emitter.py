@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -95,7 +95,7 @@ class InotifyEmitter(EventEmitter):
         for event in self._inotify.read():
             if event.mask & calls.OVERFLOW:
                 log.warning("The system has dropped file events: all watched folders are compared")
-                self._queue_all(DirDeletedEvent(root) for root in self.roots)
+                self._queue_deleted(self.roots)
                 continue
             with self._lock:
                 paths = self._tree.paths(event.watch)
@@ -112,7 +112,8 @@ class InotifyEmitter(EventEmitter):
 
     def on_thread_stop(self) -> None:
         """Wake the thread up, so that it ends."""
-        self._inotify.wake()
+        with self._lock:
+            self._inotify.wake()
 
     # Inside
 
@@ -125,17 +126,17 @@ class InotifyEmitter(EventEmitter):
             return
         path = os.path.join(folder, event.name)  # noqa: PTH118  (strings, for speed)
         if not event.mask & calls.IS_FOLDER:
-            self._queue_all([_file_event(path, event.mask)])
+            self.queue_event(_file_event(path, event.mask))
         elif event.mask & (calls.CREATE | calls.MOVED_TO):
             self._watch_new(path)
-            self._queue_all([DirCreatedEvent(path)])
+            self.queue_event(DirCreatedEvent(path))
         else:
             self._forget_tree(path)
-            self._queue_all([DirDeletedEvent(path)])
+            self.queue_event(DirDeletedEvent(path))
 
-    def _queue_all(self, events: Iterator[FileSystemEvent] | list[FileSystemEvent]) -> None:
-        for event in events:
-            self.queue_event(event)
+    def _queue_deleted(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            self.queue_event(DirDeletedEvent(folder))
 
     def _watch_new(self, folder: str) -> None:
         """Watch a folder that was created or moved here, with everything below it."""
@@ -152,7 +153,7 @@ class InotifyEmitter(EventEmitter):
             gone = list(self._tree.below(folder))
             for path in gone:
                 self._unwatch(path)
-        self._queue_all([DirDeletedEvent(path) for path in gone if path in self.roots])
+        self._queue_deleted(self.roots.intersection(gone))
 
     def _place_if_possible(self, folder: str) -> None:
         """Watch a folder unless it is gone. Raises OSError if no watch is left."""
@@ -183,13 +184,16 @@ def _file_event(path: str, mask: int) -> FileSystemEvent:
 def _folders_below(folder: str) -> Iterator[str]:
     """Yield every folder below a folder, each after the one above it; links are not followed.
 
-    A folder that appears meanwhile is yielded, or its event follows: the one above it is watched before it is listed.
+    A folder that is created during the listing is yielded, or its event follows: the caller watches each folder before
+    it asks for the next.
     """
-    try:
-        with os.scandir(folder) as entries:
-            found = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return
-    for path in found:
-        yield path
-        yield from _folders_below(path)
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        if here != folder:
+            yield here
+        try:
+            with os.scandir(here) as entries:
+                waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue  # it is gone, or may not be read

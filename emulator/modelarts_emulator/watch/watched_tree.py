@@ -53,12 +53,13 @@ class WatchedTree:
         return watch
 
     def below(self, path: str, stop: Collection[str] = ()) -> Iterator[str]:
-        """Yield a path and all below it, each before the one above it, without the folders of ``stop`` and below them.
+        """Yield a path and all below it, without the folders of ``stop`` and all below them.
 
         The path itself is yielded in any case. Removing the paths that were yielded is allowed.
         """
-        for name in list(self._subfolders.get(path, ())):
-            inner = os.path.join(path, name)  # noqa: PTH118  (strings, for speed)
-            if inner not in stop:
-                yield from self.below(inner, stop)
-        yield path
+        waiting = [path]
+        while waiting:
+            here = waiting.pop()
+            inner = (os.path.join(here, name) for name in self._subfolders.get(here, ()))  # noqa: PTH118
+            waiting += [each for each in inner if each not in stop]
+            yield here

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -16,7 +15,7 @@ import pytest
 from modelarts_emulator.watch.inotify import InotifySource
 from tests.helpers.abilities import needs_inotify
 
-pytestmark = [needs_inotify, pytest.mark.skipif(sys.platform != "linux", reason="inotify exists on Linux only")]
+pytestmark = needs_inotify
 DEADLINE_S = 20.0
 # More steps are for a longer look: WATCHER_STEPS=5000.
 STEPS = int(os.environ.get("WATCHER_STEPS", "400"))
@@ -146,8 +145,23 @@ def test_add_folder_that_is_missing_is_refused_and_leaves_nothing(folders: Folde
     folders.expect(tmp_path / "missing", "a")
 
 
+def test_file_in_a_folder_of_a_thousand_levels_is_reported(folders: Folders, tmp_path: Path) -> None:
+    deep = str(tmp_path / "in") + "/a" * 1_500
+    for end in range(len(str(tmp_path)) + 3, len(deep) + 1, 2):
+        os.mkdir(deep[:end])  # noqa: PTH102  (os.makedirs is recursive)
+    folders.source.add(str(tmp_path / "in"))
+    folders.files[str(tmp_path / "in")] = set()
+    with open(f"{deep}/x", "wb"):  # noqa: PTH123
+        pass
+    folders.expect(tmp_path / "in", "a/" * 1_500 + "x")
+    for end in range(len(deep), len(str(tmp_path)) + 2, -2):
+        for name in os.listdir(deep[:end]) if end == len(deep) else ():  # noqa: PTH208
+            os.unlink(f"{deep}/{name}")  # noqa: PTH108
+        os.rmdir(deep[:end])  # noqa: PTH106
+
+
 def test_random_changes_leave_every_folder_with_its_files(folders: Folders, tmp_path: Path) -> None:
-    """Folders and files are created, moved in, out and about, and deleted, while nested folders are watched anew."""
+    """Create, move and delete folders and files, and set the watches of nested folders again and again."""
     chance = random.Random(7)
     top = tmp_path / "top"
     outside = tmp_path / "outside"

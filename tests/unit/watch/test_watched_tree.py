@@ -12,15 +12,18 @@ def tree(*paths: str) -> WatchedTree:
     return made
 
 
-def test_below_yields_each_folder_before_the_one_above_it() -> None:
-    found = list(tree("/a", "/a/b", "/a/b/c", "/a/d", "/ab").below("/a"))
-    assert sorted(found) == ["/a", "/a/b", "/a/b/c", "/a/d"]
-    assert found.index("/a/b/c") < found.index("/a/b") < found.index("/a") == 3
+def test_below_yields_a_folder_and_all_in_it() -> None:
+    assert sorted(tree("/a", "/a/b", "/a/b/c", "/a/d", "/ab").below("/a")) == ["/a", "/a/b", "/a/b/c", "/a/d"]
+
+
+def test_below_deep_tree_needs_no_recursion() -> None:
+    paths = ["/a" * depth for depth in range(1, 3_000)]
+    assert list(tree(*paths).below("/a")) == paths
 
 
 def test_below_stop_leaves_out_a_folder_with_its_content() -> None:
     assert list(tree("/a", "/a/b", "/a/b/c").below("/a", stop=["/a/b"])) == ["/a"]
-    assert list(tree("/a", "/a/b", "/a/b/c").below("/a/b", stop=["/a/b"])) == ["/a/b/c", "/a/b"]
+    assert list(tree("/a", "/a/b", "/a/b/c").below("/a/b", stop=["/a/b"])) == ["/a/b", "/a/b/c"]
 
 
 def test_add_folder_above_a_known_one_includes_it() -> None:
@@ -28,7 +31,7 @@ def test_add_folder_above_a_known_one_includes_it() -> None:
     made.add("/a", 2)
     assert list(made.below("/a")) == ["/a"]  # until its own listing finds it
     made.add("/a/b", 1)
-    assert list(made.below("/a")) == ["/a/b", "/a"]
+    assert list(made.below("/a")) == ["/a", "/a/b"]
 
 
 def test_discard_returns_the_watch_after_its_last_path() -> None:

@@ -558,6 +558,21 @@ def test_watcher_without_watches_left_continues_polling(
     assert "max_user_watches" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["watch-inotify", "watch-events"])
+def test_watcher_whose_event_thread_has_ended_continues_polling(
+    listening: Mirror, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    (thread,) = [each for each in threading.enumerate() if each.name == name]
+    thread.stop()  # type: ignore[attr-defined]
+    thread.join(DEADLINE_S)
+    deadline = time.monotonic() + DEADLINE_S
+    while listening.watcher.mode != "polling" and time.monotonic() < deadline:
+        listening.watcher.wait_idle(0.01)
+    (listening.folder / "a.jpg").write_bytes(b"1")
+    listening.expect("a.jpg")
+    assert (listening.watcher.mode, "has ended" in caplog.text) == ("polling", True)
+
+
 def test_watcher_callback_that_cannot_compare_now_is_called_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
