@@ -293,13 +293,26 @@ class Watcher:
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()
-                due, key = min(((self._due(key), key) for key in self._recorded), default=(float("inf"), ""))
+                due, key = self._next_due(now)
                 if self._update_requested or due <= now:
                     return key if due <= now else ""
                 if (rest := min(due, self._next_check()) - now) <= 0:
                     return ""
                 self._condition.wait(rest)
         return None
+
+    def _next_due(self, now: float) -> tuple[float, str]:
+        """Return time and key of the first recorded change that is due, or else of the next that will be.
+
+        Every key is recorded at a start: choosing the earliest of them before each call would take quadratic time.
+        """
+        earliest = (float("inf"), "")
+        for key in self._recorded:
+            due = self._due(key)
+            if due <= now:
+                return due, key
+            earliest = min(earliest, (due, key))
+        return earliest
 
     def _call(self, key: str) -> None:
         with self._condition:

@@ -364,6 +364,20 @@ def test_watcher_files_created_just_before_a_rename_are_reported(listening: Mirr
     listening.expect("two/a.jpg", "two/inner/b.jpg")
 
 
+def test_watcher_start_with_many_keys_chooses_each_call_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    due, chosen = Watcher._due, []
+    monkeypatch.setattr(Watcher, "_due", lambda watcher, key: chosen.append(key) or due(watcher, key))
+    called: list[str] = []
+    watcher = Watcher(lambda key, _: called.append(key))
+    for number in range(300):
+        watcher.watch(f"{number}", [folder])
+    watcher.start()
+    assert watcher.wait_idle(DEADLINE_S)
+    watcher.stop()
+    assert sorted(set(called)) == sorted(f"{number}" for number in range(300))
+    assert len(chosen) < 10 * len(called)
+
+
 def test_watcher_changes_during_a_call_cause_one_more_call(tmp_path: Path) -> None:
     entered, leave, calls = threading.Event(), threading.Event(), []
 
