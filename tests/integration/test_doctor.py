@@ -191,7 +191,7 @@ def before_objects(before: dict[str, Any]) -> dict[str, Any]:
 def _lose(name: str) -> Callable[[Path], None]:
     def lose(root: Path) -> None:
         expected = ExpectedFiles(root, fsync=False)
-        expected.add(name, "the things in it")
+        expected.add(name)
         assert not (root / name).exists()
 
     return lose
@@ -201,6 +201,7 @@ REPORTED: list[tuple[Callable[[Path], None], str, str]] = [
     (lambda root: (root / "obs/bkt/in/3.png").unlink(), "/bkt/in/3.png", "gone"),
     (lambda root: (root / f"{FOLDER}/versions/v.json").unlink(), f"{FOLDER}/versions/v.json", "missing"),
     (_write(f"{FOLDER}/versions/v.json", b"{"), f"{FOLDER}/versions/v.json", "damaged"),
+    (_write("teams.json", b"{"), "teams.json", "damaged"),
     (_lose("teams.json"), "teams.json", "missing"),
     (_lose("object-metadata.sqlite"), "object-metadata.sqlite", "missing"),
 ]

@@ -12,14 +12,14 @@ from tinydb import where
 from modelarts_emulator.contract.wire import VersionStatus
 from modelarts_emulator.store import format as formats
 from modelarts_emulator.store.directory import DELETED_PREFIX, INDEX, index_rows
-from modelarts_emulator.store.expected_files import EXPECTED_FILES, missing_files, read_expected
+from modelarts_emulator.store.expected_files import EXPECTED_FILES, MISSING, missing_of, read_expected
 from modelarts_emulator.store.files import read_meta, read_tables
 from modelarts_emulator.store.format import Damaged, FormatTooNew
 from modelarts_emulator.store.indexed_fields import decode_sample
 from modelarts_emulator.store.journal import JournalFile
 from modelarts_emulator.store.open_dataset import PENDING
 from modelarts_emulator.store.records import DatasetRecord
-from modelarts_emulator.store.team_store import TEAMS_FILE
+from modelarts_emulator.store.team_store import TEAMS_FILE, read_teams
 from modelarts_emulator.store.tinydb_storage import (
     CHECKPOINT,
     NEW_CHECKPOINT,
@@ -107,9 +107,15 @@ class DataDirectoryCheck:
         self._check_uploads()
         with suppress(FileNotFoundError):
             self._format_of(self._root / INDEX, _format_of_index, repairable=True)
-        self._format_of(self._root / EXPECTED_FILES, _format_of_expected, repairable=True)
-        for name, loss in missing_files(self._root).items():
-            self._add(self._root / name, "missing", f"{loss} are lost")
+        self._format_of(self._root / EXPECTED_FILES, self._check_expected, repairable=True)
+        with suppress(FileNotFoundError):
+            self._format_of(self._root / TEAMS_FILE, _format_of_teams)
+
+    def _check_expected(self, path: Path) -> int:
+        """Report each file of the list that is missing. Raises Damaged, FormatTooNew."""
+        for name in missing_of(self._root, read_expected(self._root)):
+            self._add(self._root / name, "missing", MISSING)
+        return formats.FORMAT
 
     def _check_snapshots(self) -> None:
         folder = self._root / "snapshots"
@@ -251,9 +257,9 @@ def _format_of_index(path: Path) -> int:
     return read_meta(path).format
 
 
-def _format_of_expected(path: Path) -> int:
-    read_expected(path.parent)
-    return formats.FORMAT
+def _format_of_teams(path: Path) -> int:
+    read_teams(path)
+    return read_meta(path).format
 
 
 def _format_of_tables(path: Path) -> int:
