@@ -217,6 +217,13 @@ def test_doctor_other_fault_is_reported_and_kept(
     assert (path, kind, False) in found(root)
 
 
+@pytest.mark.parametrize("damage", [_truncated_metadata, _flipped_metadata])
+def test_doctor_repair_of_object_headers_quarantines_one_file(root: Path, damage: Callable[[Path], None]) -> None:
+    damage(root)
+    assert main(["doctor", "--repair", str(root)]) == 0
+    assert len(list(root.glob("object-metadata.sqlite.damaged-*"))) == 1
+
+
 WORTH_KNOWING: list[tuple[Callable[[Path], None], str, str]] = [
     (_write("notes.txt"), "notes.txt", "orphan"),
     (_write(f"{FOLDER}/journal-1 (copy).jsonl"), f"{FOLDER}/journal-1 (copy).jsonl", "orphan"),

@@ -78,7 +78,7 @@ def as_utf8(data: bytes) -> bytes:
     """Return a document in UTF-8 without BOM. Raises UnicodeDecodeError if it is neither that nor GB18030."""
     name = encoding_of(io.BytesIO(data))
     bom = next((bom for bom, each in _BOMS if each == name and data.startswith(bom)), b"")
-    body = data[len(bom) :] if bom else data
+    body = data[len(bom) :]
     return body if name == "utf-8" else body.decode(name).encode()
 
 

@@ -10,7 +10,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import BinaryIO
 
 from modelarts_emulator.contract.errors import FILE_NOT_FOUND, TYPE_MISMATCH, ApiError
 from modelarts_emulator.formats.problem import Problem
@@ -183,18 +182,16 @@ class RowImport(_LineImport):
     def _is_usable(self, source: ObjectKey, options: ReadOptions) -> bool:
         """Return whether a file has a usable row, or no rows at all; otherwise report why, and copy nothing."""
         with self.runtime.tree.open(ObsPath.of(source)) as stream:
-            first = next(self._rows(source, stream, options), None)
-            stream.seek(0)
-            if first is None or any(isinstance(row, SampleRecord) for row in self._rows(source, stream, options)):
-                return True
-            stream.seek(0)
-            for row in self._rows(source, stream, options):
+            has_rows = False
+            for row in row_samples(self.record, source, stream, options, time=0):
+                if isinstance(row, SampleRecord):
+                    return True
+                has_rows = True
+            stream.seek(0)  # a second reading, rather than all problems in memory
+            for row in row_samples(self.record, source, stream, options, time=0) if has_rows else ():
                 if isinstance(row, Problem):
                     self.progress.report(Problem(f"{source} {row.where}", row.why, row.line))
-        return False
-
-    def _rows(self, source: ObjectKey, stream: BinaryIO, options: ReadOptions) -> Iterator[SampleRecord | Problem]:
-        return row_samples(self.record, source, stream, options, time=0)
+        return not has_rows
 
     def _sources(self) -> Iterator[ObjectKey]:
         if self.listing is not None:

@@ -66,6 +66,8 @@ class MetadataFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self.is_rebuilt = False
+        """Whether the file was damaged, and its intact rows were copied to a new one."""
         is_new = path is None or not path.exists()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +127,7 @@ class MetadataFile:
         )
         self._rows = _opened(path, is_new=True)
         self._rows.executemany(_INSERT, rows)
+        self.is_rebuilt = True
 
     def _refusal(self, error: sqlite3.Error) -> OSError:
         full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"  # Python 3.11 and later

@@ -99,6 +99,8 @@ def recover_uploads(uploads: Path) -> None:
             log.warning("Completing upload %s was interrupted; it can be completed again", folder.stem)
             folder.rename(folder.with_suffix(""))
         elif folder.name.endswith(ENDED) or not (folder / _DESCRIPTION).exists():
+            if not folder.name.endswith(ENDED) and any(folder.glob("[!.]*")):  # the description precedes every part
+                log.error("%s is missing: the parts of its upload are lost", folder / _DESCRIPTION)
             shutil.rmtree(folder, ignore_errors=True)
         else:
             if _description(folder) is None:

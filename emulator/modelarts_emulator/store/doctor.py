@@ -140,7 +140,8 @@ def _repair(data_dir: Path, buckets: Mapping[str, Path], report: Report, store: 
             (data_dir / problem.path).unlink(missing_ok=True)  # the next checkpoint writes another
     if any(problem.path == METADATA_FILE and problem.kind == "damaged" for problem in report.problems):
         with closing(MetadataFile(data_dir / METADATA_FILE)) as file:
-            file.rebuild("found by the doctor")
+            if not file.is_rebuilt:
+                file.rebuild("found by the doctor")
     for dataset in report.datasets:
         with suppress(DoesNotExist, Damaged, FormatTooNew):
             store.checkpoint(dataset.id)
